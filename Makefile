@@ -1,0 +1,55 @@
+# LiveDash pipeline. `make up` shows it work, `make test` proves that it does.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.ONESHELL:
+.SHELLFLAGS := -euo pipefail -c
+
+PYTHON ?= python3
+VENV := $(CURDIR)/.venv
+BIN := $(VENV)/bin
+# The installer is pinned like everything that it installs.
+UV_VERSION := 0.13.9
+INSTALLED := $(VENV)/.installed
+
+.PHONY: help
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+.PHONY: install
+install: $(INSTALLED) ## .venv with every pinned dependency and the livedash command in it
+
+$(INSTALLED): requirements.txt pyproject.toml
+	@"$(PYTHON)" -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info[:2] < (3, 13) else "LiveDash needs Python 3.11 or 3.12; this is " + sys.version.split()[0] + ". Say which to use: make PYTHON=/path/to/python3.11")'
+	[ -x "$(BIN)/python" ] || "$(PYTHON)" -m venv "$(VENV)"
+	"$(BIN)/python" -m pip install --quiet --disable-pip-version-check "uv==$(UV_VERSION)"
+	VIRTUAL_ENV="$(VENV)" "$(BIN)/uv" pip sync --quiet --link-mode=copy requirements.txt
+	VIRTUAL_ENV="$(VENV)" "$(BIN)/uv" pip install --quiet --no-deps --editable .
+	touch "$@"
+
+.PHONY: up
+up: install ## The whole product on this machine, at http://localhost:8080 (Ctrl-C stops it)
+	@exec "$(BIN)/livedash" up
+
+.PHONY: test
+test: install ## Run every test
+	@exec "$(BIN)/python" -m pytest
+
+.PHONY: lint
+lint: install ## ruff, mypy (strict on livedash_core), import-linter
+	"$(BIN)/ruff" check .
+	"$(BIN)/ruff" format --check .
+	"$(BIN)/mypy"
+	"$(BIN)/lint-imports"
+
+.PHONY: bench
+bench: install ## Measure the speeds that docs/benchmarks.md speaks of
+	@exec "$(BIN)/python" -m bench
+
+.PHONY: lock
+lock: install ## Resolve every dependency together again into requirements.txt
+	VIRTUAL_ENV="$(VENV)" "$(BIN)/uv" pip compile pyproject.toml --all-extras --group test --group lint \
+		--python-version 3.11 --no-emit-index-url --no-header --no-annotate --upgrade --quiet -o requirements.txt
+
+.PHONY: clean-data
+clean-data: ## Forget the data of `make up` (database, logs, passwords)
+	@"$(BIN)/python" -m livedash_core.local.forget

@@ -1,0 +1,88 @@
+"""What an analyzer is asked and what it answers (DESIGN, "Analysis contract")."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+from uuid import UUID
+
+from livedash_core.vocabulary import CATEGORIES, SENTIMENTS, UNDETERMINED, Category, Role, Sentiment
+
+SUMMARY_MIN_CHARACTERS = 10
+SUMMARY_MAX_CHARACTERS = 300
+MAX_QUESTIONS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One message of the conversation, as stored."""
+
+    role: Role
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnalysisRequest:
+    """One session to judge. ``language_hint`` is the CSV's own label, as it came (``"nl"``, ``"Dutch"``, None)."""
+
+    session_id: UUID
+    company_id: UUID
+    turns: tuple[Turn, ...]
+    language_hint: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """One judgement, valid by construction: an analyzer normalises before it builds one.
+
+    ``language`` is ISO 639-1 or ``und``; ``summary`` 10-300 characters; ``questions`` at most five, distinct,
+    none empty: in English from a model, in the user's own words from the offline rules.
+    """
+
+    language: str
+    sentiment: Sentiment
+    escalated: bool
+    forwarded_hr: bool
+    category: Category
+    summary: str
+    questions: tuple[str, ...] = ()
+    #: Who said so: the maker, the model that answered (None offline), the version of prompt or rules.
+    analyzer: str = ""
+    model: str | None = None
+    prompt_version: str = ""
+    #: What was normalised or dropped on the way, for the stage's metadata (small, no transcript text).
+    notes: dict[str, str | int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        problems = []
+        if not (self.language == UNDETERMINED or (len(self.language) == 2 and self.language.isalpha())):
+            problems.append(f"language {self.language!r}")
+        if self.sentiment not in SENTIMENTS:
+            problems.append(f"sentiment {self.sentiment!r}")
+        if self.category not in CATEGORIES:
+            problems.append(f"category {self.category!r}")
+        if not SUMMARY_MIN_CHARACTERS <= len(self.summary) <= SUMMARY_MAX_CHARACTERS:
+            problems.append(f"a summary of {len(self.summary)} characters")
+        if len(self.questions) > MAX_QUESTIONS or len(set(self.questions)) < len(self.questions):
+            problems.append(f"{len(self.questions)} questions, or some twice")
+        if problems:
+            raise ValueError(f"not an analysis: {'; '.join(problems)}")
+
+
+class Analyzer(Protocol):
+    """Judges sessions. Raises ``ProcessingError`` subclasses for what it cannot judge.
+
+    ``name`` is ``"openai"`` or ``"offline"``; ``prompt_version`` changes whenever the same transcript could be
+    judged differently.
+    """
+
+    name: str
+    prompt_version: str
+
+    async def analyze(self, request: AnalysisRequest) -> Analysis:
+        """Judge one session; it has at least one user turn."""
+        ...
+
+    async def close(self) -> None:
+        """Give connections back."""
+        ...

@@ -1,0 +1,38 @@
+"""What is stored, in the Postgres schema ``livedash``. Alembic creates it; a test holds the two together."""
+
+from livedash_core.models.ai import AiModel, AiProcessingRequest, SessionAnalysis
+from livedash_core.models.base import SCHEMA, Base
+from livedash_core.models.company import Company, CompanyStatus
+from livedash_core.models.question import Question, SessionQuestion
+from livedash_core.models.session import ImportRejection, Message, Session, SessionImport, SessionTranscript
+from livedash_core.models.status import (
+    ProcessingCount,
+    ProcessingDelta,
+    ProcessingFailure,
+    ProcessingLease,
+    ProcessingStatus,
+    SystemicIncident,
+)
+
+__all__ = [
+    "SCHEMA",
+    "AiModel",
+    "AiProcessingRequest",
+    "Base",
+    "Company",
+    "CompanyStatus",
+    "ImportRejection",
+    "Message",
+    "ProcessingCount",
+    "ProcessingDelta",
+    "ProcessingFailure",
+    "ProcessingLease",
+    "ProcessingStatus",
+    "Question",
+    "Session",
+    "SessionAnalysis",
+    "SessionImport",
+    "SessionQuestion",
+    "SessionTranscript",
+    "SystemicIncident",
+]

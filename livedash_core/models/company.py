@@ -1,0 +1,49 @@
+"""Companies: whose chats, from where, judged by what."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network
+from uuid import UUID
+
+from sqlalchemy import ARRAY, Text, func, text
+from sqlalchemy.dialects.postgresql import CIDR
+from sqlalchemy.orm import Mapped, mapped_column
+from uuid6 import uuid7
+
+from livedash_core.models.base import Base, one_of
+
+
+class CompanyStatus(StrEnum):
+    """Only ACTIVE companies are processed."""
+
+    ACTIVE = "ACTIVE"
+    SUSPENDED = "SUSPENDED"
+    TRIAL = "TRIAL"
+    ARCHIVED = "ARCHIVED"
+
+
+class Company(Base):
+    """A customer. Its password is not here: ``http_conn_id`` names the Airflow connection that holds it."""
+
+    __tablename__ = "company"
+    __table_args__ = (
+        one_of("status", CompanyStatus, "status_known"),
+        one_of("analyzer", ("auto", "openai", "offline"), "analyzer_known"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    name: Mapped[str] = mapped_column(unique=True)
+    status: Mapped[str] = mapped_column(server_default="ACTIVE")
+    csv_url: Mapped[str | None]
+    http_conn_id: Mapped[str | None]
+    #: IANA name of the zone its timestamps are written in.
+    timezone: Mapped[str] = mapped_column(server_default="UTC")
+    #: Origins besides the CSV's own that its transcripts may come from; they never see the credentials.
+    allowed_origins: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
+    #: Private networks that this company's source may live in (on premises, a laptop).
+    allowed_networks: Mapped[list[IPv4Network | IPv6Network]] = mapped_column(ARRAY(CIDR), server_default=text("'{}'"))
+    analyzer: Mapped[str] = mapped_column(server_default="auto")
+    model: Mapped[str | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -1,0 +1,121 @@
+"""From the raw CSV row to the conversation. One id through all five stages: ``session_import.id``."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy import BigInteger, ForeignKey, Identity, Index, UniqueConstraint, func, text
+from sqlalchemy.orm import Mapped, mapped_column
+from uuid6 import uuid7
+
+from livedash_core.models.base import Base, one_of
+from livedash_core.vocabulary import CATEGORIES, ROLES, SENTIMENTS
+
+
+class SessionImport(Base):
+    """One raw CSV row, its 16 columns as they came; ``started_at`` and ``ended_at`` are what they mean."""
+
+    __tablename__ = "session_import"
+    __table_args__ = (
+        UniqueConstraint("company_id", "external_session_id"),
+        # The window of a Scope: which sessions started between two instants.
+        Index("ix_session_import_started", "company_id", "started_at"),
+        Index("ix_session_import_external", "external_session_id"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    company_id: Mapped[UUID] = mapped_column(ForeignKey("livedash.company.id"))
+    external_session_id: Mapped[str]
+    start_time: Mapped[str | None]
+    end_time: Mapped[str | None]
+    ip_address: Mapped[str | None]
+    country_code: Mapped[str | None]
+    language: Mapped[str | None]
+    messages_sent: Mapped[str | None]
+    sentiment: Mapped[str | None]
+    escalated: Mapped[str | None]
+    forwarded_hr: Mapped[str | None]
+    full_transcript_url: Mapped[str | None]
+    avg_response_time_seconds: Mapped[str | None]
+    tokens: Mapped[str | None]
+    tokens_eur: Mapped[str | None]
+    category: Mapped[str | None]
+    initial_message: Mapped[str | None]
+    started_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    imported_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    changed_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class ImportRejection(Base):
+    """A CSV line that could not be taken. The same line in the next import is the same rejection."""
+
+    __tablename__ = "import_rejection"
+    __table_args__ = (
+        # By hash: a raw line may be longer than an index entry can be.
+        Index("uq_import_rejection_line", "company_id", text("md5(raw_text)"), unique=True),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    company_id: Mapped[UUID] = mapped_column(ForeignKey("livedash.company.id"))
+    line_number: Mapped[int]
+    raw_text: Mapped[str]
+    reason: Mapped[str]
+    rejected_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class SessionTranscript(Base):
+    """The transcript as it was fetched."""
+
+    __tablename__ = "session_transcript"
+
+    session_id: Mapped[UUID] = mapped_column(ForeignKey("livedash.session_import.id"), primary_key=True)
+    content: Mapped[str]
+    fetched_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class Session(Base):
+    """A conversation and its judgement, with who made it. Times in UTC."""
+
+    __tablename__ = "session"
+    __table_args__ = (
+        one_of("sentiment", SENTIMENTS, "sentiment_known"),
+        one_of("category", CATEGORIES, "category_known"),
+        Index("ix_session_started", "company_id", "started_at"),
+    )
+
+    id: Mapped[UUID] = mapped_column(ForeignKey("livedash.session_import.id"), primary_key=True)
+    company_id: Mapped[UUID] = mapped_column(ForeignKey("livedash.company.id"))
+    started_at: Mapped[datetime]
+    ended_at: Mapped[datetime]
+    country: Mapped[str | None]
+    language: Mapped[str | None]
+    messages_sent: Mapped[int | None]
+    avg_response_time_seconds: Mapped[Decimal | None]
+    tokens: Mapped[int | None]
+    tokens_eur: Mapped[Decimal | None]
+    initial_message: Mapped[str | None]
+    sentiment: Mapped[str | None]
+    escalated: Mapped[bool | None]
+    forwarded_hr: Mapped[bool | None]
+    category: Mapped[str | None]
+    summary: Mapped[str | None]
+    analyzer: Mapped[str | None]
+    model: Mapped[str | None]
+    prompt_version: Mapped[str | None]
+    analyzed_at: Mapped[datetime | None]
+
+
+class Message(Base):
+    """One turn, in order."""
+
+    __tablename__ = "message"
+    __table_args__ = (one_of("role", ROLES, "role_known"),)
+
+    session_id: Mapped[UUID] = mapped_column(ForeignKey("livedash.session.id", ondelete="CASCADE"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    role: Mapped[str]
+    content: Mapped[str]
+    sent_at: Mapped[datetime]

@@ -1,0 +1,160 @@
+"""The status of every stage of every session. Only ``livedash_core.status`` writes these tables.
+
+The columns are ordered widest alignment first; stage and status are text on purpose: a sixth stage needs no
+migration (DESIGN, "Data model").
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import BigInteger, CheckConstraint, Identity, Index, SmallInteger, UniqueConstraint, func, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from livedash_core.models.base import Base, one_of
+
+STATUSES = ("PENDING", "IN_PROGRESS", "COMPLETED", "FAILED", "SKIPPED")
+#: `systemic` is missing: a systemic error is nobody's failure.
+ERROR_KINDS = ("transient", "permanent", "lease_expired")
+
+
+class ProcessingStatus(Base):
+    """One row per session and stage.
+
+    ``available_at`` is both order and backoff: ``infinity`` while an earlier stage is open, the future while a
+    retry waits, else due. ``attempts`` counts claims since the last reset.
+    """
+
+    __tablename__ = "session_processing_status"
+    __table_args__ = (
+        one_of("status", STATUSES, "status_known"),
+        one_of("error_kind", ERROR_KINDS, "error_kind_known"),
+        CheckConstraint("attempts >= 0", name="attempts_not_negative"),
+        CheckConstraint("(status = 'IN_PROGRESS') = (lease_token IS NOT NULL)", name="lease_while_in_progress"),
+        CheckConstraint(
+            "(status IN ('COMPLETED', 'FAILED', 'SKIPPED')) = (completed_at IS NOT NULL)", name="settled_has_a_time"
+        ),
+        CheckConstraint("status <> 'FAILED' OR error_kind IS NOT NULL", name="failure_has_a_kind"),
+        # The claim walks this one. Blocked rows share one key (infinity), which B-tree deduplication stores once.
+        Index(
+            "ix_processing_status_ready",
+            "stage",
+            "company_id",
+            "available_at",
+            postgresql_where=text("status = 'PENDING'"),
+        ),
+        Index("ix_processing_status_lease", "lease_token", postgresql_where=text("status = 'IN_PROGRESS'")),
+        Index(
+            "ix_processing_status_failed",
+            "stage",
+            "company_id",
+            "completed_at",
+            postgresql_where=text("status = 'FAILED'"),
+        ),
+        {
+            # Updated rows find room on their own page; vacuum keeps pace with a queue (facts: PostgreSQL 18, 5 passes).
+            "postgresql_with": {
+                "fillfactor": "80",
+                "autovacuum_vacuum_scale_factor": "0.01",
+                "autovacuum_vacuum_cost_delay": "0",
+                "autovacuum_vacuum_insert_scale_factor": "0.05",
+            }
+        },
+    )
+
+    session_id: Mapped[UUID] = mapped_column(primary_key=True)
+    company_id: Mapped[UUID]
+    available_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    completed_at: Mapped[datetime | None]
+    lease_token: Mapped[UUID | None]
+    attempts: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
+    stage: Mapped[str] = mapped_column(primary_key=True)
+    status: Mapped[str] = mapped_column(server_default="PENDING")
+    error_kind: Mapped[str | None]
+    error_message: Mapped[str | None]
+    #: Named ``metadata`` in the table; SQLAlchemy keeps that attribute name for itself.
+    details: Mapped[dict[str, Any] | None] = mapped_column("metadata", JSONB)
+
+
+class ProcessingFailure(Base):
+    """Every failed attempt, kept when a retry succeeds."""
+
+    __tablename__ = "session_processing_failure"
+    __table_args__ = (
+        one_of("error_kind", ERROR_KINDS, "error_kind_known"),
+        Index("ix_processing_failure_session", "session_id", "failed_at"),
+        Index("ix_processing_failure_recent", "failed_at"),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    session_id: Mapped[UUID]
+    company_id: Mapped[UUID]
+    stage: Mapped[str]
+    attempt: Mapped[int] = mapped_column(SmallInteger)
+    started_at: Mapped[datetime]
+    failed_at: Mapped[datetime]
+    error_kind: Mapped[str]
+    error_message: Mapped[str]
+    #: ``dag_id/run_id`` of the Airflow run that held the lease; NULL outside Airflow.
+    dag_run: Mapped[str | None]
+
+
+class ProcessingLease(Base):
+    """One row per claim: renewing it is one row's update, however many sessions it holds."""
+
+    __tablename__ = "session_processing_lease"
+    __table_args__ = (
+        Index("ix_processing_lease_expiry", "stage", "expires_at"),
+        {"postgresql_with": {"fillfactor": "50"}},
+    )
+
+    token: Mapped[UUID] = mapped_column(primary_key=True)
+    expires_at: Mapped[datetime]
+    claimed_at: Mapped[datetime]
+    #: Sessions not settled yet; the row goes with the last of them.
+    open_sessions: Mapped[int]
+    stage: Mapped[str]
+    #: Host and process, for people; identity is the token's alone.
+    owner: Mapped[str]
+    dag_run: Mapped[str | None]
+
+
+class ProcessingCount(Base):
+    """The folded part of the breakdown; exact together with the deltas not folded yet."""
+
+    __tablename__ = "session_processing_count"
+
+    company_id: Mapped[UUID] = mapped_column(primary_key=True)
+    stage: Mapped[str] = mapped_column(primary_key=True)
+    status: Mapped[str] = mapped_column(primary_key=True)
+    sessions: Mapped[int] = mapped_column(BigInteger)
+
+
+class ProcessingDelta(Base):
+    """What each statement changed in the breakdown, appended by the statement itself."""
+
+    __tablename__ = "session_processing_delta"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    company_id: Mapped[UUID]
+    stage: Mapped[str]
+    status: Mapped[str]
+    sessions: Mapped[int]
+
+
+class SystemicIncident(Base):
+    """What stops a stage right now, for everyone or for one company; closed by the next run that gets through."""
+
+    __tablename__ = "systemic_incident"
+    __table_args__ = (UniqueConstraint("stage", "company_id", postgresql_nulls_not_distinct=True),)
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    stage: Mapped[str]
+    company_id: Mapped[UUID | None]
+    message: Mapped[str]
+    first_seen_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    last_seen_at: Mapped[datetime] = mapped_column(server_default=func.now())

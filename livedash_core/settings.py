@@ -1,0 +1,42 @@
+"""Settings: one frozen object, read from the environment at the edge and handed down."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import AliasChoices, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+AnalyzerChoice = Literal["auto", "openai", "offline"]
+
+#: The folder that holds ``livedash_core``, ``dags`` and ``plugins`` in a checkout.
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+class Settings(BaseSettings):
+    """What the environment says. ``Settings()`` reads it; secrets are masked in ``repr``.
+
+    An unset value is ``None``, never a made-up default: who needs it decides.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="LIVEDASH_", frozen=True, extra="ignore", env_ignore_empty=True)
+
+    database_url: SecretStr | None = Field(default=None, description="SQLAlchemy URL; unset: the embedded server")
+    home: Path = Field(default=PROJECT / ".livedash", description="data, logs and passwords of `livedash up`")
+    port: int = Field(default=8080, ge=1, le=65535, description="where `livedash up` serves the Airflow UI")
+
+    analyzer: AnalyzerChoice = "auto"
+    model: str | None = Field(default=None, description="unset: the default row of ai_model")
+    openai_api_key: SecretStr | None = Field(
+        default=None, validation_alias=AliasChoices("OPENAI_API_KEY", "openai_api_key")
+    )
+    openai_base_url: str | None = Field(
+        default=None, validation_alias=AliasChoices("OPENAI_BASE_URL", "openai_base_url")
+    )
+
+    lease_seconds: float = Field(default=300, gt=0, description="a claim not renewed for so long is up for grabs")
+    max_attempts: int = Field(default=5, ge=1, description="claims of a stage before a transient error is final")
+    fetch_concurrency: int = Field(default=16, ge=1, description="transcripts fetched at once in a lane")
+    analysis_concurrency: int = Field(default=16, ge=1, description="model calls at once in a lane")
+    lanes: int = Field(default=2, ge=1, le=64, description="parallel lanes of a DAG run")
