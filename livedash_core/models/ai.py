@@ -39,7 +39,13 @@ class SessionAnalysis(Base):
     __tablename__ = "session_analysis"
     __table_args__ = (
         UniqueConstraint(
-            "session_id", "input_hash", "analyzer", "model", "prompt_version", postgresql_nulls_not_distinct=True
+            "session_id",
+            "input_hash",
+            "analyzer",
+            "model",
+            "prompt_version",
+            name="uq_session_analysis_input",
+            postgresql_nulls_not_distinct=True,
         ),
     )
 

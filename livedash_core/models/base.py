@@ -29,4 +29,5 @@ class Base(DeclarativeBase):
 
 def one_of(column: str, values: Iterable[str], name: str) -> CheckConstraint:
     """A CHECK that ``column`` holds one of ``values``: text that a newcomer can read, refused when it is nonsense."""
-    return CheckConstraint(f"{column} IN ({', '.join(repr(value) for value in values)})", name=name)
+    quoted = ", ".join(f"'{value}'" for value in values)
+    return CheckConstraint(f"{column} IN ({quoted})", name=name)

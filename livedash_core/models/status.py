@@ -115,8 +115,6 @@ class ProcessingLease(Base):
     token: Mapped[UUID] = mapped_column(primary_key=True)
     expires_at: Mapped[datetime]
     claimed_at: Mapped[datetime]
-    #: Sessions not settled yet; the row goes with the last of them.
-    open_sessions: Mapped[int]
     stage: Mapped[str]
     #: Host and process, for people; identity is the token's alone.
     owner: Mapped[str]
@@ -143,7 +141,7 @@ class ProcessingDelta(Base):
     company_id: Mapped[UUID]
     stage: Mapped[str]
     status: Mapped[str]
-    sessions: Mapped[int]
+    sessions: Mapped[int] = mapped_column(BigInteger)
 
 
 class SystemicIncident(Base):

@@ -1,0 +1,25 @@
+"""The heart: a status per session and stage (see docs/state-machine.md)."""
+
+from livedash_core.status.breakdown import Breakdown, fold, read_breakdown
+from livedash_core.status.manager import (
+    STAGES,
+    Claim,
+    FailedSession,
+    Failure,
+    ProcessingStatusManager,
+    StageStatus,
+)
+from livedash_core.status.scope import Scope
+
+__all__ = [
+    "STAGES",
+    "Breakdown",
+    "Claim",
+    "FailedSession",
+    "Failure",
+    "ProcessingStatusManager",
+    "Scope",
+    "StageStatus",
+    "fold",
+    "read_breakdown",
+]

@@ -1,0 +1,93 @@
+"""The database: engines, and the schema's version. One dialect, PostgreSQL through psycopg 3."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, NullPool, create_engine, make_url
+from sqlalchemy.exc import ArgumentError, OperationalError
+
+from livedash_core.errors import ConfigurationError, SchemaOutdated, SystemicError
+
+DRIVER = "postgresql+psycopg"
+#: A transaction that does nothing for so long is a bug of ours; PostgreSQL ends it before it bloats the queue.
+IDLE_IN_TRANSACTION_SECONDS = 60
+
+
+def make_engine(url: str, *, pool_size: int = 5) -> Engine:
+    """An engine for ``url``, whatever PostgreSQL scheme it is written with; nothing connects yet.
+
+    Raises ``ConfigurationError`` when the URL is not a PostgreSQL URL.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise ConfigurationError(
+            "LIVEDASH_DATABASE_URL is not a URL like postgresql://user:password@host/name"
+        ) from error
+    if parsed.get_backend_name() not in ("postgresql", "postgres"):
+        raise ConfigurationError(f"LiveDash needs PostgreSQL; LIVEDASH_DATABASE_URL begins with {parsed.drivername}://")
+    return create_engine(
+        parsed.set(drivername=DRIVER),
+        pool_size=pool_size,
+        pool_pre_ping=True,
+        connect_args={
+            "application_name": "livedash",
+            "connect_timeout": 10,
+            "options": f"-c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_SECONDS}s",
+        },
+    )
+
+
+def engine_from_creator(connect: Callable[[], Any]) -> Engine:
+    """An engine whose connections somebody else opens (an Airflow hook); none is kept between uses."""
+    return create_engine(f"{DRIVER}://", creator=connect, poolclass=NullPool)
+
+
+def _alembic(connection: Connection) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["connection"] = connection
+    return config
+
+
+def upgrade_schema(engine: Engine, revision: str = "head") -> None:
+    """Create or upgrade the schema, in one transaction; safe to call at every start."""
+    with engine.begin() as connection:
+        command.upgrade(_alembic(connection), revision)
+
+
+def downgrade_schema(engine: Engine, revision: str) -> None:
+    """Take the schema back to ``revision`` (``base``: nothing of ours is left)."""
+    with engine.begin() as connection:
+        command.downgrade(_alembic(connection), revision)
+
+
+def check_schema(engine: Engine) -> None:
+    """Raise ``SchemaOutdated`` unless the schema is exactly this code's, ``SystemicError`` if nobody answers."""
+    try:
+        with engine.connect() as connection:
+            context = MigrationContext.configure(connection, opts={"version_table_schema": "livedash"})
+            found = context.get_current_revision()
+            wanted = ScriptDirectory.from_config(_alembic(connection)).get_current_head()
+    except OperationalError as error:
+        where = engine.url.render_as_string(hide_password=True)
+        raise SystemicError(f"the LiveDash database does not answer at {where}: {first_line(error)}") from error
+    if found is None:
+        raise SchemaOutdated("the database has no LiveDash schema yet; create it with: livedash db upgrade")
+    if found != wanted:
+        raise SchemaOutdated(
+            f"the database's schema is at revision {found}, this version needs {wanted}; run: livedash db upgrade"
+        )
+
+
+def first_line(error: BaseException) -> str:
+    """The sentence of a driver's error, without SQL, parameters and hints."""
+    cause = getattr(error, "orig", None) or error
+    return str(cause).strip().splitlines()[0] if str(cause).strip() else type(cause).__name__

@@ -1,0 +1,27 @@
+"""What may stand in an error message that is stored and shown."""
+
+from __future__ import annotations
+
+import re
+
+MAX_CHARACTERS = 2000
+
+_SECRETS = (
+    # user:password@ in a URL
+    (re.compile(r"(\b[a-z][a-z0-9+.-]*://)[^\s/@]+@", re.IGNORECASE), r"\1***@"),
+    (re.compile(r"\b(authorization\s*[:=]\s*)(?:(?:basic|bearer)\s+)?[^\s,;]+", re.IGNORECASE), r"\1***"),
+    (re.compile(r"\b(basic|bearer)\s+[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE), r"\1 ***"),
+    # OpenAI's keys, whole or as its own messages abbreviate them
+    (re.compile(r"\bsk-[A-Za-z0-9*_-]{6,}"), "sk-***"),
+    (re.compile(r"\b(password|passwd|api[_-]?key|token|secret)(\s*[:=]\s*)[^\s,;&]+", re.IGNORECASE), r"\1\2***"),
+)
+
+
+def presentable(message: str) -> str:
+    """``message`` without NUL (PostgreSQL refuses it), lone surrogates and secrets, at most 2,000 characters."""
+    cleaned = message.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
+    for pattern, replacement in _SECRETS:
+        cleaned = pattern.sub(replacement, cleaned)
+    if len(cleaned) > MAX_CHARACTERS:
+        cleaned = cleaned[: MAX_CHARACTERS - 1] + "…"
+    return cleaned or "no message"

@@ -1,0 +1,59 @@
+"""Which sessions a verb is about. Backfill, form, command line and page all build the same thing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from livedash_core.errors import UsageError
+from livedash_core.models.status import ERROR_KINDS
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """``None`` means no restriction. ``Scope()`` is everything.
+
+    The window is half open and about when the *session* started: ``started_from <= start < started_before``.
+    Raises ``UsageError`` for a window that ends before it begins, a naive time, an unknown error kind.
+    """
+
+    stages: tuple[str, ...] | None = None
+    company_ids: tuple[UUID, ...] | None = None
+    started_from: datetime | None = None
+    started_before: datetime | None = None
+    session_ids: tuple[UUID, ...] | None = None
+    error_kinds: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        for instant in (self.started_from, self.started_before):
+            if instant is not None and instant.tzinfo is None:
+                raise UsageError(f"{instant} has no time zone")
+        if self.started_from and self.started_before and self.started_from >= self.started_before:
+            raise UsageError(f"the window from {self.started_from} to {self.started_before} is empty")
+        for kind in self.error_kinds or ():
+            if kind not in ERROR_KINDS:
+                raise UsageError(f"there is no error kind {kind!r}; the kinds are {', '.join(ERROR_KINDS)}")
+
+    @property
+    def names_sessions(self) -> bool:
+        """Whether more than companies is asked for, so that sessions must be looked up one by one."""
+        return any(
+            part is not None for part in (self.started_from, self.started_before, self.session_ids, self.error_kinds)
+        )
+
+    def parameters(self) -> dict[str, Any]:
+        """The bind parameters that the scoped statements share."""
+        return {
+            "company_ids": _list(self.company_ids),
+            "started_from": self.started_from,
+            "started_before": self.started_before,
+            "session_ids": _list(self.session_ids),
+            "error_kinds": _list(self.error_kinds),
+        }
+
+
+def _list(values: Sequence[object] | None) -> list[object] | None:
+    return None if values is None else list(values)

@@ -1,0 +1,17 @@
+    -- Each active company's queue in turn, oldest first: a suspended company's backlog is never walked over.
+    SELECT waiting.ctid
+    FROM (
+        SELECT id FROM livedash.company
+        WHERE status = 'ACTIVE'
+          AND (CAST(:company_ids AS uuid[]) IS NULL OR id = ANY (CAST(:company_ids AS uuid[])))
+          AND NOT id = ANY (CAST(:without_company_ids AS uuid[]))
+        ORDER BY random()
+    ) AS company
+    CROSS JOIN LATERAL (
+        SELECT ctid FROM livedash.session_processing_status
+        WHERE stage = :stage AND company_id = company.id AND status = 'PENDING' AND available_at <= now()
+        ORDER BY available_at
+        LIMIT :limit
+        FOR UPDATE SKIP LOCKED
+    ) AS waiting
+    LIMIT :limit

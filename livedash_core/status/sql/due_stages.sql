@@ -1,0 +1,16 @@
+-- Which stages have something to do now: a due row, or a lease that ran out. One index probe per stage and company.
+SELECT stage.name
+FROM unnest(CAST(:stages AS text[])) WITH ORDINALITY AS stage (name, position)
+WHERE EXISTS (
+    SELECT FROM livedash.company
+    CROSS JOIN LATERAL (
+        SELECT FROM livedash.session_processing_status
+        WHERE stage = stage.name AND company_id = company.id AND status = 'PENDING' AND available_at <= now()
+        LIMIT 1
+    ) AS waiting
+    WHERE company.status = 'ACTIVE'
+) OR EXISTS (
+    SELECT FROM livedash.session_processing_lease AS lease
+    WHERE lease.stage = stage.name AND lease.expires_at <= now()
+)
+ORDER BY stage.position

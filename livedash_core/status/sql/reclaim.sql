@@ -1,0 +1,36 @@
+-- Leases that ran out: whoever held them crashed or hangs. Their sessions are due again, or FAILED when the
+-- attempts are used up. A few leases at a time, so that a claim stays short after a disaster.
+WITH expired AS (
+    DELETE FROM livedash.session_processing_lease
+    WHERE token IN (
+        SELECT token FROM livedash.session_processing_lease
+        WHERE stage = :stage AND expires_at <= now()
+        ORDER BY expires_at
+        LIMIT 10
+        FOR UPDATE SKIP LOCKED
+    )
+    RETURNING token, owner, dag_run
+), lost AS (
+    UPDATE livedash.session_processing_status AS status
+    SET status = CASE WHEN status.attempts < :max_attempts THEN 'PENDING' ELSE 'FAILED' END,
+        available_at = now(),
+        completed_at = CASE WHEN status.attempts < :max_attempts THEN NULL ELSE now() END,
+        lease_token = NULL,
+        error_kind = 'lease_expired',
+        error_message = 'the worker ' || expired.owner || ' stopped without a word'
+    FROM expired
+    WHERE status.lease_token = expired.token AND status.status = 'IN_PROGRESS'
+    RETURNING status.session_id, status.company_id, status.attempts, status.started_at, status.status,
+              status.error_message, expired.dag_run
+), history AS (
+    INSERT INTO livedash.session_processing_failure
+        (session_id, company_id, stage, attempt, started_at, failed_at, error_kind, error_message, dag_run)
+    SELECT session_id, company_id, :stage, attempts, started_at, now(), 'lease_expired', error_message, dag_run
+    FROM lost
+), ledger AS (
+    INSERT INTO livedash.session_processing_delta (company_id, stage, status, sessions)
+    SELECT company_id, :stage, 'IN_PROGRESS', -count(*) FROM lost GROUP BY company_id
+    UNION ALL
+    SELECT company_id, :stage, status, count(*) FROM lost GROUP BY company_id, status
+)
+SELECT session_id FROM lost
