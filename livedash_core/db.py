@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import random
+import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from alembic import command
 from alembic.config import Config
@@ -15,9 +17,14 @@ from sqlalchemy.exc import ArgumentError, OperationalError
 
 from livedash_core.errors import ConfigurationError, SchemaOutdated, SystemicError
 
+T = TypeVar("T")
+
 DRIVER = "postgresql+psycopg"
 #: A transaction that does nothing for so long is a bug of ours; PostgreSQL ends it before it bloats the queue.
 IDLE_IN_TRANSACTION_SECONDS = 60
+#: deadlock_detected and serialization_failure: nothing is wrong with the work, only with the moment.
+CONFLICTS = ("40P01", "40001")
+CONFLICT_ATTEMPTS = 5
 
 
 def make_engine(url: str, *, pool_size: int = 5) -> Engine:
@@ -85,6 +92,19 @@ def check_schema(engine: Engine) -> None:
         raise SchemaOutdated(
             f"the database's schema is at revision {found}, this version needs {wanted}; run: livedash db upgrade"
         )
+
+
+def in_transaction(engine: Engine, work: Callable[[Connection], T]) -> T:
+    """Run ``work`` in a transaction of its own, again when PostgreSQL chose it as the victim of a deadlock."""
+    for attempt in range(1, CONFLICT_ATTEMPTS + 1):
+        try:
+            with engine.begin() as connection:
+                return work(connection)
+        except OperationalError as error:
+            if getattr(error.orig, "sqlstate", None) not in CONFLICTS or attempt == CONFLICT_ATTEMPTS:
+                raise
+            time.sleep(random.uniform(0, 0.05 * 2**attempt))  # noqa: S311 - jitter, not a secret
+    raise AssertionError("unreachable")
 
 
 def first_line(error: BaseException) -> str:

@@ -53,6 +53,11 @@ class Analysis:
     #: What was normalised or dropped on the way, for the stage's metadata (small, no transcript text).
     notes: dict[str, str | int] = field(default_factory=dict)
 
+    @property
+    def questions_language(self) -> str:
+        """Of ``questions``: a model translates to English, the offline rules never pretend to."""
+        return self.language if self.analyzer == "offline" else "en"
+
     def __post_init__(self) -> None:
         problems = []
         if not (self.language == UNDETERMINED or (len(self.language) == 2 and self.language.isalpha())):

@@ -102,7 +102,10 @@ class Session(Base):
     forwarded_hr: Mapped[bool | None]
     category: Mapped[str | None]
     summary: Mapped[str | None]
+    #: The current row of ``session_analysis``; the columns above and below are its content.
+    analysis_id: Mapped[int | None] = mapped_column(BigInteger)
     analyzer: Mapped[str | None]
+    #: The model that answered; whom we asked is in ``session_analysis``.
     model: Mapped[str | None]
     prompt_version: Mapped[str | None]
     analyzed_at: Mapped[datetime | None]

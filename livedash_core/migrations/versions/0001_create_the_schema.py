@@ -331,6 +331,7 @@ def upgrade() -> None:
         sa.Column("forwarded_hr", sa.Boolean(), nullable=True),
         sa.Column("category", sa.Text(), nullable=True),
         sa.Column("summary", sa.Text(), nullable=True),
+        sa.Column("analysis_id", sa.BigInteger(), nullable=True),
         sa.Column("analyzer", sa.Text(), nullable=True),
         sa.Column("model", sa.Text(), nullable=True),
         sa.Column("prompt_version", sa.Text(), nullable=True),

@@ -1,0 +1,39 @@
+# One image for every Airflow component and for the `livedash` command; docs/production.md says how to run it.
+FROM python:3.11-slim-bookworm
+
+# dumb-init reaps what Airflow's task processes leave behind and hands SIGTERM on.
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends dumb-init \
+    && rm -rf /var/lib/apt/lists/*
+
+ENV AIRFLOW_HOME=/opt/airflow \
+    PYTHONUNBUFFERED=1
+
+# A volume mounted on logs/ takes over this owner.
+RUN useradd --uid 50000 --user-group --create-home --home-dir "$AIRFLOW_HOME" --shell /usr/sbin/nologin airflow \
+    && install --directory --owner=airflow --group=airflow "$AIRFLOW_HOME/logs"
+
+# The dependencies in a layer of their own: without livedash_core this installs them and an empty package,
+# and a change of our code does not install them again.
+WORKDIR /usr/src/livedash
+COPY pyproject.toml requirements.txt README.md ./
+RUN pip install --no-cache-dir -c requirements.txt ".[production]"
+
+COPY livedash_core ./livedash_core
+RUN pip install --no-cache-dir --no-deps --force-reinstall .
+
+# Owned by root: the processes that run this code cannot change it.
+COPY dags ${AIRFLOW_HOME}/dags
+COPY plugins ${AIRFLOW_HOME}/plugins
+
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="LiveDash pipeline" \
+      org.opencontainers.image.description="Apache Airflow 3.3 with the LiveDash DAGs, pages and command line" \
+      org.opencontainers.image.version="0.1.0" \
+      org.opencontainers.image.revision="${REVISION}"
+
+WORKDIR ${AIRFLOW_HOME}
+# By number, so that Kubernetes can check runAsNonRoot.
+USER 50000:50000
+ENTRYPOINT ["dumb-init", "--"]
+CMD ["airflow", "version"]

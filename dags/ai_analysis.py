@@ -1,0 +1,46 @@
+"""
+### Analyse sessions
+
+Has each session judged: language, sentiment, escalation, category, summary, questions. With a key in
+`livedash_openai` (or `OPENAI_API_KEY`) a model does it, without one the offline rules do; each result says which.
+
+**What a run takes.** Woken by an Asset or by the clock: everything that is due. Triggered by hand: what the form
+says; an empty form means everything that is due. A backfill: the sessions that started in its days, the failed
+ones reset first (choose *All runs*, so that days which ran before are done again).
+
+**When it is red.** The key was refused, the quota is used up, or the model is gone: the lane's last line says so in
+one sentence. No session lost an attempt. Mend the connection `livedash_openai` or the company's model and trigger a
+run.
+"""
+
+from __future__ import annotations
+
+import pendulum
+from airflow.sdk import AssetOrTimeSchedule, CronDataIntervalTimetable, dag
+
+from livedash_core.airflow.assets import awaited
+from livedash_core.airflow.forms import analysis_form
+from livedash_core.airflow.lanes import stage_tasks
+
+
+@dag(
+    dag_id="livedash_ai_analysis",
+    dag_display_name="LiveDash: Analyse sessions",
+    description="LiveDash: has a model, or offline rules, judge each session",
+    schedule=AssetOrTimeSchedule(
+        timetable=CronDataIntervalTimetable("@daily", timezone="UTC"), assets=[awaited("AI_ANALYSIS")]
+    ),
+    start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
+    catchup=False,
+    max_active_runs=1,
+    params=analysis_form(),
+    tags=["livedash"],
+    default_args={"owner": "livedash"},
+    doc_md=__doc__,
+)
+def ai_analysis() -> None:
+    """The stage AI_ANALYSIS."""
+    stage_tasks("AI_ANALYSIS")
+
+
+ai_analysis()

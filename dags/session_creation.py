@@ -1,0 +1,43 @@
+"""
+### Create sessions
+
+Parses each transcript into messages and stores the session. Nothing outside the database is asked.
+
+**What a run takes.** Woken by an Asset or by the clock: everything that is due. Triggered by hand: what the form
+says; an empty form means everything that is due. A backfill: the sessions that started in its days, the failed
+ones reset first (choose *All runs*, so that days which ran before are done again).
+
+**When it is red.** The database was away, or there is a bug: the lane's log has the error.
+"""
+
+from __future__ import annotations
+
+import pendulum
+from airflow.sdk import AssetOrTimeSchedule, CronDataIntervalTimetable, dag
+
+from livedash_core.airflow.assets import awaited
+from livedash_core.airflow.forms import scope_form
+from livedash_core.airflow.lanes import stage_tasks
+
+
+@dag(
+    dag_id="livedash_session_creation",
+    dag_display_name="LiveDash: Create sessions",
+    description="LiveDash: turns transcripts into sessions and messages",
+    schedule=AssetOrTimeSchedule(
+        timetable=CronDataIntervalTimetable("@daily", timezone="UTC"), assets=[awaited("SESSION_CREATION")]
+    ),
+    start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
+    catchup=False,
+    max_active_runs=1,
+    params=scope_form(),
+    tags=["livedash"],
+    default_args={"owner": "livedash"},
+    doc_md=__doc__,
+)
+def session_creation() -> None:
+    """The stage SESSION_CREATION."""
+    stage_tasks("SESSION_CREATION")
+
+
+session_creation()

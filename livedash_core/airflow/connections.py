@@ -1,0 +1,78 @@
+"""Airflow's connections, as the rest of the library wants them.
+
+``livedash_postgres``: our database. ``livedash_openai``: the key (password) and, as its host, the base URL of any
+OpenAI-compatible server. A company's ``http_conn_id``: login and password of its CSV endpoint.
+"""
+
+from __future__ import annotations
+
+from airflow.providers.postgres.hooks.postgres import PostgresHook
+from airflow.sdk import BaseHook, Connection
+from airflow.sdk.exceptions import AirflowNotFoundException
+from pydantic import SecretStr
+from sqlalchemy import Engine
+
+from livedash_core.clients.credentials import BasicCredentials
+from livedash_core.db import check_schema, engine_from_creator
+from livedash_core.errors import ConfigurationError
+from livedash_core.settings import Settings
+from livedash_core.stages.stage import Tools
+
+POSTGRES = "livedash_postgres"
+OPENAI = "livedash_openai"
+
+
+def _find(conn_id: str) -> Connection | None:
+    try:
+        return BaseHook.get_connection(conn_id)
+    except AirflowNotFoundException:
+        return None
+
+
+def make_engine() -> Engine:
+    """Our database through ``livedash_postgres``; each connection looks it up anew, so a rotated password is taken.
+
+    Through the hook's own ``get_conn``: its SQLAlchemy URL would drop extras such as sslmode.
+    """
+    return engine_from_creator(PostgresHook(postgres_conn_id=POSTGRES).get_conn)
+
+
+def checked_engine() -> Engine:
+    """``make_engine`` after a look: a missing connection or an old schema is one sentence.
+
+    Raises ``ConfigurationError`` (no connection), ``SchemaOutdated``, ``SystemicError`` (nobody answers).
+    """
+    if _find(POSTGRES) is None:
+        raise ConfigurationError(
+            f"the Airflow connection {POSTGRES} does not exist; create it (Admin > Connections, type Postgres) or set "
+            f"AIRFLOW_CONN_{POSTGRES.upper()}"
+        )
+    engine = make_engine()
+    check_schema(engine)
+    return engine
+
+
+def basic_credentials(conn_id: str) -> BasicCredentials | None:
+    """Login and password of a company's connection; ``None`` if there is no such connection or no login in it."""
+    found = _find(conn_id)
+    if found is None or not found.login:
+        return None
+    return BasicCredentials(found.login, found.password or "")
+
+
+def settings() -> Settings:
+    """The environment's settings, with the key and base URL of ``livedash_openai`` where that connection exists."""
+    found = _find(OPENAI)
+    if found is None:
+        return Settings()
+    return Settings().model_copy(
+        update={
+            "openai_api_key": SecretStr(found.password) if found.password else Settings().openai_api_key,
+            "openai_base_url": found.host or Settings().openai_base_url,
+        }
+    )
+
+
+def tools(engine: Engine, *, analyzer: str | None = None, model: str | None = None) -> Tools:
+    """What a stage needs when it runs in an Airflow task."""
+    return Tools(engine, settings(), basic_credentials, analyzer=analyzer, model=model)

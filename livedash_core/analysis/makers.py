@@ -1,0 +1,71 @@
+"""Which analyzer judges a session: the run's choice, else the company's, else whatever the key allows."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy import Engine
+
+from livedash_core.analysis.contract import Analyzer
+from livedash_core.analysis.ledger import DatabaseLedger
+from livedash_core.analysis.offline import OfflineAnalyzer
+from livedash_core.analysis.openai import OpenAIAnalyzer
+from livedash_core.errors import ConfigurationError, SystemicError
+from livedash_core.settings import Settings
+
+
+class Maker(NamedTuple):
+    """An analyzer and the model it asks (``None`` offline)."""
+
+    analyzer: Analyzer
+    model: str | None
+
+
+class Makers:
+    """Makes analyzers when they are first needed and keeps them for the run."""
+
+    def __init__(self, settings: Settings, engine: Engine) -> None:
+        self._settings = settings
+        self._ledger = DatabaseLedger(engine)
+        self._made: dict[str | None, Maker] = {}
+
+    def choose(self, choice: str, model: str | None, company_id: UUID) -> Maker:
+        """The maker for ``auto``, ``openai`` or ``offline``; ``auto`` leaves it to the installation's setting.
+
+        Raises ``SystemicError``, for the company, when a model is asked for and there is no usable key.
+        """
+        if choice == "auto":
+            choice = self._settings.analyzer
+        if choice == "auto":
+            choice = "openai" if self._settings.openai_api_key else "offline"
+        if choice == "offline":
+            model = None
+        if model not in self._made:
+            self._made[model] = Maker(OfflineAnalyzer(), None) if model is None else self._openai(model, company_id)
+        return self._made[model]
+
+    def _openai(self, model: str, company_id: UUID) -> Maker:
+        key = self._settings.openai_api_key
+        if key is None:
+            raise SystemicError(
+                "this company is to be judged by a model, but there is no key: set OPENAI_API_KEY or create the "
+                "Airflow connection livedash_openai",
+                company_id=company_id,
+            )
+        try:
+            analyzer = OpenAIAnalyzer(
+                api_key=key.get_secret_value(),
+                base_url=self._settings.openai_base_url,
+                model=model,
+                ledger=self._ledger,
+            )
+        except ConfigurationError as error:
+            raise SystemicError(str(error)) from error
+        return Maker(analyzer, model)
+
+    async def close(self) -> None:
+        """End the analyzers' connections."""
+        for maker in self._made.values():
+            await maker.analyzer.close()
+        self._made.clear()

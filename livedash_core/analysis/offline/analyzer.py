@@ -1,0 +1,60 @@
+"""The offline analyzer: each rule fills one field."""
+
+from __future__ import annotations
+
+from livedash_core.analysis.contract import Analysis, AnalysisRequest
+from livedash_core.analysis.offline.category import CategoryRule
+from livedash_core.analysis.offline.courtesy import CourtesyRule
+from livedash_core.analysis.offline.cues import CueRule
+from livedash_core.analysis.offline.language import LanguageRule
+from livedash_core.analysis.offline.questions import QuestionRule
+from livedash_core.analysis.offline.sentiment import SentimentRule
+from livedash_core.analysis.offline.summary import summarize
+from livedash_core.analysis.offline.text import fold, readable
+
+
+class OfflineAnalyzer:
+    """Judges a session by rules and word lists: no key, no network, no cost, and never an error.
+
+    Making one loads the lists and eld's n-grams (about 0.3 s and 60 MB); it is meant to be kept.
+    """
+
+    name = "offline"
+    #: Raise it with every change to a rule or a list.
+    prompt_version = "rules-1"
+
+    def __init__(self) -> None:
+        self._language = LanguageRule()
+        self._courtesy = CourtesyRule()
+        self._sentiment = SentimentRule(self._courtesy)
+        self._category = CategoryRule()
+        self._cues = CueRule()
+        self._questions = QuestionRule(self._courtesy)
+
+    async def analyze(self, request: AnalysisRequest) -> Analysis:
+        """Judge one session; what the rules cannot tell is ``und``, NEUTRAL, UNRECOGNIZED_OTHER or empty."""
+        turns, unread = readable(request.turns)
+        user_messages = sum(turn.role == "User" for turn in request.turns)
+        lines = [turn.content for turn in turns if turn.role == "User"]
+        language, source = self._language("\n".join(lines), request.language_hint)
+        category = self._category(self._courtesy.strip(fold(line), language) for line in lines)
+        questions = self._questions(lines, language)
+        escalated, forwarded_hr = self._cues("escalated", turns), self._cues("forwarded_hr", turns)
+        notes: dict[str, str | int] = {"language_from": source}
+        if unread:
+            notes["characters_not_read"] = unread
+        return Analysis(
+            language=language,
+            sentiment=self._sentiment(lines, language),
+            escalated=escalated,
+            forwarded_hr=forwarded_hr,
+            category=category,
+            summary=summarize(user_messages, category, questions, escalated=escalated, forwarded_hr=forwarded_hr),
+            questions=questions,
+            analyzer=self.name,
+            prompt_version=self.prompt_version,
+            notes=notes,
+        )
+
+    async def close(self) -> None:
+        """Nothing is held open."""

@@ -1,0 +1,47 @@
+"""Which language the user writes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from eld import LanguageDetector  # type: ignore[import-untyped]  # eld carries no types
+
+from livedash_core.analysis.offline.wordlists import load
+from livedash_core.vocabulary import UNDETERMINED
+
+#: Those that users of an HR chatbot in Western Europe write; fewer candidates, fewer mistakes.
+LANGUAGES = ("nl", "en", "de", "fr", "es", "it", "pt", "pl", "tr", "ro", "bg", "hu", "cs", "uk", "ru", "ar")
+#: Below it every detector guesses: eld is right for .65 of lines under 15 characters, for .97 of longer ones.
+MIN_LETTERS = 15
+
+Source = Literal["text", "csv", "none"]
+
+
+class LanguageRule:
+    """Detects the language of a conversation among ``languages`` (ISO 639-1)."""
+
+    def __init__(self, languages: Sequence[str] = LANGUAGES) -> None:
+        self._detector = LanguageDetector()
+        # Not lang_subset(): that one changes the n-grams of the whole process and writes into eld's own folder.
+        subset = self._detector.dynamic_lang_subset(list(languages))
+        if not subset.success or len(subset.languages) < len(set(languages)):
+            raise ValueError(f"eld does not know all of the languages {', '.join(languages)}")
+        #: The names are CLDR's in English, Dutch, German, French, Spanish and the language itself, the codes ISO 639.
+        self._codes: dict[str, str] = {
+            name: code for code, names in load("languages").items() for name in (code, *names)
+        }
+
+    def __call__(self, user_text: str, hint: str | None) -> tuple[str, Source]:
+        """ISO 639-1 or ``und``, and what says so: the text, or the CSV's label when the text is too short for it."""
+        if sum(character.isalpha() for character in user_text) >= MIN_LETTERS:
+            found = self._detector.detect(user_text)
+            if found.language and found.is_reliable():
+                return str(found.language), "text"
+        labelled = self.normalise(hint)
+        return labelled, "none" if labelled == UNDETERMINED else "csv"
+
+    def normalise(self, label: str | None) -> str:
+        """A language's ISO 639-1 code from a free label ("nl-NL", "Dutch", "Nederlands", "deu"), ``und`` if unknown."""
+        name = (label or "").strip().casefold()
+        return self._codes.get(name) or self._codes.get(name.replace("_", "-").partition("-")[0], UNDETERMINED)

@@ -1,0 +1,81 @@
+"""How the user feels, by word lists: most HR chats are neutral, so the neutral band is wide."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from livedash_core.analysis.offline.courtesy import CourtesyRule
+from livedash_core.analysis.offline.text import fold, phrases, sentences, words
+from livedash_core.analysis.offline.wordlists import LINGUA_FRANCA, load
+from livedash_core.vocabulary import Sentiment
+
+#: A phrase of praise or complaint is enough alone; a single kind or unkind word is not.
+PHRASE_WEIGHT = 2
+THRESHOLD = 2
+#: A negation turns what follows within so many words: "not a good answer".
+NEGATION_REACH = 3
+
+_SHOUT = re.compile(r"!{2,}|\b[A-Z]{3,}\W+[A-Z]{3,}\W+[A-Z]{2,}\b")
+_ANGRY, _HAPPY = re.compile("[😠😡🤬👎]"), re.compile("[😀😃😄😁😊🥰😍🎉👍]")
+
+
+@dataclass(frozen=True, slots=True)
+class _Lists:
+    """A language's lists, the English ones among them."""
+
+    praise: re.Pattern[str]
+    complaints: re.Pattern[str]
+    negations: frozenset[str]
+    positive: frozenset[str]
+    negative: frozenset[str]
+
+
+class SentimentRule:
+    """Weighs the user's words against ``data/sentiment.json``: {language: {list: [word, or phrase]}}."""
+
+    def __init__(self, courtesy: CourtesyRule) -> None:
+        self._courtesy = courtesy
+        listed: dict[str, dict[str, list[str]]] = load("sentiment")
+        english = listed[LINGUA_FRANCA]
+        self._lists = {
+            language: _Lists(
+                praise=phrases(own["praise"] + english["praise"]),
+                complaints=phrases(own["complaints"] + english["complaints"]),
+                negations=frozenset(own["negations"] + english["negations"]),
+                positive=frozenset(own["positive"] + english["positive"]),
+                negative=frozenset(own["negative"] + english["negative"]),
+            )
+            for language, own in listed.items()
+        }
+
+    def __call__(self, lines: Sequence[str], language: str) -> Sentiment:
+        """The mood of the user's ``lines``, as written: capitals and exclamation marks count."""
+        score = sum(self._weigh(sentence, language) for line in lines for sentence in sentences(fold(line)))
+        text = "\n".join(lines)
+        score += PHRASE_WEIGHT * (len(_HAPPY.findall(text)) - len(_ANGRY.findall(text)))
+        # Shouting makes a complaint louder; alone it may be joy, or a heading.
+        if score < 0 and _SHOUT.search(text):
+            score -= 1
+        if score <= -THRESHOLD:
+            return "NEGATIVE"
+        return "POSITIVE" if score >= THRESHOLD else "NEUTRAL"
+
+    def _weigh(self, sentence: str, language: str) -> int:
+        lists = self._lists.get(language, self._lists[LINGUA_FRANCA])
+        if complaints := lists.complaints.findall(sentence):
+            # Praise in the same breath is sarcasm: "great, my schedule changed again without a word".
+            return -PHRASE_WEIGHT * len(complaints)
+        plain = self._courtesy.strip(sentence, language)
+        spoken = words(plain)
+        score, negated = 0, False
+        for position, word in enumerate(spoken):
+            turned = not lists.negations.isdisjoint(spoken[max(0, position - NEGATION_REACH) : position])
+            negated = negated or turned
+            if word in lists.positive:
+                score += -1 if turned else 1
+            elif word in lists.negative and not turned:
+                score -= 1
+        praise = PHRASE_WEIGHT * len(lists.praise.findall(plain))
+        return score - praise if negated else score + praise

@@ -1,0 +1,104 @@
+"""The answer of a chat completions server, read leniently: what is not as expected is None, and never an exception.
+
+The SDK's own types are of no use here: it builds them without checking, out of an error body as well (openai 3.54).
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
+
+from livedash_core.analysis.ledger import CallEnd, Outcome, Usage
+from livedash_core.parsing.text import clean
+from livedash_core.parsing.values import MAX_INTEGER
+
+
+def _or_none(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+    try:
+        return handler(value)
+    except ValidationError:
+        return None
+
+
+def _cleaned(value: Any) -> Any:
+    return clean(value) if isinstance(value, str) else value
+
+
+_Text = Annotated[str | None, Field(strict=True), BeforeValidator(_cleaned), WrapValidator(_or_none)]
+#: 200 characters: more than any model, and enough of nonsense.
+_Name = Annotated[str | None, Field(strict=True, max_length=200), BeforeValidator(_cleaned), WrapValidator(_or_none)]
+_Tokens = Annotated[int | None, Field(strict=True, ge=0, le=MAX_INTEGER), WrapValidator(_or_none)]
+
+
+class _PromptDetails(BaseModel):
+    cached_tokens: _Tokens = None
+    cache_write_tokens: _Tokens = None
+
+
+class _CompletionDetails(BaseModel):
+    reasoning_tokens: _Tokens = None
+
+
+class _Usage(BaseModel):
+    prompt_tokens: _Tokens = None
+    completion_tokens: _Tokens = None
+    prompt_tokens_details: Annotated[_PromptDetails | None, WrapValidator(_or_none)] = None
+    completion_tokens_details: Annotated[_CompletionDetails | None, WrapValidator(_or_none)] = None
+
+
+class _Message(BaseModel):
+    content: _Text = None
+    refusal: _Text = None
+
+
+class _Choice(BaseModel):
+    message: _Message
+    finish_reason: _Text = None
+
+
+class Completion(BaseModel):
+    """The JSON body of a 200, which need not be a completion."""
+
+    choices: Annotated[list[_Choice] | None, WrapValidator(_or_none)] = None
+    error: Any = None
+    model: _Name = None
+    service_tier: _Name = None
+    usage_reported: Annotated[_Usage | None, WrapValidator(_or_none)] = Field(default=None, alias="usage")
+
+    @classmethod
+    def read(cls, body: bytes) -> Completion:
+        """What ``body`` holds: nothing, when it is not a JSON object."""
+        try:
+            return cls.model_validate(json.loads(body))
+        except (ValueError, RecursionError):
+            return cls()
+
+    def end(self, request_id: str | None) -> CallEnd:
+        """The ledger's end of this call: ``answered`` only if a model was at work, which choices or a bill tell."""
+        outcome: Outcome = "answered" if self.choices or self.usage != Usage() else "unknown"
+        if outcome == "unknown" and self.error is not None:
+            # Some gateways put a refusal in a 200; any other page may hide a completion that was billed.
+            outcome = "rejected"
+        return CallEnd(
+            outcome,
+            model_answered=self.model,
+            provider_request_id=request_id,
+            service_tier=self.service_tier,
+            usage=self.usage,
+        )
+
+    @property
+    def usage(self) -> Usage:
+        """The token counts, None where the server gave none or nonsense."""
+        reported = self.usage_reported or _Usage()
+        prompt = reported.prompt_tokens_details or _PromptDetails()
+        completion = reported.completion_tokens_details or _CompletionDetails()
+        return Usage(
+            prompt_tokens=reported.prompt_tokens,
+            cached_tokens=prompt.cached_tokens,
+            cache_write_tokens=prompt.cache_write_tokens,
+            completion_tokens=reported.completion_tokens,
+            reasoning_tokens=completion.reasoning_tokens,
+        )

@@ -1,0 +1,129 @@
+"""What went wrong between us and a chat completions server, in our kinds of error.
+
+The classes follow OpenAI's error codes guide, and what Azure, llama.cpp, vLLM and Ollama answer instead. Free text of
+the server is looked at but never quoted: some servers echo the request, and with it the transcript.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+import httpx2
+import openai
+
+from livedash_core.analysis.ledger import Outcome
+from livedash_core.clients.responses import MAX_RETRY_AFTER_SECONDS, retry_after_seconds
+from livedash_core.errors import PermanentError, ProcessingError, SystemicError, TransientError
+
+_ACCOUNT = re.compile(
+    "insufficient_quota|credit_balance_exhausted|billing.*|account_deactivated|access_terminated|invalid_api_key"
+)
+_REFUSAL = re.compile("content_filter|content_policy_violation|invalid_prompt|ResponsibleAIPolicyViolation")
+_TOO_LONG = re.compile("context_length_exceeded|exceed_context_size_error|request_too_large")
+_TOO_LONG_TEXT = re.compile(r"context (length|size|window)|prompt is too long|too many tokens", re.IGNORECASE)
+_MODEL = re.compile("model_not_found|invalid_model|model_not_available|unknown_model")
+_MODEL_TEXT = re.compile(r"\bmodel\b.*(not found|not exist|not available|deprecated|shut ?down)", re.IGNORECASE)
+_REQUEST = re.compile("unsupported_parameter|unsupported_value|unknown_parameter|invalid_json_schema")
+_REQUEST_TEXT = re.compile("response_format|json_schema|max_completion_tokens|grammar", re.IGNORECASE)
+_IDENTIFIER = re.compile(r"[\w.\-\[\]]{1,60}", re.ASCII)
+
+#: Failures before the request could go out; after any other, it may have been billed.
+_NEVER_SENT = (
+    httpx2.ConnectError,
+    httpx2.ConnectTimeout,
+    httpx2.PoolTimeout,
+    httpx2.ProxyError,
+    httpx2.LocalProtocolError,
+    httpx2.UnsupportedProtocol,
+)
+
+
+class TranscriptTooLong(PermanentError):
+    """The conversation does not fit in the model's context."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What an error message may say of a call: the server's host and port, the model, how long it might take."""
+
+    server: str
+    model: str
+    timeout_seconds: float
+    company_id: UUID
+
+
+def outcome(exc: openai.APIError | TimeoutError) -> Outcome:
+    """The ledger's word: ``rejected`` when there is nothing to pay, ``unknown`` when there may be."""
+    never_sent = isinstance(exc.__cause__, _NEVER_SENT)
+    return "rejected" if isinstance(exc, openai.APIStatusError) or never_sent else "unknown"
+
+
+def translated(exc: openai.APIError | TimeoutError, call: Call) -> ProcessingError:
+    """Our error for the SDK's: of this session, of everybody, or passing."""
+    if isinstance(exc, openai.APIStatusError):
+        return _of_status(exc, call)
+    if isinstance(exc, TimeoutError | openai.APITimeoutError):
+        return TransientError(f"{call.server} did not answer within {call.timeout_seconds:g} seconds")
+    if isinstance(exc.__cause__, _NEVER_SENT):
+        return TransientError(f"no connection to {call.server}; is it up, and its address right?")
+    return TransientError(f"{call.server} broke the connection before it had answered")
+
+
+def _of_status(exc: openai.APIStatusError, call: Call) -> ProcessingError:
+    status, codes = exc.status_code, [str(value) for value in (exc.code, exc.type) if value]
+    # One identifier of the server's, if it is one: a stable text, which failures can be grouped by.
+    what = " ".join([str(status), *[code for code in codes if _IDENTIFIER.fullmatch(code)][:1]])
+    text = _message(exc)
+
+    def says(pattern: re.Pattern[str]) -> bool:
+        return any(pattern.fullmatch(code) for code in codes)
+
+    if status in (401, 402) or (status in (400, 403, 429) and says(_ACCOUNT)):
+        return SystemicError(f"{call.server} refuses the API key or its account ({what}); check the key and its credit")
+    if status in (400, 403, 404) and (says(_MODEL) or _MODEL_TEXT.search(text)):
+        return SystemicError(
+            f"{call.server} has no model {call.model!r} for this key ({what}); choose another for the company",
+            company_id=call.company_id,
+        )
+    if status == 403:
+        return SystemicError(f"{call.server} forbids the use of {call.model!r} ({what}); check the key's permissions")
+    if status == 413 or (status == 400 and (says(_TOO_LONG) or _TOO_LONG_TEXT.search(text))):
+        return TranscriptTooLong(f"the conversation is too long for {call.model!r} ({what})")
+    if status == 400 and says(_REFUSAL):
+        return PermanentError(f"the model refused to judge this conversation ({what})")
+    if status == 422 or (status == 400 and (says(_REQUEST) or _about_ours(exc.param) or _REQUEST_TEXT.search(text))):
+        return SystemicError(
+            f"{call.server} does not take our requests for {call.model!r} ({what}); it needs a model and a server "
+            "with structured outputs (response_format json_schema)",
+            company_id=call.company_id,
+        )
+    if status == 400:
+        return PermanentError(f"{call.server} refused this conversation ({what})")
+    if status in (408, 409, 425, 429) or status >= 500:
+        return TransientError(
+            f"{call.server} is busy or out of order ({what})", retry_after_seconds=_retry_after(exc.response.headers)
+        )
+    return SystemicError(f"{call.server} is no chat completions server ({what}); check the base URL, and its /v1")
+
+
+def _message(exc: openai.APIStatusError) -> str:
+    """The server's own sentence. Only its beginning: what it echoes of a transcript must not decide anything."""
+    body = exc.body.get("message") if isinstance(exc.body, dict) else exc.body
+    return str(body)[:200]
+
+
+def _about_ours(param: object) -> bool:
+    """Whether the server names a parameter as the culprit that is the same in every request."""
+    return isinstance(param, str) and bool(param) and not param.startswith("messages")
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds to stay away: OpenAI's ``retry-after-ms`` (the SDK, too, reads it first), else ``Retry-After``."""
+    milliseconds = headers.get("retry-after-ms", "")
+    if re.fullmatch(r"[0-9]{1,12}", milliseconds):
+        return min(int(milliseconds) / 1_000, MAX_RETRY_AFTER_SECONDS)
+    return retry_after_seconds(headers.get("retry-after", ""), datetime.now(UTC))

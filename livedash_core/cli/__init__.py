@@ -1,0 +1,5 @@
+"""The command line: prints, decides nothing."""
+
+from livedash_core.cli.app import main
+
+__all__ = ["main"]

@@ -1,0 +1,69 @@
+"""`livedash company …`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from livedash_core.cli.context import database
+from livedash_core.cli.output import console, print_json, print_table
+from livedash_core.operations.companies import list_companies, save_company, set_status
+from livedash_core.settings import AnalyzerChoice, Settings
+
+app = typer.Typer(help="Companies: whose chats, from where.", no_args_is_help=True)
+
+
+@app.command()
+def add(
+    name: str,
+    csv_url: Annotated[str | None, typer.Option(help="Where the company publishes its sessions.")] = None,
+    http_conn_id: Annotated[
+        str | None, typer.Option(help="The Airflow connection with the login and password of that address.")
+    ] = None,
+    tz: Annotated[
+        str | None, typer.Option("--timezone", help="The zone its times are written in, e.g. Europe/Amsterdam.")
+    ] = None,
+    allow_network: Annotated[
+        list[str] | None, typer.Option(help="A private network its source may live in, e.g. 127.0.0.0/8.")
+    ] = None,
+    allow_origin: Annotated[
+        list[str] | None, typer.Option(help="Another origin its transcripts may come from; it sees no credentials.")
+    ] = None,
+    analyzer: Annotated[AnalyzerChoice | None, typer.Option(help="Who judges its sessions.")] = None,
+    model: Annotated[str | None, typer.Option(help="The model to ask.")] = None,
+) -> None:
+    """Add a company, or change what the options say of one that exists."""
+    given = {
+        "csv_url": csv_url,
+        "http_conn_id": http_conn_id,
+        "timezone": tz,
+        "allowed_networks": allow_network or None,
+        "allowed_origins": allow_origin or None,
+        "analyzer": analyzer,
+        "model": model,
+    }
+    changes = {column: value for column, value in given.items() if value is not None}
+    with database(Settings()) as engine, engine.begin() as connection:
+        is_new = save_company(connection, name, changes)
+    console.print(f"{name}: {'added' if is_new else 'changed'}.", markup=False)
+
+
+@app.command("list")
+def list_(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """List the companies."""
+    with database(Settings()) as engine, engine.connect() as connection:
+        found = list_companies(connection)
+    if as_json:
+        print_json(found)
+    else:
+        shown = ("name", "status", "csv_url", "http_conn_id", "timezone", "analyzer", "model")
+        print_table(shown, ([company[column] for column in shown] for company in found))
+
+
+@app.command("set-status")
+def set_status_(name: str, status: str) -> None:
+    """ACTIVE, SUSPENDED, TRIAL or ARCHIVED; only ACTIVE companies are processed."""
+    with database(Settings()) as engine, engine.begin() as connection:
+        set_status(connection, name, status.upper())
+    console.print(f"{name} is {status.upper()}.", markup=False)

@@ -1,0 +1,78 @@
+"""What every command needs: the database, credentials, a scope from its options."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import Engine
+
+from livedash_core.clients.credentials import BasicCredentials, credentials_from_environment
+from livedash_core.db import check_schema, make_engine, upgrade_schema
+from livedash_core.local.embedded_postgres import EmbeddedPostgres
+from livedash_core.local.environment import LocalInstallation
+from livedash_core.operations.companies import active_company, company_id
+from livedash_core.operations.sessions import find_session
+from livedash_core.settings import Settings
+from livedash_core.status import Scope
+
+
+@contextmanager
+def database(settings: Settings) -> Iterator[Engine]:
+    """The database that the settings name, its schema checked; the embedded one is kept up to date by itself."""
+    if settings.database_url is not None:
+        engine = make_engine(settings.database_url.get_secret_value())
+        check_schema(engine)
+        yield engine
+        engine.dispose()
+        return
+    installation = LocalInstallation(settings.home)
+    with EmbeddedPostgres(installation.postgres) as server:
+        engine = make_engine(server.database(installation.database).url())
+        upgrade_schema(engine)
+        yield engine
+        engine.dispose()
+
+
+def credentials(settings: Settings, conn_id: str) -> BasicCredentials | None:
+    """From ``AIRFLOW_CONN_<ID>``, else from the Airflow that is configured here, else from that of `livedash up`."""
+    found = credentials_from_environment(conn_id, os.environ)
+    if found is not None:
+        return found
+    installation = LocalInstallation(settings.home)
+    if "AIRFLOW_HOME" not in os.environ and settings.database_url is None and installation.exists():
+        os.environ.update(installation.airflow_environment())
+    if "AIRFLOW_HOME" not in os.environ:
+        return None
+    # Lazily: importing Airflow takes seconds, and most commands never need it.
+    from livedash_core.airflow.connections import basic_credentials
+
+    return basic_credentials(conn_id)
+
+
+def scope_of(
+    engine: Engine,
+    *,
+    stages: list[str] | None = None,
+    company: str | None = None,
+    first_day: datetime | None = None,
+    last_day: datetime | None = None,
+    sessions: list[str] | None = None,
+    kinds: list[str] | None = None,
+    only_active: bool = False,
+) -> Scope:
+    """A scope from command-line words. Days are UTC and ``last_day`` belongs to the window."""
+    with engine.connect() as connection:
+        look_up = active_company if only_active else company_id
+        whose = look_up(connection, company) if company else None
+        ids = [find_session(connection, session, whose) for session in sessions or ()]
+    return Scope(
+        stages=tuple(stages) if stages else None,
+        company_ids=(whose,) if whose else None,
+        started_from=first_day.replace(tzinfo=UTC) if first_day else None,
+        started_before=last_day.replace(tzinfo=UTC) + timedelta(days=1) if last_day else None,
+        session_ids=tuple(ids) if ids else None,
+        error_kinds=tuple(kinds) if kinds else None,
+    )

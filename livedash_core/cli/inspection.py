@@ -1,0 +1,127 @@
+"""`livedash status`, `failures`, `session`, `doctor`: look, change nothing."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from livedash_core.cli.context import database, scope_of
+from livedash_core.cli.output import breakdown_table, console, print_json, print_table, status_text
+from livedash_core.cli.processing import Company, Json, Stages
+from livedash_core.operations.doctor import examine
+from livedash_core.operations.sessions import describe_session, find_session
+from livedash_core.settings import Settings
+from livedash_core.stages.registry import default_registry
+from livedash_core.status import ProcessingStatusManager
+
+SHOWN_FAILURES = 50
+
+
+def status(company: Company = None, as_json: Json = False) -> None:
+    """How many sessions are where."""
+    with database(Settings()) as engine:
+        scope = scope_of(engine, company=company)
+        with engine.connect() as connection:
+            manager = ProcessingStatusManager(connection, stages=default_registry().names)
+            breakdown = manager.get_pipeline_status(scope.company_ids)
+    if as_json:
+        print_json(breakdown.as_dict())
+    else:
+        console.print(breakdown_table(breakdown, f"{breakdown.total_sessions} sessions"))
+
+
+def failures(stage: Stages = None, company: Company = None, as_json: Json = False) -> None:
+    """What failed and why, newest first."""
+    with database(Settings()) as engine:
+        scope = scope_of(engine, stages=stage, company=company)
+        with engine.connect() as connection:
+            manager = ProcessingStatusManager(connection, stages=default_registry().names)
+            failed = manager.get_failed_sessions(scope, limit=None if as_json else SHOWN_FAILURES)
+            total = sum(
+                counts["FAILED"]
+                for name, counts in manager.get_pipeline_status(scope.company_ids).stages.items()
+                if stage is None or name in stage
+            )
+    if as_json:
+        print_json([failure._asdict() for failure in failed])
+        return
+    print_table(
+        ("stage", "company", "session", "attempts", "kind", "message"),
+        (
+            (
+                found.stage,
+                found.company,
+                found.external_session_id,
+                found.attempts,
+                found.error_kind,
+                found.error_message,
+            )
+            for found in failed
+        ),
+        title=f"{total} failed" + (f", the newest {len(failed)}" if total > len(failed) else ""),
+    )
+
+
+def session(wanted: Annotated[str, typer.Argument(metavar="ID")], as_json: Json = False) -> None:
+    """One session, by our id or the source's: stages, messages, questions, requests."""
+    with database(Settings()) as engine, engine.connect() as connection:
+        found = describe_session(connection, find_session(connection, wanted), default_registry().names)
+    if as_json:
+        print_json(found)
+        return
+    about = Table(show_header=False, box=None)
+    for name, value in found["session"].items():
+        if value is not None:
+            about.add_row(Text(name, style="dim"), Text(str(value)))
+    console.print(about)
+    stages = Table(title="stages", title_justify="left", title_style="bold")
+    for heading in ("stage", "status", "attempts", "completed", "what happened"):
+        stages.add_column(heading)
+    for found_stage in found["stages"]:
+        said = found_stage["error_message"] or (found_stage["metadata"] or {}).get("reason") or ""
+        finished = found_stage["completed_at"]
+        stages.add_row(
+            found_stage["stage"],
+            status_text(found_stage["status"]),
+            str(found_stage["attempts"]),
+            f"{finished:%Y-%m-%d %H:%M:%S}" if finished else "",
+            Text(said),
+        )
+    console.print(stages)
+    for message in found["messages"]:
+        console.print(Text.assemble((f"{message['role']}: ", "bold"), message["content"]))
+    for question in found["questions"]:
+        console.print(Text(f"{question['position']}. {question['raw_text']}", style="cyan"))
+    if found["requests"]:
+        columns = (
+            "requested_at",
+            "model_requested",
+            "model_answered",
+            "outcome",
+            "prompt_tokens",
+            "completion_tokens",
+            "cost",
+        )
+        print_table(
+            columns, ([request[column] for column in columns] for request in found["requests"]), title="requests"
+        )
+
+
+def doctor(as_json: Json = False) -> None:
+    """What is wrong: stopped stages, unreachable companies, stuck leases, orphans."""
+    with database(Settings()) as engine, engine.connect() as connection:
+        findings = examine(connection, default_registry().names)
+    if as_json:
+        print_json([finding._asdict() for finding in findings])
+    elif not findings:
+        console.print("Everything is well.", style="green")
+    else:
+        print_table(("check", "finding"), findings)
+    if findings:
+        raise typer.Exit(1)
+
+
+COMMANDS = (status, failures, session, doctor)

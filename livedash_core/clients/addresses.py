@@ -1,0 +1,46 @@
+"""Which addresses a fetch may connect to. Pure; it judges addresses, never names (SSRF: a name may point anywhere)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+
+#: The only IPv6 space given out for the public internet (IANA, "IPv6 Global Unicast Address Assignments").
+_GLOBAL_UNICAST = IPv6Network("2000::/3")
+#: An IPv4 address in its last 32 bits (RFC 6052); how IPv6-only hosts reach the IPv4 internet.
+_NAT64 = IPv6Network("64:ff9b::/96")
+#: Global to ``ipaddress``, and yet no place for a company's source.
+_NOT_PUBLIC: tuple[Network, ...] = (
+    IPv4Network("168.63.129.16/32"),  # Azure's host agent, reachable from its virtual machines only
+    IPv4Network("192.0.0.0/24"),  # protocol assignments (RFC 6890); Oracle's metadata is 192.0.0.192
+    IPv4Network("192.88.99.0/24"),  # 6to4 relays (RFC 7526)
+    IPv6Network("2001::/32"),  # Teredo: an IPv4 address inside
+    IPv6Network("2002::/16"),  # 6to4: an IPv4 address inside
+    IPv6Network("3fff::/20"),  # documentation (RFC 9637)
+)
+
+
+def may_connect(address: Address, allowed_networks: Iterable[Network]) -> bool:
+    """Whether ``address`` is public, or inside a network that the company is allowed."""
+    return is_inside(address, allowed_networks) or is_public(address)
+
+
+def is_inside(address: Address, networks: Iterable[Network]) -> bool:
+    """Whether one of ``networks`` holds ``address``."""
+    return any(address in network for network in networks)
+
+
+def is_public(address: Address) -> bool:
+    """Whether ``address`` is a host on the public internet.
+
+    ``is_global`` alone is not enough: it is true of multicast, and of IPv6 forms that carry a private IPv4 address.
+    Of those forms NAT64 is judged by what it carries; the others have no use today and are refused as they are.
+    """
+    if address in _NAT64:
+        address = IPv4Address(int(address) & 0xFFFF_FFFF)
+    if isinstance(address, IPv6Address) and address not in _GLOBAL_UNICAST:
+        return False
+    return address.is_global and not address.is_multicast and not is_inside(address, _NOT_PUBLIC)

@@ -1,0 +1,67 @@
+"""What an HTTP answer means for a session: a file to read, or one of our errors."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+import httpx2
+
+from livedash_core.clients.source import Source
+from livedash_core.clients.urls import origin_of, shown
+from livedash_core.errors import PermanentError, SystemicError, TransientError
+
+#: A server may ask for patience, not for ever.
+MAX_RETRY_AFTER_SECONDS = 86_400.0
+_CONTENT_TYPES = frozenset(("", "application/octet-stream", "application/csv", "application/json"))
+
+
+def check(answer: httpx2.Response, url: httpx2.URL, source: Source) -> None:
+    """Return if the body is a file to read: whole, text by its type, not compressed.
+
+    Raises ``SystemicError`` for this company if its credentials are refused, ``TransientError`` if the server asks
+    to come back later, ``PermanentError`` for the rest.
+    """
+    where = f"{source.company}: {shown(url)}"
+    match answer.status_code:
+        case 200 | 204:
+            _check_content(answer.headers, where)
+        case (401 | 403) as status if origin_of(url) == source.csv_origin:
+            raise SystemicError(
+                f"{where} answered {status}: check login and password in the Airflow connection of {source.company}; "
+                f"`livedash company list` names it, this sets another: {source.command('--http-conn-id ID')}",
+                company_id=source.company_id,
+            )
+        case (401 | 403) as status:
+            raise PermanentError(f"{where} answered {status}; credentials are sent to {source.csv_origin} alone")
+        case 404 | 410:
+            raise PermanentError(f"{where} does not exist there")
+        case status if status in (408, 425, 429) or status >= 500:
+            patience = retry_after_seconds(answer.headers.get("Retry-After", ""), datetime.now(UTC))
+            raise TransientError(f"{where} answered {status}", retry_after_seconds=patience)
+        case status:
+            raise PermanentError(f"{where} answered {status}, which is neither a file nor a reason to wait")
+
+
+def retry_after_seconds(value: str, now: datetime) -> float | None:
+    """A ``Retry-After`` header (RFC 9110, 10.2.3: seconds or a date) in seconds from ``now``; None for rubbish."""
+    if re.fullmatch(r"[0-9]{1,10}", value):
+        seconds = float(value)
+    else:
+        try:
+            then = parsedate_to_datetime(value)
+        except ValueError:
+            return None
+        # The zone "-0000" gives a date without one; the header's dates are in GMT by definition.
+        seconds = ((then if then.tzinfo else then.replace(tzinfo=UTC)) - now).total_seconds()
+    return min(max(seconds, 0.0), MAX_RETRY_AFTER_SECONDS)
+
+
+def _check_content(headers: httpx2.Headers, where: str) -> None:
+    # A compressed body could be of any size once it is read.
+    if headers.get("Content-Encoding", "identity").strip().lower() not in ("identity", ""):
+        raise PermanentError(f"{where} came compressed although that was declined; turn compression off for it there")
+    content_type = headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if not (content_type.startswith("text/") or content_type in _CONTENT_TYPES):
+        raise PermanentError(f"{where} is {content_type[:50]!r}, not text")

@@ -1,0 +1,84 @@
+"""Where one company may be fetched from, and who may see its password."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from functools import cached_property
+from uuid import UUID
+
+import httpx2
+
+from livedash_core.clients.addresses import Network
+from livedash_core.clients.credentials import BasicCredentials
+from livedash_core.clients.urls import origin_of, shown
+from livedash_core.errors import PermanentError, SystemicError
+
+
+@dataclass(frozen=True)
+class Source:
+    """A company's CSV, and the limits of what its rows may lead to.
+
+    ``allowed_origins`` (``https://files.example``) are origins besides the one of ``csv_url``; they never see
+    ``credentials``. ``allowed_networks`` are private networks that the company's source may live in.
+    """
+
+    company_id: UUID
+    company: str
+    csv_url: str
+    credentials: BasicCredentials | None
+    allowed_origins: tuple[str, ...]
+    allowed_networks: tuple[Network, ...]
+
+    def target(self, address: str) -> httpx2.URL:
+        """``address`` as a URL that this company may be asked for.
+
+        Raises ``PermanentError`` if it is none, ``SystemicError`` if the company's own URLs are unusable. Which
+        *network address* the name stands for is judged later, when it is connected to.
+        """
+        try:
+            url = httpx2.URL(address)
+        except httpx2.InvalidURL:
+            # Not `from exc`: its text quotes the URL, and a password may stand there.
+            raise PermanentError(f"{self.company}: the address is not a URL") from None
+        if url.scheme not in ("https", "http") or not url.host or (url.port or 0) > 65_535:
+            raise PermanentError(f"{self.company}: only https addresses can be fetched")
+        if url.userinfo:
+            raise PermanentError(
+                f"{self.company}: {shown(url)} came with a user name; credentials belong in the Airflow connection "
+                f"that this command names: {self.command('--http-conn-id ID')}"
+            )
+        origin = origin_of(url)
+        if origin not in self._origins:
+            raise PermanentError(
+                f"{self.company}: {shown(url)} is not on the origin of the company's CSV ({self.csv_origin}); "
+                f"allow it with: {self.command('--allow-origin ' + shlex.quote(origin))}"
+            )
+        return url
+
+    def credentials_for(self, url: httpx2.URL) -> BasicCredentials | None:
+        """The credentials, for the origin of the CSV only."""
+        return self.credentials if origin_of(url) == self.csv_origin else None
+
+    def command(self, options: str) -> str:
+        """The command line that changes this company, safe to paste: names come from outside."""
+        return f"livedash company add {shlex.quote(self.company)} {options}"
+
+    @cached_property
+    def csv_origin(self) -> str:
+        """The origin of ``csv_url``."""
+        return self._configured_origin(self.csv_url, "--csv-url URL")
+
+    @cached_property
+    def _origins(self) -> frozenset[str]:
+        extras = (self._configured_origin(origin, "--allow-origin ORIGIN") for origin in self.allowed_origins)
+        return frozenset((self.csv_origin, *extras))
+
+    def _configured_origin(self, address: str, option: str) -> str:
+        try:
+            return origin_of(httpx2.URL(address))
+        except httpx2.InvalidURL:
+            raise SystemicError(
+                f"{self.company}: one of its URLs cannot be used; set it with: {self.command(option)}",
+                company_id=self.company_id,
+            ) from None

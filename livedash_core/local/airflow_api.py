@@ -1,0 +1,51 @@
+"""The few calls that `livedash up` makes to the Airflow it started."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import httpx2
+
+
+class AirflowApi:
+    """A client of the local API server. Nothing raises while the server is not there yet: it answers ``None``."""
+
+    def __init__(self, url: str, username: str, password: str) -> None:
+        self._client = httpx2.Client(base_url=url, timeout=10, trust_env=False)
+        self._login = {"username": username, "password": password}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._client.close()
+
+    def healthy(self) -> bool:
+        """Whether every component has reported lately."""
+        health = self._get("/api/v2/monitor/health")
+        parts = ("metadatabase", "scheduler", "dag_processor", "triggerer")
+        return health is not None and all((health.get(part) or {}).get("status") == "healthy" for part in parts)
+
+    def dag_ids(self) -> set[str]:
+        """The DAGs that can be triggered now."""
+        found = self._get("/api/v2/dags?tags=livedash&limit=100")
+        return {dag["dag_id"] for dag in found["dags"] if not dag["is_paused"]} if found else set()
+
+    def trigger(self, dag_id: str) -> str:
+        """Start a run and return its id. Raises ``httpx2.HTTPError``."""
+        answer = self._client.post(f"/api/v2/dags/{dag_id}/dagRuns", json={"logical_date": None})
+        answer.raise_for_status()
+        return str(answer.json()["dag_run_id"])
+
+    def _get(self, path: str) -> dict[str, Any] | None:
+        try:
+            if "authorization" not in self._client.headers:
+                token = self._client.post("/auth/token", json=self._login)
+                token.raise_for_status()
+                self._client.headers["Authorization"] = f"Bearer {token.json()['access_token']}"
+            answer = self._client.get(path)
+            answer.raise_for_status()
+        except httpx2.HTTPError:
+            return None
+        found: dict[str, Any] = answer.json()
+        return found

@@ -1,0 +1,105 @@
+"""What an installation on one machine consists of: folders, secrets, the environment of its Airflow."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from cryptography.fernet import Fernet
+
+from livedash_core.local.embedded_postgres import Address
+from livedash_core.settings import PROJECT
+
+USER = "admin"
+SAMPLE_CONNECTION = "livedash_sample"
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Where the processes listen, all on loopback."""
+
+    web: int
+    worker_logs: int
+    trigger_logs: int
+
+
+class LocalInstallation:
+    """The folder ``LIVEDASH_HOME``. Passwords and keys are made once and kept in a file only its owner can read."""
+
+    database = "livedash"
+    airflow_database = "airflow"
+
+    def __init__(self, home: Path) -> None:
+        self.home = home.absolute()
+        self.postgres = self.home / "postgres"
+        self.airflow = self.home / "airflow"
+        self.logs = self.home / "logs"
+
+    def exists(self) -> bool:
+        """Whether `livedash up` ever ran here."""
+        return (self.home / "secrets.json").exists()
+
+    @cached_property
+    def secrets(self) -> dict[str, str]:
+        """``admin_password``, ``sample_password``, ``fernet_key``, ``jwt_secret``, ``api_secret``."""
+        kept = self.home / "secrets.json"
+        if kept.exists():
+            found: dict[str, str] = json.loads(kept.read_text())
+            return found
+        self.home.mkdir(parents=True, exist_ok=True)
+        made = {
+            "admin_password": secrets.token_urlsafe(9),
+            "sample_password": secrets.token_urlsafe(12),
+            "fernet_key": Fernet.generate_key().decode(),
+            "jwt_secret": secrets.token_hex(64),
+            "api_secret": secrets.token_hex(32),
+        }
+        with os.fdopen(os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            json.dump(made, file)
+        return made
+
+    def airflow_environment(self, socket_directory: Path | None = None, ports: Ports | None = None) -> dict[str, str]:
+        """The environment of every Airflow process, light enough for a laptop.
+
+        Without ports: enough to read connections from the metadata database.
+        """
+        address = Address(socket_directory or self.postgres, self.airflow_database)
+        environment = {
+            "AIRFLOW_HOME": str(self.airflow),
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": address.url("postgresql+psycopg2"),
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC": address.url("postgresql+asyncpg"),
+            # Five processes share one laptop: the defaults would open dozens of connections each.
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_POOL_SIZE": "3",
+            "AIRFLOW__CORE__FERNET_KEY": self.secrets["fernet_key"],
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__CORE__DAGS_FOLDER": str(PROJECT / "dags"),
+            "AIRFLOW__CORE__PLUGINS_FOLDER": str(PROJECT / "plugins"),
+            "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+            "AIRFLOW__CORE__PARALLELISM": "4",
+            "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(self.airflow / "passwords.json"),
+            "AIRFLOW__API__WORKERS": "1",
+            "AIRFLOW__API__SECRET_KEY": self.secrets["api_secret"],
+            "AIRFLOW__API_AUTH__JWT_SECRET": self.secrets["jwt_secret"],
+            "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
+            "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",
+            "AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK": "False",
+            "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO",
+            "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+        }
+        if ports is not None:
+            url = f"http://localhost:{ports.web}"
+            environment |= {
+                "AIRFLOW__API__HOST": "127.0.0.1",
+                "AIRFLOW__API__PORT": str(ports.web),
+                "AIRFLOW__API__BASE_URL": url,
+                "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{ports.web}/execution/",
+                "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(ports.worker_logs),
+                "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(ports.trigger_logs),
+            }
+        return environment

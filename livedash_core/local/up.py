@@ -1,0 +1,210 @@
+"""`livedash up`: the whole product on one machine, from nothing to the first results, and its end."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from rich.console import Console
+from sqlalchemy import Engine
+
+from livedash_core.db import make_engine, upgrade_schema
+from livedash_core.errors import ConfigurationError
+from livedash_core.local.airflow_api import AirflowApi
+from livedash_core.local.embedded_postgres import EmbeddedPostgres
+from livedash_core.local.environment import SAMPLE_CONNECTION, USER, LocalInstallation, Ports
+from livedash_core.local.processes import Processes
+from livedash_core.local.sample import COMPANY_NAME, TIMEZONE
+from livedash_core.local.sample_source import SampleSource
+from livedash_core.local.watch import Picture, watch_first_pass
+from livedash_core.operations.companies import save_company
+from livedash_core.settings import Settings
+from livedash_core.stages.registry import default_registry
+
+START_SECONDS = 240.0
+SAMPLE_USER = "livedash"
+AIRFLOW_PROCESSES = {
+    "api-server": ("airflow", "api-server"),
+    "scheduler": ("airflow", "scheduler"),
+    "dag-processor": ("airflow", "dag-processor"),
+    "triggerer": ("airflow", "triggerer"),
+}
+
+
+def run(settings: Settings, draw: Picture) -> int:
+    """Start everything, show the first pass, and wait for Ctrl-C or SIGTERM; returns the exit code.
+
+    Raises ``ConfigurationError`` when it cannot start: another `livedash up` has this folder, the port is taken.
+    """
+    console = Console(highlight=False)
+    if settings.database_url is not None:
+        raise ConfigurationError("livedash up brings its own database: unset LIVEDASH_DATABASE_URL to use it")
+    installation = LocalInstallation(settings.home)
+    try:
+        with _interruptible(), ExitStack() as stack:
+            stack.enter_context(_only_one(installation, settings.port))
+            ports = Ports(settings.port, *_free_ports(2))
+            _refuse_taken(settings.port)
+            console.print("Starting PostgreSQL and the sample source …")
+            server = stack.enter_context(EmbeddedPostgres(installation.postgres))
+            address = server.database(installation.database)
+            engine = make_engine(address.url())
+            stack.callback(engine.dispose)
+            upgrade_schema(engine)
+            source = stack.enter_context(_sample(installation))
+            _add_sample_company(engine, source)
+            server.database(installation.airflow_database)
+            environment = installation.airflow_environment(address.socket_directory, ports)
+            processes = stack.enter_context(Processes(installation.logs, environment))
+            console.print("Preparing Airflow's database …")
+            _prepare_airflow(installation, processes, address.socket_directory)
+            console.print("Starting Airflow: API server, scheduler, DAG processor, triggerer …")
+            for name, arguments in AIRFLOW_PROCESSES.items():
+                processes.start(name, *arguments)
+            url = f"http://localhost:{settings.port}"
+            with AirflowApi(f"http://127.0.0.1:{settings.port}", USER, installation.secrets["admin_password"]) as api:
+                _wait_until_ready(api, processes)
+                api.trigger("livedash_csv_import")
+            watch_first_pass(engine, default_registry().names, draw, console, processes)
+            console.print(f"\n  [bold]{url}[/bold]   user [bold]{USER}[/bold]   password ", end="")
+            console.print(installation.secrets["admin_password"], style="bold", markup=False)
+            console.print("  Open LiveDash in the menu on the left. Ctrl-C stops everything; the data stays.\n")
+            while True:
+                _check_alive(processes)
+                time.sleep(1)
+    except KeyboardInterrupt:
+        console.print("Stopped; the data is kept in", end=" ")
+        console.print(str(installation.home), markup=False)
+        return 0
+
+
+def _prepare_airflow(installation: LocalInstallation, processes: Processes, socket_directory: Path) -> None:
+    installation.airflow.mkdir(parents=True, exist_ok=True)
+    _write_private(installation.airflow / "passwords.json", {USER: installation.secrets["admin_password"]})
+    connections = {
+        "livedash_postgres": {
+            "conn_type": "postgres",
+            "host": str(socket_directory),
+            "login": "postgres",
+            "schema": installation.database,
+        },
+        SAMPLE_CONNECTION: {
+            "conn_type": "http",
+            "login": SAMPLE_USER,
+            "password": installation.secrets["sample_password"],
+        },
+    }
+    if not processes.run("prepare", "livedash_core.airflow.prepare", text=json.dumps(connections)):
+        raise ConfigurationError(f"Airflow's database could not be prepared; see {processes.log('prepare')}")
+
+
+def _wait_until_ready(api: AirflowApi, processes: Processes) -> None:
+    wanted = {f"livedash_{stage.lower()}" for stage in default_registry().names}
+    deadline = time.monotonic() + START_SECONDS
+    while not (api.healthy() and wanted <= api.dag_ids()):
+        _check_alive(processes)
+        if time.monotonic() > deadline:
+            raise ConfigurationError(
+                f"Airflow is not ready after {START_SECONDS:.0f} s; its logs are in {processes.logs}"
+            )
+        time.sleep(0.5)
+
+
+def _check_alive(processes: Processes) -> None:
+    if (name := processes.dead()) is not None:
+        raise ConfigurationError(f"Airflow's {name} has ended; {processes.log(name)} says why")
+
+
+def _add_sample_company(engine: Engine, source: SampleSource) -> None:
+    with engine.begin() as connection:
+        save_company(
+            connection,
+            COMPANY_NAME,
+            {
+                "csv_url": source.csv_url,
+                "http_conn_id": SAMPLE_CONNECTION,
+                "timezone": TIMEZONE,
+                "allowed_networks": ["127.0.0.0/8"],
+            },
+        )
+
+
+@contextmanager
+def _sample(installation: LocalInstallation) -> Iterator[SampleSource]:
+    """The sample as it was the first time: another date or port would be another CSV, and reopen every session."""
+    kept = installation.home / "sample.json"
+    port, until = 0, datetime.now(UTC).date()
+    if kept.exists():
+        last = json.loads(kept.read_text())
+        port, until = last["port"] if _is_free(last["port"]) else 0, date.fromisoformat(last["until"])
+    with SampleSource(SAMPLE_USER, installation.secrets["sample_password"], port=port, until=until) as source:
+        kept.write_text(json.dumps({"port": source.port, "until": until.isoformat()}))
+        yield source
+
+
+@contextmanager
+def _only_one(installation: LocalInstallation, port: int) -> Iterator[None]:
+    installation.home.mkdir(parents=True, exist_ok=True)
+    with (installation.home / "up.lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            raise ConfigurationError(f"livedash up is running already, at {lock.read().strip()}") from None
+        lock.truncate(0)
+        lock.write(f"http://localhost:{port} (process {os.getpid()})")
+        lock.flush()
+        yield
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """SIGTERM ends it like Ctrl-C; a second signal while it ends does not get in the way."""
+
+    def interrupt(_number: int, _frame: object) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _refuse_taken(port: int) -> None:
+    if not _is_free(port):
+        raise ConfigurationError(f"port {port} is taken; choose another one: LIVEDASH_PORT={port + 1} make up")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def _free_ports(number: int) -> list[int]:
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(number)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
+
+
+def _write_private(path: Path, content: object) -> None:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        json.dump(content, file)

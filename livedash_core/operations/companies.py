@@ -1,0 +1,124 @@
+"""Companies: add, change, list, suspend."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from ipaddress import ip_network
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import httpx2
+from sqlalchemy import Connection, select, update
+from sqlalchemy.dialects.postgresql import insert
+from uuid6 import uuid7
+
+from livedash_core.clients.urls import origin_of
+from livedash_core.errors import UnknownCompany, UsageError
+from livedash_core.models import Company, CompanyStatus
+
+_LOOPBACK_V4, _LOOPBACK_V6 = ip_network("127.0.0.0/8"), ip_network("::1/128")
+
+_SHOWN = (
+    Company.name,
+    Company.status,
+    Company.csv_url,
+    Company.http_conn_id,
+    Company.timezone,
+    Company.allowed_origins,
+    Company.allowed_networks,
+    Company.analyzer,
+    Company.model,
+)
+
+
+def save_company(connection: Connection, name: str, changes: Mapping[str, Any]) -> bool:
+    """Add a company, or change what ``changes`` says of one that exists; returns whether it is new.
+
+    ``changes`` are columns of ``company``. Raises ``UsageError`` for a value that cannot be right.
+    """
+    if not name.strip():
+        raise UsageError("a company needs a name")
+    columns = {column: _checked(column, value) for column, value in changes.items()}
+    statement = insert(Company).values(id=uuid7(), name=name.strip(), **columns)
+    if columns:
+        statement = statement.on_conflict_do_update(index_elements=["name"], set_=columns)
+    else:
+        statement = statement.on_conflict_do_nothing(index_elements=["name"])
+    before = connection.scalar(select(Company.id).where(Company.name == name.strip()))
+    connection.execute(statement)
+    return before is None
+
+
+def set_status(connection: Connection, name: str, status: str) -> None:
+    """Raises ``UnknownCompany``, or ``UsageError`` for a status that does not exist."""
+    if status not in list(CompanyStatus):
+        raise UsageError(f"there is no status {status!r}; the statuses are {', '.join(CompanyStatus)}")
+    changed = connection.execute(
+        update(Company).where(Company.name == name).values(status=status).returning(Company.id)
+    )
+    if changed.first() is None:
+        raise UnknownCompany(name)
+
+
+def list_companies(connection: Connection) -> list[dict[str, Any]]:
+    """All companies by name, as JSON would have them."""
+    rows = connection.execute(select(*_SHOWN).order_by(Company.name))
+    return [{**row._mapping, "allowed_networks": [str(network) for network in row.allowed_networks]} for row in rows]
+
+
+def active_company(connection: Connection, name: str) -> UUID:
+    """The id of a company that may be processed. Raises ``UnknownCompany``, ``UsageError`` if it is not ACTIVE."""
+    row = connection.execute(select(Company.id, Company.status).where(Company.name == name)).first()
+    if row is None:
+        raise UnknownCompany(name)
+    if row.status != CompanyStatus.ACTIVE:
+        raise UsageError(f"{name} is {row.status}: only ACTIVE companies are processed")
+    return UUID(str(row.id))
+
+
+def active_companies(connection: Connection) -> list[UUID]:
+    """The ids of all companies that may be processed, by name."""
+    return list(
+        connection.scalars(select(Company.id).where(Company.status == CompanyStatus.ACTIVE).order_by(Company.name))
+    )
+
+
+def company_id(connection: Connection, name: str) -> UUID:
+    """The id of a company, whatever its status. Raises ``UnknownCompany``."""
+    found = connection.scalar(select(Company.id).where(Company.name == name))
+    if found is None:
+        raise UnknownCompany(name)
+    return found
+
+
+def _checked(column: str, value: Any) -> Any:
+    if column == "csv_url":
+        return _url(value, "the CSV's address")
+    if column == "timezone":
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise UsageError(f"there is no time zone {value!r}; a name is like Europe/Amsterdam") from error
+    if column == "allowed_networks":
+        try:
+            networks = [ip_network(network) for network in value]
+        except ValueError as error:
+            raise UsageError(f"not a network like 10.0.0.0/8: {error}") from error
+        # "localhost" answers with both, and every answer of a name must be allowed.
+        return networks + [_LOOPBACK_V6] * (_LOOPBACK_V4 in networks and _LOOPBACK_V6 not in networks)
+    if column == "allowed_origins":
+        return [origin_of(httpx2.URL(_url(origin, "an allowed origin"))) for origin in value]
+    return value
+
+
+def _url(value: str, what: str) -> str:
+    try:
+        url = httpx2.URL(value)
+    except httpx2.InvalidURL:
+        raise UsageError(f"{what} is not a URL") from None  # its text quotes the URL, and a password with it
+    if url.scheme not in ("http", "https") or not url.host:
+        raise UsageError(f"{what} must begin with https:// (or http://, within an allowed network)")
+    if url.userinfo:
+        raise UsageError(f"{what} carries a user name; put it into an Airflow connection and name that: --http-conn-id")
+    return value

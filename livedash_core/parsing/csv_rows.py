@@ -1,0 +1,198 @@
+"""A company's CSV as rows (DESIGN, "CSV contract"): what can be taken, and what cannot and why.
+
+Every line that is not blank ends up in exactly one ``Row`` or ``Rejection``, or is a header. A record whose
+structure is broken costs its first line only, and reading resumes at the next one: a quote that somebody forgot to
+close cannot swallow the rows below it.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain
+from typing import BinaryIO
+
+from livedash_core.parsing.encoding import encoding_of
+from livedash_core.parsing.text import clean
+
+COLUMNS: tuple[str, ...] = (
+    "external_session_id",
+    "start_time",
+    "end_time",
+    "ip_address",
+    "country_code",
+    "language",
+    "messages_sent",
+    "sentiment",
+    "escalated",
+    "forwarded_hr",
+    "full_transcript_url",
+    "avg_response_time_seconds",
+    "tokens",
+    "tokens_eur",
+    "category",
+    "initial_message",
+)
+#: Physical lines that the quoted fields of one record may span before an open quote counts as forgotten.
+MAX_RECORD_LINES = 200
+#: Of a rejection's raw text.
+MAX_RAW_CHARACTERS = 10_000
+
+_HEADER = re.compile(r"\s*(external[_ ]?)?session[_ ]?id\s*", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One record. ``values`` are the 16 ``COLUMNS``: an empty one is None, ``external_session_id`` never is.
+
+    White space around a value is gone, except around ``initial_message``. ``line_number`` counts physical lines
+    from 1 and is where the record begins.
+    """
+
+    line_number: int
+    values: tuple[str | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """What could not be taken: its text as it came, cut to ``MAX_RAW_CHARACTERS``, and why, for the user."""
+
+    line_number: int
+    raw_text: str
+    reason: str
+
+
+def read_rows(file: BinaryIO, *, max_field_characters: int = 1_048_576) -> Iterator[Row | Rejection]:
+    """Read a whole file from its start, in its order, in memory that does not grow with it.
+
+    Fields are separated by commas, or by semicolons if the first record that has 16 columns has them so. A header,
+    blank lines, NULs and a 17th column that is empty are passed over in silence.
+
+    ``file`` must be seekable and stays open. Raises ``PermanentError``, before the first row, when the bytes are
+    no text.
+    """
+    encoding = encoding_of(file)
+    # The limit belongs to the whole process: raised if need be, never lowered. _taken() holds ours.
+    csv.field_size_limit(max(csv.field_size_limit(), max_field_characters))
+    file.seek(0)
+    # A byte that is not UTF-8 comes through as a lone surrogate, which costs its own record, not the file.
+    stream = io.TextIOWrapper(file, encoding, "surrogateescape", newline="")
+    try:
+        yield from _results(_Lines(stream, len(COLUMNS) * max_field_characters), max_field_characters)
+    finally:
+        if not file.closed:
+            stream.detach()  # or it would close the file when it is collected
+
+
+def _results(lines: _Lines, max_field_characters: int) -> Iterator[Row | Rejection]:
+    delimiters = ",;"
+    for line in lines:
+        number = lines.number
+        if not line.replace("\0", "").strip():
+            continue
+        attempts: list[_Record] = []
+        for delimiter in delimiters:
+            record = _read_record(line, lines, delimiter)
+            attempts.append(record)
+            if record.problem is None:
+                delimiters = delimiter
+                break
+            lines.give_back(record.lines[1:])
+        else:
+            record = attempts[0]
+        if record.values and _HEADER.fullmatch(record.values[0]):
+            continue
+        if record.problem is None:
+            yield _taken(number, record, max_field_characters)
+        else:
+            yield Rejection(number, _raw([line]), record.problem)
+
+
+def _taken(number: int, record: _Record, max_field_characters: int) -> Row | Rejection:
+    *stripped, initial_message = record.values
+    values = [*(value.strip() for value in stripped), initial_message]
+    longest, joined = max(values, key=len), "".join(values)
+    if not values[0]:
+        reason = f"has no {COLUMNS[0]}"
+    elif len(longest) > max_field_characters:
+        reason = f"has a {COLUMNS[values.index(longest)]} of more than {max_field_characters:,} characters"
+    elif clean(joined) != joined:
+        reason = "has bytes that are not UTF-8, unlike the rest of the file"
+    else:
+        return Row(number, tuple(value or None for value in values))
+    return Rejection(number, _raw(record.lines), reason)
+
+
+def _raw(lines: list[str]) -> str:
+    return clean("".join(lines)[:MAX_RAW_CHARACTERS]).rstrip("\r\n")
+
+
+@dataclass(frozen=True, slots=True)
+class _Record:
+    """The physical lines that were read as one record, its cells, and what is wrong with its structure."""
+
+    lines: list[str]
+    values: list[str]
+    problem: str | None
+
+
+def _read_record(first: str, lines: _Lines, delimiter: str) -> _Record:
+    taken: list[str] = []
+
+    def feed() -> Iterator[str]:
+        room = lines.max_characters
+        for line in chain((first,), lines):
+            taken.append(line)
+            room -= len(line)
+            if room < 0:
+                raise csv.Error(f"more than {lines.max_characters:,} characters")
+            if len(taken) > MAX_RECORD_LINES:
+                raise csv.Error(f"a quote is opened and not closed within {MAX_RECORD_LINES} lines")
+            yield line.replace("\0", "")
+
+    try:
+        values = next(csv.reader(feed(), delimiter=delimiter, strict=True))
+    except csv.Error as exc:
+        return _Record(taken, [], f"cannot be read as CSV: {exc}")
+    if len(values) == len(COLUMNS) + 1 and not values[-1].strip():
+        values.pop()
+    problem = None if len(values) == len(COLUMNS) else f"{len(values)} instead of {len(COLUMNS)} columns"
+    return _Record(taken, values, problem)
+
+
+class _Lines:
+    """The physical lines of a stream, with their ends (``\\n``, ``\\r\\n``, ``\\r``), and a way back.
+
+    A line longer than ``max_characters`` comes one character longer than that, and the rest of it is skipped.
+    ``number`` is that of the line handed out last.
+    """
+
+    def __init__(self, stream: io.TextIOWrapper, max_characters: int) -> None:
+        self.number = 0
+        self.max_characters = max_characters
+        self._stream = stream
+        self._returned: deque[str] = deque()
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = self._returned.popleft() if self._returned else self._read()
+        if not line:
+            raise StopIteration
+        self.number += 1
+        return line
+
+    def give_back(self, lines: list[str]) -> None:
+        self._returned.extendleft(reversed(lines))
+        self.number -= len(lines)
+
+    def _read(self) -> str:
+        line = piece = self._stream.readline(self.max_characters + 1)
+        while len(piece) > self.max_characters and piece[-1] not in "\r\n":
+            piece = self._stream.readline(self.max_characters + 1)
+        return line

@@ -1,0 +1,16 @@
+"""Text that PostgreSQL can store."""
+
+from __future__ import annotations
+
+import re
+
+# A surrogate inside a Python string is always a lone one: a pair would have become one character.
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def clean(text: str) -> str:
+    """``text`` without NUL, which PostgreSQL refuses, and with U+FFFD for every lone surrogate, which no encoding has.
+
+    Nothing else changes: white space, control characters and invisible ones stay.
+    """
+    return _SURROGATE.sub("\ufffd", text.replace("\0", ""))

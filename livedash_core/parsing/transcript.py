@@ -1,0 +1,89 @@
+"""A transcript's text as messages (DESIGN, "Transcript contract")."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import pairwise
+from zoneinfo import ZoneInfo
+
+from livedash_core.parsing.dates import to_utc
+from livedash_core.parsing.text import clean
+from livedash_core.vocabulary import ROLES, Role
+
+_TIME = r"\[(\d\d\.\d\d\.\d{4} \d\d:\d\d:\d\d)\]"
+# ASCII: without it, IGNORECASE takes "U\u017fer" for "User".
+_TIME_OR_NOTHING = re.compile(rf"({_TIME})?", re.ASCII)
+_START = re.compile(rf"[ \t]*(?:{_TIME}[ \t]*)?({'|'.join(ROLES)}):", re.ASCII | re.IGNORECASE)
+_ROLES: dict[str, Role] = {role.lower(): role for role in ROLES}
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedMessage:
+    """One message; ``content`` is never empty, ``sent_at`` in UTC."""
+
+    role: Role
+    content: str
+    sent_at: datetime
+
+
+def parse_transcript(text: str, *, started_at: datetime, ended_at: datetime, zone: ZoneInfo) -> list[ParsedMessage]:
+    """The messages in the order of the text, ``sent_at`` never decreasing; [] when nobody said anything.
+
+    Only ``User:``, ``Assistant:`` or ``System:`` (any case), at the start of a line or after a timestamp, begins a
+    message; every other line continues the one before it. Text before the first of them is a System message, so
+    that it is seen. Blank lines inside a message stay, those around it go; a message without text is dropped.
+
+    Times are read in ``zone``. A time before the one above it is raised to that one: the order of the text wins. A
+    missing or impossible time is spread evenly between its neighbours; where there is none, the session's
+    ``started_at`` and ``ended_at`` (aware) stand in, unless the transcript's own times lie beyond them.
+    """
+    messages = list(_messages(text, zone))
+    times = _spread([time for _, _, time in messages], started_at.astimezone(UTC), ended_at.astimezone(UTC))
+    return [ParsedMessage(role, content, sent_at) for (role, content, _), sent_at in zip(messages, times, strict=True)]
+
+
+def _messages(text: str, zone: ZoneInfo) -> Iterator[tuple[Role, str, datetime | None]]:
+    role: Role = "System"
+    time: datetime | None = None
+    lines: list[str] = []
+    # Not splitlines(): that also breaks at U+2028, form feeds and other characters of a message.
+    for line in clean(text).removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n"):
+        if start := _START.match(line):
+            if content := "\n".join(lines).strip():
+                yield role, content, time
+            role, time = _ROLES[start[2].lower()], _instant(start[1], zone)
+            lines = [line[start.end() :]]
+        elif lines or not _TIME_OR_NOTHING.fullmatch(line.strip()):  # timestamps above all text say nothing
+            lines.append(line)
+    if content := "\n".join(lines).strip():
+        yield role, content, time
+
+
+def _instant(text: str | None, zone: ZoneInfo) -> datetime | None:
+    try:
+        return to_utc(text, zone) if text else None
+    except ValueError:
+        return None
+
+
+def _spread(times: list[datetime | None], started_at: datetime, ended_at: datetime) -> list[datetime]:
+    """The same times, none missing and none before the one in front of it."""
+    if not times:
+        return []
+    known: list[tuple[int, datetime]] = []
+    for position, time in enumerate(times):
+        if time is not None:
+            known.append((position, max(time, known[-1][1]) if known else time))
+    if times[0] is None:
+        known.insert(0, (0, min(started_at, known[0][1]) if known else started_at))
+    if known[-1][0] < len(times) - 1:
+        known.append((len(times) - 1, max(ended_at, known[-1][1])))
+    spread = [known[0][1]]
+    for (position, time), (next_position, next_time) in pairwise(known):
+        steps = next_position - position
+        # A fraction, not a product of steps: years times a million messages is more than a timedelta holds.
+        spread.extend(time + (next_time - time) * (step / steps) for step in range(1, steps + 1))
+    return spread

@@ -1,0 +1,188 @@
+"""AI_ANALYSIS: from the conversation to its judgement."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import Connection, func, select, text
+from sqlalchemy.dialects.postgresql import aggregate_order_by
+
+from livedash_core.analysis.contract import Analysis, AnalysisRequest, Turn
+from livedash_core.analysis.makers import Makers
+from livedash_core.bulk import upsert
+from livedash_core.models import AiModel, Company, Message, Session, SessionAnalysis
+from livedash_core.stages.stage import Completed, Outcome, Skipped, Stage, Tools
+
+
+class Conversation(NamedTuple):
+    """A session's messages, who is to judge it, and the judgements it has already."""
+
+    session_id: UUID
+    company_id: UUID
+    turns: tuple[Turn, ...]
+    language_hint: str | None
+    analyzer: str
+    model: str | None
+    #: (input hash, analyzer, model, prompt version) → result.
+    known: dict[tuple[str, str, str | None, str], dict[str, Any]]
+
+
+class Judgement(NamedTuple):
+    """What will be stored: the contract's fields, under the key of what was judged and whom we asked."""
+
+    input_hash: str
+    analyzer: str
+    model: str | None
+    prompt_version: str
+    result: dict[str, Any]
+
+
+class AiAnalysis(Stage):
+    """Slow calls at once; a batch is four rounds of them, so that a slow answer does not idle the rest for long."""
+
+    name = "AI_ANALYSIS"
+
+    def __init__(self, tools: Tools) -> None:
+        super().__init__(tools)
+        self.concurrency = tools.settings.analysis_concurrency
+        self.batch_size = 4 * self.concurrency
+        self._makers = Makers(tools.settings, tools.engine)
+
+    def load(self, connection: Connection, session_ids: Sequence[UUID]) -> list[Conversation]:
+        """Messages in order, the company's choice of analyzer, and what was judged before."""
+        turns = (
+            select(
+                Message.session_id,
+                func.array_agg(
+                    aggregate_order_by(func.json_build_array(Message.role, Message.content), Message.position)
+                ).label("turns"),
+            )
+            .where(Message.session_id.in_(session_ids))
+            .group_by(Message.session_id)
+            .subquery()
+        )
+        judged = (
+            select(
+                SessionAnalysis.session_id,
+                func.array_agg(
+                    func.json_build_array(
+                        SessionAnalysis.input_hash,
+                        SessionAnalysis.analyzer,
+                        SessionAnalysis.model,
+                        SessionAnalysis.prompt_version,
+                        SessionAnalysis.result,
+                    )
+                ).label("judged"),
+            )
+            .where(SessionAnalysis.session_id.in_(session_ids))
+            .group_by(SessionAnalysis.session_id)
+            .subquery()
+        )
+        default_model = select(AiModel.name).where(AiModel.is_default).scalar_subquery()
+        rows = connection.execute(
+            select(
+                Session.id,
+                Session.company_id,
+                Session.language,
+                Company.analyzer,
+                func.coalesce(Company.model, default_model).label("model"),
+                Company.model.label("company_model"),
+                turns.c.turns,
+                judged.c.judged,
+            )
+            .join(Company, Company.id == Session.company_id)
+            .join(turns, turns.c.session_id == Session.id, isouter=True)
+            .join(judged, judged.c.session_id == Session.id, isouter=True)
+            .where(Session.id.in_(session_ids))
+        )
+        return [
+            Conversation(
+                row.id,
+                row.company_id,
+                tuple(Turn(role, content) for role, content in row.turns or ()),
+                row.language,
+                self.tools.analyzer or row.analyzer,
+                self.tools.model or row.company_model or self.tools.settings.model or row.model,
+                {(digest, maker, model, version): found for digest, maker, model, version, found in row.judged or ()},
+            )
+            for row in rows
+        ]
+
+    async def handle(self, item: Conversation) -> Outcome:
+        """Judge it, or reuse the judgement of the same words by the same maker. Nobody spoke: nothing to judge."""
+        if not any(turn.role == "User" for turn in item.turns):
+            return Skipped("the user said nothing" if item.turns else "there are no messages")
+        analyzer, model = self._makers.choose(item.analyzer, item.model, item.company_id)
+        key = (_digest(item.turns), analyzer.name, model, analyzer.prompt_version)
+        if (known := item.known.get(key)) is not None:
+            return Completed(Judgement(*key, known), {"reused": True})
+        request = AnalysisRequest(item.session_id, item.company_id, item.turns, item.language_hint)
+        analysis = await analyzer.analyze(request)
+        return Completed(
+            Judgement(*key, _result(analysis)),
+            {"analyzer": analysis.analyzer, "model": analysis.model, **analysis.notes},
+        )
+
+    def store(self, connection: Connection, results: Mapping[UUID, Judgement]) -> None:
+        """Keep the judgement with its maker, and make it the session's current one."""
+        upsert(
+            connection,
+            SessionAnalysis,
+            [
+                {"session_id": session_id, **judgement._asdict(), "result": json.dumps(judgement.result)}
+                for session_id, judgement in results.items()
+            ],
+            key=_KEY,
+        )
+        judged = [(session_id, *judgement[:4]) for session_id, judgement in results.items()]
+        connection.execute(_MAKE_CURRENT, dict(zip(_KEY, map(list, zip(*judged, strict=True)), strict=True)))
+
+    async def close(self) -> None:
+        """End the makers' connections."""
+        await self._makers.close()
+
+
+def _digest(turns: tuple[Turn, ...]) -> str:
+    return hashlib.sha256(json.dumps([[turn.role, turn.content] for turn in turns]).encode()).hexdigest()
+
+
+def _result(analysis: Analysis) -> dict[str, Any]:
+    return {
+        "language": analysis.language,
+        "sentiment": analysis.sentiment,
+        "escalated": analysis.escalated,
+        "forwarded_hr": analysis.forwarded_hr,
+        "category": analysis.category,
+        "summary": analysis.summary,
+        "questions": list(analysis.questions),
+        "questions_language": analysis.questions_language,
+        "analyzer": analysis.analyzer,
+        "model": analysis.model,
+        "prompt_version": analysis.prompt_version,
+    }
+
+
+_KEY = ("session_id", "input_hash", "analyzer", "model", "prompt_version")
+_MAKE_CURRENT = text(
+    """
+    UPDATE livedash.session
+    SET analysis_id = found.id, analyzed_at = now(),
+        analyzer = found.analyzer, model = found.result ->> 'model', prompt_version = found.prompt_version,
+        language = found.result ->> 'language', sentiment = found.result ->> 'sentiment',
+        escalated = CAST(found.result ->> 'escalated' AS bool),
+        forwarded_hr = CAST(found.result ->> 'forwarded_hr' AS bool),
+        category = found.result ->> 'category', summary = found.result ->> 'summary'
+    FROM unnest(CAST(:session_id AS uuid[]), CAST(:input_hash AS text[]), CAST(:analyzer AS text[]),
+                CAST(:model AS text[]), CAST(:prompt_version AS text[]))
+         AS judged (session_id, input_hash, analyzer, model, prompt_version)
+    JOIN livedash.session_analysis AS found
+      ON found.session_id = judged.session_id AND found.input_hash = judged.input_hash
+     AND found.analyzer = judged.analyzer AND found.model IS NOT DISTINCT FROM judged.model
+     AND found.prompt_version = judged.prompt_version
+    WHERE session.id = judged.session_id
+    """
+)

@@ -1,0 +1,69 @@
+"""Handling the sessions of one batch at once, a bounded number at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from uuid import UUID
+
+from livedash_core.errors import SystemicError
+from livedash_core.stages.stage import Item, Outcome, Stage
+
+
+class Batch:
+    """One batch on its way through ``handle``.
+
+    The first systemic error stops what has not begun, for its company or for everyone; what is under way finishes.
+    ``cancel`` stops at once: what is under way is given up, and whoever is left out has no outcome.
+    """
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        self.systemic: list[SystemicError] = []
+        self._stopped: set[UUID | None] = set()
+        self._cancelled = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def cancel(self) -> None:
+        """May be called from a signal handler or another thread."""
+        self._cancelled = True
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._cancel_tasks)
+
+    def _cancel_tasks(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+
+    async def run(self, items: Sequence[Item]) -> dict[UUID, Outcome | Exception]:
+        """Outcomes by session id: a word, or what was raised. Sessions to be released are missing."""
+        outcomes: dict[UUID, Outcome | Exception] = {}
+        waiting = iter(items)
+
+        async def lane() -> None:
+            for item in waiting:
+                if self._cancelled or None in self._stopped:
+                    return
+                if item.company_id in self._stopped:
+                    continue
+                try:
+                    outcomes[item.session_id] = await self.stage.handle(item)
+                except SystemicError as error:
+                    self._note(error)
+                except Exception as error:
+                    # Whatever it is, it is this session's failure.
+                    outcomes[item.session_id] = error
+
+        self._loop = asyncio.get_running_loop()
+        self._tasks = {asyncio.create_task(lane()) for _ in range(min(self.stage.concurrency, len(items)))}
+        if self._cancelled:
+            self._cancel_tasks()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        self._loop = None
+        return outcomes
+
+    def _note(self, error: SystemicError) -> None:
+        if error.company_id not in self._stopped:
+            self._stopped.add(error.company_id)
+            self.systemic.append(error)

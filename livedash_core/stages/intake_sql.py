@@ -1,0 +1,62 @@
+"""The statements that merge a CSV. The staging table is temporary: it goes with the connection's use of it."""
+
+from __future__ import annotations
+
+from livedash_core.parsing.csv_rows import COLUMNS
+
+STAGING = "pg_temp.incoming"
+
+#: A change of these means that what was made of the row may be wrong: its stages are done again.
+REOPENING = ("start_time", "end_time", "messages_sent", "full_transcript_url")
+
+_RAW = tuple(column for column in COLUMNS if column != "external_session_id")
+
+CREATE_STAGING = f"""
+    DROP TABLE IF EXISTS {STAGING};
+    CREATE TEMPORARY TABLE incoming (
+        line_number bigint, id uuid, company_id uuid, {", ".join(f"{column} text" for column in COLUMNS)},
+        started_at timestamptz, ended_at timestamptz
+    )
+"""
+
+#: A session that stands in the file twice counts as its last line says.
+LAST_OF_EACH_WINS = f"""
+    DELETE FROM {STAGING} AS earlier USING (
+        SELECT external_session_id, max(line_number) AS last FROM {STAGING}
+        GROUP BY external_session_id HAVING count(*) > 1
+    ) AS repeated
+    WHERE earlier.external_session_id = repeated.external_session_id AND earlier.line_number < repeated.last
+"""  # noqa: S608 - made of constants
+
+INSERT_NEW = f"""
+    INSERT INTO livedash.session_import (id, company_id, {", ".join(COLUMNS)}, started_at, ended_at)
+    SELECT id, company_id, {", ".join(COLUMNS)}, started_at, ended_at
+    FROM {STAGING} WHERE line_number >= :first AND line_number < :end
+    ON CONFLICT (company_id, external_session_id) DO NOTHING
+    RETURNING id, started_at
+"""  # noqa: S608 - made of constants
+
+
+def _row(alias: str, columns: tuple[str, ...]) -> str:
+    return f"({', '.join(f'{alias}.{column}' for column in columns)})"
+
+
+UPDATE_CHANGED = f"""
+    UPDATE livedash.session_import AS known
+    SET changed_at = now(), {", ".join(f"{column} = row.{column}" for column in _RAW)}
+    FROM {STAGING} AS row
+    JOIN livedash.session_import AS before
+      ON before.company_id = row.company_id AND before.external_session_id = row.external_session_id
+    WHERE row.line_number >= :first AND row.line_number < :end
+      AND known.id = before.id
+      AND {_row("before", _RAW)} IS DISTINCT FROM {_row("row", _RAW)}
+    RETURNING known.id, {_row("before", REOPENING)} IS DISTINCT FROM {_row("row", REOPENING)} AS reopens
+"""  # noqa: S608 - made of constants
+
+REJECT = """
+    INSERT INTO livedash.import_rejection (company_id, line_number, raw_text, reason)
+    SELECT :company_id, line_number, raw_text, reason
+    FROM unnest(CAST(:line_numbers AS int[]), CAST(:raw_texts AS text[]), CAST(:reasons AS text[]))
+         AS rejected (line_number, raw_text, reason)
+    ON CONFLICT (company_id, md5(raw_text)) DO NOTHING
+"""

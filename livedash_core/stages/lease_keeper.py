@@ -1,0 +1,56 @@
+"""Renews the lease of the batch at hand, off the thread that does the work."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from types import TracebackType
+from typing import Self
+from uuid import UUID
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from livedash_core.status import ProcessingStatusManager
+
+log = logging.getLogger(__name__)
+
+
+class LeaseKeeper:
+    """A context manager with one thread for a whole run; ``hold`` tells it which token to keep alive.
+
+    A lease is renewed at a third of its length, so that two renewals may fail before it is lost. A lost lease
+    needs no alarm: settling it changes nothing, and says so.
+    """
+
+    def __init__(self, engine: Engine, lease_seconds: float) -> None:
+        self._engine = engine
+        self._lease_seconds = lease_seconds
+        self._token: UUID | None = None
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="livedash-lease", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def hold(self, token: UUID | None) -> None:
+        """Renew this token from now on; ``None``: nothing is held."""
+        self._token = token
+
+    def _run(self) -> None:
+        while not self._done.wait(self._lease_seconds / 3):
+            token = self._token
+            if token is None:
+                continue
+            try:
+                with self._engine.begin() as connection:
+                    ProcessingStatusManager(connection).renew(token, lease_seconds=self._lease_seconds)
+            except SQLAlchemyError as error:
+                log.warning("a lease could not be renewed, will try again: %s", type(error).__name__)

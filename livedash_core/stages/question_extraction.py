@@ -1,0 +1,96 @@
+"""QUESTION_EXTRACTION: from the analysis to the company's distinct questions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import Connection, delete, select, text
+
+from livedash_core.bulk import upsert
+from livedash_core.models import Question, Session, SessionAnalysis, SessionQuestion
+from livedash_core.parsing.questions import clean_questions, normal_form
+from livedash_core.stages.stage import Completed, Outcome, Skipped, Stage
+
+
+class JudgedSession(NamedTuple):
+    """A session with the judgement it carries, if any."""
+
+    session_id: UUID
+    company_id: UUID
+    result: dict[str, Any] | None
+
+
+class Asked(NamedTuple):
+    """The questions of a session, in order, in one language."""
+
+    company_id: UUID
+    language: str
+    questions: tuple[str, ...]
+
+
+class QuestionExtraction(Stage):
+    """Text only: large batches."""
+
+    name = "QUESTION_EXTRACTION"
+    batch_size = 500
+
+    def load(self, connection: Connection, session_ids: Sequence[UUID]) -> list[JudgedSession]:
+        """Each session with its current judgement."""
+        rows = connection.execute(
+            select(Session.id, Session.company_id, SessionAnalysis.result)
+            .join(SessionAnalysis, SessionAnalysis.id == Session.analysis_id, isouter=True)
+            .where(Session.id.in_(session_ids))
+        )
+        return [JudgedSession(*row) for row in rows]
+
+    async def handle(self, item: JudgedSession) -> Outcome:
+        """Clean what the analyzer gave. No question is a result, no analysis is a reason to skip."""
+        if item.result is None:
+            return Skipped("there is no analysis")
+        questions = clean_questions(item.result["questions"])
+        return Completed(
+            Asked(item.company_id, item.result["questions_language"], questions), {"questions": len(questions)}
+        )
+
+    def store(self, connection: Connection, results: Mapping[UUID, Asked]) -> None:
+        """Reuse a company's equal questions and link them; links of an earlier pass are replaced."""
+        connection.execute(delete(SessionQuestion).where(SessionQuestion.session_id.in_(results)))
+        asked = [
+            {
+                "session_id": session_id,
+                "company_id": session.company_id,
+                "position": position,
+                "raw_text": question,
+                "normal_form": normal_form(question),
+                "language": session.language,
+            }
+            for session_id, session in results.items()
+            for position, question in enumerate(session.questions, start=1)
+        ]
+        if not asked:
+            return
+        distinct = {
+            (row["company_id"], row["normal_form"]): {
+                "company_id": row["company_id"],
+                "normal_form": row["normal_form"],
+                "content": row["raw_text"],
+                "language": row["language"],
+            }
+            for row in reversed(asked)
+        }
+        upsert(connection, Question, list(distinct.values()), key=["company_id", "normal_form"])
+        connection.execute(_LINK, {name: [row[name] for row in asked] for name in asked[0]})
+
+
+_LINK = text(
+    """
+    INSERT INTO livedash.session_question (session_id, position, question_id, raw_text)
+    SELECT asked.session_id, asked.position, question.id, asked.raw_text
+    FROM unnest(CAST(:session_id AS uuid[]), CAST(:company_id AS uuid[]), CAST(:position AS int[]),
+                CAST(:normal_form AS text[]), CAST(:raw_text AS text[]))
+         AS asked (session_id, company_id, position, normal_form, raw_text)
+    JOIN livedash.question ON question.company_id = asked.company_id AND question.normal_form = asked.normal_form
+    """
+)

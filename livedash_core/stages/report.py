@@ -1,0 +1,52 @@
+"""What a run of a stage did, in numbers and in the first few failures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from livedash_core.errors import SystemicError
+
+#: Failures named in a report; the rest are counted, and `livedash failures` lists them all.
+SHOWN_FAILURES = 10
+
+
+@dataclass
+class StageReport:
+    """Sessions by what became of them; ``claimed`` is the sum of the other four.
+
+    ``failed`` counts failed attempts, also of those that will be retried. ``seconds`` is wall clock.
+    """
+
+    stage: str
+    claimed: int = 0
+    completed: int = 0
+    failed: int = 0
+    skipped: int = 0
+    released: int = 0
+    seconds: float = 0.0
+    failures: list[tuple[UUID, str]] = field(default_factory=list)
+    #: What stopped the stage, or a company in it. Any of these makes an Airflow task red.
+    incidents: list[SystemicError] = field(default_factory=list)
+
+    @property
+    def moved(self) -> int:
+        """Sessions that went on to the next stage."""
+        return self.completed + self.skipped
+
+    def note_failure(self, session_id: UUID, message: str) -> None:
+        """Count a failed attempt and keep the first few."""
+        self.failed += 1
+        if len(self.failures) < SHOWN_FAILURES:
+            self.failures.append((session_id, message))
+
+    def as_dict(self) -> dict[str, int | float]:
+        """What `livedash process --json` prints."""
+        return {
+            "claimed": self.claimed,
+            "completed": self.completed,
+            "failed": self.failed,
+            "skipped": self.skipped,
+            "released": self.released,
+            "seconds": round(self.seconds, 3),
+        }

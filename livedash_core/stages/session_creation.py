@@ -1,0 +1,104 @@
+"""SESSION_CREATION: from the row and the transcript to a session with its messages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, delete, select
+
+from livedash_core.analysis.normalise import language_code
+from livedash_core.bulk import copy_into, upsert
+from livedash_core.models import Company, Message, Session, SessionImport, SessionTranscript
+from livedash_core.parsing.transcript import ParsedMessage, parse_transcript
+from livedash_core.parsing.values import decimal, integer
+from livedash_core.stages.stage import Completed, Outcome, Skipped, Stage
+
+#: Taken from the CSV row; the analysis adds its own columns later and a re-import leaves them alone.
+_FROM_IMPORT = (
+    "company_id",
+    "started_at",
+    "ended_at",
+    "country",
+    "language",
+    "messages_sent",
+    "avg_response_time_seconds",
+    "tokens",
+    "tokens_eur",
+    "initial_message",
+)
+
+
+class ImportedSession(NamedTuple):
+    """A row, its transcript if there is one, and the zone its times are in."""
+
+    session_id: UUID
+    company_id: UUID
+    row: Any
+    transcript: str | None
+    zone: ZoneInfo
+
+
+class NewSession(NamedTuple):
+    """What will be stored."""
+
+    columns: dict[str, Any]
+    messages: list[ParsedMessage]
+
+
+class SessionCreation(Stage):
+    """Parsing only: large batches."""
+
+    name = "SESSION_CREATION"
+    batch_size = 500
+
+    def load(self, connection: Connection, session_ids: Sequence[UUID]) -> list[ImportedSession]:
+        """The rows with their transcripts."""
+        rows = connection.execute(
+            select(SessionImport.__table__, SessionTranscript.content, Company.timezone)
+            .join(Company, Company.id == SessionImport.company_id)
+            .join(SessionTranscript, SessionTranscript.session_id == SessionImport.id, isouter=True)
+            .where(SessionImport.id.in_(session_ids))
+        )
+        return [ImportedSession(row.id, row.company_id, row, row.content, ZoneInfo(row.timezone)) for row in rows]
+
+    async def handle(self, item: ImportedSession) -> Outcome:
+        """Parse. A session without a conversation is kept for what its row says, and skipped with a reason."""
+        row = item.row
+        columns = {
+            "id": item.session_id,
+            "company_id": item.company_id,
+            "started_at": row.started_at,
+            "ended_at": row.ended_at,
+            "country": row.country_code,
+            # Until it is judged: what the CSV says, in the same terms as a judgement.
+            "language": language_code(row.language) if row.language else None,
+            "messages_sent": integer(row.messages_sent),
+            "avg_response_time_seconds": decimal(row.avg_response_time_seconds),
+            "tokens": integer(row.tokens),
+            "tokens_eur": decimal(row.tokens_eur),
+            "initial_message": row.initial_message,
+        }
+        if item.transcript is None:
+            return Skipped("there is no transcript", NewSession(columns, []))
+        messages = parse_transcript(item.transcript, started_at=row.started_at, ended_at=row.ended_at, zone=item.zone)
+        if not messages:
+            return Skipped("the transcript has no messages", NewSession(columns, []))
+        return Completed(NewSession(columns, messages), {"messages": len(messages)})
+
+    def store(self, connection: Connection, results: Mapping[UUID, NewSession]) -> None:
+        """Write sessions and messages; those of an earlier pass are replaced."""
+        upsert(connection, Session, [new.columns for new in results.values()], key=["id"], update=_FROM_IMPORT)
+        connection.execute(delete(Message).where(Message.session_id.in_(results)))
+        copy_into(
+            connection,
+            "livedash.message",
+            ("session_id", "position", "role", "content", "sent_at"),
+            (
+                (session_id, position, message.role, message.content, message.sent_at)
+                for session_id, session in results.items()
+                for position, message in enumerate(session.messages, start=1)
+            ),
+        )

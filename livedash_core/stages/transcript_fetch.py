@@ -1,0 +1,67 @@
+"""TRANSCRIPT_FETCH: from the URL in the CSV row to the text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import Connection, select
+
+from livedash_core.bulk import upsert
+from livedash_core.clients.fetch import Fetcher
+from livedash_core.models import Company, SessionImport, SessionTranscript
+from livedash_core.parsing.text import clean
+from livedash_core.stages.sources import Sources
+from livedash_core.stages.stage import Completed, Outcome, Skipped, Stage, Tools
+
+
+class Link(NamedTuple):
+    """Where a session's transcript is said to be."""
+
+    session_id: UUID
+    company_id: UUID
+    url: str | None
+    company: Any
+
+
+class TranscriptFetch(Stage):
+    """Many slow requests at once; small batches, so that a crash repeats little."""
+
+    name = "TRANSCRIPT_FETCH"
+    batch_size = 100
+
+    def __init__(self, tools: Tools) -> None:
+        super().__init__(tools)
+        self.concurrency = tools.settings.fetch_concurrency
+        self._fetcher = Fetcher()
+        self._sources = Sources(tools.credentials)
+
+    def load(self, connection: Connection, session_ids: Sequence[UUID]) -> list[Link]:
+        """Each row's URL with its company."""
+        rows = connection.execute(
+            select(SessionImport.id, SessionImport.full_transcript_url, *Sources.COLUMNS)
+            .join(Company, Company.id == SessionImport.company_id)
+            .where(SessionImport.id.in_(session_ids))
+        )
+        return [Link(row.id, row.company_id, row.full_transcript_url, row) for row in rows]
+
+    async def handle(self, item: Link) -> Outcome:
+        """Fetch the text. No URL, or nothing behind it, is a reason to skip; the rest is the client's to judge."""
+        if not item.url:
+            return Skipped("the CSV row has no transcript URL")
+        text = clean(await self._fetcher.text(item.url, self._sources.of(item.company)))
+        if not text.strip():
+            return Skipped("the transcript is empty")
+        return Completed(text, {"characters": len(text)})
+
+    def store(self, connection: Connection, results: Mapping[UUID, str]) -> None:
+        """Keep the text; a newer one replaces it."""
+        now = datetime.now(UTC)
+        rows = [{"session_id": key, "content": content, "fetched_at": now} for key, content in results.items()]
+        upsert(connection, SessionTranscript, rows, key=["session_id"], update=["content", "fetched_at"])
+
+    async def close(self) -> None:
+        """End the connections."""
+        await self._fetcher.__aexit__(None, None, None)

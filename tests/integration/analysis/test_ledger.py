@@ -1,0 +1,121 @@
+"""The ledger's rows as another connection sees them: what counts is what is committed."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import Engine, select, text
+
+from livedash_core.analysis.contract import Turn
+from livedash_core.analysis.ledger import CallEnd, DatabaseLedger, Usage
+from livedash_core.analysis.openai import OpenAIAnalyzer
+from livedash_core.db import make_engine
+from livedash_core.errors import SystemicError, TransientError
+from livedash_core.models import AiProcessingRequest
+from tests.unit.analysis.openai.canned import canned_server, request_of
+
+
+@pytest.fixture
+def ledger(engine: Engine) -> DatabaseLedger:
+    return DatabaseLedger(engine)
+
+
+async def open_row(ledger: DatabaseLedger) -> UUID:
+    return await ledger.opened(session_id=uuid4(), company_id=uuid4(), model="small", prompt_version="2026-11-1")
+
+
+def stored(engine: Engine, row: UUID) -> Any:
+    table = AiProcessingRequest.__table__
+    with engine.connect() as connection:
+        return connection.execute(select(table).where(table.c.id == row)).one()
+
+
+async def test_a_call_is_on_record_before_it_is_made(engine: Engine, ledger: DatabaseLedger) -> None:
+    session_id, company_id = uuid4(), uuid4()
+    row = await ledger.opened(session_id=session_id, company_id=company_id, model="small", prompt_version="1")
+    found = stored(engine, row)
+    assert (found.session_id, found.company_id) == (session_id, company_id)
+    assert (found.model_requested, found.prompt_version, found.mode) == ("small", "1", "realtime")
+    assert (found.outcome, found.answered_at, found.cost) == ("sent", None, None)
+
+
+async def test_while_the_model_thinks_its_call_is_on_record(engine: Engine, ledger: DatabaseLedger) -> None:
+    seen: list[str] = []
+
+    async def think(writer: asyncio.StreamWriter) -> None:
+        with engine.connect() as somebody_else:
+            seen.extend(somebody_else.scalars(select(AiProcessingRequest.outcome)))
+        writer.write(b"HTTP/1.1 500 Oh\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+
+    async with canned_server() as server:
+        server.answers.append(think)
+        analyzer = OpenAIAnalyzer(api_key="sk-1", base_url=server.url, model="small", ledger=ledger)
+        with pytest.raises(TransientError):
+            await analyzer.analyze(request_of(Turn("User", "Hoi")))
+        await analyzer.close()
+    assert seen == ["sent"]
+    with engine.connect() as connection:
+        assert connection.scalars(select(AiProcessingRequest.outcome)).all() == ["rejected"]
+
+
+async def test_an_answer_is_kept_with_its_bill(engine: Engine, ledger: DatabaseLedger) -> None:
+    row = await open_row(ledger)
+    end = CallEnd("answered", None, "small-2026", "req_1", "flex", Usage(900, 640, 100, 300, 250))
+    await ledger.closed(row, end)
+    found = stored(engine, row)
+    assert (found.outcome, found.error_message) == ("answered", None)
+    assert (found.model_answered, found.provider_request_id, found.service_tier) == ("small-2026", "req_1", "flex")
+    assert (found.prompt_tokens, found.cached_tokens, found.cache_write_tokens) == (900, 640, 100)
+    assert (found.completion_tokens, found.reasoning_tokens) == (300, 250)
+    assert found.answered_at >= found.requested_at
+
+
+@pytest.mark.parametrize("outcome", ["rejected", "unknown"])
+async def test_a_call_without_an_answer_has_no_bill(engine: Engine, ledger: DatabaseLedger, outcome: Any) -> None:
+    row = await open_row(ledger)
+    await ledger.closed(row, CallEnd(outcome, "the server is down"))
+    found = stored(engine, row)
+    assert (found.outcome, found.error_message, found.prompt_tokens) == (outcome, "the server is down", None)
+
+
+async def test_a_useless_reply_stays_paid(engine: Engine, ledger: DatabaseLedger) -> None:
+    row = await open_row(ledger)
+    await ledger.closed(row, CallEnd("answered", usage=Usage(prompt_tokens=900)))
+    await ledger.faulted(row, "not JSON")
+    found = stored(engine, row)
+    assert (found.outcome, found.prompt_tokens, found.error_message) == ("answered", 900, "not JSON")
+
+
+async def test_a_closed_row_is_not_closed_again(engine: Engine, ledger: DatabaseLedger) -> None:
+    row = await open_row(ledger)
+    await ledger.closed(row, CallEnd("answered", usage=Usage(prompt_tokens=900)))
+    await ledger.closed(row, CallEnd("unknown"))
+    assert stored(engine, row).outcome == "answered"
+    assert stored(engine, row).prompt_tokens == 900
+
+
+async def test_a_row_touches_no_other(engine: Engine, ledger: DatabaseLedger) -> None:
+    row, other = await open_row(ledger), await open_row(ledger)
+    await ledger.closed(row, CallEnd("answered"))
+    await ledger.faulted(row, "not JSON")
+    assert (stored(engine, other).outcome, stored(engine, other).error_message) == ("sent", None)
+
+
+async def test_a_bill_survives_the_rollback_of_who_paid(engine: Engine, ledger: DatabaseLedger) -> None:
+    with engine.connect() as stage:
+        stage.execute(text("SELECT 1"))
+        row = await open_row(ledger)
+        await ledger.closed(row, CallEnd("answered"))
+        stage.rollback()
+    assert stored(engine, row).outcome == "answered"
+
+
+async def test_a_database_that_does_not_answer_is_nobodys_fault() -> None:
+    engine = make_engine("postgresql://nobody:hidden@127.0.0.1:1/nowhere")
+    with pytest.raises(SystemicError, match="the cost ledger cannot be written") as raised:
+        await open_row(DatabaseLedger(engine))
+    assert "hidden" not in str(raised.value)
+    engine.dispose()

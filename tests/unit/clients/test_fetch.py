@@ -1,0 +1,206 @@
+"""The way there and back: connections, bodies, limits, statuses. Who may be asked is test_fetch_policy."""
+
+import asyncio
+import base64
+import gzip
+import io
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+
+from livedash_core.clients.fetch import Fetcher
+from livedash_core.clients.responses import MAX_RETRY_AFTER_SECONDS, retry_after_seconds
+from livedash_core.errors import PermanentError, SystemicError, TransientError
+from tests.unit.clients.conftest import COMPANY_ID, CREDENTIALS, http
+
+TEXT = http(b"User: Hoi", "Content-Type: text/plain; charset=utf-8")
+
+
+async def test_a_transcript_comes_as_text_for_the_companys_credentials(serve, fetcher, source_at) -> None:
+    server = await serve({"/t/1.txt": TEXT})
+    assert await fetcher.text(server.url("/t/1.txt?v=2#end"), source_at(server)) == "User: Hoi"
+    (request,) = server.requests
+    assert request.path == "/t/1.txt?v=2"
+    scheme, _, token = request.headers["authorization"].partition(" ")
+    assert (scheme, base64.b64decode(token).decode()) == ("Basic", f"{CREDENTIALS.username}:{CREDENTIALS.password}")
+    assert request.headers["host"] == f"127.0.0.1:{server.port}"
+    assert request.headers["accept-encoding"] == "identity"
+
+
+async def test_a_csv_is_written_to_the_file_as_it_is(serve, fetcher, source_at) -> None:
+    csv = b"\xef\xbb\xbfid,\xe9\r\n" * 100_000
+    server = await serve({"/sessions.csv": http(csv, "Content-Type: text/csv")})
+    into = io.BytesIO()
+    await fetcher.download(server.url("/sessions.csv"), source_at(server), into)
+    assert into.getvalue() == csv
+
+
+@pytest.mark.parametrize("answer", [http(), http(status="204 No Content")], ids=["empty", "no content"])
+async def test_an_empty_body_is_an_answer(answer: bytes, serve, fetcher, source_at) -> None:
+    server = await serve({"/t": answer})
+    assert await fetcher.text(server.url("/t"), source_at(server)) == ""
+
+
+async def test_a_source_without_credentials_is_asked_without(serve, fetcher, source_at) -> None:
+    server = await serve({"/t": TEXT})
+    assert await fetcher.text(server.url("/t"), source_at(server, credentials=None)) == "User: Hoi"
+    assert "authorization" not in server.requests[0].headers
+
+
+async def test_many_transcripts_share_few_connections(serve, source_at) -> None:
+    server = await serve({"/t": TEXT})
+    source = source_at(server)
+    async with Fetcher(max_connections=3) as fetcher:
+        await asyncio.gather(*(fetcher.text(server.url("/t"), source) for _ in range(20)))
+    assert len(server.requests) == 20
+    assert 1 <= server.connections <= 3
+
+
+async def test_cookies_are_not_kept(serve, fetcher, source_at) -> None:
+    server = await serve({"/t": http(b"x", "Set-Cookie: session=1; Path=/")})
+    for _ in range(2):
+        await fetcher.text(server.url("/t"), source_at(server))
+    assert "cookie" not in server.requests[1].headers
+
+
+async def test_a_proxy_in_the_environment_is_not_used(serve, fetcher, source_at, monkeypatch) -> None:
+    server = await serve({"/t": TEXT})
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    assert await fetcher.text(server.url("/t"), source_at(server)) == "User: Hoi"
+
+
+async def test_a_body_that_drips_is_stopped_by_the_total_deadline(serve, source_at) -> None:
+    async def drip(writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+        while True:
+            writer.write(b".")
+            await writer.drain()
+            await asyncio.sleep(0.02)
+
+    server = await serve({"/t": drip})
+    async with asyncio.timeout(2), Fetcher(total_seconds=0.3) as fetcher:
+        with pytest.raises(TransientError, match=r"took longer than 0\.3 s"):
+            await fetcher.text(server.url("/t"), source_at(server))
+        with pytest.raises(TransientError, match=r"took longer than 0\.1 s"):
+            await fetcher.download(server.url("/t"), source_at(server), io.BytesIO(), total_seconds=0.1)
+
+
+async def test_a_silent_server_is_given_up_on(serve, source_at) -> None:
+    async def be_silent(writer: asyncio.StreamWriter) -> None:
+        await asyncio.Event().wait()
+
+    server = await serve({"/t": be_silent})
+    async with Fetcher(read_seconds=0.1) as fetcher:
+        with pytest.raises(TransientError, match="fell silent"):
+            await fetcher.text(server.url("/t"), source_at(server))
+
+
+@pytest.mark.parametrize("framing", ["Content-Length: 1000000", "Transfer-Encoding: chunked"])
+async def test_a_body_that_is_too_large_is_stopped_while_it_comes(framing: str, serve, fetcher, source_at) -> None:
+    async def pour(writer: asyncio.StreamWriter) -> None:
+        writer.write(f"HTTP/1.1 200 OK\r\n{framing}\r\n\r\n".encode())
+        for _ in range(20):
+            writer.write((b"c8\r\n" if "chunked" in framing else b"") + b"x" * 200 + b"\r\n")
+        await asyncio.Event().wait()
+
+    server = await serve({"/t": pour})
+    into = io.BytesIO()
+    with pytest.raises(PermanentError, match="larger than 1,000 bytes"):
+        await fetcher.download(server.url("/t"), source_at(server), into, max_bytes=1000)
+    assert len(into.getvalue()) <= 1000
+
+
+async def test_a_body_of_just_the_limit_is_taken(serve, fetcher, source_at) -> None:
+    server = await serve({"/t": http(b"x" * 1000)})
+    assert len(await fetcher.text(server.url("/t"), source_at(server), max_bytes=1000)) == 1000
+
+
+async def test_compression_is_declined_and_refused(serve, fetcher, source_at) -> None:
+    server = await serve({"/t": http(gzip.compress(b"User: Hoi"), "Content-Encoding: gzip")})
+    with pytest.raises(PermanentError, match="compressed"):
+        await fetcher.text(server.url("/t"), source_at(server))
+
+
+@pytest.mark.parametrize("content_type", ["image/png", "application/zip", "multipart/form-data; boundary=text/plain"])
+async def test_a_file_that_is_no_text_is_refused(content_type: str, serve, fetcher, source_at) -> None:
+    server = await serve({"/t": http(b"x", f"Content-Type: {content_type}")})
+    with pytest.raises(PermanentError, match="not text"):
+        await fetcher.text(server.url("/t"), source_at(server))
+
+
+async def test_bytes_that_are_no_text_are_refused_and_not_quoted(serve, fetcher, source_at) -> None:
+    server = await serve({"/t": http(b"secret \x81\xff")})
+    with pytest.raises(PermanentError, match="not text in UTF-8 or cp1252") as caught:
+        await fetcher.text(server.url("/t"), source_at(server))
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("status", [404, 410, 400, 418, 206, 304])
+async def test_a_file_that_is_not_there_waits_for_a_person(status: int, serve, fetcher, source_at) -> None:
+    server = await serve({"/t": http(status=f"{status} Whatever")})
+    with pytest.raises(PermanentError, match="/t "):
+        await fetcher.text(server.url("/t"), source_at(server))
+
+
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
+async def test_a_server_in_trouble_is_tried_again_when_it_says(status: int, serve, fetcher, source_at) -> None:
+    server = await serve({"/t": http(b"", "Retry-After: 7", status=f"{status} Whatever")})
+    with pytest.raises(TransientError, match=f"answered {status}") as caught:
+        await fetcher.text(server.url("/t"), source_at(server))
+    assert caught.value.retry_after_seconds == 7
+
+
+@pytest.mark.parametrize("status", [401, 403])
+async def test_refused_credentials_stop_the_company_and_are_not_quoted(status: int, serve, fetcher, source_at) -> None:
+    server = await serve({"/t": http(status=f"{status} Whatever")})
+    with pytest.raises(SystemicError, match=f"{status}.*connection of Acme & Sons") as caught:
+        await fetcher.text(server.url("/t?token=hunter2"), source_at(server))
+    assert caught.value.company_id == COMPANY_ID
+    assert server.url("/t") in str(caught.value)
+    for secret in (CREDENTIALS.password, CREDENTIALS.authorization, "hunter2"):
+        assert secret not in str(caught.value)
+
+
+async def test_a_server_that_is_not_there_is_transient(serve, source_at, unused_tcp_port) -> None:
+    server = await serve({})
+    server.port = unused_tcp_port
+    async with Fetcher() as fetcher:
+        with pytest.raises(TransientError, match="cannot be connected to"):
+            await fetcher.text(server.url("/t"), source_at(server))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [b"SSH-2.0-OpenSSH_9.6\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf", b"", b"HTTP/1.1 2"],
+    ids=["no HTTP", "half a body", "nothing", "half a status"],
+)
+async def test_an_answer_that_breaks_off_is_transient(answer: bytes, serve, fetcher, source_at) -> None:
+    async def say(writer: asyncio.StreamWriter) -> None:
+        writer.write(answer)
+        await writer.drain()
+
+    server = await serve({"/t": say})
+    with pytest.raises(TransientError, match="broke off") as caught:
+        await fetcher.text(server.url("/t"), source_at(server))
+    assert "OpenSSH" not in str(caught.value)
+
+
+NOW = datetime(2026, 11, 2, 12, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("0", 0),
+        ("120", 120),
+        (format_datetime(NOW + timedelta(seconds=90), usegmt=True), 90),
+        ("Mon, 02 Nov 2026 12:00:30 -0000", 30),
+        (format_datetime(NOW - timedelta(hours=1), usegmt=True), 0),
+        ("9999999999", MAX_RETRY_AFTER_SECONDS),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", MAX_RETRY_AFTER_SECONDS),
+        *((rubbish, None) for rubbish in ("", "soon", "-1", "1.5", "١٢", "9" * 5000, "Mon, 99 Nov 2026 12:00:00 GMT")),
+    ],
+)
+def test_retry_after_is_read_as_seconds_or_date_and_rubbish_is_ignored(value: str, seconds: float | None) -> None:
+    assert retry_after_seconds(value, NOW) == seconds

@@ -1,0 +1,285 @@
+"""Who may be asked, over what, and who sees the password."""
+
+import asyncio
+import datetime
+import re
+import ssl
+from ipaddress import ip_address, ip_network
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from livedash_core.clients.fetch import Fetcher
+from livedash_core.errors import PermanentError, SystemicError, TransientError
+from tests.unit.clients.conftest import COMPANY_ID, Server, http
+
+TEXT = http(b"User: Hoi", "Content-Type: text/plain")
+LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
+
+
+# Which origins, and which of them sees the credentials
+
+
+async def test_another_allowed_origin_is_asked_without_the_credentials(serve, fetcher, source_at) -> None:
+    home, other = await serve({}), await serve({"/t": TEXT})
+    source = source_at(home, allowed_origins=(other.url("").upper() + "/",))
+    assert await fetcher.text(other.url("/t"), source) == "User: Hoi"
+    assert "authorization" not in other.requests[0].headers
+
+
+async def test_an_origin_that_nobody_allowed_is_refused_and_named(serve, fetcher, source_at) -> None:
+    home, other = await serve({}), await serve({"/t": TEXT})
+    with pytest.raises(PermanentError) as caught:
+        await fetcher.text(other.url("/t?token=hunter2"), source_at(home))
+    assert f"livedash company add 'Acme & Sons' --allow-origin {other.url('')}" in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+    assert not other.connections
+
+
+async def test_another_origin_that_wants_credentials_does_not_stop_the_company(serve, fetcher, source_at) -> None:
+    home, other = await serve({}), await serve({"/t": http(status="401 Unauthorized")})
+    with pytest.raises(PermanentError, match="credentials are sent to"):
+        await fetcher.text(other.url("/t"), source_at(home, allowed_origins=(other.url(""),)))
+
+
+def test_the_default_port_makes_no_other_origin(source_at) -> None:
+    source = source_at(Server(), csv_url="https://files.example/sessions.csv")
+    for address in ("https://FILES.example:443/t", "HTTPS://files.example:443/t", "https://files.example/t"):
+        assert source.credentials_for(source.target(address)) is source.credentials
+    for address in ("https://files.example:8443/t", "http://files.example/t", "https://files.example./t"):
+        with pytest.raises(PermanentError, match="--allow-origin"):
+            source.target(address)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("file:///etc/passwd", "ftp://127.0.0.1/t", "gopher://127.0.0.1/", "javascript:alert(1)", "//127.0.0.1/t"),
+        *(
+            "",
+            "t/1.txt",
+            "https:///t",
+            "https://[::1",
+            "https://h:port/",
+            "https://h/\n",
+            "https://①②⑦.0.0.1/",
+            "https://0177.0.0.1/",
+            "https://h:65536/",
+        ),
+    ],
+)
+async def test_what_is_no_https_address_is_refused(address: str, serve, fetcher, source_at) -> None:
+    with pytest.raises(PermanentError, match=r"only https|not a URL"):
+        await fetcher.text(address, source_at(await serve({})))
+
+
+@pytest.mark.parametrize("userinfo", ["reader:hunter2@", "hunter2@", "127.0.0.1\\@"])
+async def test_a_user_name_in_a_url_is_refused_and_not_quoted(userinfo: str, serve, fetcher, source_at) -> None:
+    server = await serve({"/t": TEXT})
+    with pytest.raises(PermanentError, match="--http-conn-id") as caught:
+        await fetcher.text(server.url("/t").replace("//", f"//{userinfo}"), source_at(server))
+    assert "hunter2" not in str(caught.value)
+    assert not server.connections
+
+
+async def test_a_command_in_a_message_cannot_be_made_to_do_something_else(serve, fetcher, source_at) -> None:
+    source = source_at(await serve({}), company="x; reboot")
+    command = "livedash company add 'x; reboot' --allow-origin 'https://a$(reboot).example'"
+    with pytest.raises(PermanentError, match=re.escape(command)):
+        await fetcher.text("https://a$(reboot).example/", source)
+
+
+async def test_urls_in_messages_are_cut(serve, fetcher, source_at) -> None:
+    server = await serve({})
+    with pytest.raises(PermanentError) as caught:
+        await fetcher.text(server.url("/" + "x" * 5000), source_at(server))
+    assert len(str(caught.value)) < 300
+
+
+async def test_a_company_whose_own_url_is_broken_stops_alone(serve, fetcher, source_at) -> None:
+    source = source_at(await serve({}), csv_url="https://user:hunter2@files.example:port/")
+    with pytest.raises(SystemicError, match="--csv-url") as caught:
+        await fetcher.text("https://files.example/t", source)
+    assert caught.value.company_id == COMPANY_ID
+    assert "hunter2" not in str(caught.value)
+
+
+# Redirects
+
+
+async def test_a_redirect_within_the_origin_is_followed_with_the_credentials(serve, fetcher, source_at) -> None:
+    moved = http(b"<a>moved</a>", "Location: /new", "Content-Type: text/html", status="302 Found")
+    server = await serve({"/old": moved, "/new": TEXT})
+    assert await fetcher.text(server.url("/old"), source_at(server)) == "User: Hoi"
+    assert [request.path for request in server.requests] == ["/old", "/new"]
+    assert "authorization" in server.requests[1].headers
+
+
+async def test_a_redirect_to_another_origin_is_refused_even_to_an_allowed_one(serve, fetcher, source_at) -> None:
+    other = await serve({"/t": TEXT})
+    server = await serve({"/t": http(b"", f"Location: {other.url('/t')}", status="307 Temporary Redirect")})
+    with pytest.raises(PermanentError, match="redirects to another origin"):
+        await fetcher.text(server.url("/t"), source_at(server, allowed_origins=(other.url(""),)))
+    assert not other.connections
+
+
+@pytest.mark.parametrize("location", ["//[", "http://h:port/", "javascript:alert(1)", "//u:hunter2@127.0.0.1:{port}/"])
+async def test_a_redirect_to_nonsense_is_refused(location: str, serve, fetcher, source_at) -> None:
+    server = await serve({})
+    server.answers["/t"] = http(b"", f"Location: {location.format(port=server.port)}", status="301 Moved Permanently")
+    with pytest.raises(PermanentError) as caught:
+        await fetcher.text(server.url("/t"), source_at(server))
+    assert "hunter2" not in str(caught.value)
+    assert len(server.requests) == 1
+
+
+async def test_redirects_end_after_three(serve, fetcher, source_at) -> None:
+    server = await serve({"/t": http(b"", "Location: /t", status="308 Permanent Redirect")})
+    with pytest.raises(PermanentError, match="more than 3 times"):
+        await fetcher.text(server.url("/t"), source_at(server))
+    assert len(server.requests) == 4
+
+
+# Which addresses
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "2130706433", "127.1", "0x7f.1"])
+async def test_a_private_address_is_refused_however_it_is_written(host: str, serve, fetcher, source_at) -> None:
+    server = await serve({"/t": TEXT})
+    server.host = host
+    with pytest.raises(PermanentError, match=r"not on the public internet.*--allow-network (127\.0\.0\.1/32|::1/128)"):
+        await fetcher.text(server.url("/t"), source_at(server, allowed_networks=()))
+    assert not server.connections
+
+
+async def test_a_name_is_reached_when_all_of_its_addresses_are_allowed(serve, fetcher, source_at) -> None:
+    server = await serve({"/t": TEXT})
+    server.host = "localhost"
+    assert await fetcher.text(server.url("/t"), source_at(server, allowed_networks=LOOPBACK)) == "User: Hoi"
+    assert server.requests[0].headers["host"] == f"localhost:{server.port}"
+
+
+async def test_the_address_that_was_judged_is_the_one_connected_to(serve, fetcher, source_at, monkeypatch) -> None:
+    # A hostile name answers differently the second time (DNS rebinding); so there must be no second time.
+    loop = asyncio.get_running_loop()
+    lookup, asked = loop.getaddrinfo, []
+
+    async def count(host, *args, **kwargs):
+        asked.append(host)
+        return await lookup(host, *args, **kwargs)
+
+    monkeypatch.setattr(loop, "getaddrinfo", count)
+    server = await serve({"/t": TEXT})
+    server.host = "localhost"
+    await fetcher.text(server.url("/t"), source_at(server, allowed_networks=LOOPBACK))
+    assert asked == ["localhost"]
+
+
+async def test_the_allowance_of_one_company_is_not_lent_to_another(serve, fetcher, source_at) -> None:
+    server = await serve({"/t": TEXT})
+    assert await fetcher.text(server.url("/t"), source_at(server)) == "User: Hoi"
+    with pytest.raises(PermanentError, match="not on the public internet"):
+        await fetcher.text(server.url("/t"), source_at(server, company="Other", allowed_networks=()))
+    assert len(server.requests) == 1
+
+
+async def test_http_is_refused_on_the_public_internet(serve, fetcher, source_at) -> None:
+    server = await serve({})
+    server.host = "8.8.8.8"  # judged, and never connected to
+    with pytest.raises(PermanentError, match=r"use https; .*--allow-network 8\.8\.8\.8/32"):
+        await fetcher.text(server.url("/t"), source_at(server))
+
+
+@pytest.mark.parametrize("host", ["a..example", "x" * 64 + ".example"])
+async def test_a_name_that_cannot_be_resolved_is_transient(host: str, serve, fetcher, source_at) -> None:
+    server = await serve({})
+    server.host = host  # no DNS server is ever asked for these
+    with pytest.raises(TransientError, match="cannot be resolved"):
+        await fetcher.text(server.url("/t"), source_at(server))
+
+
+# Certificates
+
+
+def server_tls(folder: Path, name: x509.GeneralName) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """A server's context with a certificate for ``name``, and a client's that trusts it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "LiveDash test")])
+    now = datetime.datetime.now(datetime.UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([name]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = certificate.public_bytes(serialization.Encoding.PEM)
+    secret = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    (folder / "both.pem").write_bytes(secret + pem)
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(folder / "both.pem")
+    return server, ssl.create_default_context(cadata=pem.decode())
+
+
+async def test_the_certificate_is_checked_for_the_name_and_not_the_address(serve, source_at, tmp_path) -> None:
+    theirs, ours = server_tls(tmp_path, x509.DNSName("localhost"))
+    server = await serve({"/t": TEXT}, tls=theirs)
+    async with Fetcher(tls=ours) as fetcher:
+        server.host = "localhost"
+        assert await fetcher.text(server.url("/t"), source_at(server, allowed_networks=LOOPBACK)) == "User: Hoi"
+        server.host = "127.0.0.1"
+        with pytest.raises(SystemicError, match="no valid certificate: IP address mismatch") as caught:
+            await fetcher.text(server.url("/t"), source_at(server))
+    assert caught.value.company_id == COMPANY_ID
+    assert [request.headers["host"] for request in server.requests] == [f"localhost:{server.port}"]
+
+
+async def test_a_certificate_that_nobody_vouches_for_is_refused(serve, fetcher, source_at, tmp_path) -> None:
+    theirs, _ = server_tls(tmp_path, x509.IPAddress(ip_address("127.0.0.1")))
+    server = await serve({"/t": TEXT}, tls=theirs)
+    with pytest.raises(SystemicError, match="no valid certificate: self-signed"):
+        await fetcher.text(server.url("/t"), source_at(server))
+    assert not server.requests
+
+
+async def test_https_to_a_server_that_speaks_http_is_transient_and_says_why(fetcher, source_at) -> None:
+    async def complain(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(complain, "127.0.0.1", 0) as listener:
+        server = Server(port=listener.sockets[0].getsockname()[1], scheme="https")
+        with pytest.raises(TransientError, match=r"no encrypted connection \(WRONG_VERSION_NUMBER\)"):
+            await fetcher.text(server.url("/t"), source_at(server))
+
+
+async def test_an_encrypted_connection_that_is_tampered_with_is_transient(serve, source_at, tmp_path) -> None:
+    theirs, ours = server_tls(tmp_path, x509.IPAddress(ip_address("127.0.0.1")))
+    server = await serve({"/t": TEXT}, tls=theirs)
+
+    async def tamper(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Relay the handshake, then answer the request with a record that nobody signed."""
+        upstream_reader, upstream_writer = await asyncio.open_connection("127.0.0.1", server.port)
+        upstream_writer.write(await reader.read(65536))
+        writer.write(await upstream_reader.read(65536))
+        await reader.read(65536)
+        writer.write(b"\x17\x03\x03\x00\x20" + b"x" * 32)
+        upstream_writer.close()
+        while await reader.read(65536):
+            pass
+        writer.close()
+
+    async with await asyncio.start_server(tamper, "127.0.0.1", 0) as listener, Fetcher(tls=ours) as fetcher:
+        relay = Server(port=listener.sockets[0].getsockname()[1], scheme="https")
+        with pytest.raises(TransientError, match=r"no encrypted connection \([A-Z_]*BAD_RECORD_MAC\)"):
+            await fetcher.text(relay.url("/t"), source_at(relay))

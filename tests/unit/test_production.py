@@ -1,0 +1,204 @@
+"""docker-compose.yaml, Dockerfile and .env.example, as far as they can be proved without a Docker engine."""
+
+from __future__ import annotations
+
+import os
+import re
+import runpy
+import shlex
+import shutil
+import subprocess
+import sys
+import tomllib
+from importlib.metadata import distribution
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pytest
+import yaml
+from cryptography.fernet import Fernet
+
+ROOT = Path(__file__).resolve().parents[2]
+COMPOSE_FILE = ROOT / "docker-compose.yaml"
+COMPOSE_TEXT = COMPOSE_FILE.read_text()
+EXAMPLE_TEXT = (ROOT / ".env.example").read_text()
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+REQUIRED = sorted(set(re.findall(r"\$\{(\w+):\?", COMPOSE_TEXT)))
+AIRFLOW_SERVICES = {
+    "airflow-init",
+    "airflow-apiserver",
+    "airflow-scheduler",
+    "airflow-dag-processor",
+    "airflow-triggerer",
+    "airflow-worker",
+}
+
+
+def run_compose_config(directory: Path, values: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """``docker-compose config`` with these values in its .env and nothing of this shell's."""
+    if shutil.which("docker-compose") is None:
+        if "CI" in os.environ:
+            pytest.fail("docker-compose is missing in CI: nothing proves docker-compose.yaml there")
+        pytest.skip("NOT PROVED: docker-compose.yaml, because docker-compose is not installed (Debian: docker-compose)")
+    env_file = directory / ".env"
+    env_file.write_text("".join(f"{name}={value}\n" for name, value in values.items()))
+    return subprocess.run(
+        ["docker-compose", "--project-directory", ROOT, "--file", COMPOSE_FILE, "--env-file", env_file, "config"],
+        env={"PATH": os.environ["PATH"], "HOME": str(directory)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def secrets() -> dict[str, str]:
+    """A value for each secret, made by the command that .env.example gives for it."""
+    recipes = re.findall(r"^# (python3 -c .+)\n(\w+)=$", EXAMPLE_TEXT, flags=re.MULTILINE)
+    return {
+        name: subprocess.check_output([sys.executable, *shlex.split(recipe)[1:]], text=True).strip()
+        for recipe, name in recipes
+    }
+
+
+@pytest.fixture(scope="module")
+def services(secrets: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    done = run_compose_config(tmp_path_factory.mktemp("compose"), secrets)
+    assert done.returncode == 0, done.stderr
+    rendered: dict[str, Any] = yaml.safe_load(done.stdout)["services"]
+    return rendered
+
+
+def test_the_example_says_how_to_make_every_secret_and_lists_every_variable(secrets: dict[str, str]) -> None:
+    assert sorted(secrets) == REQUIRED
+    listed = set(re.findall(r"^(?:# )?(\w+)=", EXAMPLE_TEXT, flags=re.MULTILINE))
+    interpolated = set(re.findall(r"\$\{(\w+)", COMPOSE_TEXT))
+    handed_on = {name for name, value in yaml.safe_load(COMPOSE_TEXT)["x-environment"].items() if value is None}
+    assert listed == interpolated | handed_on
+
+
+def test_the_example_makes_values_that_their_readers_take(secrets: dict[str, str]) -> None:
+    Fernet(secrets["AIRFLOW_FERNET_KEY"])
+    assert len(secrets["AIRFLOW_JWT_SECRET"]) >= 64
+    in_urls = [secrets[name] for name in REQUIRED if name.endswith("_PASSWORD")]
+    assert in_urls
+    assert all(re.fullmatch(r"[0-9a-z]{32,}", value) for value in in_urls)
+
+
+@pytest.mark.parametrize("missing", REQUIRED)
+def test_compose_refuses_to_start_without(missing: str, secrets: dict[str, str], tmp_path: Path) -> None:
+    done = run_compose_config(tmp_path, {**secrets, missing: ""})
+    assert done.returncode != 0
+    assert missing in done.stderr
+    assert "see .env.example" in done.stderr
+
+
+def test_every_part_of_airflow_has_its_service(services: dict[str, Any]) -> None:
+    assert set(services) == AIRFLOW_SERVICES | {"postgres", "postgres-init", "redis"}
+    assert services["airflow-worker"]["command"] == ["airflow", "celery", "worker"]
+
+
+def test_all_of_airflow_runs_one_image_with_the_same_secrets(services: dict[str, Any], secrets: dict[str, str]) -> None:
+    airflow = {name: services[name] for name in AIRFLOW_SERVICES}
+    assert len({service["image"] for service in airflow.values()}) == 1
+    for service in airflow.values():
+        environment = service["environment"]
+        assert environment["AIRFLOW__CORE__EXECUTOR"] == "CeleryExecutor"
+        assert environment["AIRFLOW__API_AUTH__JWT_SECRET"] == secrets["AIRFLOW_JWT_SECRET"]
+        assert environment["AIRFLOW__API__SECRET_KEY"] == secrets["AIRFLOW_API_SECRET_KEY"]
+        assert environment["AIRFLOW__CORE__FERNET_KEY"] == secrets["AIRFLOW_FERNET_KEY"]
+        assert yaml.safe_load(environment["AIRFLOW_CONN_LIVEDASH_POSTGRES"])["password"] in secrets.values()
+
+
+def test_every_airflow_setting_is_an_option_that_airflow_knows(services: dict[str, Any]) -> None:
+    core = distribution("apache-airflow-core").locate_file("airflow/config_templates/config.yml")
+    sections = yaml.safe_load(Path(str(core)).read_text())
+    # Run as a file: importing it by name would import Airflow, four seconds.
+    celery = distribution("apache-airflow-providers-celery").locate_file(
+        "airflow/providers/celery/get_provider_info.py"
+    )
+    sections |= runpy.run_path(str(celery))["get_provider_info"]()["config"]
+
+    names = {name for service in services.values() for name in service.get("environment", {})}
+    settings = sorted(name for name in names if name.startswith("AIRFLOW__"))
+    assert settings
+    for name in settings:
+        _, section, option = name.split("__")
+        assert option.lower() in sections[section.lower()]["options"], name
+
+
+def test_the_executor_imports_with_the_pinned_celery(tmp_path: Path) -> None:
+    """Celery 5.7 satisfies the provider's own bounds and breaks its import."""
+    done = subprocess.run(
+        [sys.executable, "-c", "import airflow.providers.celery.executors.celery_executor_utils"],
+        env={**os.environ, "AIRFLOW_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_only_the_api_server_has_a_port_and_only_on_loopback(services: dict[str, Any]) -> None:
+    assert [name for name, service in services.items() if service.get("ports")] == ["airflow-apiserver"]
+    (port,) = yaml.safe_load(COMPOSE_TEXT)["services"]["airflow-apiserver"]["ports"]
+    assert port.startswith("${LIVEDASH_BIND_ADDRESS:-127.0.0.1}:")
+
+
+def test_services_wait_for_what_they_need(services: dict[str, Any]) -> None:
+    def waits_for(name: str) -> dict[str, str]:
+        return {other: how["condition"] for other, how in services[name]["depends_on"].items()}
+
+    assert waits_for("postgres-init") == {"postgres": "service_healthy"}
+    assert waits_for("airflow-init") == {"postgres-init": "service_completed_successfully"}
+    for name in AIRFLOW_SERVICES - {"airflow-init"}:
+        assert waits_for(name)["airflow-init"] == "service_completed_successfully"
+    assert (
+        waits_for("airflow-worker").items()
+        >= {"airflow-apiserver": "service_healthy", "redis": "service_healthy"}.items()
+    )
+    long_running = [service for service in services.values() if service["restart"] == "unless-stopped"]
+    assert len(long_running) == 7
+    assert all("healthcheck" in service for service in long_running)
+
+
+def test_no_secret_is_written_in_the_file() -> None:
+    document = yaml.safe_load(COMPOSE_TEXT)
+    environments = [document["x-environment"]]
+    environments += [service.get("environment", {}) for service in document["services"].values()]
+    for environment in environments:
+        for name, value in environment.items():
+            if re.search(r"PASSWORD|SECRET|KEY$|AUTH$", name) and value is not None:
+                assert re.fullmatch(r"\$\{\w+:\?.+\}", value), name
+    passwords = re.findall(r"://\w*:([^@\s]+)@|\"password\": \"([^\"]+)\"", COMPOSE_TEXT)
+    assert passwords
+    assert all((in_url or in_json).startswith("${") for in_url, in_json in passwords)
+    assert ".env" in (ROOT / ".gitignore").read_text().splitlines()
+
+
+def test_every_image_says_its_version(services: dict[str, Any]) -> None:
+    images = [service["image"] for service in services.values()] + re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)
+    for image in images:
+        assert re.search(r":\d+(\.\d+)*", image), image
+    assert f"livedash-pipeline:{PROJECT['version']}" in images
+    assert f'org.opencontainers.image.version="{PROJECT["version"]}"' in DOCKERFILE
+
+
+def test_the_image_copies_what_exists_and_the_builder_is_sent_nothing_else() -> None:
+    copied = {
+        PurePosixPath(name).name
+        for line in re.findall(r"^COPY (.+) \S+$", DOCKERFILE, re.MULTILINE)
+        for name in line.split()
+    }
+    assert all((ROOT / name).exists() for name in copied)
+    ignore = (ROOT / ".dockerignore").read_text().splitlines()
+    assert "*" in ignore
+    assert {line[1:] for line in ignore if line.startswith("!")} == copied
+
+
+def test_the_image_installs_an_extra_that_exists_and_does_not_run_as_root() -> None:
+    assert re.findall(r'"\.\[(\w+)\]"', DOCKERFILE) == ["production"]
+    assert "production" in PROJECT["optional-dependencies"]
+    assert re.findall(r"^USER (\d+)", DOCKERFILE, re.MULTILINE) == ["50000"]
