@@ -22,7 +22,7 @@ $(INSTALLED): requirements.txt pyproject.toml
 	@"$(PYTHON)" -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info[:2] < (3, 13) else "LiveDash needs Python 3.11 or 3.12; this is " + sys.version.split()[0] + ". Say which to use: make PYTHON=/path/to/python3.11")'
 	[ -x "$(BIN)/python" ] || "$(PYTHON)" -m venv "$(VENV)"
 	"$(BIN)/python" -m pip install --quiet --disable-pip-version-check "uv==$(UV_VERSION)"
-	VIRTUAL_ENV="$(VENV)" "$(BIN)/uv" pip sync --quiet --link-mode=copy requirements.txt
+	VIRTUAL_ENV="$(VENV)" "$(BIN)/uv" pip sync --quiet --compile-bytecode requirements.txt
 	VIRTUAL_ENV="$(VENV)" "$(BIN)/uv" pip install --quiet --no-deps --editable .
 	touch "$@"
 

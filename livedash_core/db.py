@@ -6,16 +6,15 @@ import random
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, NullPool, create_engine, make_url
 from sqlalchemy.exc import ArgumentError, OperationalError
 
 from livedash_core.errors import ConfigurationError, SchemaOutdated, SystemicError
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 T = TypeVar("T")
 
@@ -57,7 +56,12 @@ def engine_from_creator(connect: Callable[[], Any]) -> Engine:
     return create_engine(f"{DRIVER}://", creator=connect, poolclass=NullPool)
 
 
+# Alembic is imported where it is needed: a task that only checks the schema does so once, a page never.
+
+
 def _alembic(connection: Connection) -> Config:
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.attributes["connection"] = connection
@@ -66,18 +70,25 @@ def _alembic(connection: Connection) -> Config:
 
 def upgrade_schema(engine: Engine, revision: str = "head") -> None:
     """Create or upgrade the schema, in one transaction; safe to call at every start."""
+    from alembic import command
+
     with engine.begin() as connection:
         command.upgrade(_alembic(connection), revision)
 
 
 def downgrade_schema(engine: Engine, revision: str) -> None:
     """Take the schema back to ``revision`` (``base``: nothing of ours is left)."""
+    from alembic import command
+
     with engine.begin() as connection:
         command.downgrade(_alembic(connection), revision)
 
 
 def check_schema(engine: Engine) -> None:
     """Raise ``SchemaOutdated`` unless the schema is exactly this code's, ``SystemicError`` if nobody answers."""
+    from alembic.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
     try:
         with engine.connect() as connection:
             context = MigrationContext.configure(connection, opts={"version_table_schema": "livedash"})

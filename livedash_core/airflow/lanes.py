@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import signal
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from airflow.providers.standard.operators.empty import EmptyOperator
@@ -21,6 +22,8 @@ log = logging.getLogger(__name__)
 
 #: A lane ends after so long; what is left then continues in a run of its own, and later stages do not wait for it.
 LANE_SECONDS = 600.0
+#: For a worker or an API server that comes and goes; what no retry mends is an ``AirflowFailException``.
+PATIENCE: dict[str, Any] = {"retries": 2, "retry_delay": timedelta(seconds=10)}
 REPORT = "report"
 COUNTED = ("claimed", "completed", "failed", "skipped", "released")
 
@@ -28,19 +31,20 @@ COUNTED = ("claimed", "completed", "failed", "skipped", "released")
 def stage_tasks(stage: str) -> None:
     """Put the tasks of ``stage`` into the DAG that is being defined."""
 
-    @task(task_id="plan")
+    # Nothing due: all that follows is skipped, and an empty run costs one task.
+    @task.short_circuit(task_id="plan", **PATIENCE)
     def plan_lanes() -> list[dict[str, Any]]:
         return _plan(stage)
 
-    @task(task_id="lane", map_index_template="{{ label }}", show_return_value_in_logs=False)
+    @task(task_id="lane", map_index_template="{{ label }}", show_return_value_in_logs=False, **PATIENCE)
     def run_lane(lane: dict[str, Any]) -> None:
         _run_lane(stage, lane)
 
-    @task(task_id="publish", outlets=[PUBLISHED[stage], WAKE], trigger_rule="all_done")
+    @task(task_id="publish", outlets=[PUBLISHED[stage], WAKE], trigger_rule="all_done", **PATIENCE)
     def publish_moved(lanes: list[dict[str, Any]] | None, *, outlet_events: Any) -> None:
         _publish(stage, lanes or [], outlet_events)
 
-    @task(task_id="wake", outlets=[WAKE], trigger_rule="all_done")
+    @task(task_id="wake", outlets=[WAKE], trigger_rule="all_done", **PATIENCE)
     def wake_later_stages(*, outlet_events: Any) -> None:
         _wake(stage, outlet_events)
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from typing import Protocol
 from uuid import UUID
 
+from livedash_core.parsing.questions import MAX_QUESTIONS
 from livedash_core.vocabulary import CATEGORIES, SENTIMENTS, UNDETERMINED, Category, Role, Sentiment
 
 SUMMARY_MIN_CHARACTERS = 10
 SUMMARY_MAX_CHARACTERS = 300
-MAX_QUESTIONS = 5
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,6 @@ from sqlalchemy import Engine
 
 from livedash_core.analysis.contract import Analyzer
 from livedash_core.analysis.ledger import DatabaseLedger
-from livedash_core.analysis.offline import OfflineAnalyzer
-from livedash_core.analysis.openai import OpenAIAnalyzer
 from livedash_core.errors import ConfigurationError, SystemicError
 from livedash_core.settings import Settings
 
@@ -42,8 +40,17 @@ class Makers:
         if choice == "offline":
             model = None
         if model not in self._made:
-            self._made[model] = Maker(OfflineAnalyzer(), None) if model is None else self._openai(model, company_id)
+            self._made[model] = self._offline() if model is None else self._openai(model, company_id)
         return self._made[model]
+
+    # Each maker is imported when it is needed: the SDK costs a second, the word lists 50 MB, and every task of every
+    # DAG would pay for both.
+
+    @staticmethod
+    def _offline() -> Maker:
+        from livedash_core.analysis.offline import OfflineAnalyzer
+
+        return Maker(OfflineAnalyzer(), None)
 
     def _openai(self, model: str, company_id: UUID) -> Maker:
         key = self._settings.openai_api_key
@@ -53,6 +60,8 @@ class Makers:
                 "Airflow connection livedash_openai",
                 company_id=company_id,
             )
+        from livedash_core.analysis.openai import OpenAIAnalyzer
+
         try:
             analyzer = OpenAIAnalyzer(
                 api_key=key.get_secret_value(),

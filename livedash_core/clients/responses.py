@@ -51,7 +51,7 @@ def retry_after_seconds(value: str, now: datetime) -> float | None:
     else:
         try:
             then = parsedate_to_datetime(value)
-        except ValueError:
+        except (ValueError, OverflowError):
             return None
         # The zone "-0000" gives a date without one; the header's dates are in GMT by definition.
         seconds = ((then if then.tzinfo else then.replace(tzinfo=UTC)) - now).total_seconds()

@@ -31,12 +31,6 @@ class AirflowApi:
         found = self._get("/api/v2/dags?tags=livedash&limit=100")
         return {dag["dag_id"] for dag in found["dags"] if not dag["is_paused"]} if found else set()
 
-    def trigger(self, dag_id: str) -> str:
-        """Start a run and return its id. Raises ``httpx2.HTTPError``."""
-        answer = self._client.post(f"/api/v2/dags/{dag_id}/dagRuns", json={"logical_date": None})
-        answer.raise_for_status()
-        return str(answer.json()["dag_run_id"])
-
     def _get(self, path: str) -> dict[str, Any] | None:
         try:
             if "authorization" not in self._client.headers:

@@ -32,7 +32,7 @@ class Processes:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         for process in self._running.values():
-            _signal_group(process, signal.SIGTERM)
+            process.terminate()  # it ends its own children in order; killing them beside it would confuse it
         for process in self._running.values():
             try:
                 process.wait(GRACE_SECONDS)

@@ -8,7 +8,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -31,12 +31,6 @@ from livedash_core.stages.registry import default_registry
 
 START_SECONDS = 240.0
 SAMPLE_USER = "livedash"
-AIRFLOW_PROCESSES = {
-    "api-server": ("airflow", "api-server"),
-    "scheduler": ("airflow", "scheduler"),
-    "dag-processor": ("airflow", "dag-processor"),
-    "triggerer": ("airflow", "triggerer"),
-}
 
 
 def run(settings: Settings, draw: Picture) -> int:
@@ -48,6 +42,7 @@ def run(settings: Settings, draw: Picture) -> int:
     if settings.database_url is not None:
         raise ConfigurationError("livedash up brings its own database: unset LIVEDASH_DATABASE_URL to use it")
     installation = LocalInstallation(settings.home)
+    began = time.monotonic()
     try:
         with _interruptible(), ExitStack() as stack:
             stack.enter_context(_only_one(installation, settings.port))
@@ -67,12 +62,11 @@ def run(settings: Settings, draw: Picture) -> int:
             console.print("Preparing Airflow's database …")
             _prepare_airflow(installation, processes, address.socket_directory)
             console.print("Starting Airflow: API server, scheduler, DAG processor, triggerer …")
-            for name, arguments in AIRFLOW_PROCESSES.items():
-                processes.start(name, *arguments)
+            _start_airflow(installation, processes, settings.port)
+            console.print(
+                f"Airflow is ready after {time.monotonic() - began:.0f} s; the first import starts by itself."
+            )
             url = f"http://localhost:{settings.port}"
-            with AirflowApi(f"http://127.0.0.1:{settings.port}", USER, installation.secrets["admin_password"]) as api:
-                _wait_until_ready(api, processes)
-                api.trigger("livedash_csv_import")
             watch_first_pass(engine, default_registry().names, draw, console, processes)
             console.print(f"\n  [bold]{url}[/bold]   user [bold]{USER}[/bold]   password ", end="")
             console.print(installation.secrets["admin_password"], style="bold", markup=False)
@@ -106,15 +100,25 @@ def _prepare_airflow(installation: LocalInstallation, processes: Processes, sock
         raise ConfigurationError(f"Airflow's database could not be prepared; see {processes.log('prepare')}")
 
 
-def _wait_until_ready(api: AirflowApi, processes: Processes) -> None:
+def _start_airflow(installation: LocalInstallation, processes: Processes, port: int) -> None:
+    """Start its processes and wait until all is well and our DAGs can run."""
     wanted = {f"livedash_{stage.lower()}" for stage in default_registry().names}
+    with AirflowApi(f"http://127.0.0.1:{port}", USER, installation.secrets["admin_password"]) as api:
+        for name in ("api-server", "dag-processor"):
+            processes.start(name, "airflow", name)
+        _wait_for(lambda: wanted <= api.dag_ids(), processes)
+        # Not earlier: tasks report to the API server, and the first run starts as soon as there is a scheduler.
+        for name in ("scheduler", "triggerer"):
+            processes.start(name, "airflow", name)
+        _wait_for(api.healthy, processes)
+
+
+def _wait_for(condition: Callable[[], bool], processes: Processes) -> None:
     deadline = time.monotonic() + START_SECONDS
-    while not (api.healthy() and wanted <= api.dag_ids()):
+    while not condition():
         _check_alive(processes)
         if time.monotonic() > deadline:
-            raise ConfigurationError(
-                f"Airflow is not ready after {START_SECONDS:.0f} s; its logs are in {processes.logs}"
-            )
+            raise ConfigurationError(f"Airflow is not ready after {START_SECONDS:.0f} s; its logs: {processes.logs}")
         time.sleep(0.5)
 
 

@@ -68,5 +68,3 @@ def world(engine: Engine) -> World:
 @pytest.fixture
 def company_id(world: World) -> UUID:
     return world.company("Acme")
-
-

@@ -73,9 +73,7 @@ class World:
     def failures(self, session_id: UUID) -> list[Any]:
         table = ProcessingFailure.__table__
         with self.engine.connect() as connection:
-            return list(
-                connection.execute(select(table).where(table.c.session_id == session_id).order_by(table.c.id))
-            )
+            return list(connection.execute(select(table).where(table.c.session_id == session_id).order_by(table.c.id)))
 
     def assert_stage(self, session_id: UUID, stage: str, status: str) -> None:
         found = self.row(session_id, stage).status

@@ -16,7 +16,8 @@ from livedash_core.analysis.offline.text import fold, readable
 class OfflineAnalyzer:
     """Judges a session by rules and word lists: no key, no network, no cost, and never an error.
 
-    Making one loads the lists and eld's n-grams (about 0.3 s and 60 MB); it is meant to be kept.
+    Making one loads the lists and eld's n-grams, about 0.3 s and 60 MB; it is meant to be kept. Where eld was
+    installed without bytecode, compiling its n-grams costs each process up to 5 s and a peak of 480 MB instead.
     """
 
     name = "offline"

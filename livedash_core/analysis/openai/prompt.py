@@ -1,9 +1,9 @@
 """What the model is told: instructions and schema, always the same, then the conversation as fenced data; pure but
 for the random fence.
 
-Nothing that varies comes before the conversation, so that a server can cache the rest (OpenAI: prefixes of 1 024
-tokens and more). The fence is random, so that no transcript can close it; what bounds the damage of a transcript that
-gives orders is the closed schema and the absence of tools.
+Nothing that varies comes before the conversation, so that a server can cache the rest (llama.cpp does; OpenAI from
+1 024 tokens, which ours are not). The fence is random, so that no transcript can close it; what bounds the damage of
+a transcript that gives orders is the closed schema and the absence of tools.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ import secrets
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from livedash_core.analysis.contract import MAX_QUESTIONS, SUMMARY_MAX_CHARACTERS, SUMMARY_MIN_CHARACTERS
+from livedash_core.analysis.contract import SUMMARY_MAX_CHARACTERS, SUMMARY_MIN_CHARACTERS
+from livedash_core.parsing.questions import MAX_QUESTIONS
 from livedash_core.vocabulary import SENTIMENTS, UNDETERMINED, Category
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from livedash_core.errors import IllegalMove, LeaseLost, UnknownSession, UnknownStage, UsageError
 from livedash_core.status import STAGES, Failure, ProcessingStatusManager, Scope, fold
-from tests.integration.world import NOON, World
+from tests.integration.world import NOON
 
 FETCH, CREATE = "TRANSCRIPT_FETCH", "SESSION_CREATION"
 
@@ -185,7 +185,7 @@ def test_a_failed_stage_opens_nothing(world, company_id, manager):
 def test_a_stage_that_is_not_due_cannot_be_started(world, company_id, manager):
     (session,) = world.sessions(company_id, 1)
 
-    with pytest.raises(IllegalMove, match="cannot start SESSION_CREATION .* waiting for an earlier stage"):
+    with pytest.raises(IllegalMove, match=r"cannot start SESSION_CREATION .* waiting for an earlier stage"):
         manager.start_stage(session, CREATE)
     manager.start_stage(session, FETCH)
     with pytest.raises(IllegalMove, match="IN_PROGRESS"):
@@ -216,9 +216,7 @@ def test_a_transient_failure_waits_and_comes_back_until_attempts_are_used_up(wor
 def test_backoff_grows_and_retry_after_is_honoured(world, company_id, manager):
     patient, hurried = world.sessions(company_id, 2)
     claim = manager.claim(FETCH, 2)
-    manager.fail(
-        FETCH, claim.token, [Failure(hurried, "transient", "x"), Failure(patient, "transient", "x", 3600.0)]
-    )
+    manager.fail(FETCH, claim.token, [Failure(hurried, "transient", "x"), Failure(patient, "transient", "x", 3600.0)])
 
     def wait(session):
         row = world.row(session, FETCH)
@@ -260,9 +258,7 @@ def test_retry_touches_only_its_scope(world, manager):
     claim = manager.claim(FETCH, 10)
     manager.fail(FETCH, claim.token, [Failure(session, "permanent", "no") for session in early + late + other])
 
-    reset = manager.reset_failed(
-        Scope(company_ids=(ours,), started_from=NOON, started_before=NOON + timedelta(days=1))
-    )
+    reset = manager.reset_failed(Scope(company_ids=(ours,), started_from=NOON, started_before=NOON + timedelta(days=1)))
 
     assert reset == {FETCH: 1}
     assert manager.claim(FETCH, 10).attempts == {early[0]: 1}
@@ -396,5 +392,3 @@ def test_a_sixth_stage_needs_no_migration(world, company_id, connection):
     manager.complete("TRANSLATION", claim.token, {session: None})
     assert manager.claim("AI_ANALYSIS", 1).attempts == {session: 1}
     assert list(manager.get_pipeline_status().stages) == list(stages)
-
-

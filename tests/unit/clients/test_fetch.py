@@ -200,6 +200,7 @@ NOW = datetime(2026, 11, 2, 12, 0, tzinfo=UTC)
         ("9999999999", MAX_RETRY_AFTER_SECONDS),
         ("Fri, 31 Dec 9999 23:59:59 GMT", MAX_RETRY_AFTER_SECONDS),
         *((rubbish, None) for rubbish in ("", "soon", "-1", "1.5", "١٢", "9" * 5000, "Mon, 99 Nov 2026 12:00:00 GMT")),
+        ("Mon, 01 Jan 2026 00:00:00 +99999999999999999", None),
     ],
 )
 def test_retry_after_is_read_as_seconds_or_date_and_rubbish_is_ignored(value: str, seconds: float | None) -> None:

@@ -1,0 +1,120 @@
+"""The product as `make up` starts it, once for all end-to-end tests, and a real browser to look at it with."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import psutil
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+LIVEDASH = Path(sys.executable).parent / "livedash"
+#: Far more than the 90 s it should take: how fast it is, the benchmark says, not a test.
+START_SECONDS = 420
+
+
+@dataclass
+class Stack:
+    """A running `livedash up`."""
+
+    process: subprocess.Popen[str]
+    url: str
+    username: str
+    password: str
+    environment: dict[str, str]
+    output: list[str]
+
+    def livedash(self, *arguments: str) -> Any:
+        """Run a command of the CLI beside it and return what it prints as JSON (None if nothing)."""
+        done = subprocess.run([LIVEDASH, *arguments], env=self.environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout) if "--json" in arguments else None
+
+    def api(self) -> httpx2.Client:
+        """Airflow's REST API, logged in as the user that `livedash up` names."""
+        client = httpx2.Client(base_url=self.url, timeout=30, trust_env=False)
+        answer = client.post("/auth/token", json={"username": self.username, "password": self.password})
+        answer.raise_for_status()
+        client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+        return client
+
+    def stop(self) -> list[psutil.Process]:
+        """Ctrl-C; returns the processes that should have ended with it and did not."""
+        children = psutil.Process(self.process.pid).children(recursive=True)
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait(120)
+        return psutil.wait_procs(children, timeout=10)[1]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def start(home: Path, port: int, **environment: str) -> Stack:
+    """Start `livedash up` and return when it says where it is."""
+    cleaned = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "OPENAI"))}
+    cleaned |= {"LIVEDASH_HOME": str(home), "LIVEDASH_PORT": str(port), **environment}
+    process = subprocess.Popen(
+        [LIVEDASH, "up"], env=cleaned, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd="/"
+    )
+    said: list[str] = []
+    ready = threading.Event()
+
+    def listen() -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            said.append(line)
+            if "password" in line:
+                ready.set()
+        ready.set()  # it ended
+
+    threading.Thread(target=listen, daemon=True).start()
+    ready.wait(START_SECONDS)
+    found = re.search(r"(http://localhost:\d+)\s+user (\S+)\s+password (\S+)", "".join(said))
+    if found is None:
+        process.kill()
+        logs = [f"== {log.name}\n{log.read_text()[-2000:]}" for log in sorted((home / "logs").glob("*.log"))]
+        pytest.fail("livedash up did not come up:\n" + "".join(said) + "\n".join(logs))
+    return Stack(process, *found.groups(), environment=cleaned, output=said)
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Stack]:
+    # Not pytest's tmp_path: as root the server runs as another user, who must be able to reach the directory.
+    with tempfile.TemporaryDirectory(prefix="livedash-e2e-", ignore_cleanup_errors=True) as directory:
+        running = start(Path(directory) / "home", free_port())
+        yield running
+        survivors = running.stop()
+        assert not survivors, f"still running after Ctrl-C: {survivors}"
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None:
+        reason = "NO BROWSER: the page was NOT looked at. Install Debian's chromium (apt-get install chromium)."
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox", "--disable-background-networking"]
+        )
+        yield browser
+        browser.close()

@@ -1,0 +1,111 @@
+"""`livedash up` from nothing to the first results, and a company of one's own through the web API."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable
+from datetime import date
+
+import pytest
+
+from livedash_core.local.sample_source import SampleSource
+from tests.e2e.conftest import LIVEDASH, Stack
+
+STAGES = ("CSV_IMPORT", "TRANSCRIPT_FETCH", "SESSION_CREATION", "AI_ANALYSIS", "QUESTION_EXTRACTION")
+
+
+def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"after {seconds} s still not: {what}"
+        time.sleep(1)  # polls another process; there is nothing to hook into
+
+
+def test_the_first_pass_ends_with_every_session_accounted_for(stack: Stack):
+    status = stack.livedash("status", "--json", "--company", "Lindeveld Groep")
+
+    assert status["total_sessions"] == 109
+    assert list(status["stages"]) == list(STAGES)
+    assert all(sum(counts.values()) == 109 for counts in status["stages"].values())
+    assert status["stages"]["CSV_IMPORT"] == {
+        "PENDING": 0,
+        "IN_PROGRESS": 0,
+        "COMPLETED": 108,
+        "FAILED": 1,
+        "SKIPPED": 0,
+    }
+    assert status["stages"]["TRANSCRIPT_FETCH"]["FAILED"] == 1
+    assert status["stages"]["QUESTION_EXTRACTION"]["COMPLETED"] == 104
+    assert status["stages"]["QUESTION_EXTRACTION"]["SKIPPED"] == 3
+
+
+def test_what_failed_names_the_session_and_its_airflow_run(stack: Stack):
+    failed = stack.livedash("failures", "--json", "--stage", "TRANSCRIPT_FETCH")
+    assert [failure["external_session_id"] for failure in failed] == ["LV-0017"]
+
+    session = stack.livedash("session", "LV-0017", "--json")
+    (attempt,) = session["stages"][1]["failures"]
+    assert attempt["dag_run"].startswith("livedash_transcript_fetch/")
+
+
+def test_an_import_triggered_over_the_api_carries_a_new_company_through_the_asset_chain(stack: Stack):
+    with SampleSource("user", "pass", until=date(2026, 3, 31)) as source, stack.api() as api:
+        connection = {"connection_id": "second_http", "conn_type": "http", "login": "user", "password": "pass"}
+        api.post("/api/v2/connections", json=connection).raise_for_status()
+        stack.livedash(
+            "company", "add", "Second", "--csv-url", source.csv_url, "--http-conn-id", "second_http",
+            "--timezone", "Europe/Amsterdam", "--allow-network", "127.0.0.0/8",
+        )  # fmt: skip
+
+        answer = api.post("/api/v2/dags/livedash_csv_import/dagRuns", json={"logical_date": None, "conf": {}})
+        assert answer.status_code == 200, answer.text
+
+        def through() -> bool:
+            last = stack.livedash("status", "--json", "--company", "Second")["stages"]["QUESTION_EXTRACTION"]
+            return last["COMPLETED"] + last["SKIPPED"] == 107
+
+        wait_until(through, 300, "107 sessions through QUESTION_EXTRACTION")
+        for stage in STAGES[1:]:
+            runs = api.get(f"/api/v2/dags/livedash_{stage.lower()}/dagRuns").json()["dag_runs"]
+            assert any(run["run_type"] == "asset_triggered" for run in runs), stage
+        events = api.get("/api/v2/assets/events?limit=100").json()["asset_events"]
+        analysed = sum(event["extra"].get("completed", 0) for event in events if event["source_task_id"] == "publish"
+                       and event["source_dag_id"] == "livedash_ai_analysis")  # fmt: skip
+        assert analysed == 208
+
+
+def test_a_second_up_on_the_same_data_is_told_where_the_first_one_is(stack: Stack):
+    second = subprocess.run([LIVEDASH, "up"], env=stack.environment, capture_output=True, text=True, check=False)
+
+    assert second.returncode == 1
+    assert f"livedash up is running already, at {stack.url}" in second.stderr
+    assert "Traceback" not in second.stderr
+
+
+def test_a_taken_port_is_one_clear_line(stack: Stack, tmp_path):
+    port = stack.environment["LIVEDASH_PORT"]
+    second = subprocess.run(
+        [LIVEDASH, "up"],
+        env=stack.environment | {"LIVEDASH_HOME": str(tmp_path / "other")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert second.returncode == 1
+    assert second.stderr.strip() == (
+        f"livedash: port {port} is taken; choose another one: LIVEDASH_PORT={int(port) + 1} make up"
+    )
+
+
+@pytest.mark.parametrize("secret", ["admin_password", "sample_password", "fernet_key", "jwt_secret"])
+def test_no_secret_reaches_a_log(stack: Stack, secret: str):
+    from pathlib import Path
+
+    from livedash_core.local.environment import LocalInstallation
+
+    installation = LocalInstallation(Path(stack.environment["LIVEDASH_HOME"]))
+    value = installation.secrets[secret]
+    for log in [*installation.logs.rglob("*.log"), *(installation.airflow / "logs").rglob("*.log")]:
+        assert value not in log.read_text(errors="replace"), f"{secret} stands in {log.name}"

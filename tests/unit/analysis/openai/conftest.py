@@ -1,0 +1,89 @@
+"""The analyzer against real servers, and a ledger in memory: the protocol is our own."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+from uuid import UUID, uuid4
+
+import pytest
+
+from livedash_core.analysis.contract import AnalysisRequest, Turn
+from livedash_core.analysis.ledger import CallEnd
+from livedash_core.analysis.openai import OpenAIAnalyzer
+from tests.unit.analysis.openai.canned import SECRET, CannedServer, canned_server, request_of
+
+
+@dataclass
+class Row:
+    """A row of the ledger: what it was opened with, and its state after each step."""
+
+    session_id: UUID
+    model: str
+    prompt_version: str
+    end: CallEnd | None = None
+    fault: str | None = None
+
+
+@dataclass
+class RecordingLedger:
+    """Our own protocol, in memory. ``history`` has the verbs in their order."""
+
+    rows: dict[UUID, Row] = field(default_factory=dict)
+    history: list[str] = field(default_factory=list)
+
+    async def opened(self, *, session_id: UUID, company_id: UUID, model: str, prompt_version: str) -> UUID:
+        row = uuid4()
+        self.rows[row] = Row(session_id, model, prompt_version)
+        self.history.append("opened")
+        return row
+
+    async def closed(self, row: UUID, end: CallEnd) -> None:
+        assert self.rows[row].end is None, "a row is closed once"
+        self.rows[row].end = end
+        self.history.append(end.outcome)
+
+    async def faulted(self, row: UUID, error_message: str) -> None:
+        assert self.rows[row].end is not None, "only a closed row can be at fault"
+        self.rows[row].fault = error_message
+        self.history.append("faulted")
+
+    @property
+    def only(self) -> Row:
+        (row,) = self.rows.values()
+        return row
+
+
+class MakeAnalyzer(Protocol):
+    def __call__(self, base_url: str | None, **options: Any) -> OpenAIAnalyzer: ...
+
+
+@pytest.fixture
+def ledger() -> RecordingLedger:
+    return RecordingLedger()
+
+
+@pytest.fixture
+async def make_analyzer(ledger: RecordingLedger) -> AsyncIterator[MakeAnalyzer]:
+    made: list[OpenAIAnalyzer] = []
+
+    def make(base_url: str | None, **options: Any) -> OpenAIAnalyzer:
+        settings = {"api_key": "sk-very-secret", "model": "small-model", "ledger": ledger, "timeout_seconds": 20}
+        made.append(OpenAIAnalyzer(base_url=base_url, **{**settings, **options}))
+        return made[-1]
+
+    yield make
+    for analyzer in made:
+        await analyzer.close()
+
+
+@pytest.fixture
+def request_to_judge() -> AnalysisRequest:
+    return request_of(Turn("User", f"Hoe vraag ik verlof aan? {SECRET}"), Turn("Assistant", "In de app."))
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[CannedServer]:
+    async with canned_server() as canned:
+        yield canned

@@ -1,0 +1,229 @@
+"""Faults that a third-party server (llmock) injects; every test counts what was posted, for each post may be billed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+
+import pytest
+from llmock.pytest_plugin import LLMock
+
+from livedash_core.analysis.contract import AnalysisRequest, Turn
+from livedash_core.errors import PermanentError, ProcessingError, SystemicError, TransientError
+from tests.unit.analysis.openai.canned import JUDGEMENT, SECRET, request_of
+from tests.unit.analysis.openai.conftest import MakeAnalyzer, RecordingLedger
+
+
+def posts(llmock: LLMock) -> int:
+    return len(llmock.requests)
+
+
+async def test_a_generated_reply_to_our_schema_is_a_judgement(
+    llmock: LLMock, make_analyzer: MakeAnalyzer, ledger: RecordingLedger, request_to_judge: AnalysisRequest
+) -> None:
+    analysis = await make_analyzer(llmock.base_url()).analyze(request_to_judge)
+
+    assert (analysis.analyzer, analysis.model) == ("openai", "small-model")
+    assert (analysis.summary, analysis.sentiment, analysis.category) == ("mock-summary", "POSITIVE", "SCHEDULE_HOURS")
+    assert analysis.escalated is True
+    assert posts(llmock) == 1
+    assert ledger.history == ["opened", "answered"]
+    row = ledger.only
+    assert (row.session_id, row.model, row.prompt_version) == (
+        request_to_judge.session_id,
+        "small-model",
+        analysis.prompt_version,
+    )
+    assert row.end
+    assert row.end.usage.prompt_tokens
+    assert row.end.usage.completion_tokens
+    assert row.end.usage.cached_tokens is None  # llmock gives no details
+
+
+async def test_a_scripted_reply_comes_through_with_its_fields(
+    llmock: LLMock, make_analyzer: MakeAnalyzer, request_to_judge: AnalysisRequest
+) -> None:
+    llmock.reply(json.dumps(JUDGEMENT))
+    analysis = await make_analyzer(llmock.base_url()).analyze(request_to_judge)
+    assert (analysis.language, analysis.questions) == ("nl", ("How do I request leave?",))
+    assert analysis.notes == {}
+
+
+async def test_a_reply_that_is_no_json_is_repaired_once(
+    llmock: LLMock, make_analyzer: MakeAnalyzer, ledger: RecordingLedger, request_to_judge: AnalysisRequest
+) -> None:
+    llmock.reply("I would rather chat.").reply(json.dumps(JUDGEMENT))
+    analysis = await make_analyzer(llmock.base_url()).analyze(request_to_judge)
+
+    assert analysis.category == "LEAVE_VACATION"
+    assert analysis.notes == {"calls_wasted": 1}
+    assert ledger.history == ["opened", "answered", "faulted", "opened", "answered"]
+    first, second = llmock.requests
+    assert second.body["messages"][:2] == first.body["messages"]
+    assert [message["role"] for message in second.body["messages"]] == ["system", "user", "assistant", "user"]
+    assert second.body["messages"][2]["content"] == "I would rather chat."
+    assert "no JSON object" in second.body["messages"][3]["content"]
+
+
+async def test_a_second_useless_reply_is_the_sessions_failure(
+    llmock: LLMock, make_analyzer: MakeAnalyzer, ledger: RecordingLedger, request_to_judge: AnalysisRequest
+) -> None:
+    llmock.reply(SECRET, times=None)
+    with pytest.raises(PermanentError, match="the model's reply cannot be used: it holds no JSON object") as raised:
+        await make_analyzer(llmock.base_url()).analyze(request_to_judge)
+    assert SECRET not in str(raised.value)
+    assert posts(llmock) == 2
+    assert all(row.end and row.end.usage.completion_tokens and row.fault for row in ledger.rows.values())
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "kind", "says"),
+    [
+        (401, None, SystemicError, "refuses the API key or its account"),
+        (402, None, SystemicError, "check the key and its credit"),
+        (403, None, SystemicError, "forbids the use of 'small-model'"),
+        (403, "model_not_found", SystemicError, "has no model 'small-model'"),
+        (404, "model_not_found", SystemicError, "has no model 'small-model'"),
+        (404, None, SystemicError, "check the base URL"),
+        (422, None, SystemicError, "does not take our requests"),
+        (400, "unsupported_parameter", SystemicError, "does not take our requests"),
+        (429, "insufficient_quota", SystemicError, "429 insufficient_quota"),
+        (429, "credit_balance_exhausted", SystemicError, "check the key and its credit"),
+        (429, "billing_hard_limit_reached", SystemicError, "check the key and its credit"),
+        (429, "slow_down", TransientError, "busy or out of order"),
+        (400, "content_filter", PermanentError, "the model refused"),
+        (400, "invalid_prompt", PermanentError, "the model refused"),
+        (400, None, PermanentError, "refused this conversation"),
+        (413, None, PermanentError, "too long for 'small-model'"),
+        (408, None, TransientError, "busy or out of order"),
+        (409, None, TransientError, "busy or out of order"),
+        (500, None, TransientError, "busy or out of order"),
+        (503, "server_is_overloaded", TransientError, "503 server_is_overloaded"),
+    ],
+)
+async def test_an_error_status_is_refused_once_and_has_our_kind(
+    llmock: LLMock,
+    make_analyzer: MakeAnalyzer,
+    ledger: RecordingLedger,
+    request_to_judge: AnalysisRequest,
+    status: int,
+    code: str | None,
+    kind: type[ProcessingError],
+    says: str,
+) -> None:
+    llmock.fail(status, code=code, times=None, message=f"You wrote: {SECRET}")
+    with pytest.raises(kind, match=says) as raised:
+        await make_analyzer(llmock.base_url()).analyze(request_to_judge)
+    assert SECRET not in str(raised.value)
+    assert "sk-very-secret" not in str(raised.value)
+    assert posts(llmock) == 1
+    assert ledger.history == ["opened", "rejected"]
+    assert ledger.only.end
+    assert ledger.only.end.error_message == str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "only_the_company"),
+    [(401, None, False), (429, "insufficient_quota", False), (404, "model_not_found", True), (422, None, True)],
+)
+async def test_the_key_is_everybodys_and_the_model_the_companys(
+    llmock: LLMock,
+    make_analyzer: MakeAnalyzer,
+    request_to_judge: AnalysisRequest,
+    status: int,
+    code: str | None,
+    only_the_company: bool,
+) -> None:
+    llmock.fail(status, code=code)
+    with pytest.raises(SystemicError) as raised:
+        await make_analyzer(llmock.base_url()).analyze(request_to_judge)
+    assert raised.value.company_id == (request_to_judge.company_id if only_the_company else None)
+
+
+@pytest.mark.parametrize("seconds", [0.25, 7, 600])
+async def test_a_rate_limit_says_how_long_to_stay_away(
+    llmock: LLMock, make_analyzer: MakeAnalyzer, request_to_judge: AnalysisRequest, seconds: float
+) -> None:
+    llmock.rate_limit(retry_after=seconds)
+    with pytest.raises(TransientError) as raised:
+        await make_analyzer(llmock.base_url()).analyze(request_to_judge)
+    assert raised.value.retry_after_seconds == seconds
+    assert posts(llmock) == 1
+
+
+async def test_a_500_is_not_tried_again_here_and_asks_for_no_patience(
+    llmock: LLMock, make_analyzer: MakeAnalyzer, request_to_judge: AnalysisRequest
+) -> None:
+    llmock.fail(500)
+    with pytest.raises(TransientError) as raised:
+        await make_analyzer(llmock.base_url()).analyze(request_to_judge)
+    assert raised.value.retry_after_seconds is None
+    assert posts(llmock) == 1
+
+
+async def test_a_short_conversation_that_is_too_long_fails_at_once(
+    llmock: LLMock, make_analyzer: MakeAnalyzer, ledger: RecordingLedger, request_to_judge: AnalysisRequest
+) -> None:
+    llmock.limits(context_window=100)
+    with pytest.raises(PermanentError, match="too long for 'small-model'"):
+        await make_analyzer(llmock.base_url()).analyze(request_to_judge)
+    assert ledger.history == ["opened", "rejected"]
+
+
+async def test_a_long_conversation_that_is_too_long_is_halved_once(
+    llmock: LLMock, make_analyzer: MakeAnalyzer, ledger: RecordingLedger
+) -> None:
+    llmock.limits(context_window=4_000)  # in llmock's tokens, of four characters
+    turns = [Turn("User" if number % 2 else "Assistant", f"{number} " + "woord " * 50) for number in range(60)]
+    analysis = await make_analyzer(llmock.base_url()).analyze(request_of(*turns))
+    assert ledger.history == ["opened", "rejected", "opened", "answered"]
+    assert analysis.notes["messages_omitted"] in range(25, 40)
+    assert analysis.notes["calls_wasted"] == 1
+
+
+async def test_a_conversation_that_is_too_long_by_half_still_fails(llmock: LLMock, make_analyzer: MakeAnalyzer) -> None:
+    llmock.limits(context_window=100)
+    with pytest.raises(PermanentError, match="too long"):
+        await make_analyzer(llmock.base_url()).analyze(request_of(Turn("User", "woord " * 5_000)))
+    assert posts(llmock) == 2
+
+
+async def test_a_slow_server_leaves_an_unknown_bill(
+    llmock: LLMock, make_analyzer: MakeAnalyzer, ledger: RecordingLedger, request_to_judge: AnalysisRequest
+) -> None:
+    llmock.delay(1)
+    with pytest.raises(TransientError, match=r"did not answer within 0\.2 seconds"):
+        await make_analyzer(llmock.base_url(), timeout_seconds=0.2).analyze(request_to_judge)
+    assert posts(llmock) == 1
+    assert ledger.history == ["opened", "unknown"]
+
+
+async def test_a_stopped_task_leaves_an_unknown_bill(
+    llmock: LLMock, make_analyzer: MakeAnalyzer, ledger: RecordingLedger, request_to_judge: AnalysisRequest
+) -> None:
+    llmock.delay(1)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(make_analyzer(llmock.base_url()).analyze(request_to_judge), 0.2)
+    assert ledger.history == ["opened", "unknown"]
+
+
+async def test_a_refused_connection_is_passing_and_costs_nothing(
+    make_analyzer: MakeAnalyzer, ledger: RecordingLedger, request_to_judge: AnalysisRequest
+) -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # bound, not listening: nobody else gets the port either
+        url = f"http://127.0.0.1:{nobody.getsockname()[1]}/v1"
+        with pytest.raises(TransientError, match="no connection to 127"):
+            await make_analyzer(url).analyze(request_to_judge)
+    assert ledger.history == ["opened", "rejected"]
+
+
+async def test_many_sessions_share_one_analyzer_with_a_row_each(
+    llmock: LLMock, make_analyzer: MakeAnalyzer, ledger: RecordingLedger
+) -> None:
+    analyzer = make_analyzer(llmock.base_url())
+    requests = [request_of(Turn("User", f"Vraag {number}?")) for number in range(20)]
+    await asyncio.gather(*map(analyzer.analyze, requests))
+    assert posts(llmock) == 20
+    assert {row.session_id for row in ledger.rows.values()} == {request.session_id for request in requests}

@@ -1,0 +1,198 @@
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from livedash_core.analysis.contract import Analysis
+from livedash_core.analysis.openai.completion import Completion
+from livedash_core.analysis.openai.reply import UnusableReply, read_completion, read_content
+from livedash_core.errors import ProcessingError
+from tests.unit.analysis.openai.canned import JUDGEMENT, SECRET
+
+
+def read(**fields: Any) -> Analysis:
+    return read_content(json.dumps(JUDGEMENT | fields))
+
+
+def test_a_perfect_reply_needs_no_notes() -> None:
+    analysis = read()
+    assert analysis.summary == JUDGEMENT["summary"]
+    assert analysis.questions == ("How do I request leave?",)
+    assert (analysis.language, analysis.sentiment, analysis.category) == ("nl", "NEUTRAL", "LEAVE_VACATION")
+    assert (analysis.escalated, analysis.forwarded_hr) == (False, False)
+    assert analysis.notes == {}
+
+
+@pytest.mark.parametrize(
+    ("field", "given_value", "taken"),
+    [
+        ("sentiment", "positive", "POSITIVE"),
+        ("sentiment", " Negative.", "NEGATIVE"),
+        ("category", "Leave & vacation", "LEAVE_VACATION"),
+        ("category", "sick_leave_recovery", "SICK_LEAVE_RECOVERY"),
+        ("language", "nl-NL", "nl"),
+        ("language", "NL", "nl"),
+        ("language", "Dutch", "nl"),
+        ("language", "zxx", "und"),
+        ("language", "", "und"),
+        ("language", None, "und"),
+        ("language", 7, "und"),
+        ("escalated", "yes", True),
+        ("escalated", "True", True),
+        ("forwarded_hr", "nee", False),
+        ("forwarded_hr", 1, True),
+        ("summary", "  Two\nlines   and\ttabs. ", "Two lines and tabs."),
+        ("summary", "nul\0 and half \ud83d of it", "nul and half \ufffd of it"),
+    ],
+)
+def test_a_harmless_deviation_is_normalised_and_noted(field: str, given_value: Any, taken: Any) -> None:
+    analysis = read(**{field: given_value})
+    assert getattr(analysis, field) == taken
+    assert analysis.notes == {"normalised": field}
+
+
+def test_a_missing_language_is_undetermined() -> None:
+    fields = {name: value for name, value in JUDGEMENT.items() if name != "language"}
+    assert read_content(json.dumps(fields)).language == "und"
+
+
+@pytest.mark.parametrize(
+    ("hint", "language", "notes"),
+    [("Dutch", "nl", {"language": "from the import"}), ("klingon?", "und", {}), (None, "und", {})],
+)
+def test_the_import_names_the_language_when_the_model_cannot(hint: str | None, language: str, notes: Any) -> None:
+    content = json.dumps(JUDGEMENT | {"language": "und"})
+    completion = Completion.model_validate({"choices": [{"message": {"content": content}}]})
+    analysis = read_completion(completion, hint)
+    assert (analysis.language, analysis.notes) == (language, notes)
+
+
+def test_the_model_outweighs_the_import() -> None:
+    completion = Completion.model_validate({"choices": [{"message": {"content": json.dumps(JUDGEMENT)}}]})
+    assert read_completion(completion, "turkish").language == "nl"
+
+
+@pytest.mark.parametrize("length", [301, 1_000, 100_000])
+def test_a_long_summary_is_cut_at_a_word(length: int) -> None:
+    summary = read(summary=("word " * length)[:length]).summary
+    assert 290 <= len(summary) <= 300
+    assert summary.endswith("word…")
+
+
+def test_one_endless_word_is_cut_too() -> None:
+    assert len(read(summary="w" * 400).summary) == 300
+
+
+@pytest.mark.parametrize(
+    ("asked", "kept", "dropped"),
+    [
+        (["A b?", "a B", "C d?", 7, None, "", {}], ("A b?", "C d?"), 5),
+        ([f"Question {number}?" for number in range(8)], tuple(f"Question {number}?" for number in range(5)), 3),
+        ([], (), None),
+        (None, (), None),
+        ("Just one?", ("Just one?",), None),
+    ],
+)
+def test_questions_are_cleaned_and_the_dropped_are_counted(asked: Any, kept: Any, dropped: int | None) -> None:
+    analysis = read(questions=asked)
+    assert analysis.questions == kept
+    assert analysis.notes.get("questions_dropped") == dropped
+
+
+@pytest.mark.parametrize(
+    "wrapping",
+    [
+        "```json\n{}\n```",
+        "```\n{}\n```\nI hope this helps!",
+        "Here it is:\n{}",
+        "{} trailing }} braces",
+        "<think>maybe {{this}}? no.</think>\n{}",
+    ],
+)
+def test_what_stands_around_the_object_does_no_harm(wrapping: str) -> None:
+    assert read_content(wrapping.replace("{}", json.dumps(JUDGEMENT))).language == "nl"
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("", "it holds no JSON object"),
+        ("[1, 2]", "it holds no JSON object"),
+        ('{"summary": "cut o', "it is not valid JSON"),
+        ('{"a":' * 100_000, "it is not valid JSON"),
+        ('{"a": ' + "9" * 5_000 + "}", "it is not valid JSON"),
+        ("{}", "summary: Field required; questions: Field required; sentiment: Field required"),
+    ],
+)
+def test_a_content_without_our_object_says_why(content: str, says: str) -> None:
+    with pytest.raises(UnusableReply, match=says) as raised:
+        read_content(content)
+    assert raised.value.content == content
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "problem"),
+    [
+        ("summary", "short", "summary: String should have at least 10 characters"),
+        ("summary", 5, "summary: Input should be a valid string"),
+        ("sentiment", SECRET, "sentiment: Input should be 'POSITIVE', 'NEUTRAL' or 'NEGATIVE'"),
+        ("category", "hours", "category: Input should be 'SCHEDULE_HOURS'"),
+        ("escalated", SECRET, "escalated: Input should be a valid boolean"),
+        ("escalated", None, "escalated: Input should be a valid boolean"),
+        ("forwarded_hr", 1.0, "forwarded_hr: Input should be a valid boolean"),
+        ("questions", {"a": SECRET}, "questions: Input should be a valid tuple"),
+    ],
+)
+def test_a_field_that_means_nothing_is_named_and_not_quoted(field: str, value: Any, problem: str) -> None:
+    with pytest.raises(UnusableReply) as raised:
+        read(**{field: value})
+    assert len(raised.value.problems) == 1
+    assert raised.value.problems[0].startswith(problem)
+    assert SECRET not in str(raised.value)
+
+
+ANY_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters()),
+    lambda inner: st.lists(inner, max_size=7) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+#: As likely right as wrong, field by field: so that many replies are nearly good.
+NEARLY_OURS = st.fixed_dictionaries({}, optional={name: st.just(value) | ANY_JSON for name, value in JUDGEMENT.items()})
+
+
+@given(st.one_of(NEARLY_OURS, ANY_JSON).map(json.dumps) | st.text(st.characters()))
+def test_any_content_is_a_judgement_or_an_unusable_reply(content: str) -> None:
+    with suppress(UnusableReply):
+        assert isinstance(read_content(content), Analysis)
+
+
+@given(
+    st.one_of(
+        ANY_JSON,
+        st.fixed_dictionaries({}, optional={"choices": ANY_JSON, "usage": ANY_JSON, "model": ANY_JSON}),
+        st.fixed_dictionaries(
+            {
+                "choices": st.lists(
+                    st.fixed_dictionaries({"message": st.just({"content": json.dumps(JUDGEMENT)}) | ANY_JSON})
+                )
+            },
+            optional={"usage": st.fixed_dictionaries({}, optional={"prompt_tokens": ANY_JSON}), "error": ANY_JSON},
+        ),
+    )
+)
+def test_any_body_is_a_judgement_or_one_of_our_failures_and_has_an_end(body: Any) -> None:
+    completion = Completion.read(json.dumps(body).encode())
+    assert completion.end(None).outcome in ("answered", "rejected", "unknown")
+    with suppress(ProcessingError):
+        assert isinstance(read_completion(completion), Analysis)
+        assert completion.end(None).outcome == "answered"
+
+
+@given(st.binary())
+def test_any_bytes_are_read_as_a_body(body: bytes) -> None:
+    assert Completion.read(body).end(None).outcome in ("answered", "rejected", "unknown")

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from livedash_core.parsing.dates import to_utc
+
+AMSTERDAM = ZoneInfo("Europe/Amsterdam")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("15.01.2026 10:00:00", datetime(2026, 1, 15, 9, 0, 0, tzinfo=UTC)),
+        ("03.04.2026 10:00:00", datetime(2026, 4, 3, 8, 0, 0, tzinfo=UTC)),  # the third of April, in summer time
+        ("  29.02.2024 00:00:01\t\r\n", datetime(2024, 2, 28, 23, 0, 1, tzinfo=UTC)),
+    ],
+)
+def test_a_local_time_becomes_utc(text: str, expected: datetime) -> None:
+    instant = to_utc(text, AMSTERDAM)
+    assert instant == expected
+    assert instant.tzinfo is UTC
+
+
+def test_of_the_two_times_of_an_autumn_night_the_first_is_taken() -> None:
+    assert to_utc("26.10.2025 02:30:00", AMSTERDAM) == datetime(2025, 10, 26, 0, 30, tzinfo=UTC)
+
+
+def test_a_time_that_the_clocks_jumped_over_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"'30\.03\.2025 02:30:00' is not a time in Europe/Amsterdam: the clocks"):
+        to_utc("30.03.2025 02:30:00", AMSTERDAM)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "31.02.2026 10:00:00",
+        "29.02.2025 10:00:00",
+        "01.13.2026 10:00:00",
+        "01.01.2026 24:00:00",
+        "01.01.2026 23:59:60",
+        "00.00.0000 00:00:00",
+        "01.01.0001 00:00:00",  # in UTC that is the year 0
+    ],
+)
+def test_a_day_or_time_that_does_not_exist_is_named_in_the_message(text: str) -> None:
+    with pytest.raises(ValueError, match=f"'{text}' is not a date: "):
+        to_utc(text, AMSTERDAM)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "yesterday",
+        "2026-01-15 10:00:00",
+        "15/01/2026 10:00:00",
+        "5.1.2026 9:00:00",
+        "15.01.26 10:00:00",
+        "15.01.2026 10:00",
+        "15.01.2026  10:00:00",
+        "15.01.2026 10:00:00Z",
+        "١٥.٠١.٢٠٢٦ ١٠:٠٠:٠٠",
+        "+5.01.2026 10:00:00",
+    ],
+)
+def test_any_other_format_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"is not a date written DD\.MM\.YYYY HH:MM:SS"):
+        to_utc(text, AMSTERDAM)
+
+
+def test_a_message_quotes_little_of_a_long_text() -> None:
+    with pytest.raises(ValueError, match="is not a date") as raised:
+        to_utc("x" * 1_000_000, AMSTERDAM)
+    assert len(str(raised.value)) < 100
+
+
+@given(
+    instant=st.datetimes(min_value=datetime(1980, 1, 1), max_value=datetime(2100, 1, 1)).map(
+        lambda naive: naive.replace(microsecond=0, tzinfo=UTC)
+    ),
+    zone=st.sampled_from(["Europe/Amsterdam", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "UTC"]),
+)
+@settings(max_examples=100, deadline=None)
+def test_what_a_zone_writes_is_read_back_unless_it_is_the_second_of_two(instant: datetime, zone: str) -> None:
+    local = instant.astimezone(ZoneInfo(zone))
+    read = to_utc(local.strftime("%d.%m.%Y %H:%M:%S"), ZoneInfo(zone))
+    assert read == instant if local.fold == 0 else read < instant
