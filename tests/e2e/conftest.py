@@ -13,6 +13,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,7 @@ class Stack:
     username: str
     password: str
     environment: dict[str, str]
-    output: list[str]
+    listener: threading.Thread
 
     def livedash(self, *arguments: str) -> Any:
         """Run a command of the CLI beside it and return what it prints as JSON (None if nothing)."""
@@ -44,19 +45,21 @@ class Stack:
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout) if "--json" in arguments else None
 
-    def api(self) -> httpx2.Client:
+    @contextmanager
+    def api(self) -> Iterator[httpx2.Client]:
         """Airflow's REST API, logged in as the user that `livedash up` names."""
-        client = httpx2.Client(base_url=self.url, timeout=30, trust_env=False)
-        answer = client.post("/auth/token", json={"username": self.username, "password": self.password})
-        answer.raise_for_status()
-        client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
-        return client
+        with httpx2.Client(base_url=self.url, timeout=30, trust_env=False) as client:
+            answer = client.post("/auth/token", json={"username": self.username, "password": self.password})
+            answer.raise_for_status()
+            client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+            yield client
 
     def stop(self) -> list[psutil.Process]:
         """Ctrl-C; returns the processes that should have ended with it and did not."""
         children = psutil.Process(self.process.pid).children(recursive=True)
         self.process.send_signal(signal.SIGINT)
         self.process.wait(120)
+        self.listener.join()
         return psutil.wait_procs(children, timeout=10)[1]
 
 
@@ -78,20 +81,22 @@ def start(home: Path, port: int, **environment: str) -> Stack:
 
     def listen() -> None:
         assert process.stdout is not None
-        for line in process.stdout:
-            said.append(line)
-            if "password" in line:
-                ready.set()
+        with process.stdout:
+            for line in process.stdout:
+                said.append(line)
+                if "password" in line:
+                    ready.set()
         ready.set()  # it ended
 
-    threading.Thread(target=listen, daemon=True).start()
+    listener = threading.Thread(target=listen, daemon=True)
+    listener.start()
     ready.wait(START_SECONDS)
     found = re.search(r"(http://localhost:\d+)\s+user (\S+)\s+password (\S+)", "".join(said))
     if found is None:
         process.kill()
         logs = [f"== {log.name}\n{log.read_text()[-2000:]}" for log in sorted((home / "logs").glob("*.log"))]
         pytest.fail("livedash up did not come up:\n" + "".join(said) + "\n".join(logs))
-    return Stack(process, *found.groups(), environment=cleaned, output=said)
+    return Stack(process, *found.groups(), environment=cleaned, listener=listener)
 
 
 @pytest.fixture(scope="session")
