@@ -1,0 +1,5 @@
+"""The pages: what a person sees. Of Airflow they know only the addresses of its login and of its DAGs."""
+
+from livedash_core.web.app import create_app
+
+__all__ = ["create_app"]

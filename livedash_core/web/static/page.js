@@ -1,0 +1,62 @@
+// What the page does beyond HTML: it opens Airflow's pages in Airflow, and its numbers follow.
+"use strict";
+
+const REFRESH_MILLISECONDS = 5000;
+
+// The iframe's sandbox forbids target="_top". Airflow's router listens to its own history, so we write there.
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a[data-airflow]");
+  if (!link || !airflow || event.metaKey || event.ctrlKey || event.shiftKey) return;
+  event.preventDefault();
+  airflow.history.pushState({}, "", link.href);
+  airflow.dispatchEvent(new airflow.PopStateEvent("popstate", { state: {} }));
+});
+
+// Only what changed is replaced, so that nothing flickers; focus stays on the element of the same id.
+function show(fresh) {
+  for (const old of document.querySelectorAll("[data-live]")) {
+    const replacement = fresh.getElementById(old.id);
+    if (!replacement || old.isEqualNode(replacement)) continue;
+    const focused = old.contains(document.activeElement) ? document.activeElement.id : "";
+    old.replaceWith(document.adoptNode(replacement));
+    if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+  }
+}
+
+function stale(reason) {
+  const notice = document.getElementById("stale");
+  if (!notice) return;
+  notice.hidden = !reason;
+  notice.textContent = reason ? `These numbers are old: ${reason}. Trying again.` : "";
+}
+
+async function refresh() {
+  try {
+    const response = await fetch(location.href, { headers: { Accept: "*/*" } });
+    if (response.status === 401) return location.reload(); // to the login
+    if (!response.ok) return stale(`the server answered ${response.status}`);
+    const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
+    if (fresh.body.dataset.page !== document.body.dataset.page) return location.reload();
+    show(fresh);
+    stale("");
+  } catch {
+    stale("the server cannot be reached");
+  }
+}
+
+let timer;
+function follow() {
+  clearTimeout(timer);
+  timer = setTimeout(async () => {
+    await refresh();
+    if (!document.hidden) follow();
+  }, REFRESH_MILLISECONDS);
+}
+
+document.addEventListener("visibilitychange", async () => {
+  clearTimeout(timer);
+  if (document.hidden) return;
+  await refresh();
+  follow();
+});
+if (!document.hidden) follow();

@@ -1,0 +1,78 @@
+"""The pages mounted as Airflow mounts them, asked over ASGI, with a real database behind."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+from fastapi import FastAPI, HTTPException
+from sqlalchemy import Engine
+from starlette.applications import Starlette
+from starlette.routing import Mount
+from starlette.testclient import TestClient
+
+from livedash_core.status import STAGES
+from livedash_core.web import create_app
+
+HTML = {"Accept": "text/html,application/xhtml+xml"}
+
+Visit = Callable[..., TestClient]
+
+
+def everyone() -> None:
+    """A guard that lets everybody in."""
+
+
+def nobody() -> None:
+    raise HTTPException(401, "Not authenticated")
+
+
+def stranger() -> None:
+    raise HTTPException(403, "Forbidden")
+
+
+def make_app(open_engine: Callable[[], Engine], can_read: Callable[[], None] = everyone, **options: Any) -> FastAPI:
+    return create_app(open_engine=open_engine, can_read=can_read, stages=options.get("stages", lambda: STAGES))
+
+
+@pytest.fixture
+def visit() -> Iterator[Visit]:
+    """Opens a browser's view of an app, mounted at /livedash under an Airflow at http://airflow.example."""
+    with ExitStack() as stack:
+
+        def open_client(app: FastAPI) -> TestClient:
+            client = TestClient(
+                Starlette(routes=[Mount("/livedash", app)]),
+                base_url="http://airflow.example/livedash/",
+                headers=HTML,
+                follow_redirects=False,
+                raise_server_exceptions=False,
+            )
+            return stack.enter_context(client)
+
+        yield open_client
+
+
+@pytest.fixture
+def page(visit: Visit, engine: Engine) -> TestClient:
+    return visit(make_app(lambda: engine))
+
+
+def numbers(html: str) -> dict[str, dict[str, int]]:
+    """What the table of stages says: stage → state → sessions."""
+    return {
+        stage: {
+            state: int(number.replace(",", ""))
+            for state, number in re.findall(r'data-state="([^"]+)"[^>]*>([\d,]+)<', row)
+        }
+        for stage, row in re.findall(r'<tr role="row" data-stage="([^"]+)">(.*?)</tr>', html, re.DOTALL)
+    }
+
+
+def cards(html: str) -> dict[str, int]:
+    """What the cards say: label → number."""
+    found = re.findall(r"<dt>([^<]+)</dt>\s*<dd>([\d,]+)</dd>", html)
+    return {label: int(number.replace(",", "")) for label, number in found}

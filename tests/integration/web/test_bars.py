@@ -1,0 +1,29 @@
+"""Stacked bars: all of it is there, and nothing small disappears."""
+
+from __future__ import annotations
+
+import pytest
+
+from livedash_core.web.bars import MIN_PERCENT, stacked
+
+
+@pytest.mark.parametrize("counts", [(109, 0, 0), (104, 3, 2), (1, 1_000_000, 1), (1, 1, 1), (0, 0, 5)])
+def test_segments_lie_end_to_end_and_fill_the_bar(counts: tuple[int, ...]) -> None:
+    segments = stacked({str(position): count for position, count in enumerate(counts)})
+
+    assert [segment.key for segment in segments] == [str(position) for position, count in enumerate(counts) if count]
+    end = 0.0
+    for segment in segments:
+        assert segment.start == pytest.approx(end, abs=0.01)
+        end = segment.start + segment.width
+    assert end == pytest.approx(100, abs=0.01)
+
+
+def test_one_failure_in_a_million_is_still_seen() -> None:
+    failed = stacked({"completed": 999_999, "failed": 1})[1]
+
+    assert failed.width == pytest.approx(MIN_PERCENT, rel=0.05)
+
+
+def test_without_sessions_there_is_no_segment() -> None:
+    assert stacked({"completed": 0, "failed": 0}) == []

@@ -1,0 +1,100 @@
+"""The page and its database: opened late, read only, and one sentence when it is not there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import InternalError
+
+from livedash_core.db import downgrade_schema, make_engine
+from livedash_core.errors import ConfigurationError
+from livedash_core.web.database import page_reader
+from tests.integration.web.conftest import Visit, make_app
+from tests.integration.world import World
+
+
+def assert_one_sentence(html: str, *words: str) -> None:
+    assert all(word in html for word in words), html
+    assert "Traceback" not in html
+    assert "sqlalche.me" not in html
+
+
+def test_the_database_is_opened_once_and_by_the_first_page(visit: Visit, engine: Engine) -> None:
+    opened = []
+
+    def open_engine() -> Engine:
+        opened.append(engine)
+        return engine
+
+    page = visit(make_app(open_engine))
+    page.get("static/page.css")
+    assert opened == []
+
+    page.get("")
+    page.get("")
+    assert opened == [engine]
+
+
+def test_a_database_that_is_away_is_one_sentence(visit: Visit, tmp_path: Path) -> None:
+    away = make_engine(f"postgresql://postgres:do-not-tell@/livedash?host={tmp_path}")
+
+    answer = visit(make_app(lambda: away)).get("")
+
+    assert answer.status_code == 503
+    assert_one_sentence(answer.text, "does not answer")
+    assert "do-not-tell" not in answer.text
+
+
+def test_a_page_comes_back_when_its_database_does(visit: Visit, engine: Engine) -> None:
+    answers: list[Engine | ConfigurationError] = [ConfigurationError("the connection does not exist"), engine]
+
+    def open_engine() -> Engine:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    page = visit(make_app(open_engine))
+    first = page.get("")
+
+    assert first.status_code == 503
+    assert_one_sentence(first.text, "the connection does not exist")
+    assert page.get("").status_code == 200
+
+
+def test_a_schema_that_is_not_there_any_more_names_the_command_that_mends_it(
+    visit: Visit, engine: Engine, world: World
+) -> None:
+    world.sessions(world.company("Acme"), 1)
+    page = visit(make_app(lambda: engine))
+    assert page.get("").status_code == 200
+
+    downgrade_schema(engine, "base")
+    answer = page.get("")
+
+    assert answer.status_code == 503
+    assert_one_sentence(answer.text, "livedash db upgrade")
+
+
+def test_those_who_do_not_ask_for_html_get_the_sentence_as_json(visit: Visit, engine: Engine) -> None:
+    downgrade_schema(engine, "base")
+
+    answer = visit(make_app(lambda: engine)).get("", headers={"Accept": "*/*"})
+
+    assert answer.status_code == 503
+    assert "livedash db upgrade" in answer.json()["detail"]
+
+
+def test_a_page_can_write_nothing(engine: Engine) -> None:
+    with pytest.raises(InternalError, match="read-only transaction"), page_reader(lambda: engine)() as connection:
+        connection.execute(text("DELETE FROM livedash.company"))
+
+
+def test_all_numbers_of_a_page_are_of_one_instant(engine: Engine, world: World) -> None:
+    count = text("SELECT count(*) FROM livedash.company")
+    with page_reader(lambda: engine)() as connection:
+        before = connection.scalar(count)
+        world.company("Acme")
+        assert connection.scalar(count) == before == 0

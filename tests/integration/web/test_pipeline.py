@@ -1,0 +1,229 @@
+"""The Pipeline page says what the database says, and shows what companies wrote as text."""
+
+from __future__ import annotations
+
+import re
+from uuid import UUID, uuid4
+
+import pytest
+from markupsafe import escape
+from sqlalchemy import Connection, Engine, insert
+from starlette.testclient import TestClient
+
+from livedash_core.models import Session
+from livedash_core.status import STAGES, Failure, ProcessingStatusManager, read_breakdown
+from livedash_core.status.incidents import open_incident
+from tests.integration.web.conftest import Visit, cards, make_app, numbers
+from tests.integration.world import NOON, World
+
+HOSTILE_NAMES = (
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "' autofocus onfocus='alert(1)",
+    "{{ 7 * 7 }}",
+    "javascript:alert(1)",
+    "Müller & Söhne",
+    "left \u202eright\u200b",
+    "long: " + "y" * 20_000,
+)
+
+
+def busy(world: World, name: str, scale: int = 1) -> UUID:
+    """A company with sessions in every state: per stage some in progress, failed, skipped; some all done."""
+    company_id = world.company(name)
+    world.sessions(company_id, 11 * scale, completed_stages=5)
+    for position, stage in enumerate(STAGES[1:], start=1):
+        world.sessions(company_id, 7 * scale, completed_stages=position)
+        with world.engine.begin() as connection:
+            manager = ProcessingStatusManager(connection)
+            token, attempts = manager.claim(stage, 5 * scale)
+            held = list(attempts)
+            manager.fail(stage, token, [Failure(held[0], "permanent", "broken")])
+            manager.skip(stage, token, dict.fromkeys(held[1:3], "nothing to do"))
+    return company_id
+
+
+def judged(world: World, company_id: UUID, analyzer: str, model: str | None, number: int) -> None:
+    ids = world.sessions(company_id, number, completed_stages=5)
+    with world.engine.begin() as connection:
+        connection.execute(
+            insert(Session).values(
+                company_id=company_id, started_at=NOON, ended_at=NOON, analyzer=analyzer, model=model
+            ),
+            [{"id": session_id} for session_id in ids],
+        )
+
+
+def test_the_numbers_on_the_page_are_the_breakdown(page: TestClient, world: World, connection: Connection) -> None:
+    companies = {"Acme": busy(world, "Acme"), "Müller & Söhne": busy(world, "Müller & Söhne", scale=2)}
+
+    for name, company_ids in [("", None), *((name, [company_id]) for name, company_id in companies.items())]:
+        breakdown = read_breakdown(connection, STAGES, company_ids)
+        answer = page.get("", params={"company": name})
+
+        assert answer.status_code == 200
+        assert numbers(answer.text) == {
+            stage: {
+                "completed": found["COMPLETED"],
+                "skipped": found["SKIPPED"],
+                "in-progress": found["IN_PROGRESS"],
+                "ready": breakdown.ready(stage),
+                "waiting": breakdown.waiting(stage),
+                "failed": found["FAILED"],
+            }
+            for stage, found in breakdown.stages.items()
+        }
+        assert all(sum(counts.values()) == breakdown.total_sessions for counts in numbers(answer.text).values())
+
+
+def test_every_session_is_on_exactly_one_card(page: TestClient, world: World) -> None:
+    busy(world, "Acme")
+
+    found = cards(page.get("").text)
+
+    assert found == {"Sessions": 39, "Fully done": 13, "On the way": 22, "Need attention": 4}
+    assert found["Sessions"] == found["Fully done"] + found["On the way"] + found["Need attention"]
+
+
+def test_a_bar_has_a_segment_per_state_and_says_the_same_in_words(page: TestClient, world: World) -> None:
+    company_id = world.company("Acme")
+    world.sessions(company_id, 3, completed_stages=5)
+    world.sessions(company_id, 1, completed_stages=4)
+
+    row = re.search(r'data-stage="QUESTION_EXTRACTION".*?</tr>', page.get("").text, re.DOTALL)
+
+    assert row
+    assert 'aria-label="3 completed, 1 ready"' in row[0]
+    assert re.findall(r'<rect class="([^"]+)" x="([^"]+)" width="([^"]+)"', row[0]) == [
+        ("completed", "0.0%", "75.0%"),
+        ("ready", "75.0%", "25.0%"),
+    ]
+
+
+def test_every_stage_links_to_its_dag(page: TestClient, world: World) -> None:
+    busy(world, "Acme")
+
+    links = re.findall(r'data-airflow href="([^"]+)"', page.get("").text)
+
+    assert links == [f"/dags/livedash_{stage.lower()}" for stage in STAGES]
+
+
+def test_a_stage_that_a_deployment_adds_is_shown(visit: Visit, engine: Engine, world: World) -> None:
+    stages = (*STAGES, "PII_REDACTION")
+    company_id = world.company("Acme")
+    with engine.begin() as connection:
+        ProcessingStatusManager(connection, stages=stages).initialize_sessions({uuid4(): company_id})
+
+    page = visit(make_app(lambda: engine, stages=lambda: stages)).get("")
+
+    assert numbers(page.text)["PII_REDACTION"]["waiting"] == 1
+    assert ">Pii redaction<" in page.text
+
+
+@pytest.mark.parametrize("name", HOSTILE_NAMES, ids=range(len(HOSTILE_NAMES)))
+def test_what_a_company_is_called_and_what_failed_stays_text(
+    page: TestClient, world: World, connection: Connection, name: str
+) -> None:
+    company_id = world.company(name)
+    open_incident(connection, "CSV_IMPORT", company_id, f"refused: {name[:100]}")
+    judged(world, company_id, "openai", name, 1)
+
+    answer = page.get("", params={"company": name})
+
+    assert answer.status_code == 200
+    # Option, its value, incident and its message, judge: each time as text.
+    assert answer.text.count(escape(name[:100])) == 5
+    for markup in ("<script>alert", "<img", "onfocus='"):
+        assert markup not in answer.text
+
+
+def test_the_filter_remembers_what_was_chosen_and_says_who_is_not_active(page: TestClient, world: World) -> None:
+    world.company("Acme")
+    world.company("Gone", status="ARCHIVED")
+
+    options = re.findall(r"<option[^>]*>[^<]*</option>", page.get("", params={"company": "Acme"}).text)
+
+    assert options == [
+        '<option value="">All companies</option>',
+        '<option value="Acme" selected>Acme</option>',
+        '<option value="Gone">Gone (archived)</option>',
+    ]
+
+
+@pytest.mark.parametrize("name", ["Nobody", "acme", "Acme' OR '1'='1", "nul\x00byte", "<script>"])
+def test_a_company_that_does_not_exist_is_said_so(page: TestClient, world: World, name: str) -> None:
+    world.company("Acme")
+
+    answer = page.get("", params={"company": name})
+
+    assert answer.status_code == 404
+    assert "no company is called" in answer.text
+    assert "<script>" not in answer.text
+
+
+def test_what_stops_a_stage_stands_on_top_with_company_reason_and_time(
+    page: TestClient, world: World, connection: Connection
+) -> None:
+    acme, umbrella = world.company("Acme"), world.company("Umbrella")
+    open_incident(connection, "AI_ANALYSIS", None, "the key is refused")
+    open_incident(connection, "CSV_IMPORT", acme, "the CSV is gone")
+    open_incident(connection, "CSV_IMPORT", umbrella, "the host is unknown")
+
+    everything = page.get("").text
+    of_acme = page.get("", params={"company": "Acme"}).text
+
+    assert [text in everything for text in ("the key is refused", "the CSV is gone", "the host is unknown")] == [
+        True
+    ] * 3
+    assert "every company" in everything
+    assert re.search(r'<time datetime="\d{4}-\d\d-\d\dT[^"]+">\d{4}-\d\d-\d\d \d\d:\d\d UTC</time>', everything)
+    assert "the key is refused" in of_acme
+    assert "the CSV is gone" in of_acme
+    assert "the host is unknown" not in of_acme
+
+
+def test_the_page_says_how_many_results_came_from_offline_rules(page: TestClient, world: World) -> None:
+    acme, umbrella = world.company("Acme"), world.company("Umbrella")
+    judged(world, acme, "offline", None, 3)
+    judged(world, acme, "openai", "a-model", 2)
+    judged(world, umbrella, "openai", "a-model", 4)
+
+    everything = page.get("").text
+    of_umbrella = page.get("", params={"company": "Umbrella"}).text
+
+    assert "6 judged by the model a-model, 3 judged by offline rules." in everything
+    assert "4 judged by the model a-model." in of_umbrella
+    assert "offline" not in of_umbrella.lower()
+
+
+def test_without_a_company_the_page_says_how_to_add_one(page: TestClient) -> None:
+    answer = page.get("")
+
+    assert answer.status_code == 200
+    assert "livedash company add NAME --csv-url URL" in answer.text
+    assert 'href="/dags/livedash_csv_import"' in answer.text
+    assert "<table" not in answer.text
+
+
+def test_without_sessions_the_page_says_which_dag_to_run(page: TestClient, world: World) -> None:
+    world.sessions(world.company("Acme"), 2)
+    world.company("New <b>one</b>")
+
+    answer = page.get("", params={"company": "New <b>one</b>"})
+
+    assert "New &lt;b&gt;one&lt;/b&gt; has no sessions yet" in answer.text
+    assert "company add" not in answer.text
+    assert 'href="/dags/livedash_csv_import"' in answer.text
+
+
+def test_nothing_is_inline_that_the_policy_forbids(page: TestClient, world: World, connection: Connection) -> None:
+    busy(world, "Acme")
+    open_incident(connection, "AI_ANALYSIS", None, "the key is refused")
+
+    html = page.get("").text
+
+    assert not re.search(r"<style|\sstyle=|\son\w+=|javascript:", html)
+    assert re.findall(r"<script([^>]*)>([^<]*)</script>", html) == [
+        (' src="/livedash/static/theme.js"', ""),
+        (' src="/livedash/static/page.js" defer', ""),
+    ]
