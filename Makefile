@@ -51,5 +51,5 @@ lock: install ## Resolve every dependency together again into requirements.txt
 		--python-version 3.11 --no-emit-index-url --no-header --no-annotate --upgrade --quiet -o requirements.txt
 
 .PHONY: clean-data
-clean-data: ## Forget the data of `make up` (database, logs, passwords)
+clean-data: install ## Forget the data of `make up` (database, logs, passwords)
 	@"$(BIN)/python" -m livedash_core.local.forget
