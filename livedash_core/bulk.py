@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
+import psycopg
 from sqlalchemy import Connection, TextClause, text
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.exc import DBAPIError
 
 from livedash_core.models import Base
 
@@ -15,12 +17,20 @@ _DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call] # SQLAlchemy an
 
 
 def copy_into(connection: Connection, table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """COPY rows into a table within ``connection``'s transaction: the quickest way in, constant in memory."""
+    """COPY rows into a table within ``connection``'s transaction: the quickest way in, constant in memory.
+
+    Raises SQLAlchemy's ``DBAPIError`` like any other statement, and what ``rows`` raises.
+    """
     driver = connection.connection.driver_connection
     assert driver is not None
-    with driver.cursor() as cursor, cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as copy:
-        for row in rows:
-            copy.write_row(row)
+    statement = f"COPY {table} ({', '.join(columns)}) FROM STDIN"
+    try:
+        with driver.cursor() as cursor, cursor.copy(statement) as copy:
+            for row in rows:
+                copy.write_row(row)
+    except psycopg.Error as error:
+        # The class that SQLAlchemy has for it: whoever handles it cannot tell how the rows went in.
+        raise cast(DBAPIError, DBAPIError.instance(statement, None, error, psycopg.Error)) from error
 
 
 def upsert(

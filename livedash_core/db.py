@@ -43,6 +43,7 @@ def make_engine(url: str, *, pool_size: int = 5) -> Engine:
         parsed.set(drivername=DRIVER),
         pool_size=pool_size,
         pool_pre_ping=True,
+        hide_parameters=True,  # they may be transcripts, and a traceback would print them
         connect_args={
             "application_name": "livedash",
             "connect_timeout": 10,
@@ -53,7 +54,7 @@ def make_engine(url: str, *, pool_size: int = 5) -> Engine:
 
 def engine_from_creator(connect: Callable[[], Any]) -> Engine:
     """An engine whose connections somebody else opens (an Airflow hook); none is kept between uses."""
-    return create_engine(f"{DRIVER}://", creator=connect, poolclass=NullPool)
+    return create_engine(f"{DRIVER}://", creator=connect, poolclass=NullPool, hide_parameters=True)
 
 
 # Alembic is imported where it is needed: a task that only checks the schema does so once, a page never.

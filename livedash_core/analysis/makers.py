@@ -39,6 +39,8 @@ class Makers:
             choice = "openai" if self._settings.openai_api_key else "offline"
         if choice == "offline":
             model = None
+        elif model is None:
+            raise SystemicError("there is no model to ask: set LIVEDASH_MODEL", company_id=company_id)
         if model not in self._made:
             self._made[model] = self._offline() if model is None else self._openai(model, company_id)
         return self._made[model]

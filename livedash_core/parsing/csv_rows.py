@@ -40,6 +40,8 @@ COLUMNS: tuple[str, ...] = (
 #: Physical lines that the quoted fields of one record may span before an open quote counts as forgotten.
 MAX_RECORD_LINES = 200
 #: Of a rejection's raw text.
+#: Ids are indexed, and an index entry has a limit (2,700 bytes in PostgreSQL).
+MAX_ID_CHARACTERS = 500
 MAX_RAW_CHARACTERS = 10_000
 
 _HEADER = re.compile(r"\s*(external[_ ]?)?session[_ ]?id\s*", re.IGNORECASE)
@@ -118,6 +120,8 @@ def _taken(number: int, record: _Record, max_field_characters: int) -> Row | Rej
     longest, joined = max(values, key=len), "".join(values)
     if not values[0]:
         reason = f"has no {COLUMNS[0]}"
+    elif len(values[0]) > MAX_ID_CHARACTERS:
+        reason = f"has an {COLUMNS[0]} of more than {MAX_ID_CHARACTERS} characters"
     elif len(longest) > max_field_characters:
         reason = f"has a {COLUMNS[values.index(longest)]} of more than {max_field_characters:,} characters"
     elif clean(joined) != joined:

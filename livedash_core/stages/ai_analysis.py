@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection, func, select, text, update
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from livedash_core.analysis.contract import Analysis, AnalysisRequest, Turn
@@ -39,6 +39,10 @@ class Judgement(NamedTuple):
     model: str | None
     prompt_version: str
     result: dict[str, Any]
+
+
+#: What is stored for a session that has nothing to judge any more.
+_NONE = Judgement("", "", None, "", {})
 
 
 class AiAnalysis(Stage):
@@ -89,8 +93,8 @@ class AiAnalysis(Stage):
                 Session.company_id,
                 Session.language,
                 Company.analyzer,
-                func.coalesce(Company.model, default_model).label("model"),
                 Company.model.label("company_model"),
+                default_model.label("default_model"),
                 turns.c.turns,
                 judged.c.judged,
             )
@@ -106,7 +110,7 @@ class AiAnalysis(Stage):
                 tuple(Turn(role, content) for role, content in row.turns or ()),
                 row.language,
                 self.tools.analyzer or row.analyzer,
-                self.tools.model or row.company_model or self.tools.settings.model or row.model,
+                self.tools.model or row.company_model or self.tools.settings.model or row.default_model,
                 {(digest, maker, model, version): found for digest, maker, model, version, found in row.judged or ()},
             )
             for row in rows
@@ -115,7 +119,7 @@ class AiAnalysis(Stage):
     async def handle(self, item: Conversation) -> Outcome:
         """Judge it, or reuse the judgement of the same words by the same maker. Nobody spoke: nothing to judge."""
         if not any(turn.role == "User" for turn in item.turns):
-            return Skipped("the user said nothing" if item.turns else "there are no messages")
+            return Skipped("the user said nothing" if item.turns else "there are no messages", _NONE)
         analyzer, model = self._makers.choose(item.analyzer, item.model, item.company_id)
         key = (_digest(item.turns), analyzer.name, model, analyzer.prompt_version)
         if (known := item.known.get(key)) is not None:
@@ -128,18 +132,16 @@ class AiAnalysis(Stage):
         )
 
     def store(self, connection: Connection, results: Mapping[UUID, Judgement]) -> None:
-        """Keep the judgement with its maker, and make it the session's current one."""
-        upsert(
-            connection,
-            SessionAnalysis,
-            [
-                {"session_id": session_id, **judgement._asdict(), "result": json.dumps(judgement.result)}
-                for session_id, judgement in results.items()
-            ],
-            key=_KEY,
-        )
-        judged = [(session_id, *judgement[:4]) for session_id, judgement in results.items()]
-        connection.execute(_MAKE_CURRENT, dict(zip(_KEY, map(list, zip(*judged, strict=True)), strict=True)))
+        """Keep the judgement with its maker, and make it the session's current one; or none, if there is none."""
+        unjudged = [session_id for session_id, judgement in results.items() if judgement is _NONE]
+        connection.execute(update(Session).where(Session.id.in_(unjudged)).values(_UNJUDGED))
+        rows = [
+            {"session_id": session_id, **judgement._asdict(), "result": json.dumps(judgement.result)}
+            for session_id, judgement in results.items()
+            if judgement is not _NONE
+        ]
+        upsert(connection, SessionAnalysis, rows, key=_KEY)
+        connection.execute(_MAKE_CURRENT, {column: [row[column] for row in rows] for column in _KEY})
 
     async def close(self) -> None:
         """End the makers' connections."""
@@ -166,6 +168,21 @@ def _result(analysis: Analysis) -> dict[str, Any]:
     }
 
 
+#: The session's copy of a judgement; ``language`` stays, as the CSV says it.
+_UNJUDGED = dict.fromkeys(
+    (
+        "analysis_id",
+        "analyzed_at",
+        "analyzer",
+        "model",
+        "prompt_version",
+        "sentiment",
+        "escalated",
+        "forwarded_hr",
+        "category",
+        "summary",
+    )
+)
 _KEY = ("session_id", "input_hash", "analyzer", "model", "prompt_version")
 _MAKE_CURRENT = text(
     """

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Sequence
 from uuid import UUID
 
-from livedash_core.errors import SystemicError
-from livedash_core.stages.stage import Item, Outcome, Stage
+from livedash_core.errors import SystemicError, TransientError
+from livedash_core.stages.stage import Completed, Item, Outcome, Skipped, Stage
 
 
 class Batch:
@@ -28,8 +28,9 @@ class Batch:
     def cancel(self) -> None:
         """May be called from a signal handler or another thread."""
         self._cancelled = True
-        if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._cancel_tasks)
+        # Read once: the batch may end meanwhile.
+        if (loop := self._loop) is not None:
+            loop.call_soon_threadsafe(self._cancel_tasks)
 
     def _cancel_tasks(self) -> None:
         for task in self._tasks:
@@ -47,7 +48,7 @@ class Batch:
                 if item.company_id in self._stopped:
                     continue
                 try:
-                    outcomes[item.session_id] = await self.stage.handle(item)
+                    outcomes[item.session_id] = await self._handle(item)
                 except SystemicError as error:
                     self._note(error)
                 except Exception as error:
@@ -62,6 +63,19 @@ class Batch:
             await asyncio.wait(self._tasks)
         self._loop = None
         return outcomes
+
+    async def _handle(self, item: Item) -> Outcome:
+        """Every item gets an outcome: one without would be released, claimed again, and so on for ever."""
+        try:
+            outcome = await self.stage.handle(item)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            raise TransientError("something that was waited for was cancelled, and not by us") from None
+        if not isinstance(outcome, Completed | Skipped):
+            raise TypeError(f"handle returned {type(outcome).__name__}")
+        return outcome
 
     def _note(self, error: SystemicError) -> None:
         if error.company_id not in self._stopped:

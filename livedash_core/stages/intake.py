@@ -15,16 +15,15 @@ from typing import Any, BinaryIO
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Engine, select, text
-from sqlalchemy.exc import DBAPIError
 from uuid6 import uuid7
 
 from livedash_core.bulk import copy_into
 from livedash_core.clients.fetch import MIB, Fetcher
-from livedash_core.db import first_line
 from livedash_core.errors import PermanentError, ProcessingError, SystemicError
 from livedash_core.models import Company, CompanyStatus
 from livedash_core.parsing.csv_rows import COLUMNS, Rejection, Row, read_rows
 from livedash_core.stages import intake_sql as sql
+from livedash_core.stages.failures import describe, is_the_databases_fault
 from livedash_core.stages.report import StageReport
 from livedash_core.stages.sources import Sources
 from livedash_core.stages.times import interpret
@@ -59,18 +58,18 @@ class Intake:
         self._on_progress = on_progress
 
     def run(self, scope: Scope, stopping: Callable[[], bool]) -> None:
-        """Import company after company until all are through or ``stopping()``."""
+        """Import company after company until all are through or ``stopping()``; each chunk is taken whole."""
         for company in self._companies(scope):
             if stopping():
                 return
             try:
-                self._import(company)
+                self._import(company, stopping)
             except ProcessingError as error:
                 self._note(company, str(error))
-            except DBAPIError as error:
-                if error.connection_invalidated:
-                    raise SystemicError(f"the database failed during {STAGE}: {first_line(error)}") from error
-                self._note(company, f"{company.company_name}: its rows were refused: {first_line(error)}")
+            except Exception as error:
+                if is_the_databases_fault(error):
+                    raise
+                self._note(company, f"{company.company_name}: its CSV was not taken: {describe(error)}")
 
     def _companies(self, scope: Scope) -> list[Any]:
         wanted = select(*Sources.COLUMNS).where(Company.status == CompanyStatus.ACTIVE, Company.csv_url.is_not(None))
@@ -79,7 +78,7 @@ class Intake:
         with self._engine.connect() as connection:
             return list(connection.execute(wanted.order_by(Company.name)))
 
-    def _import(self, company: Any) -> None:
+    def _import(self, company: Any, stopping: Callable[[], bool]) -> None:
         began = time.monotonic()
         source = self._sources.of(company)
 
@@ -87,18 +86,19 @@ class Intake:
             async with Fetcher() as fetcher:
                 await fetcher.download(company.csv_url, source, file, max_bytes=MAX_CSV_BYTES)
 
-        with tempfile.TemporaryFile() as file, self._engine.connect() as connection:
+        new = changed = 0
+        with tempfile.TemporaryFile() as file:
             asyncio.run(download(file))
-            file.seek(0)
-            lines, rejections = self._stage(connection, company, read_rows(file))
-            new = changed = 0
-            for first in range(1, lines + 1, CHUNK_LINES):
-                added, differing = self._merge(connection, company, first, first + CHUNK_LINES)
+            with self._engine.connect() as connection:
+                lines, rejections = self._stage(connection, company, read_rows(file))
+                for first in range(1, lines + 1, CHUNK_LINES):
+                    if stopping():
+                        return
+                    added, differing = self._merge(connection, company, first)
+                    new, changed = new + added, changed + differing
+                    self._on_progress(self._report)
+                close_incidents(connection, STAGE, [company.company_id], for_everyone=False)
                 connection.commit()
-                new, changed = new + added, changed + differing
-                self._on_progress(self._report)
-            close_incidents(connection, STAGE, [company.company_id], for_everyone=False)
-            connection.commit()
         log.info(
             "%s: %d new and %d changed sessions, %d lines rejected, in %.1f s",
             company.company_name,
@@ -112,53 +112,44 @@ class Intake:
         """Put the file into a temporary table; returns its last line's number and how many lines were rejected."""
         connection.execute(text(sql.CREATE_STAGING))
         zone = ZoneInfo(company.timezone)
-        rejections: list[Rejection] = []
-        last_line = 0
+        nothing = (None,) * (len(COLUMNS) + 3)
+        last_line = rejections = 0
 
-        def rows() -> Iterator[tuple[object, ...]]:
-            nonlocal last_line
+        def staged() -> Iterator[tuple[object, ...]]:
+            nonlocal last_line, rejections
             for record in records:
                 last_line = record.line_number
                 if isinstance(record, Rejection):
-                    rejections.append(record)
+                    rejections += 1
+                    yield (last_line, company.company_id, record.raw_text, record.reason, *nothing)
                     continue
                 try:
                     times: tuple[object, object] = interpret(record.values[1], record.values[2], zone)
                 except PermanentError:
                     times = (None, None)  # the stage itself will say so, as that session's failure
-                yield (record.line_number, uuid7(), company.company_id, *record.values, *times)
+                yield (last_line, company.company_id, None, None, uuid7(), *record.values, *times)
 
-        copy_into(
-            connection, sql.STAGING, ("line_number", "id", "company_id", *COLUMNS, "started_at", "ended_at"), rows()
-        )
+        copy_into(connection, sql.STAGING, sql.STAGED, staged())
         connection.execute(text(sql.LAST_OF_EACH_WINS))
-        if rejections:
-            connection.execute(
-                text(sql.REJECT),
-                {
-                    "company_id": company.company_id,
-                    "line_numbers": [rejection.line_number for rejection in rejections],
-                    "raw_texts": [rejection.raw_text for rejection in rejections],
-                    "reasons": [rejection.reason for rejection in rejections],
-                },
-            )
+        connection.execute(text(sql.REJECT))
         connection.commit()
-        return last_line, len(rejections)
+        return last_line, rejections
 
-    def _merge(self, connection: Connection, company: Any, first: int, end: int) -> tuple[int, int]:
+    def _merge(self, connection: Connection, company: Any, first: int) -> tuple[int, int]:
         """Take over one chunk of lines; returns how many sessions are new and how many differ from what was known."""
-        chunk = {"first": first, "end": end}
+        chunk = {"first": first, "end": first + CHUNK_LINES}
         manager = ProcessingStatusManager(connection, stages=self._stages)
         new = list(connection.execute(text(sql.INSERT_NEW), chunk))
         understood = {row.id: company.company_id for row in new if row.started_at is not None}
         manager.initialize_sessions(understood, completed_stages=1)
         manager.initialize_sessions({row.id: company.company_id for row in new if row.started_at is None})
-        self._report.claimed += len(understood)
-        self._report.completed += len(understood)
         changed = list(connection.execute(text(sql.UPDATE_CHANGED), chunk))
         reopened = [row.id for row in changed if row.reopens]
         if reopened:
             manager.reopen(STAGE, reopened)
+        connection.commit()
+        self._report.claimed += len(understood)
+        self._report.completed += len(understood)
         return len(new), len(changed)
 
     def _note(self, company: Any, message: str) -> None:

@@ -1,4 +1,4 @@
-"""The statements that merge a CSV. The staging table is temporary: it goes with the connection's use of it."""
+"""The statements that merge a CSV. The staging table is temporary: it goes with the connection."""
 
 from __future__ import annotations
 
@@ -11,11 +11,14 @@ REOPENING = ("start_time", "end_time", "messages_sent", "full_transcript_url")
 
 _RAW = tuple(column for column in COLUMNS if column != "external_session_id")
 
+#: What COPY fills. A line that could not be taken has a reason and no more: there may be as many of them as of rows.
+STAGED = ("line_number", "company_id", "raw_text", "reason", "id", *COLUMNS, "started_at", "ended_at")
+
 CREATE_STAGING = f"""
     DROP TABLE IF EXISTS {STAGING};
     CREATE TEMPORARY TABLE incoming (
-        line_number bigint, id uuid, company_id uuid, {", ".join(f"{column} text" for column in COLUMNS)},
-        started_at timestamptz, ended_at timestamptz
+        line_number bigint, company_id uuid, raw_text text, reason text,
+        id uuid, {", ".join(f"{column} text" for column in COLUMNS)}, started_at timestamptz, ended_at timestamptz
     )
 """
 
@@ -53,10 +56,12 @@ UPDATE_CHANGED = f"""
     RETURNING known.id, {_row("before", REOPENING)} IS DISTINCT FROM {_row("row", REOPENING)} AS reopens
 """  # noqa: S608 - made of constants
 
-REJECT = """
+#: Moves them out of the staging table: all that is left there are rows.
+REJECT = f"""
+    WITH rejected AS (
+        DELETE FROM {STAGING} WHERE reason IS NOT NULL RETURNING company_id, line_number, raw_text, reason
+    )
     INSERT INTO livedash.import_rejection (company_id, line_number, raw_text, reason)
-    SELECT :company_id, line_number, raw_text, reason
-    FROM unnest(CAST(:line_numbers AS int[]), CAST(:raw_texts AS text[]), CAST(:reasons AS text[]))
-         AS rejected (line_number, raw_text, reason)
+    SELECT * FROM rejected ORDER BY line_number
     ON CONFLICT (company_id, md5(raw_text)) DO NOTHING
-"""
+"""  # noqa: S608 - made of constants

@@ -9,7 +9,6 @@ from typing import Self
 from uuid import UUID
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import SQLAlchemyError
 
 from livedash_core.status import ProcessingStatusManager
 
@@ -52,5 +51,6 @@ class LeaseKeeper:
             try:
                 with self._engine.begin() as connection:
                     ProcessingStatusManager(connection).renew(token, lease_seconds=self._lease_seconds)
-            except SQLAlchemyError as error:
+            except Exception as error:
+                # Whatever opens the connections may raise (a secrets backend too); the next tick is another chance.
                 log.warning("a lease could not be renewed, will try again: %s", type(error).__name__)

@@ -12,6 +12,7 @@ from livedash_core.bulk import upsert
 from livedash_core.models import Question, Session, SessionAnalysis, SessionQuestion
 from livedash_core.parsing.questions import clean_questions, normal_form
 from livedash_core.stages.stage import Completed, Outcome, Skipped, Stage
+from livedash_core.vocabulary import UNDETERMINED
 
 
 class JudgedSession(NamedTuple):
@@ -48,7 +49,7 @@ class QuestionExtraction(Stage):
     async def handle(self, item: JudgedSession) -> Outcome:
         """Clean what the analyzer gave. No question is a result, no analysis is a reason to skip."""
         if item.result is None:
-            return Skipped("there is no analysis")
+            return Skipped("there is no analysis", Asked(item.company_id, UNDETERMINED, ()))
         questions = clean_questions(item.result["questions"])
         return Completed(
             Asked(item.company_id, item.result["questions_language"], questions), {"questions": len(questions)}

@@ -13,7 +13,7 @@ SHOWN_FAILURES = 10
 
 @dataclass
 class StageReport:
-    """Sessions by what became of them; ``claimed`` is the sum of the other four.
+    """Sessions by what became of them; ``claimed`` is the sum of the other four, unless a lease was lost meanwhile.
 
     ``failed`` counts failed attempts, also of those that will be retried. ``seconds`` is wall clock.
     """

@@ -16,11 +16,12 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from livedash_core.db import first_line, in_transaction
-from livedash_core.errors import PermanentError, ProcessingError, SystemicError, TransientError
+from livedash_core.errors import PermanentError, SystemicError
 from livedash_core.stages.batch import Batch
+from livedash_core.stages.failures import describe, failure_of, is_the_databases_fault
 from livedash_core.stages.lease_keeper import LeaseKeeper
 from livedash_core.stages.report import StageReport
 from livedash_core.stages.stage import Completed, Item, Outcome, Skipped, Stage
@@ -68,8 +69,21 @@ class Runner:
         self._everyone_stopped = False
 
     def run(self) -> StageReport:
-        """Work until the scope is empty, the limit or the time is used up, or somebody says stop."""
+        """Work until the scope is empty, the limit or the time is used up, or somebody says stop.
+
+        Raises ``SystemicError`` when the database fails, or when the stage says so outside ``handle``.
+        """
         started = time.monotonic()
+        try:
+            self._drain(started)
+            self._finish()
+        except DBAPIError as error:
+            raise SystemicError(f"the database failed during {self.stage.name}: {first_line(error)}") from error
+        finally:
+            self.report.seconds = time.monotonic() - started
+        return self.report
+
+    def _drain(self, started: float) -> None:
         with LeaseKeeper(self.engine, self._settings.lease_seconds) as keeper, asyncio.Runner() as loop:
             try:
                 self.stage.bring_in(self.stages, self.scope, self.report, self)
@@ -79,17 +93,18 @@ class Runner:
                     keeper.hold(None)
                     self.report.seconds = time.monotonic() - started
                     self.tell(self.report)
+            except SystemicError as error:
+                self._note_systemic(error)
+                raise
             finally:
                 loop.run(self.stage.close())
-        self._finish()
-        self.report.seconds = time.monotonic() - started
-        return self.report
 
     def stop(self) -> None:
         """Settle what is ready, release the rest, and return."""
         self._stopping.set()
-        if self._batch is not None:
-            self._batch.cancel()
+        # Read once: the batch may end meanwhile.
+        if (batch := self._batch) is not None:
+            batch.cancel()
 
     def stopping(self) -> bool:
         """Whether somebody said stop."""
@@ -109,11 +124,12 @@ class Runner:
             return 0
         if self.limit is None:
             return self.stage.batch_size
-        return min(self.stage.batch_size, self.limit - self.report.claimed)
+        # What a stage brought in counts, and may be more than the limit.
+        return max(0, min(self.stage.batch_size, self.limit - self.report.claimed))
 
     def _claim(self, sessions: int) -> Claim | None:
-        with self.engine.begin() as connection:
-            claim = self._manager(connection).claim(
+        def take(connection: Connection) -> Claim:
+            return self._manager(connection).claim(
                 self.stage.name,
                 sessions,
                 self.scope,
@@ -122,51 +138,43 @@ class Runner:
                 dag_run=self.dag_run,
                 without_company_ids=self._stopped_companies,
             )
+
+        claim = in_transaction(self.engine, take)
         self.report.claimed += len(claim.attempts)
         return claim if claim.attempts else None
 
     def _work(self, claim: Claim, loop: asyncio.Runner) -> None:
-        ids = list(claim.attempts)
         try:
-            items = self._load(claim, ids)
-            self._batch = Batch(self.stage)
+            items = self._load(claim)
+            self._batch = batch = Batch(self.stage)
             if self._stopping.is_set():  # the signal came while we loaded
-                self._batch.cancel()
-            outcomes = loop.run(self._batch.run(items))
-            self._note_systemic(self._batch)
+                batch.cancel()
+            outcomes = loop.run(batch.run(items))
             self._batch = None
+            for error in batch.systemic:
+                self._note_systemic(error)
             self._settle(claim, {item.session_id: item for item in items}, outcomes)
-        except (OperationalError, InterfaceError) as error:
-            # The database went away: the lease runs out by itself, and the next claim takes what it held.
-            raise SystemicError(f"the database failed during {self.stage.name}: {first_line(error)}") from error
-        except BaseException:
+        finally:
+            # If the database is gone, this fails too: then the lease runs out, and the next claim takes what it held.
             self._release(claim)
-            raise
-        self._release(claim)
 
-    def _load(self, claim: Claim, ids: list[UUID]) -> list[Item]:
+    def _load(self, claim: Claim) -> list[Item]:
         items: list[Item] = []
-        unreadable: set[UUID] = set()
 
         def load(part: list[UUID]) -> None:
             with self.engine.begin() as connection:
                 items.extend(self.stage.load(connection, part))
 
-        def fail(session_id: UUID, message: str) -> None:
-            unreadable.add(session_id)
-            self._fail(claim, session_id, message)
-
-        self._in_halves(ids, load, fail)
-        for session_id in set(ids) - {item.session_id for item in items} - unreadable:
-            self._fail(claim, session_id, "its imported row is gone; import the company's CSV again")
+        unreadable = self._in_halves(list(claim.attempts), load)
+        missing = claim.attempts.keys() - {item.session_id for item in items} - {one.session_id for one in unreadable}
+        gone = "its imported row is gone; import the company's CSV again"
+        self._fail(claim, unreadable + [Failure(session_id, PermanentError.kind, gone) for session_id in missing])
         return items
 
     def _settle(self, claim: Claim, items: Mapping[UUID, Item], outcomes: Mapping[UUID, Outcome | Exception]) -> None:
         handled = [session_id for session_id, outcome in outcomes.items() if isinstance(outcome, Completed | Skipped)]
-        failures = [
-            _failure(session_id, outcome) for session_id, outcome in outcomes.items() if isinstance(outcome, Exception)
-        ]
-        self._fail_all(claim, failures)
+        failed = {session_id: outcome for session_id, outcome in outcomes.items() if isinstance(outcome, Exception)}
+        self._fail(claim, [failure_of(session_id, error) for session_id, error in failed.items()])
 
         def settle(part: list[UUID]) -> None:
             completed = {key: word.metadata for key in part if isinstance(word := outcomes[key], Completed)}
@@ -187,31 +195,27 @@ class Runner:
             self.report.skipped += len(left)
             self._served_companies.update(items[key].company_id for key in [*done, *left])
 
-        self._in_halves(handled, settle, lambda session_id, message: self._fail(claim, session_id, message))
+        self._fail(claim, self._in_halves(handled, settle))
 
-    def _in_halves(
-        self, ids: list[UUID], work: Callable[[list[UUID]], None], fail: Callable[[UUID, str], None]
-    ) -> None:
+    def _in_halves(self, ids: list[UUID], work: Callable[[list[UUID]], None]) -> list[Failure]:
         """``work`` for all at once; if that fails as a whole, for each half, until the poisonous row stands alone."""
         if not ids:
-            return
+            return []
         try:
             work(ids)
-        except (OperationalError, InterfaceError, SystemicError):
+        except SystemicError:
             raise
         except Exception as error:
+            if is_the_databases_fault(error):
+                raise
             if len(ids) == 1:
-                log.warning("%s of session %s cannot be stored: %s", self.stage.name, ids[0], type(error).__name__)
-                fail(ids[0], _describe(error))
-                return
+                log.warning("%s breaks on session %s: %s", self.stage.name, ids[0], type(error).__name__)
+                return [Failure(ids[0], PermanentError.kind, describe(error))]
             middle = len(ids) // 2
-            self._in_halves(ids[:middle], work, fail)
-            self._in_halves(ids[middle:], work, fail)
+            return self._in_halves(ids[:middle], work) + self._in_halves(ids[middle:], work)
+        return []
 
-    def _fail(self, claim: Claim, session_id: UUID, message: str) -> None:
-        self._fail_all(claim, [Failure(session_id, PermanentError.kind, message)])
-
-    def _fail_all(self, claim: Claim, failures: list[Failure]) -> None:
+    def _fail(self, claim: Claim, failures: list[Failure]) -> None:
         if not failures:
             return
         failed = in_transaction(
@@ -223,30 +227,35 @@ class Runner:
 
     def _release(self, claim: Claim) -> None:
         """Give back what was not settled, and end the lease."""
-        with self.engine.begin() as connection:
-            self.report.released += len(self._manager(connection).release(claim.token))
+        released = in_transaction(self.engine, lambda connection: self._manager(connection).release(claim.token))
+        self.report.released += len(released)
 
     # --- around the batches
 
-    def _note_systemic(self, batch: Batch) -> None:
-        for error in batch.systemic:
-            self.report.incidents.append(error)
-            if error.company_id is None:
-                self._everyone_stopped = True
-            else:
-                self._stopped_companies.add(error.company_id)
-            with self.engine.begin() as connection:
-                open_incident(connection, self.stage.name, error.company_id, str(error))
+    def _note_systemic(self, error: SystemicError) -> None:
+        self.report.incidents.append(error)
+        if error.company_id is None:
+            self._everyone_stopped = True
+        else:
+            self._stopped_companies.add(error.company_id)
+        with self.engine.begin() as connection:
+            open_incident(connection, self.stage.name, error.company_id, str(error))
 
     def _finish(self) -> None:
-        with self.engine.begin() as connection:
+        # Not only who stopped in a batch: a company's CSV may be out of reach while rows of it are imported.
+        stopped = {incident.company_id for incident in self.report.incidents}
+        served = bool(self._served_companies)
+
+        def finish(connection: Connection) -> None:
             close_incidents(
                 connection,
                 self.stage.name,
-                self._served_companies - self._stopped_companies,
-                for_everyone=bool(self._served_companies) and not self._everyone_stopped,
+                [company_id for company_id in self._served_companies if company_id not in stopped],
+                for_everyone=served and None not in stopped,
             )
             fold(connection)
+
+        in_transaction(self.engine, finish)
 
     def _manager(self, connection: Connection) -> ProcessingStatusManager:
         return ProcessingStatusManager(connection, stages=self.stages, max_attempts=self._settings.max_attempts)
@@ -254,23 +263,3 @@ class Runner:
 
 def _result(outcome: Outcome | Exception) -> Any:
     return outcome.result if isinstance(outcome, Completed | Skipped) else None
-
-
-def _failure(session_id: UUID, error: Exception) -> Failure:
-    if isinstance(error, ProcessingError):
-        retry_after = error.retry_after_seconds if isinstance(error, TransientError) else None
-        return Failure(session_id, error.kind, str(error), retry_after)
-    return Failure(session_id, PermanentError.kind, _describe(error))
-
-
-def _describe(error: Exception) -> str:
-    """A foreign error without what it may quote: transcripts and parameters stay out of the status tables."""
-    if isinstance(error, DBAPIError):
-        return f"the database refused it: {first_line(error)}"
-    if isinstance(error, ProcessingError):
-        return str(error)
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    where = f" at {os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}" if trace else ""  # noqa: PTH119 - no path is touched
-    return f"an unexpected {type(error).__name__}{where}; this is a bug in LiveDash or in the stage"

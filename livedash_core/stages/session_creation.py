@@ -49,10 +49,10 @@ class NewSession(NamedTuple):
 
 
 class SessionCreation(Stage):
-    """Parsing only: large batches."""
+    """Parsing only. A transcript may be 2 MiB: a batch holds them all at once, so it is not a large one."""
 
     name = "SESSION_CREATION"
-    batch_size = 500
+    batch_size = 100
 
     def load(self, connection: Connection, session_ids: Sequence[UUID]) -> list[ImportedSession]:
         """The rows with their transcripts."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from livedash_core.errors import PermanentError
@@ -19,14 +19,20 @@ class Times(NamedTuple):
 
 def interpret(start_time: str | None, end_time: str | None, zone: ZoneInfo) -> Times:
     """Read a row's times. Raises ``PermanentError`` that names the cell."""
-    times = []
-    for column, cell in (("start_time", start_time), ("end_time", end_time)):
-        if cell is None:
-            raise PermanentError(f"{column} is empty; correct the row in the company's CSV")
-        try:
-            times.append(to_utc(cell, zone))
-        except ValueError as error:
-            raise PermanentError(f"{column}: {error}; correct the row in the company's CSV") from error
-    if times[1] < times[0]:
+    started_at = _read("start_time", start_time, zone)
+    ended_at = _read("end_time", end_time, zone)
+    if ended_at < started_at:
+        # In the hour that happens twice a session may seem to end before it began: it ended the second time round.
+        ended_at = _read("end_time", end_time, zone, fold=1)
+    if ended_at < started_at:
         raise PermanentError(f"end_time {end_time} is before start_time {start_time}")
-    return Times(*times)
+    return Times(started_at, ended_at)
+
+
+def _read(column: str, cell: str | None, zone: ZoneInfo, *, fold: Literal[0, 1] = 0) -> datetime:
+    if cell is None:
+        raise PermanentError(f"{column} is empty; correct the row in the company's CSV")
+    try:
+        return to_utc(cell, zone, fold=fold)
+    except ValueError as error:
+        raise PermanentError(f"{column}: {error}; correct the row in the company's CSV") from error

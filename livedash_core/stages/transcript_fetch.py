@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, delete, select
 
 from livedash_core.bulk import upsert
 from livedash_core.clients.fetch import Fetcher
@@ -50,16 +50,22 @@ class TranscriptFetch(Stage):
     async def handle(self, item: Link) -> Outcome:
         """Fetch the text. No URL, or nothing behind it, is a reason to skip; the rest is the client's to judge."""
         if not item.url:
-            return Skipped("the CSV row has no transcript URL")
+            return Skipped("the CSV row has no transcript URL", "")
         text = clean(await self._fetcher.text(item.url, self._sources.of(item.company)))
         if not text.strip():
-            return Skipped("the transcript is empty")
+            return Skipped("the transcript is empty", "")
         return Completed(text, {"characters": len(text)})
 
     def store(self, connection: Connection, results: Mapping[UUID, str]) -> None:
-        """Keep the text; a newer one replaces it."""
+        """Keep the text. A newer one replaces it, and so does that there is none any more."""
+        gone = [session_id for session_id, content in results.items() if not content]
+        connection.execute(delete(SessionTranscript).where(SessionTranscript.session_id.in_(gone)))
         now = datetime.now(UTC)
-        rows = [{"session_id": key, "content": content, "fetched_at": now} for key, content in results.items()]
+        rows = [
+            {"session_id": session_id, "content": content, "fetched_at": now}
+            for session_id, content in results.items()
+            if content
+        ]
         upsert(connection, SessionTranscript, rows, key=["session_id"], update=["content", "fetched_at"])
 
     async def close(self) -> None:

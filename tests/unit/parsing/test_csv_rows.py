@@ -94,6 +94,7 @@ def test_semicolons_in_a_comma_file_are_text() -> None:
         (line() + ",x", "17 instead of 16 columns"),
         (line(" "), "has no external_session_id"),
         ("," * 15, "has no external_session_id"),
+        (line("x" * 501), "has an external_session_id of more than 500 characters"),
         ('"a"x,b', "cannot be read as CSV: ',' expected after '\"'"),
         ('a,"b', "cannot be read as CSV"),
         ('"' + line(), "cannot be read as CSV"),

@@ -90,3 +90,10 @@ def test_what_a_zone_writes_is_read_back_unless_it_is_the_second_of_two(instant:
     local = instant.astimezone(ZoneInfo(zone))
     read = to_utc(local.strftime("%d.%m.%Y %H:%M:%S"), ZoneInfo(zone))
     assert read == instant if local.fold == 0 else read < instant
+
+
+def test_the_second_of_two_equal_hours_can_be_asked_for() -> None:
+    zone = ZoneInfo("Europe/Amsterdam")
+
+    assert to_utc("25.10.2026 02:10:00", zone) == datetime(2026, 10, 25, 0, 10, tzinfo=UTC)
+    assert to_utc("25.10.2026 02:10:00", zone, fold=1) == datetime(2026, 10, 25, 1, 10, tzinfo=UTC)

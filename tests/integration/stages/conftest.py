@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import Engine
+
+from tests.integration.stages.pipeline import Pipeline
+from tests.integration.stages.website import Site
+from tests.integration.world import World
+
+AddCompany = Callable[..., UUID]
+
+
+@pytest.fixture
+def pipeline(engine: Engine) -> Pipeline:
+    return Pipeline(engine)
+
+
+@pytest.fixture
+def new_site() -> Iterator[Callable[[], Site]]:
+    with ExitStack() as stack:
+        yield lambda: stack.enter_context(Site())
+
+
+@pytest.fixture
+def site(new_site: Callable[[], Site]) -> Site:
+    return new_site()
+
+
+@pytest.fixture
+def add_company(world: World) -> AddCompany:
+    """A company whose source may live on this machine."""
+
+    def add(name: str, csv_url: str, **columns: Any) -> UUID:
+        return world.company(name, csv_url=csv_url, allowed_networks=["127.0.0.0/8"], **columns)
+
+    return add
+
+
+@pytest.fixture
+def acme(add_company: AddCompany, site: Site) -> UUID:
+    return add_company("Acme", site.csv_url)

@@ -1,0 +1,345 @@
+"""How rows get in: new, known, changed, repeated, broken, and from companies that cannot be reached."""
+
+from __future__ import annotations
+
+import socket
+from http import HTTPStatus
+
+import pytest
+
+from livedash_core.stages import intake
+from livedash_core.stages.runner import Runner
+from livedash_core.status import STAGES
+from tests.integration.stages.pipeline import Pipeline
+from tests.integration.stages.website import CONVERSATION, CSV, Answer, Site, as_csv
+from tests.integration.world import World
+
+IMPORT = "CSV_IMPORT"
+OTHER_CONVERSATION = "User: Where do I order a new staff pass?\nAssistant: At the front desk.\nUser: Thank you!\n"
+
+
+@pytest.fixture(autouse=True)
+def _company(acme): ...
+
+
+# --- what is known already
+
+
+def test_importing_the_same_csv_again_writes_nothing(site: Site, pipeline: Pipeline):
+    site.publish(site.rows(3), also=b"too,short\n")
+    pipeline.run(IMPORT)
+    before = pipeline.everything()
+
+    report = pipeline.run(IMPORT)
+
+    assert report.claimed == 0
+    assert pipeline.everything() == before
+
+
+def test_a_session_twice_in_a_file_counts_as_its_last_line(site: Site, pipeline: Pipeline, world: World):
+    first, other = site.row("S1", messages_sent="1"), site.row("S2")
+    last = site.row("S1", messages_sent="7")
+    site.publish([first, other, last])
+
+    report = pipeline.run(IMPORT)
+
+    assert report.as_dict() | {"seconds": 0} == {
+        "claimed": 2, "completed": 2, "failed": 0, "skipped": 0, "released": 0, "seconds": 0,
+    }  # fmt: skip
+    assert pipeline.query("SELECT messages_sent FROM livedash.session_import ORDER BY external_session_id") == [
+        ("7",),
+        ("1",),
+    ]
+    before = pipeline.everything()
+    pipeline.run(IMPORT)
+    assert pipeline.everything() == before
+    world.assert_ledger_equals_rows()
+
+
+def test_a_repetition_across_chunks_counts_as_its_last_line_too(
+    site: Site, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(intake, "CHUNK_LINES", 2)
+    site.publish([*site.rows(4), site.row("S1", messages_sent="7")])
+
+    assert pipeline.run(IMPORT).completed == 4
+    before = pipeline.everything()
+    assert pipeline.run(IMPORT).claimed == 0
+    assert pipeline.everything() == before
+
+
+# --- what changed
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"end_time": "02.03.2026 12:09:00"},
+        {"messages_sent": "2"},
+        {"start_time": "02.03.2026 11:58:00"},
+        {"full_transcript_url": "/transcripts/moved.txt"},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_a_row_that_went_on_is_done_again_and_its_results_are_replaced(
+    site: Site, pipeline: Pipeline, world: World, change: dict[str, str]
+):
+    unchanged = site.row("S2")
+    site.publish([site.row("S1"), unchanged])
+    pipeline.run_all()
+    session, other = pipeline.session("S1"), pipeline.session("S2")
+    untouched = pipeline.rows_of(other)
+    (asked_before,) = pipeline.query(
+        "SELECT raw_text FROM livedash.session_question WHERE session_id = :id", id=session
+    )
+
+    if "full_transcript_url" in change:
+        site.answers[change["full_transcript_url"]] = Answer(OTHER_CONVERSATION)
+        row = site.row("S1", CONVERSATION, full_transcript_url=site.url + change["full_transcript_url"])
+    else:
+        row = site.row("S1", OTHER_CONVERSATION, **change)
+    site.publish([row, unchanged])
+    reports = pipeline.run_all()
+
+    assert [(report.claimed, report.completed) for report in reports.values()] == [(1, 1)] * 5
+    assert pipeline.query(
+        "SELECT position, content FROM livedash.message WHERE session_id = :id ORDER BY 1", id=session
+    ) == [
+        (1, "Where do I order a new staff pass?"),
+        (2, "At the front desk."),
+        (3, "Thank you!"),
+    ]
+    ((category, digest_is_current),) = pipeline.query(
+        "SELECT session.category, analysis.result ->> 'category' = session.category FROM livedash.session"
+        " JOIN livedash.session_analysis AS analysis ON analysis.id = session.analysis_id WHERE session.id = :id",
+        id=session,
+    )
+    assert (category, digest_is_current) == ("WORKWEAR_STAFF_PASS", True)
+    (asked,) = pipeline.query("SELECT raw_text FROM livedash.session_question WHERE session_id = :id", id=session)
+    assert asked != asked_before
+    ((started_at, ended_at),) = pipeline.query(
+        "SELECT to_char(started_at AT TIME ZONE 'UTC', 'HH24:MI'), to_char(ended_at AT TIME ZONE 'UTC', 'HH24:MI')"
+        " FROM livedash.session WHERE id = :id",
+        id=session,
+    )
+    assert started_at == change.get("start_time", "02.03.2026 12:00:00")[11:16]
+    assert ended_at == change.get("end_time", "02.03.2026 12:05:00")[11:16]
+    assert pipeline.rows_of(other) == untouched
+    world.assert_ledger_equals_rows()
+
+
+@pytest.mark.parametrize("loss", ["no URL", "empty", "nobody speaks"])
+def test_a_session_whose_conversation_is_gone_keeps_nothing_of_it(site: Site, pipeline: Pipeline, loss: str):
+    site.publish(site.rows(1))
+    pipeline.run_all()
+    session = pipeline.session("S1")
+    assert pipeline.query("SELECT analysis_id IS NULL FROM livedash.session") == [(False,)]
+
+    site.publish(
+        [
+            {
+                "no URL": lambda: site.row("S1", messages_sent="0", full_transcript_url=""),
+                "empty": lambda: site.row("S1", " \n", messages_sent="0"),
+                "nobody speaks": lambda: site.row("S1", "Assistant: Hello?\n", messages_sent="0"),
+            }[loss]()
+        ]
+    )
+    pipeline.run_all()
+
+    for table in ("session_transcript", "message"):
+        ((number,),) = pipeline.query(f"SELECT count(*) FROM livedash.{table}")
+        assert number == (1 if loss == "nobody speaks" else 0), table
+    assert pipeline.query(
+        "SELECT analysis_id, sentiment, escalated, forwarded_hr, category, summary, analyzer, analyzed_at, language"
+        " FROM livedash.session WHERE id = :id",
+        id=session,
+    ) == [(None,) * 8 + ("en",)]
+    assert pipeline.query("SELECT * FROM livedash.session_question") == []
+    assert pipeline.statuses("QUESTION_EXTRACTION") == {"SKIPPED": 1}
+
+
+def test_a_changed_label_changes_the_raw_row_and_no_more(site: Site, pipeline: Pipeline):
+    site.publish(site.rows(2))
+    pipeline.run_all()
+    session, before = pipeline.session("S1"), pipeline.everything()
+
+    site.publish([site.row("S1", category="holidays", sentiment="negative"), site.row("S2")])
+    reports = pipeline.run_all()
+
+    assert [report.claimed for report in reports.values()] == [0] * 5
+    after = pipeline.everything()
+    assert [table for table in before if before[table] != after[table]] == ["session_import"]
+    assert len({tuple(row) for row in after["session_import"]} & {tuple(row) for row in before["session_import"]}) == 1
+    assert pipeline.query(
+        "SELECT category, sentiment, changed_at > imported_at FROM livedash.session_import WHERE id = :id", id=session
+    ) == [("holidays", "negative", True)]
+
+
+def test_a_corrected_impossible_date_heals_with_the_next_import(site: Site, pipeline: Pipeline, world: World):
+    site.publish([site.row("S1", start_time="31.02.2026 12:00:00"), site.row("S2")])
+    report = pipeline.run(IMPORT)
+    session = pipeline.session("S1")
+    assert (report.claimed, report.completed, report.failed) == (2, 1, 1)
+    world.assert_stage(session, IMPORT, "FAILED")
+
+    site.publish(site.rows(2))
+    reports = pipeline.run_all()
+
+    assert (reports[IMPORT].claimed, reports[IMPORT].completed) == (1, 1)
+    for stage in STAGES:
+        world.assert_stage(session, stage, "COMPLETED")
+    world.assert_ledger_equals_rows()
+
+
+# --- lines that cannot be taken
+
+
+def test_rejected_lines_are_kept_once_with_number_and_reason(site: Site, pipeline: Pipeline):
+    broken = b"S3,cut off\n" + as_csv([["", *site.row("S4")[1:]]]) + b"S3,cut off\n"
+    site.publish(site.rows(2), also=broken)
+
+    pipeline.run(IMPORT)
+    pipeline.run(IMPORT)
+
+    assert pipeline.query("SELECT line_number, reason FROM livedash.import_rejection ORDER BY 1") == [
+        (3, "2 instead of 16 columns"),
+        (4, "has no external_session_id"),
+    ]
+    assert pipeline.statuses(IMPORT) == {"COMPLETED": 2}
+
+
+def test_a_file_of_rejected_lines_only_is_no_incident(site: Site, pipeline: Pipeline):
+    site.answers[CSV] = Answer("one\ntwo\n")
+
+    report = pipeline.run(IMPORT)
+
+    assert (report.claimed, report.incidents) == (0, [])
+    ((rejected,),) = pipeline.query("SELECT count(*) FROM livedash.import_rejection")
+    assert rejected == 2
+
+
+# --- cut short
+
+
+@pytest.mark.parametrize("how", ["stopped", "killed"])
+def test_an_import_that_was_cut_short_between_chunks_goes_on_where_it_was(
+    site: Site, pipeline: Pipeline, world: World, monkeypatch: pytest.MonkeyPatch, how: str
+):
+    monkeypatch.setattr(intake, "CHUNK_LINES", 4)
+    site.publish(site.rows(10))
+
+    def end(_report: object) -> None:
+        if how == "killed":
+            raise KeyboardInterrupt
+        runner.stop()
+
+    runner: Runner = pipeline.runner(IMPORT, on_progress=end)
+    if how == "killed":
+        with pytest.raises(KeyboardInterrupt):
+            runner.run()
+    else:
+        assert runner.run().completed == 4
+    assert pipeline.statuses(IMPORT) == {"COMPLETED": 4}
+    first = pipeline.query("SELECT CAST(xmin AS text), id FROM livedash.session_import")
+
+    assert pipeline.run(IMPORT).completed == 6
+
+    assert pipeline.statuses(IMPORT) == {"COMPLETED": 10}
+    assert set(first) <= set(pipeline.query("SELECT CAST(xmin AS text), id FROM livedash.session_import"))
+    world.assert_ledger_equals_rows()
+
+
+def test_a_limit_below_what_an_import_brings_is_no_error(site: Site, pipeline: Pipeline):
+    site.publish([*site.rows(5), site.row("S6", start_time="never")])
+
+    report = pipeline.run(IMPORT, limit=2)
+
+    assert (report.claimed, report.completed) == (5, 5), "a file is taken whole; nothing is claimed on top of it"
+
+
+# --- companies that cannot be reached
+
+
+def closed_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return taken.getsockname()[1]
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (None, "cannot be connected to"),
+        (Answer(status=HTTPStatus.UNAUTHORIZED), "answered 401: check login and password"),
+        (Answer(status=HTTPStatus.NOT_FOUND), "does not exist there"),
+        (Answer(status=HTTPStatus.SERVICE_UNAVAILABLE), "answered 503"),
+        (Answer(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(range(256))), ""),
+    ],
+    ids=["refused", "401", "404", "503", "no text"],
+)
+def test_a_company_out_of_reach_is_an_incident_until_it_works_again(
+    new_site, add_company, site: Site, pipeline: Pipeline, world: World, answer: Answer | None, message: str
+):
+    site.publish(site.rows(2))
+    broken = new_site()
+    # Acme is imported first, Zenith last: the broken one stands between them.
+    company = add_company("Broken", broken.csv_url if answer else f"http://127.0.0.1:{closed_port()}/sessions.csv")
+    broken.answers[CSV] = answer or Answer()
+    working = new_site()
+    working.publish(working.rows(3))
+    add_company("Zenith", working.csv_url)
+
+    report = pipeline.run(IMPORT)
+
+    assert (report.completed, [incident.company_id for incident in report.incidents]) == (5, [company])
+    (incident,) = pipeline.incidents()
+    assert (incident.stage, incident.company) == (IMPORT, "Broken")
+    assert message in incident.message
+
+    broken.publish(broken.rows(1))
+    with world.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE livedash.company SET csv_url = %s WHERE name = 'Broken'", (broken.csv_url,))
+    assert pipeline.run(IMPORT).completed == 1
+    assert pipeline.incidents() == []
+
+
+def test_rows_of_a_company_out_of_reach_are_worked_on_and_its_incident_stays(
+    site: Site, pipeline: Pipeline, world: World
+):
+    site.publish([site.row("S1", start_time="31.02.2026 12:00:00")])
+    pipeline.run(IMPORT)
+    with world.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE livedash.session_import SET start_time = '02.03.2026 12:00:00'")
+        connection.exec_driver_sql(
+            "UPDATE livedash.session_processing_status SET status = 'PENDING', completed_at = NULL"
+            " WHERE stage = 'CSV_IMPORT'"
+        )
+    del site.answers[CSV]
+
+    report = pipeline.run(IMPORT)
+
+    assert (report.completed, len(report.incidents)) == (1, 1)
+    assert [incident.company for incident in pipeline.incidents()] == ["Acme"]
+
+
+def test_a_company_whose_settings_are_broken_stops_no_other(site: Site, new_site, add_company, pipeline: Pipeline):
+    site.publish(site.rows(2))
+    lost = new_site()
+    lost.publish(lost.rows(1))
+    add_company("Aardvark", lost.csv_url, timezone="Europe/Atlantis")
+
+    report = pipeline.run(IMPORT)
+
+    assert report.completed == 2
+    (incident,) = pipeline.incidents()
+    assert incident.company == "Aardvark"
+
+
+def test_suspended_companies_are_not_asked(new_site, add_company, pipeline: Pipeline, site: Site):
+    site.publish([])
+    suspended = new_site()
+    add_company("Gone", suspended.csv_url, status="SUSPENDED")
+
+    pipeline.run(IMPORT)
+
+    assert suspended.asked == []

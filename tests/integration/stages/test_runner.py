@@ -1,0 +1,305 @@
+"""The loop: what it does with poison, with limits, with errors that are nobody's, and with a stage of one's own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import Connection, Engine, text
+
+from livedash_core.bulk import copy_into
+from livedash_core.errors import PermanentError, SystemicError, TransientError
+from livedash_core.stages.registry import Registry
+from livedash_core.stages.runner import Runner
+from livedash_core.stages.stage import Completed, Outcome, Skipped, Stage
+from livedash_core.status import ProcessingStatusManager, read_breakdown
+from tests.integration.stages.pipeline import Found, Pipeline, Scripted, complete
+from tests.integration.world import World
+
+FETCH = "TRANSCRIPT_FETCH"
+
+
+class Poisoned(Scripted):
+    """Its store, or its load, breaks on one session."""
+
+    def __init__(
+        self, pipeline: Pipeline, poison: Callable[[Connection], object], session: UUID, *, where: str
+    ) -> None:
+        super().__init__(pipeline, complete)
+        self.poison, self.session, self.where = poison, session, where
+
+    def load(self, connection: Connection, session_ids: Sequence[UUID]) -> list[Found]:
+        if self.where == "load" and self.session in session_ids:
+            self.poison(connection)
+        return super().load(connection, session_ids)
+
+    def store(self, connection: Connection, results: Mapping[UUID, str]) -> None:
+        super().store(connection, results)
+        if self.where == "store" and self.session in results:
+            self.poison(connection)
+
+
+def too_large_for_an_index(connection: Connection) -> None:
+    connection.execute(
+        text(
+            "INSERT INTO livedash.question (company_id, content, normal_form, language)"
+            " SELECT id, '', (SELECT string_agg(md5(CAST(n AS text)), '') FROM generate_series(1, 500) AS n), 'en'"
+            " FROM livedash.company"
+        )
+    )
+
+
+POISONS: dict[str, tuple[Callable[[Connection], object], str]] = {
+    "a constraint": (
+        lambda connection: connection.execute(text("UPDATE livedash.session_processing_status SET attempts = -1")),
+        "the database refused it: new row for relation",
+    ),
+    # psycopg calls this one an OperationalError, like a lost connection.
+    "a row too large": (too_large_for_an_index, "the database refused it: index row requires"),
+    "a value in a COPY": (
+        lambda connection: copy_into(connection, "livedash.message", ("content",), [("a\0b",)]),
+        "the database refused it: PostgreSQL text fields cannot contain NUL",
+    ),
+    "a bug": (lambda connection: {}["missing"], "an unexpected KeyError at test_runner.py:"),
+}
+
+
+@pytest.mark.parametrize(("poison", "where"), [*((poison, "store") for poison in POISONS), ("a row too large", "load")])
+def test_a_poisonous_row_stands_alone_and_its_neighbours_are_done(
+    world: World, company_id: UUID, pipeline: Pipeline, poison: str, where: str
+):
+    sessions = world.sessions(company_id, 9)
+    poisonous = sessions[4]
+    act, message = POISONS[poison]
+
+    report = pipeline.run(Poisoned(pipeline, act, poisonous, where=where))
+
+    assert (report.claimed, report.completed, report.failed, report.released) == (9, 8, 1, 0)
+    row = world.row(poisonous, FETCH)
+    assert (row.status, row.error_kind, row.attempts) == ("FAILED", "permanent", 1)
+    assert row.error_message.startswith(message)
+    stored = {session for (session,) in pipeline.query("SELECT session_id FROM livedash.session_transcript")}
+    assert stored == {*sessions} - {poisonous}
+    assert pipeline.leases() == 0
+    world.assert_ledger_equals_rows()
+
+
+@pytest.mark.parametrize(
+    ("statement", "where"),
+    [
+        pytest.param("SELECT pg_terminate_backend(pg_backend_pid())", "store", id="connection lost in store"),
+        pytest.param("SELECT pg_terminate_backend(pg_backend_pid())", "load", id="connection lost in load"),
+        pytest.param("SET TRANSACTION READ ONLY; DELETE FROM livedash.message", "store", id="read-only standby"),
+        pytest.param("SELECT * FROM livedash.not_migrated_yet", "store", id="table missing"),
+    ],
+)
+def test_a_database_that_fails_costs_nobody_an_attempt(
+    world: World, company_id: UUID, pipeline: Pipeline, statement: str, where: str
+):
+    sessions = world.sessions(company_id, 3)
+    stage = Poisoned(pipeline, lambda connection: connection.execute(text(statement)), sessions[1], where=where)
+
+    with pytest.raises(SystemicError, match="the database failed during TRANSCRIPT_FETCH"):
+        pipeline.run(stage)
+
+    assert pipeline.statuses(FETCH) == {"PENDING": 3}
+    assert pipeline.attempts(FETCH) == {0}
+    assert pipeline.leases() == 0
+    assert pipeline.query("SELECT * FROM livedash.session_transcript") == []
+    assert pipeline.run(Scripted(pipeline, complete)).completed == 3
+
+
+def test_a_session_whose_row_is_gone_fails_and_holds_up_nobody(world: World, company_id: UUID, pipeline: Pipeline):
+    world.sessions(company_id, 2)
+    orphans = {uuid4(): company_id for _ in range(3)}
+    with world.engine.begin() as connection:
+        ProcessingStatusManager(connection).initialize_sessions(orphans, completed_stages=1)
+
+    report = pipeline.run(Scripted(pipeline, complete))
+
+    assert (report.claimed, report.completed, report.failed) == (5, 2, 3)
+    for orphan in orphans:
+        assert "its imported row is gone" in world.row(orphan, FETCH).error_message
+
+
+async def nothing(_item: Found) -> Outcome:
+    return None  # type: ignore[return-value] # the mistake that is tested
+
+
+async def cancelled_from_inside(_item: Found) -> Outcome:
+    raise asyncio.CancelledError
+
+
+@pytest.mark.parametrize(
+    ("handle", "kind", "message"),
+    [
+        (nothing, "permanent", "an unexpected TypeError"),
+        (cancelled_from_inside, "transient", "was cancelled, and not by us"),
+    ],
+)
+def test_a_handle_that_gives_no_outcome_fails_and_is_not_claimed_for_ever(
+    world: World, company_id: UUID, pipeline: Pipeline, handle, kind: str, message: str
+):
+    (session,) = world.sessions(company_id, 1)
+
+    report = pipeline.run(Scripted(pipeline, handle), limit=5)
+
+    assert (report.claimed, report.failed) == (1, 1)
+    assert world.row(session, FETCH).error_kind == kind
+    assert message in world.row(session, FETCH).error_message
+
+
+def test_what_is_raised_is_the_failure_and_says_nothing_that_a_session_said(
+    world: World, company_id: UUID, pipeline: Pipeline, caplog: pytest.LogCaptureFixture
+):
+    secret, wrong, busy, quiet, fine = world.sessions(company_id, 5)
+
+    async def handle(item: Found) -> Outcome:
+        if item.session_id == secret:
+            raise ValueError("my salary is 1234")
+        if item.session_id == wrong:
+            raise PermanentError("no")
+        if item.session_id == busy:
+            raise TransientError("later", retry_after_seconds=3600)
+        return Skipped("nothing to do", "kept") if item.session_id == quiet else Completed("done", {"characters": 4})
+
+    report = pipeline.run(Scripted(pipeline, handle))
+
+    assert (report.claimed, report.completed, report.skipped, report.failed) == (5, 1, 1, 3)
+    assert {session for session, _ in report.failures} == {secret, wrong, busy}
+    found = {session: world.row(session, FETCH) for session in (secret, wrong, busy, quiet, fine)}
+    assert "1234" not in found[secret].error_message + caplog.text
+    assert found[secret].error_message.startswith("an unexpected ValueError at test_runner.py:")
+    assert (found[wrong].status, found[wrong].error_message) == ("FAILED", "no")
+    assert (found[busy].status, found[busy].error_kind) == ("PENDING", "transient")
+    (failure,) = world.failures(busy)
+    assert (found[busy].available_at - failure.failed_at).total_seconds() == 3600
+    assert (found[quiet].status, found[quiet].metadata) == ("SKIPPED", {"reason": "nothing to do"})
+    assert (found[fine].status, found[fine].metadata) == ("COMPLETED", {"characters": 4})
+    assert sorted(pipeline.query("SELECT content FROM livedash.session_transcript")) == [("done",), ("kept",)]
+
+
+def test_a_limit_is_kept_across_batches(world: World, company_id: UUID, pipeline: Pipeline):
+    world.sessions(company_id, 10)
+
+    report = pipeline.run(Scripted(pipeline, complete, batch=3), limit=7)
+
+    assert (report.claimed, report.completed) == (7, 7)
+    assert pipeline.statuses(FETCH) == {"COMPLETED": 7, "PENDING": 3}
+
+
+def test_a_run_ends_after_the_batch_in_which_its_time_is_up(world: World, company_id: UUID, pipeline: Pipeline):
+    world.sessions(company_id, 5)
+    budget = 0.2
+
+    async def slow(_item: Found) -> Outcome:
+        await asyncio.sleep(budget)  # the clock itself is what is tested
+        return Completed("done")
+
+    report = pipeline.run(Scripted(pipeline, slow, batch=2), budget_seconds=budget)
+
+    assert (report.claimed, report.completed) == (2, 2)
+
+
+def test_a_systemic_error_lets_finish_what_is_under_way_and_returns_the_rest(
+    world: World, company_id: UUID, pipeline: Pipeline
+):
+    world.sessions(company_id, 6)
+    began = asyncio.Event()
+    calls = 0
+
+    async def handle(_item: Found) -> Outcome:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            await began.wait()  # until the other one is under way
+            raise SystemicError("the key is wrong")
+        began.set()
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        return Completed("paid for")
+
+    report = pipeline.run(Scripted(pipeline, handle, at_once=2))
+
+    assert calls == 2
+    assert (report.claimed, report.completed, report.failed, report.released) == (6, 1, 0, 5)
+    assert [str(incident) for incident in report.incidents] == ["the key is wrong"]
+    assert pipeline.statuses(FETCH) == {"COMPLETED": 1, "PENDING": 5}
+    assert pipeline.attempts(FETCH) == {0, 1}
+    assert pipeline.leases() == 0
+    (incident,) = pipeline.incidents()
+    assert (incident.stage, incident.company, incident.message) == (FETCH, None, "the key is wrong")
+
+    assert pipeline.run(Scripted(pipeline, complete)).completed == 5
+    assert pipeline.incidents() == []
+    assert pipeline.attempts(FETCH) == {1}
+    world.assert_ledger_equals_rows()
+
+
+def test_a_systemic_error_outside_handle_ends_the_run_and_is_an_incident(
+    world: World, company_id: UUID, pipeline: Pipeline
+):
+    (session,) = world.sessions(company_id, 1)
+
+    def refuse(_connection: Connection) -> None:
+        raise SystemicError("the archive is closed")
+
+    with pytest.raises(SystemicError, match="the archive is closed"):
+        pipeline.run(Poisoned(pipeline, refuse, session, where="store"))
+
+    assert pipeline.attempts(FETCH) == {0}
+    assert [incident.message for incident in pipeline.incidents()] == ["the archive is closed"]
+
+
+class Translation(Stage):
+    """A sixth stage, in a deployment's own package."""
+
+    name = "TRANSLATION"
+    after = "SESSION_CREATION"
+
+    def load(self, connection: Connection, session_ids: Sequence[UUID]) -> list[Found]:
+        rows = connection.execute(
+            text("SELECT id, company_id FROM livedash.session WHERE id = ANY (:ids)"), {"ids": list(session_ids)}
+        )
+        return [Found(*row) for row in rows]
+
+    async def handle(self, item: Found) -> Outcome:
+        return Completed("translated")
+
+    def store(self, connection: Connection, results: Mapping[UUID, str]) -> None:
+        connection.execute(
+            text("UPDATE livedash.session SET country = 'XX' WHERE id = ANY (:ids)"), {"ids": list(results)}
+        )
+
+
+def test_a_stage_of_ones_own_runs_in_its_place_and_is_counted(
+    site, acme: UUID, pipeline: Pipeline, engine: Engine, world
+):
+    pipeline.registry = Registry([Translation])
+    site.publish(site.rows(3))
+
+    reports = pipeline.run_all()
+
+    assert list(reports) == [
+        "CSV_IMPORT", FETCH, "SESSION_CREATION", "TRANSLATION", "AI_ANALYSIS", "QUESTION_EXTRACTION",
+    ]  # fmt: skip
+    assert [report.completed for report in reports.values()] == [3] * 6
+    with engine.connect() as connection:
+        breakdown = read_breakdown(connection, pipeline.registry.names)
+    assert breakdown.stages["TRANSLATION"]["COMPLETED"] == 3
+    assert pipeline.query("SELECT DISTINCT country FROM livedash.session") == [("XX",)]
+    world.assert_ledger_equals_rows(pipeline.registry.names)
+
+
+def test_progress_is_told_after_each_batch(world: World, company_id: UUID, pipeline: Pipeline):
+    world.sessions(company_id, 5)
+    told: list[int] = []
+
+    runner: Runner = pipeline.runner(
+        Scripted(pipeline, complete, batch=2), on_progress=lambda report: told.append(report.completed)
+    )
+    runner.run()
+
+    assert told == [2, 4, 5]

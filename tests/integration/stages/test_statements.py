@@ -1,0 +1,110 @@
+"""Nothing is N+1: a batch of 200 takes the same statements as a batch of 20."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from uuid import uuid4
+
+from sqlalchemy import Engine, event
+
+from livedash_core.status import ProcessingStatusManager
+from tests.integration.stages.pipeline import Pipeline, Scripted, complete
+from tests.integration.stages.website import Site
+from tests.integration.world import World
+
+FEW, MANY = 20, 200
+
+
+@contextmanager
+def statements(engine: Engine) -> Iterator[list[str]]:
+    """What is executed within; refuses ``executemany``, which is a statement per row by another name."""
+    seen: list[str] = []
+
+    def note(_connection, _cursor, statement: str, _parameters, _context, executemany: bool) -> None:
+        assert not executemany, statement
+        seen.append(statement)
+
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        yield seen
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+
+
+def count_per_stage(pipeline: Pipeline, number: int) -> dict[str, int]:
+    counted = {}
+    for name in pipeline.registry.names:
+        stage = pipeline.registry.create(name, pipeline.tools)
+        stage.batch_size = MANY
+        with statements(pipeline.engine) as seen:
+            report = pipeline.run(stage)
+        assert (report.claimed, report.completed) == (number, number), name
+        counted[name] = len(seen)
+    return counted
+
+
+def test_a_large_batch_takes_as_many_statements_as_a_small_one(site: Site, acme, pipeline: Pipeline):
+    rows = site.rows(FEW + MANY)
+    site.publish(rows[:FEW])
+    few = count_per_stage(pipeline, FEW)
+    site.publish(rows)
+    many = count_per_stage(pipeline, MANY)
+
+    assert many == few
+    assert max(many.values()) <= 20
+
+
+def test_rows_that_changed_are_claimed_in_as_many_statements_too(site: Site, acme, pipeline: Pipeline, world: World):
+    site.publish(site.rows(FEW + MANY))
+    pipeline.run("CSV_IMPORT")
+    counted = []
+    for changed in (FEW, MANY):
+        site.publish(
+            site.row(f"S{position}", messages_sent=str(changed) if position <= changed else "1")
+            for position in range(1, FEW + MANY + 1)
+        )
+        with statements(pipeline.engine) as seen:
+            assert pipeline.run("CSV_IMPORT").completed == changed
+        counted.append(len(seen))
+
+    assert counted[0] == counted[1]
+
+
+def test_failures_and_skips_come_in_one_statement_each(site: Site, acme, pipeline: Pipeline):
+    def publish(first: int, number: int) -> None:
+        rows = [site.row(f"S{position}") for position in range(first, first + number)]
+        for position, row in enumerate(rows):
+            match position % 3:
+                case 0:
+                    row[10] = ""
+                case 1:
+                    del site.answers[row[10].removeprefix(site.url)]
+        site.publish(rows)
+        pipeline.run("CSV_IMPORT")
+
+    counted = []
+    for first, number in ((1, FEW), (1000, MANY)):
+        publish(first, number)
+        stage = pipeline.registry.create("TRANSCRIPT_FETCH", pipeline.tools)
+        stage.batch_size = MANY
+        with statements(pipeline.engine) as seen:
+            report = pipeline.run(stage)
+        assert report.claimed == report.completed + report.skipped + report.failed == number
+        assert min(report.completed, report.skipped, report.failed) >= number // 3 - 1
+        counted.append(len(seen))
+
+    assert counted[0] == counted[1]
+
+
+def test_sessions_whose_rows_are_gone_fail_in_one_statement(acme, pipeline: Pipeline, world: World):
+    counted = []
+    for number in (FEW, MANY):
+        orphans = {uuid4(): acme for _ in range(number)}
+        with world.engine.begin() as connection:
+            ProcessingStatusManager(connection).initialize_sessions(orphans, completed_stages=1)
+        with statements(pipeline.engine) as seen:
+            assert pipeline.run(Scripted(pipeline, complete, batch=MANY)).failed == number
+        counted.append(len(seen))
+
+    assert counted[0] == counted[1]
