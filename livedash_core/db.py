@@ -33,7 +33,7 @@ def make_engine(url: str, *, pool_size: int = 5) -> Engine:
     """
     try:
         parsed = make_url(url)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError) as error:  # ValueError: a port that is no number
         raise ConfigurationError(
             "LIVEDASH_DATABASE_URL is not a URL like postgresql://user:password@host/name"
         ) from error

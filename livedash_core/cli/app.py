@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
+import signal
 import sys
 import warnings
 
 import typer
+from pydantic import ValidationError
+from sqlalchemy.exc import DBAPIError
 
 from livedash_core.cli import companies, inspection, processing
-from livedash_core.cli.output import breakdown_table, console, errors
-from livedash_core.db import make_engine, upgrade_schema
+from livedash_core.cli.output import breakdown_table, complain, say
+from livedash_core.db import first_line, make_engine, upgrade_schema
 from livedash_core.errors import LiveDashError, UsageError
 from livedash_core.local.embedded_postgres import EmbeddedPostgres
 from livedash_core.local.environment import LocalInstallation
@@ -47,17 +50,47 @@ def upgrade() -> None:
         installation = LocalInstallation(settings.home)
         with EmbeddedPostgres(installation.postgres) as server:
             upgrade_schema(make_engine(server.database(installation.database).url()))
-    console.print("The schema is up to date.")
+    say("The schema is up to date.")
 
 
 def main() -> None:
-    """Run the command line: 0 done, 1 something failed, 2 wrong usage; an error of ours is one sentence."""
+    """Run the command line: 0 done, 1 something failed, 2 wrong usage; what we foresee is one sentence.
+
+    A signal ends it with 128 and its number, as a shell would say.
+    """
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    # What a stage logs is in its report, which is printed.
+    logging.getLogger("livedash_core.stages").setLevel(logging.ERROR)
     warnings.simplefilter("ignore")
+    # By itself SIGTERM would end us as we are, and the embedded server would live on.
+    signal.signal(signal.SIGTERM, _end)
     try:
+        _check_arguments(sys.argv)
         app()
     except LiveDashError as error:
-        errors.print(f"livedash: {error}", style="red", markup=False)
+        complain(f"livedash: {error}")
         sys.exit(2 if isinstance(error, UsageError) else 1)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    except ValidationError as error:
+        for problem in error.errors(include_input=False):
+            complain(f"livedash: the setting {_variable(problem['loc'])} is wrong: {problem['msg']}")
+        sys.exit(1)
+    except DBAPIError as error:
+        complain(f"livedash: the database failed: {first_line(error)}")
+        sys.exit(1)
+
+
+def _end(number: int, _frame: object) -> None:
+    sys.exit(128 + number)
+
+
+def _check_arguments(arguments: list[str]) -> None:
+    try:
+        "".join(arguments).encode()
+    except UnicodeEncodeError:
+        raise UsageError("an argument is not text in UTF-8") from None
+
+
+def _variable(location: tuple[int | str, ...]) -> str:
+    """The environment variable that a field of ``Settings`` is read from."""
+    name = str(location[0]).upper()
+    return name if name.startswith("OPENAI_") else f"LIVEDASH_{name}"

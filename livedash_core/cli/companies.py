@@ -7,19 +7,22 @@ from typing import Annotated
 import typer
 
 from livedash_core.cli.context import database
-from livedash_core.cli.output import console, print_json, print_table
+from livedash_core.cli.output import print_json, print_table, say
 from livedash_core.operations.companies import list_companies, save_company, set_status
 from livedash_core.settings import AnalyzerChoice, Settings
 
 app = typer.Typer(help="Companies: whose chats, from where.", no_args_is_help=True)
 
+Name = Annotated[str, typer.Argument(metavar="NAME")]
+
 
 @app.command()
 def add(
-    name: str,
+    name: Name,
     csv_url: Annotated[str | None, typer.Option(help="Where the company publishes its sessions.")] = None,
     http_conn_id: Annotated[
-        str | None, typer.Option(help="The Airflow connection with the login and password of that address.")
+        str | None,
+        typer.Option(help="The Airflow connection with its login and password; '' for none."),
     ] = None,
     tz: Annotated[
         str | None, typer.Option("--timezone", help="The zone its times are written in, e.g. Europe/Amsterdam.")
@@ -31,9 +34,12 @@ def add(
         list[str] | None, typer.Option(help="Another origin its transcripts may come from; it sees no credentials.")
     ] = None,
     analyzer: Annotated[AnalyzerChoice | None, typer.Option(help="Who judges its sessions.")] = None,
-    model: Annotated[str | None, typer.Option(help="The model to ask.")] = None,
+    model: Annotated[str | None, typer.Option(help="The model to ask; '' for the installation's.")] = None,
 ) -> None:
-    """Add a company, or change what the options say of one that exists."""
+    """Add a company, or change what the options say of one that exists.
+
+    --allow-network and --allow-origin may be repeated, and replace what was allowed before; '' allows none.
+    """
     given = {
         "csv_url": csv_url,
         "http_conn_id": http_conn_id,
@@ -46,7 +52,7 @@ def add(
     changes = {column: value for column, value in given.items() if value is not None}
     with database(Settings()) as engine, engine.begin() as connection:
         is_new = save_company(connection, name, changes)
-    console.print(f"{name}: {'added' if is_new else 'changed'}.", markup=False)
+    say(f"{name}: {'added' if is_new else 'changed'}.")
 
 
 @app.command("list")
@@ -56,14 +62,16 @@ def list_(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] =
         found = list_companies(connection)
     if as_json:
         print_json(found)
+    elif not found:
+        say("There are no companies yet; this adds one: livedash company add NAME --csv-url URL")
     else:
         shown = ("name", "status", "csv_url", "http_conn_id", "timezone", "analyzer", "model")
         print_table(shown, ([company[column] for column in shown] for company in found))
 
 
 @app.command("set-status")
-def set_status_(name: str, status: str) -> None:
+def set_status_(name: Name, status: Annotated[str, typer.Argument(metavar="STATUS")]) -> None:
     """ACTIVE, SUSPENDED, TRIAL or ARCHIVED; only ACTIVE companies are processed."""
     with database(Settings()) as engine, engine.begin() as connection:
         set_status(connection, name, status.upper())
-    console.print(f"{name} is {status.upper()}.", markup=False)
+    say(f"{name} is {status.upper()}.")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from sqlalchemy import Engine
 
 from livedash_core.clients.credentials import BasicCredentials, credentials_from_environment
 from livedash_core.db import check_schema, make_engine, upgrade_schema
+from livedash_core.errors import ConfigurationError, UsageError
 from livedash_core.local.embedded_postgres import EmbeddedPostgres
 from livedash_core.local.environment import LocalInstallation
 from livedash_core.operations.companies import active_company, company_id
@@ -37,7 +38,10 @@ def database(settings: Settings) -> Iterator[Engine]:
 
 
 def credentials(settings: Settings, conn_id: str) -> BasicCredentials | None:
-    """From ``AIRFLOW_CONN_<ID>``, else from the Airflow that is configured here, else from that of `livedash up`."""
+    """From ``AIRFLOW_CONN_<ID>``, else from the Airflow that is configured here, else from that of `livedash up`.
+
+    Raises ``ConfigurationError`` when there is no place to look.
+    """
     found = credentials_from_environment(conn_id, os.environ)
     if found is not None:
         return found
@@ -45,7 +49,10 @@ def credentials(settings: Settings, conn_id: str) -> BasicCredentials | None:
     if "AIRFLOW_HOME" not in os.environ and settings.database_url is None and installation.exists():
         os.environ.update(installation.airflow_environment())
     if "AIRFLOW_HOME" not in os.environ:
-        return None
+        raise ConfigurationError(
+            f"the connection {conn_id!r} is not known here: set AIRFLOW_CONN_{conn_id.upper()}, for example to "
+            "http://login:password@host with each part percent-encoded, or AIRFLOW_HOME to ask that Airflow"
+        )
     # Lazily: importing Airflow takes seconds, and most commands never need it.
     from livedash_core.airflow.connections import basic_credentials
 
@@ -63,7 +70,14 @@ def scope_of(
     kinds: list[str] | None = None,
     only_active: bool = False,
 ) -> Scope:
-    """A scope from command-line words. Days are UTC and ``last_day`` belongs to the window."""
+    """A scope from command-line words. Days are UTC and ``last_day`` belongs to the window.
+
+    Raises ``UsageError`` for words that make no sense together, ``UnknownCompany`` and ``UnknownSession``.
+    """
+    if first_day and last_day and last_day < first_day:
+        raise UsageError(f"--to {last_day:%Y-%m-%d} is before --from {first_day:%Y-%m-%d}")
+    if last_day and last_day.date() == date.max:
+        last_day = None  # there is no day after it to stop at
     with engine.connect() as connection:
         look_up = active_company if only_active else company_id
         whose = look_up(connection, company) if company else None

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from livedash_core.cli.context import database, scope_of
-from livedash_core.cli.output import breakdown_table, console, print_json, print_table, status_text
+from livedash_core.cli.output import breakdown_table, console, print_json, print_table, say, shown, status_text
 from livedash_core.cli.processing import Company, Json, Stages
 from livedash_core.operations.doctor import examine
 from livedash_core.operations.sessions import describe_session, find_session
@@ -48,6 +48,9 @@ def failures(stage: Stages = None, company: Company = None, as_json: Json = Fals
     if as_json:
         print_json([failure._asdict() for failure in failed])
         return
+    if not failed:
+        say("Nothing waits for a person there.")
+        return
     print_table(
         ("stage", "company", "session", "attempts", "kind", "message"),
         (
@@ -73,28 +76,30 @@ def session(wanted: Annotated[str, typer.Argument(metavar="ID")], as_json: Json 
         print_json(found)
         return
     about = Table(show_header=False, box=None)
+    about.add_column(style="dim")
+    about.add_column(overflow="fold")
     for name, value in found["session"].items():
         if value is not None:
-            about.add_row(Text(name, style="dim"), Text(str(value)))
+            about.add_row(name, Text(shown(value)))
     console.print(about)
-    stages = Table(title="stages", title_justify="left", title_style="bold")
-    for heading in ("stage", "status", "attempts", "completed", "what happened"):
-        stages.add_column(heading)
-    for found_stage in found["stages"]:
-        said = found_stage["error_message"] or (found_stage["metadata"] or {}).get("reason") or ""
-        finished = found_stage["completed_at"]
-        stages.add_row(
-            found_stage["stage"],
-            status_text(found_stage["status"]),
-            str(found_stage["attempts"]),
-            f"{finished:%Y-%m-%d %H:%M:%S}" if finished else "",
-            Text(said),
-        )
-    console.print(stages)
+    print_table(
+        ("stage", "status", "attempts", "completed", "what happened"),
+        (
+            (
+                stage["stage"],
+                status_text(stage["status"]),
+                stage["attempts"],
+                stage["completed_at"],
+                stage["error_message"] or (stage["metadata"] or {}).get("reason"),
+            )
+            for stage in found["stages"]
+        ),
+        title="stages",
+    )
     for message in found["messages"]:
-        console.print(Text.assemble((f"{message['role']}: ", "bold"), message["content"]))
+        console.print(Text.assemble((f"{message['role']}: ", "bold"), shown(message["content"])), soft_wrap=True)
     for question in found["questions"]:
-        console.print(Text(f"{question['position']}. {question['raw_text']}", style="cyan"))
+        console.print(Text(shown(f"{question['position']}. {question['raw_text']}"), style="cyan"), soft_wrap=True)
     if found["requests"]:
         columns = (
             "requested_at",
@@ -116,10 +121,11 @@ def doctor(as_json: Json = False) -> None:
         findings = examine(connection, default_registry().names)
     if as_json:
         print_json([finding._asdict() for finding in findings])
-    elif not findings:
-        console.print("Everything is well.", style="green")
     else:
-        print_table(("check", "finding"), findings)
+        for finding in findings:
+            say(f"{finding.check}: {finding.message}")
+        if not findings:
+            say("Everything is well.")
     if findings:
         raise typer.Exit(1)
 

@@ -1,48 +1,75 @@
-"""How facts are printed: tables for people, JSON for programs. Nothing from outside is taken as markup."""
+"""How facts are printed: tables for people, JSON for programs. Nothing from outside is taken as markup or obeyed."""
 
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from livedash_core.status import Breakdown
 
-console = Console(highlight=False)
+#: Characters to a line where no terminal is watching: whoever reads a file or a pipe wants whole lines.
+_UNFOLDED = 100_000
+
+console = Console(highlight=False, width=None if sys.stdout.isatty() else _UNFOLDED)
 #: Progress and errors; standard output stays clean for what was asked.
 errors = Console(stderr=True, highlight=False)
 
 _STYLES = {"COMPLETED": "green", "FAILED": "red", "IN_PROGRESS": "cyan", "SKIPPED": "yellow", "PENDING": ""}
+#: What a terminal would obey (C0 and C1, but tab and newline): a transcript may hold escape sequences.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def print_json(facts: object) -> None:
     """Facts as JSON on standard output; times in ISO 8601, ids, decimals and networks as text."""
-    sys.stdout.write(json.dumps(facts, default=_plain, ensure_ascii=False, indent=2) + "\n")
+    sys.stdout.write(json.dumps(facts, default=_as_json, ensure_ascii=False, indent=2) + "\n")
 
 
-def _plain(value: Any) -> str:
+def _as_json(value: Any) -> str:
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
+def shown(value: object) -> str:
+    """A value for people: times in UTC to the second, nothing for None, U+FFFD for control characters."""
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}"
+    return _CONTROL.sub("\ufffd", str(value))
+
+
+def say(message: object) -> None:
+    """A sentence on standard output, however long, for the terminal to wrap."""
+    console.print(shown(message), markup=False, soft_wrap=True)
+
+
+def complain(message: object, *, style: str = "red") -> None:
+    """A sentence on standard error, likewise: its commands and URLs can be copied whole."""
+    errors.print(shown(message), style=style, markup=False, soft_wrap=True)
+
+
 def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]], title: str | None = None) -> None:
-    """A table whose cells are shown as they are."""
-    table = Table(title=title, title_justify="left", title_style="bold")
+    """A table that shows its cells whole: a narrow terminal folds them, nothing is cut off."""
+    table = _table(title)
     for heading in headings:
-        table.add_column(heading)
+        table.add_column(heading, overflow="fold")
     for row in rows:
-        table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
+        table.add_row(*(cell if isinstance(cell, Text) else Text(shown(cell)) for cell in row))
     console.print(table)
 
 
 def breakdown_table(breakdown: Breakdown, title: str) -> Table:
     """A row per stage; PENDING split into what is ready and what an earlier stage holds back."""
-    table = Table(title=title, title_justify="left", title_style="bold")
-    table.add_column("stage")
+    table = _table(title)
+    table.add_column("stage", overflow="fold")
     for heading, style in (
         ("completed", "green"),
         ("skipped", "yellow"),
@@ -51,7 +78,7 @@ def breakdown_table(breakdown: Breakdown, title: str) -> Table:
         ("waiting", "dim"),
         ("failed", "red"),
     ):
-        table.add_column(heading, justify="right", style=style)
+        table.add_column(heading, justify="right", style=style, overflow="fold")
     for stage, counts in breakdown.stages.items():
         table.add_row(
             stage,
@@ -66,3 +93,15 @@ def breakdown_table(breakdown: Breakdown, title: str) -> Table:
 def status_text(status: str) -> Text:
     """A status in its colour."""
     return Text(status, style=_STYLES.get(status, ""))
+
+
+def _table(title: str | None) -> Table:
+    # Few lines: the breakdown fits into 80 characters.
+    return Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        collapse_padding=True,
+    )

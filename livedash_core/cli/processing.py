@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -13,7 +12,9 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from livedash_core.cli.context import credentials, database, scope_of
-from livedash_core.cli.output import console, errors, print_json, print_table
+from livedash_core.cli.interruption import Interruption
+from livedash_core.cli.output import complain, errors, print_json, print_table, say
+from livedash_core.errors import UnknownStage
 from livedash_core.settings import Settings
 from livedash_core.stages.registry import default_registry
 from livedash_core.stages.report import StageReport
@@ -24,10 +25,12 @@ from livedash_core.status import ProcessingStatusManager
 Stages = Annotated[list[str] | None, typer.Option("--stage", help="Only this stage; may be repeated.")]
 Company = Annotated[str | None, typer.Option("--company", help="Only this company.")]
 From = Annotated[
-    datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="Sessions that started on this day or later.")
+    datetime | None,
+    typer.Option("--from", formats=["%Y-%m-%d"], help="Started on this day (UTC) or later."),
 ]
 To = Annotated[
-    datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Sessions that started on this day or earlier.")
+    datetime | None,
+    typer.Option("--to", formats=["%Y-%m-%d"], help="Started on this day (UTC) or earlier."),
 ]
 Sessions = Annotated[
     list[str] | None, typer.Option("--session", help="Only this session, by our id or the source's; may be repeated.")
@@ -41,37 +44,43 @@ def process(
     first_day: From = None,
     last_day: To = None,
     session: Sessions = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="At most so many sessions per stage.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="At most so many sessions per stage; a CSV is imported whole.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Run stages here, without Airflow: all of them in order, or those named."""
+    """Run stages here, without Airflow: all of them in order, or those named.
+
+    --from, --to and --session choose among the sessions that are here already: with them no CSV is fetched.
+    """
     settings = Settings()
     registry = default_registry()
+    for name in stage or ():
+        if name not in registry.names:
+            raise UnknownStage(name, registry.names)
     reports: dict[str, StageReport] = {}
-    with database(settings) as engine:
+    with Interruption() as interruption, database(settings) as engine:
         scope = scope_of(
             engine, company=company, first_day=first_day, last_day=last_day, sessions=session, only_active=True
         )
         tools = Tools(engine, settings, partial(credentials, settings))
-        stages = [name for name in registry.names if name in stage] if stage else list(registry.names)
-        for name in stage or ():
-            registry.create(name, tools)  # an unknown one is refused before anything runs
-        for name in stages:
+        for name in registry.names:
+            if interruption.signal_number is not None or (stage and name not in stage):
+                continue
             with _progress(name, hidden=as_json) as show:
                 runner = Runner(
                     engine, registry.create(name, tools), registry.names, scope=scope, limit=limit, on_progress=show
                 )
-                with _stopped_by_signals(runner):
-                    reports[name] = runner.run()
-            if runner.stopping():
-                break
+                reports[name] = interruption.run(runner)
     if as_json:
         print_json({"stages": {name: report.as_dict() for name, report in reports.items()}})
     else:
         _print_reports(reports)
     for report in reports.values():
         for incident in report.incidents:
-            errors.print(f"{report.stage}: {incident}", style="red", markup=False)
+            complain(f"{report.stage}: {incident}")
+    if interruption.exit_code is not None:
+        raise typer.Exit(interruption.exit_code)
     if any(report.failed or report.incidents for report in reports.values()):
         raise typer.Exit(1)
 
@@ -107,7 +116,7 @@ def retry(
     if as_json:
         print_json({"dry_run": dry_run, "reset": reset})
     elif not reset:
-        console.print("Nothing has failed there.")
+        say("Nothing waits for a person there.")
     else:
         print_table(("stage", "would be retried" if dry_run else "will be retried"), reset.items())
 
@@ -135,29 +144,15 @@ def _progress(stage: str, *, hidden: bool) -> Iterator[Any]:
         progress.update(task, total=progress.tasks[0].completed or 0)
 
 
-@contextmanager
-def _stopped_by_signals(runner: Runner) -> Iterator[None]:
-    """Ctrl-C and SIGTERM let the runner settle and release; a second one ends it at once."""
-
-    def stop(_number: int, _frame: object) -> None:
-        if runner.stopping():
-            raise KeyboardInterrupt
-        errors.print("stopping: what is unfinished goes back …")
-        runner.stop()
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
 def _print_reports(reports: dict[str, StageReport]) -> None:
     headings = ("claimed", "completed", "skipped", "failed", "released", "seconds")
     print_table(
         ("stage", *headings), ([name, *map(report.as_dict().get, headings)] for name, report in reports.items())
     )
-    for name, report in reports.items():
-        for session_id, message in report.failures:
-            errors.print(f"{name} {session_id}: {message}", markup=False)
+    failed = sum(report.failed for report in reports.values())
+    named = [(name, *failure) for name, report in reports.items() for failure in report.failures]
+    for name, session_id, message in named:
+        complain(f"{name} {session_id}: {message}", style="")
+    if failed:
+        more = f"{failed - len(named)} more failed. " if failed > len(named) else ""
+        complain(f"{more}`livedash failures` lists those that wait for a person; the others are retried by themselves.")

@@ -37,8 +37,8 @@ def save_company(connection: Connection, name: str, changes: Mapping[str, Any]) 
 
     ``changes`` are columns of ``company``. Raises ``UsageError`` for a value that cannot be right.
     """
-    if not name.strip():
-        raise UsageError("a company needs a name")
+    if not name.strip() or not name.isprintable():
+        raise UsageError("a company needs a name, of printable characters on one line")
     columns = {column: _checked(column, value) for column, value in changes.items()}
     statement = insert(Company).values(id=uuid7(), name=name.strip(), **columns)
     if columns:
@@ -102,13 +102,15 @@ def _checked(column: str, value: Any) -> Any:
             raise UsageError(f"there is no time zone {value!r}; a name is like Europe/Amsterdam") from error
     if column == "allowed_networks":
         try:
-            networks = [ip_network(network) for network in value]
+            networks = [ip_network(network) for network in value if network]
         except ValueError as error:
             raise UsageError(f"not a network like 10.0.0.0/8: {error}") from error
         # "localhost" answers with both, and every answer of a name must be allowed.
         return networks + [_LOOPBACK_V6] * (_LOOPBACK_V4 in networks and _LOOPBACK_V6 not in networks)
     if column == "allowed_origins":
-        return [origin_of(httpx2.URL(_url(origin, "an allowed origin"))) for origin in value]
+        return [origin_of(httpx2.URL(_url(origin, "an allowed origin"))) for origin in value if origin]
+    if column in ("http_conn_id", "model"):
+        return value.strip() or None
     return value
 
 
@@ -119,6 +121,8 @@ def _url(value: str, what: str) -> str:
         raise UsageError(f"{what} is not a URL") from None  # its text quotes the URL, and a password with it
     if url.scheme not in ("http", "https") or not url.host:
         raise UsageError(f"{what} must begin with https:// (or http://, within an allowed network)")
+    if "%" in url.host or (url.port or 0) > 65_535:
+        raise UsageError(f"{what} names a host or a port that cannot exist")
     if url.userinfo:
         raise UsageError(f"{what} carries a user name; put it into an Airflow connection and name that: --http-conn-id")
     return value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from typing import NamedTuple
 
 from sqlalchemy import Connection, text
@@ -23,7 +24,7 @@ def examine(connection: Connection, stages: tuple[str, ...]) -> list[Finding]:
         *_incidents(connection),
         *_counted(connection, "stuck lease", _STUCK_LEASES, "the next run of that stage takes their sessions over"),
         *_counted(connection, "orphan", _WITHOUT_LEASE, "they are in progress but nobody holds them; please report it"),
-        *_counted(connection, "orphan", _WITHOUT_STATUS, "import the company's CSV again"),
+        *_counted(connection, "orphan", _WITHOUT_STATUS, "they cannot be processed; please report it"),
         *_counted(connection, "company", _WITHOUT_CSV, "give it one: livedash company add NAME --csv-url URL"),
         *_drift(connection, stages),
     ]
@@ -32,7 +33,9 @@ def examine(connection: Connection, stages: tuple[str, ...]) -> list[Finding]:
 def _incidents(connection: Connection) -> list[Finding]:
     return [
         Finding(
-            "incident", f"{incident.stage} is stopped since {incident.first_seen_at:%Y-%m-%d %H:%M}: {incident.message}"
+            "incident",
+            f"{incident.stage} is stopped since {incident.first_seen_at.astimezone(UTC):%Y-%m-%d %H:%MZ}: "
+            f"{incident.message}",
         )
         for incident in list_incidents(connection)
     ]
@@ -49,7 +52,7 @@ def _drift(connection: Connection, stages: tuple[str, ...]) -> list[Finding]:
 
 
 _STUCK_LEASES = """
-    SELECT stage || ': ' || count(*) || ' expired leases, the oldest of ' || min(owner) AS what
+    SELECT stage || ': ' || count(*) || ' expired, held by ' || string_agg(DISTINCT owner, ', ') AS what
     FROM livedash.session_processing_lease WHERE expires_at < now() GROUP BY stage ORDER BY stage
 """
 _WITHOUT_LEASE = """

@@ -20,6 +20,9 @@ from livedash_core.models import (
 )
 from livedash_core.status import ProcessingStatusManager
 
+#: Known as soon as the row is imported; the rest of a session when it is created.
+_IMPORTED = ("id", "external_session_id", "started_at", "ended_at")
+
 
 def find_session(connection: Connection, wanted: str, company_id: UUID | None = None) -> UUID:
     """A session by our id or the source's. Raises ``UnknownSession``, ``UsageError`` if several companies have it."""
@@ -47,8 +50,8 @@ def describe_session(connection: Connection, session_id: UUID, stages: tuple[str
     session = connection.execute(
         select(
             Company.name.label("company"),
-            *(column for column in SessionImport.__table__.c if column.name in ("id", "external_session_id")),
-            *(column for column in Session.__table__.c if column.name not in ("id", "company_id", "analysis_id")),
+            *(column for column in SessionImport.__table__.c if column.name in _IMPORTED),
+            *_columns(Session, "company_id", "analysis_id", *_IMPORTED),
         )
         .select_from(SessionImport)
         .join(Company, Company.id == SessionImport.company_id)

@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+from sqlalchemy import Engine, update
+
+from livedash_core.models import SessionImport
+from livedash_core.status import STAGES, ProcessingStatusManager
+from livedash_core.status.manager import Failure
+from tests.integration.cli.conftest import CommandLine, Publish
+from tests.integration.world import World
+
+MESSAGE = "https://files.example.com/a/transcript/with/a/path/that/is/longer/than/a/terminal/is/wide.txt is gone"
+
+
+def failed(engine: Engine, world: World) -> list[str]:
+    """Six sessions of Acme, one of Other: external ids in order. All fail in TRANSCRIPT_FETCH, Acme's third passing."""
+    acme, other = world.company("Acme"), world.company("Other")
+    ids = [*world.sessions(acme, 6), *world.sessions(other, 1)]
+    with engine.begin() as connection:
+        for number, session_id in enumerate(ids):
+            connection.execute(
+                update(SessionImport)
+                .where(SessionImport.id == session_id)
+                .values(external_session_id=f"chat-{number}", started_at=f"2026-05-0{number + 1} 23:59:59+00")
+            )
+        manager = ProcessingStatusManager(connection, max_attempts=1)
+        claim = manager.claim("TRANSCRIPT_FETCH", 10)
+        kinds = ["permanent", "permanent", "transient", "permanent", "permanent", "permanent", "permanent"]
+        manager.fail(
+            "TRANSCRIPT_FETCH",
+            claim.token,
+            [Failure(session_id, kind, MESSAGE) for session_id, kind in zip(ids, kinds, strict=True)],
+        )
+        manager.release(claim.token)
+    return [str(session_id) for session_id in ids]
+
+
+def test_status_has_every_stage_and_every_status(livedash: CommandLine, engine: Engine, world: World) -> None:
+    failed(engine, world)
+    zeros = dict.fromkeys(("PENDING", "IN_PROGRESS", "COMPLETED", "FAILED", "SKIPPED"), 0)
+    everything = livedash.json("status")
+    assert everything == {
+        "total_sessions": 7,
+        "stages": {
+            "CSV_IMPORT": {**zeros, "COMPLETED": 7},
+            "TRANSCRIPT_FETCH": {**zeros, "FAILED": 7},
+            "SESSION_CREATION": {**zeros, "PENDING": 7},
+            "AI_ANALYSIS": {**zeros, "PENDING": 7},
+            "QUESTION_EXTRACTION": {**zeros, "PENDING": 7},
+        },
+    }
+    assert list(everything["stages"]) == list(STAGES)
+    table, _ = livedash("status", "--company", "Other")
+    assert table.startswith("1 sessions")
+    assert all(stage in table for stage in STAGES)
+
+
+def test_failures_are_shown_whole(livedash: CommandLine, engine: Engine, world: World) -> None:
+    failed(engine, world)
+    table, _ = livedash("failures", "--company", "Acme")
+    assert table.startswith("6 failed")
+    assert table.count(MESSAGE) == 6
+    assert "chat-6" not in table
+    (only,) = livedash.json("failures", "--company", "Other", "--stage", "TRANSCRIPT_FETCH")
+    assert (only["external_session_id"], only["attempts"], only["error_kind"]) == ("chat-6", 1, "permanent")
+
+
+def test_retry_narrows_by_everything_and_a_dry_run_changes_nothing(
+    livedash: CommandLine, engine: Engine, world: World
+) -> None:
+    ids = failed(engine, world)
+
+    def reset(*options: str) -> int:
+        answer = livedash.json("retry", *options)
+        assert list(answer) == ["dry_run", "reset"]
+        assert answer["dry_run"] == ("--dry-run" in options)
+        return int(answer["reset"].get("TRANSCRIPT_FETCH", 0))
+
+    assert reset("--dry-run", "--stage", "TRANSCRIPT_FETCH") == 7
+    assert reset("--kind", "permanent", "--company", "Acme", "--from", "2026-05-03", "--to", "2026-05-05") == 2
+    assert reset("--session", "chat-0", "--session", ids[1]) == 2
+    assert livedash("retry", "--to", "9999-12-31")[0].split()[-2:] == ["TRANSCRIPT_FETCH", "3"]
+    stage, kind = livedash.refuses(("retry", "--stage", "NO_SUCH_STAGE"), ("retry", "--kind", "bad"))
+    assert "TRANSCRIPT_FETCH" in stage
+    assert "transient, permanent, lease_expired" in kind
+
+
+def test_a_session_is_shown_with_what_was_said_and_escape_sequences_are_not_obeyed(
+    livedash: CommandLine, acme: Publish
+) -> None:
+    server = acme(2)
+    server.chats[1].messages[0] = ("User", "Wie beantrage ich Urlaub? [red]Rot[/red] \x1b[2J\x1b]0;gekapert\x07")
+    livedash("process")
+    found = livedash.json("session", "chat-0001")
+    assert list(found) == ["session", "stages", "messages", "questions", "requests"]
+    assert found["session"]["analyzer"] == "offline"
+    assert [stage["stage"] for stage in found["stages"]] == list(STAGES)
+    assert found["messages"][0] == {
+        "position": 1,
+        "role": "User",
+        "content": server.chats[1].messages[0][1],
+        "sent_at": "2026-05-01T07:00:00+00:00",
+    }
+    shown, _ = livedash("session", found["session"]["id"])
+    assert "User: Wie beantrage ich Urlaub? [red]Rot[/red]" in shown
+    assert "\x1b" not in shown
+    assert "\x07" not in shown
+    assert "2026-05-01 07:00:00Z" in shown

@@ -1,0 +1,50 @@
+"""What a user meets before anything works: a sentence that says what to do, and no traceback."""
+
+from __future__ import annotations
+
+import socket
+import tempfile
+from pathlib import Path
+
+from livedash_core.local.embedded_postgres import EmbeddedPostgres
+from tests.integration.cli.conftest import CommandLine
+
+
+def test_an_empty_database_says_how_to_create_the_schema_and_that_does(postgres: EmbeddedPostgres) -> None:
+    livedash = CommandLine(LIVEDASH_DATABASE_URL=postgres.database("empty").url())
+    assert livedash.refuses(("status",), code=1)[0].endswith("create it with: livedash db upgrade\n")
+    assert livedash("db", "upgrade")[0] == "The schema is up to date.\n"
+    assert livedash.json("status")["total_sessions"] == 0
+
+
+def test_a_database_that_cannot_be_used_is_named_without_its_password() -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # bound, not listening: nobody else gets the port either
+        address = f"postgresql://me:hunter2@127.0.0.1:{nobody.getsockname()[1]}/livedash"
+        closed = CommandLine(LIVEDASH_DATABASE_URL=address)
+        said = closed.refuses(("status",), ("db", "upgrade"), code=1)
+    assert all("Connection refused" in sentence and "hunter2" not in sentence for sentence in said)
+    (nonsense,) = CommandLine(LIVEDASH_DATABASE_URL="hunter2").refuses(("db", "upgrade"), code=1)
+    assert "postgresql://user:password@host/name" in nonsense
+    assert "hunter2" not in nonsense
+
+
+def test_a_wrong_setting_is_named_as_its_variable(livedash: CommandLine) -> None:
+    wrong = livedash.with_environment({"LIVEDASH_LEASE_SECONDS": "soon"})
+    (said,) = wrong.refuses(("status",), code=1)
+    assert said.startswith("livedash: the setting LIVEDASH_LEASE_SECONDS is wrong: ")
+
+
+def test_an_argument_that_is_no_text_is_refused(livedash: CommandLine) -> None:
+    (said,) = livedash.refuses(("session", b"\xff".decode(errors="surrogateescape")))
+    assert "not text in UTF-8" in said
+
+
+def test_without_a_url_the_embedded_server_runs_as_long_as_the_command() -> None:
+    # Not pytest's tmp_path: as root the server runs as another user, who must be able to reach the directory.
+    with tempfile.TemporaryDirectory(prefix="livedash-test-", ignore_cleanup_errors=True) as directory:
+        home = Path(directory) / "home"
+        livedash = CommandLine(LIVEDASH_HOME=str(home))
+        livedash("company", "add", "Acme")
+        assert [company["name"] for company in livedash.json("company", "list")] == ["Acme"]
+        assert not (home / "postgres" / "postmaster.pid").exists()
