@@ -122,7 +122,10 @@ class ProcessingLease(Base):
 
 
 class ProcessingCount(Base):
-    """The folded part of the breakdown; exact together with the deltas not folded yet."""
+    """The folded part of the breakdown; exact together with the deltas not folded yet.
+
+    ``status`` is one of ``STATUSES``, or WAITING for what is PENDING behind an earlier stage.
+    """
 
     __tablename__ = "session_processing_count"
 

@@ -1,14 +1,8 @@
 """The heart: a status per session and stage (see docs/state-machine.md)."""
 
 from livedash_core.status.breakdown import Breakdown, fold, read_breakdown
-from livedash_core.status.manager import (
-    STAGES,
-    Claim,
-    FailedSession,
-    Failure,
-    ProcessingStatusManager,
-    StageStatus,
-)
+from livedash_core.status.manager import STAGES, ProcessingStatusManager
+from livedash_core.status.records import Claim, FailedSession, Failure, StageStatus
 from livedash_core.status.scope import Scope
 
 __all__ = [

@@ -11,12 +11,19 @@ from sqlalchemy import Connection
 from livedash_core.models.status import STATUSES
 from livedash_core.status.statements import statement
 
+#: How the ledger counts a PENDING session that an earlier stage holds back.
+WAITING = "WAITING"
+
 
 @dataclass(frozen=True, slots=True)
 class Breakdown:
-    """Sessions per stage and status; every stage and status is there, zero or not, stages in order."""
+    """Sessions per stage and status; every stage and status is there, zero or not, stages in order.
+
+    ``held_back`` says how many of a stage's PENDING sessions an earlier stage holds back.
+    """
 
     stages: dict[str, dict[str, int]]
+    held_back: dict[str, int]
 
     @property
     def total_sessions(self) -> int:
@@ -28,12 +35,8 @@ class Breakdown:
         return self.stages[stage]["COMPLETED"] + self.stages[stage]["SKIPPED"]
 
     def waiting(self, stage: str) -> int:
-        """PENDING sessions of ``stage`` that an earlier stage still holds back: derived, nothing is scanned."""
-        names = list(self.stages)
-        position = names.index(stage)
-        if position == 0:
-            return 0
-        return self.total_sessions - self.done(names[position - 1])
+        """PENDING sessions of ``stage`` that an earlier stage still holds back."""
+        return self.held_back[stage]
 
     def ready(self, stage: str) -> int:
         """PENDING sessions of ``stage`` that no earlier stage holds back: due now, or waiting for a retry."""
@@ -55,13 +58,15 @@ def read_breakdown(
         statement("recount" if recount else "breakdown"),
         {"company_ids": None if company_ids is None else list(company_ids)},
     )
-    counts = {stage: dict.fromkeys(("PENDING", "IN_PROGRESS", "COMPLETED", "FAILED", "SKIPPED"), 0) for stage in stages}
+    counts = {stage: dict.fromkeys((*STATUSES, WAITING), 0) for stage in stages}
     for stage, status, sessions in found:
         # A stage that was taken out of the registry leaves its rows behind; they are not part of the picture.
         if stage in counts:
             counts[stage][status] = int(sessions)
-    assert all(set(counted) == set(STATUSES) for counted in counts.values())
-    return Breakdown(counts)
+    held_back = {stage: counted.pop(WAITING) for stage, counted in counts.items()}
+    for stage, counted in counts.items():
+        counted["PENDING"] += held_back[stage]
+    return Breakdown(counts, held_back)
 
 
 def fold(connection: Connection) -> None:

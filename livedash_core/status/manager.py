@@ -6,11 +6,8 @@ a stage's effect and its status change stand or fall together.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import Connection
@@ -18,59 +15,13 @@ from sqlalchemy import Connection
 from livedash_core.errors import IllegalMove, LeaseLost, UnknownSession, UnknownStage, UsageError
 from livedash_core.status.backoff import delays
 from livedash_core.status.breakdown import Breakdown, read_breakdown
+from livedash_core.status.records import Claim, FailedSession, Failure, Metadata, StageStatus, json_object
 from livedash_core.status.redaction import presentable
 from livedash_core.status.scope import Scope
 from livedash_core.status.statements import statement
 
 #: The seed's five, in order. A registry with more hands its own list to the manager.
 STAGES = ("CSV_IMPORT", "TRANSCRIPT_FETCH", "SESSION_CREATION", "AI_ANALYSIS", "QUESTION_EXTRACTION")
-
-Metadata = Mapping[str, Any]
-
-
-class Claim(NamedTuple):
-    """What a claim handed out: the token that settles it, and the sessions with the number of this attempt."""
-
-    token: UUID
-    attempts: dict[UUID, int]
-
-
-class Failure(NamedTuple):
-    """One failed attempt. ``kind`` is ``transient`` or ``permanent``."""
-
-    session_id: UUID
-    kind: str
-    message: str
-    retry_after_seconds: float | None = None
-
-
-class FailedSession(NamedTuple):
-    """A stage of a session that waits for a person."""
-
-    session_id: UUID
-    stage: str
-    company_id: UUID
-    company: str
-    external_session_id: str
-    attempts: int
-    error_kind: str
-    error_message: str
-    failed_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class StageStatus:
-    """Where one stage of one session stands."""
-
-    stage: str
-    status: str
-    attempts: int
-    available_at: datetime | None
-    started_at: datetime | None
-    completed_at: datetime | None
-    error_kind: str | None
-    error_message: str | None
-    metadata: dict[str, Any] | None
 
 
 class ProcessingStatusManager:
@@ -84,14 +35,22 @@ class ProcessingStatusManager:
     # --- sets of sessions: what the stages use
 
     def initialize_sessions(self, sessions: Mapping[UUID, UUID], *, completed_stages: int = 0) -> list[UUID]:
-        """Give each session (id → company id) its rows; returns the ids that were new. Idempotent."""
-        return self._ids(
-            "initialize",
-            session_ids=list(sessions),
-            company_ids=list(sessions.values()),
-            stages=list(self.stages),
-            completed_stages=completed_stages,
-        )
+        """Give each session (id → company id) its rows; returns the ids that were new. Idempotent.
+
+        A session from before a stage was added gets that stage's row, due if the stage before it is through.
+        """
+        rows = self.connection.execute(
+            statement("initialize"),
+            {
+                "session_ids": list(sessions),
+                "company_ids": list(sessions.values()),
+                "stages": list(self.stages),
+                "completed_stages": completed_stages,
+            },
+        ).all()
+        if older := [row.session_id for row in rows if not row.is_new]:
+            self.connection.execute(statement("realign"), {"session_ids": older, "stages": list(self.stages)})
+        return [row.session_id for row in rows if row.is_new]
 
     def claim(
         self,
@@ -114,14 +73,10 @@ class ProcessingStatusManager:
         scope = scope or Scope()
         self._ids("reclaim", stage=stage, max_attempts=self.max_attempts)
         token = uuid4()
-        due = "due_in_scope" if scope.names_sessions else "due_everywhere"
-        parameters = scope.parameters()
-        if not scope.names_sessions:
-            parameters = {"company_ids": parameters["company_ids"]}
         rows = self.connection.execute(
-            statement("claim", due=due),
+            statement("claim", reach=scope.reach),
             {
-                **parameters,
+                **scope.parameters(),
                 "stage": stage,
                 "limit": limit,
                 "token": token,
@@ -144,21 +99,24 @@ class ProcessingStatusManager:
 
     def skip(self, stage: str, token: UUID, reasons: Mapping[UUID, str]) -> list[UUID]:
         """SKIPPED with a reason; the next stage opens. Returns the ids that this token still held."""
-        return self._settle("SKIPPED", stage, token, {key: {"reason": reason} for key, reason in reasons.items()})
+        return self._settle(
+            "SKIPPED", stage, token, {key: {"reason": presentable(reason)} for key, reason in reasons.items()}
+        )
 
     def fail(self, stage: str, token: UUID, failures: Iterable[Failure]) -> dict[UUID, str]:
-        """Record failed attempts; returns id → status now (PENDING: it will be retried) where the token held it."""
+        """Record failed attempts; returns id → status now (PENDING: it will be retried) where the token held it.
+
+        Raises ``UnknownStage``, ``UsageError`` for a failure that makes no sense.
+        """
         self._position(stage)
-        listed = sorted(failures, key=lambda failure: failure.session_id)
+        documents: dict[UUID, Metadata] = {failure.session_id: failure.document() for failure in failures}
         rows = self.connection.execute(
             statement("fail"),
             {
                 "stage": stage,
                 "token": token,
-                "session_ids": [failure.session_id for failure in listed],
-                "kinds": [failure.kind for failure in listed],
-                "messages": [presentable(failure.message) for failure in listed],
-                "retry_after_seconds": [failure.retry_after_seconds for failure in listed],
+                "session_ids": list(documents),
+                "failures": json_object(documents),
                 "delays": delays(self.max_attempts),
                 "max_attempts": self.max_attempts,
             },
@@ -172,13 +130,13 @@ class ProcessingStatusManager:
         return self._ids(
             "release",
             token=token,
-            session_ids=None if session_ids is None else sorted(session_ids),
+            session_ids=None if session_ids is None else list(session_ids),
             delay_seconds=delay_seconds,
         )
 
     def reset_failed(self, scope: Scope) -> dict[str, int]:
         """FAILED → PENDING within the scope; returns how many per stage. The failure history stays."""
-        rows = self.connection.execute(statement("reset_failed"), self._failed_in(scope, None))
+        rows = self.connection.execute(statement("reset_failed", reach=scope.reach), self._failed_in(scope, None))
         return {stage: int(sessions) for stage, sessions in rows}
 
     def reopen(self, stage: str, session_ids: Iterable[UUID]) -> list[UUID]:
@@ -186,10 +144,9 @@ class ProcessingStatusManager:
         position = self._position(stage)
         return self._ids(
             "reopen",
-            stage=stage,
             previous_stage=self.stages[position - 1] if position else None,
             stages=list(self.stages[position:]),
-            session_ids=sorted(session_ids),
+            session_ids=list(session_ids),
         )
 
     # --- one session: the verbs of the system this replaces
@@ -231,8 +188,10 @@ class ProcessingStatusManager:
         return [rows[stage] for stage in self.stages if stage in rows]
 
     def get_sessions_needing_processing(self, stage: str, limit: int = 50) -> list[UUID]:
-        """Ids that a claim could take now, oldest first."""
+        """Ids that a claim could take now, oldest first. Raises ``UnknownStage``, ``UsageError``."""
         self._position(stage)
+        if limit < 0:
+            raise UsageError(f"cannot list {limit} sessions")
         return self._ids("due", stage=stage, limit=limit)
 
     def get_due_stages(self) -> list[str]:
@@ -244,8 +203,11 @@ class ProcessingStatusManager:
         return read_breakdown(self.connection, self.stages, company_ids)
 
     def get_failed_sessions(self, scope: Scope | None = None, *, limit: int | None = None) -> list[FailedSession]:
-        """What waits for a person within the scope, newest first."""
-        rows = self.connection.execute(statement("failed_in_scope"), self._failed_in(scope or Scope(), limit))
+        """What waits for a person within the scope, newest first. Raises ``UnknownStage``, ``UsageError``."""
+        if limit is not None and limit < 0:
+            raise UsageError(f"cannot list {limit} sessions")
+        scope = scope or Scope()
+        rows = self.connection.execute(statement("failed", reach=scope.reach), self._failed_in(scope, limit))
         return [FailedSession(*row) for row in rows]
 
     def reset_stage_for_retry(self, session_id: UUID, stage: str) -> None:
@@ -255,35 +217,33 @@ class ProcessingStatusManager:
 
     def has_completed_stage(self, session_id: UUID, stage: str) -> bool:
         """Whether the stage is COMPLETED (a skipped one is not)."""
-        return self._stage(session_id, stage).status == "COMPLETED"
+        self._position(stage)
+        return self._statuses(session_id).get(stage) == "COMPLETED"
 
     def is_ready_for_stage(self, session_id: UUID, stage: str) -> bool:
         """Whether all earlier stages are completed or skipped."""
-        position = self._position(stage)
-        return all(found.status in ("COMPLETED", "SKIPPED") for found in self.get_session_status(session_id)[:position])
+        earlier, statuses = self.stages[: self._position(stage)], self._statuses(session_id)
+        return all(statuses.get(name) in ("COMPLETED", "SKIPPED") for name in earlier)
 
     # --- what they share
 
     def _settle(self, status: str, stage: str, token: UUID, sessions: Mapping[UUID, Metadata | None]) -> list[UUID]:
         position = self._position(stage)
-        ids = sorted(sessions)
         return self._ids(
             "settle",
             status=status,
             stage=stage,
             next_stage=self.stages[position + 1] if position + 1 < len(self.stages) else None,
             token=token,
-            session_ids=ids,
-            metadata=[_json(session_id, sessions[session_id]) for session_id in ids],
+            session_ids=list(sessions),
+            metadata=json_object(sessions),
         )
 
     def _ids(self, name: str, **parameters: object) -> list[Any]:
         return list(self.connection.execute(statement(name), parameters).scalars())
 
     def _failed_in(self, scope: Scope, limit: int | None) -> dict[str, Any]:
-        stages = self.stages if scope.stages is None else scope.stages
-        for stage in stages:
-            self._position(stage)
+        stages = self.stages if scope.stages is None else sorted(scope.stages, key=self._position)
         return {**scope.parameters(), "stages": list(stages), "limit": limit}
 
     def _position(self, stage: str) -> int:
@@ -292,26 +252,17 @@ class ProcessingStatusManager:
         except ValueError:
             raise UnknownStage(stage, self.stages) from None
 
-    def _stage(self, session_id: UUID, stage: str) -> StageStatus:
-        self._position(stage)
-        return next(found for found in self.get_session_status(session_id) if found.stage == stage)
+    def _statuses(self, session_id: UUID) -> dict[str, str]:
+        return {found.stage: found.status for found in self.get_session_status(session_id)}
 
     def _describe(self, session_id: UUID, stage: str) -> str:
-        found = self._stage(session_id, stage)
-        if found.status != "PENDING":
-            return found.status
-        return "waiting for an earlier stage" if not self.is_ready_for_stage(session_id, stage) else "PENDING, not due"
+        self._position(stage)
+        status = self._statuses(session_id).get(stage, "not there yet; initialize the session again")
+        if status != "PENDING":
+            return status
+        return "PENDING, not due" if self.is_ready_for_stage(session_id, stage) else "waiting for an earlier stage"
 
     @staticmethod
     def _held(session_id: UUID, stage: str, settled: Iterable[UUID]) -> None:
         if session_id not in settled:
             raise LeaseLost(session_id, stage)
-
-
-def _json(session_id: UUID, metadata: Metadata | None) -> str | None:
-    if metadata is None:
-        return None
-    try:
-        return json.dumps(metadata, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise UsageError(f"the metadata of session {session_id} is not JSON: {error}") from error

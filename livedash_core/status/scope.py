@@ -44,6 +44,15 @@ class Scope:
             part is not None for part in (self.started_from, self.started_before, self.session_ids, self.error_kinds)
         )
 
+    @property
+    def reach(self) -> str:
+        """How sessions are found, the end of a file's name under ``sql/``: by primary key, start time or queue."""
+        if self.session_ids is not None:
+            return "of_sessions"
+        if self.started_from is not None or self.started_before is not None:
+            return "in_window"
+        return "everywhere"
+
     def parameters(self) -> dict[str, Any]:
         """The bind parameters that the scoped statements share."""
         return {

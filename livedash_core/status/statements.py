@@ -14,7 +14,7 @@ _INCLUDE = "-- include: "
 def source(name: str, **choices: str) -> str:
     """The statement in ``sql/<name>.sql`` without its comments, other files put in where it says ``-- include:``.
 
-    ``choices`` fill in the name of an included file: ``source("claim", due="due_in_scope")``.
+    ``choices`` fill in the name of an included file: ``source("claim", reach="everywhere")``.
     """
     lines = []
     for line in (_FILES / f"{name}.sql").read_text(encoding="utf-8").splitlines():

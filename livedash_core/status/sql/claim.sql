@@ -1,7 +1,8 @@
 -- Take due sessions of one stage under a fresh token. The attempt is counted here, so that a crash counts.
--- Rows another holder is taking at this moment are skipped, not waited for.
+-- Rows another holder is taking at this moment are skipped, not waited for. A row that is locked stays where it is,
+-- so that its ctid finds it again.
 WITH due AS MATERIALIZED (
--- include: {due}
+-- include: due_{reach}
 ), claimed AS (
     UPDATE livedash.session_processing_status
     SET status = 'IN_PROGRESS', lease_token = :token, attempts = attempts + 1, started_at = now()

@@ -1,7 +1,12 @@
 -- Ids that a claim could take now, oldest first, without taking them.
 SELECT waiting.session_id
-FROM livedash.session_processing_status AS waiting
-JOIN livedash.company ON company.id = waiting.company_id AND company.status = 'ACTIVE'
-WHERE waiting.stage = :stage AND waiting.status = 'PENDING' AND waiting.available_at <= now()
+FROM livedash.company
+CROSS JOIN LATERAL (
+    SELECT session_id, available_at FROM livedash.session_processing_status
+    WHERE stage = :stage AND company_id = company.id AND status = 'PENDING' AND available_at <= now()
+    ORDER BY available_at
+    LIMIT :limit
+) AS waiting
+WHERE company.status = 'ACTIVE'
 ORDER BY waiting.available_at, waiting.session_id
 LIMIT :limit

@@ -10,6 +10,7 @@
     CROSS JOIN LATERAL (
         SELECT ctid FROM livedash.session_processing_status
         WHERE stage = :stage AND company_id = company.id AND status = 'PENDING' AND available_at <= now()
+          AND (CAST(:error_kinds AS text[]) IS NULL OR error_kind = ANY (CAST(:error_kinds AS text[])))
         ORDER BY available_at
         LIMIT :limit
         FOR UPDATE SKIP LOCKED

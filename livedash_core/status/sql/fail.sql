@@ -1,31 +1,33 @@
 -- A transient failure waits its turn again while attempts are left; every other one waits for a person.
 -- :delays is the backoff per attempt; up to a tenth is added so that a crowd does not return as one.
-WITH asked AS (
-    SELECT session_id, kind, message, retry_after
-    FROM unnest(CAST(:session_ids AS uuid[]), CAST(:kinds AS text[]), CAST(:messages AS text[]),
-                CAST(:retry_after_seconds AS float8[])) AS asked (session_id, kind, message, retry_after)
-    ORDER BY session_id
+-- :failures is {session_id: {kind, message, retry_after}}: a look-up per row, never a join that a plan could square.
+WITH lease AS MATERIALIZED (
+    SELECT token, dag_run FROM livedash.session_processing_lease WHERE token = :token FOR KEY SHARE
+), held AS MATERIALIZED (
+    SELECT status.ctid, asked.kind, asked.message, asked.retry_after,
+           asked.kind = 'transient' AND status.attempts < :max_attempts AS again
+    FROM livedash.session_processing_status AS status
+    CROSS JOIN LATERAL jsonb_to_record(CAST(:failures AS jsonb) -> status.session_id::text)
+        AS asked (kind text, message text, retry_after float8)
+    WHERE status.lease_token = (SELECT token FROM lease) AND status.status = 'IN_PROGRESS'
+      AND status.stage = :stage AND status.session_id = ANY (CAST(:session_ids AS uuid[]))
+    ORDER BY status.session_id
+    FOR UPDATE OF status
 ), failed AS (
     UPDATE livedash.session_processing_status AS status
-    SET status = CASE WHEN retries.again THEN 'PENDING' ELSE 'FAILED' END,
-        available_at = CASE WHEN retries.again THEN now() + make_interval(secs => greatest(
-            asked.retry_after, (CAST(:delays AS float8[]))[status.attempts] * (1 + random() / 10)))
-            ELSE status.available_at END,
-        completed_at = CASE WHEN retries.again THEN NULL ELSE now() END,
-        lease_token = NULL, error_kind = asked.kind, error_message = asked.message
-    FROM asked
-    JOIN livedash.session_processing_status AS held ON held.session_id = asked.session_id AND held.stage = :stage
-    CROSS JOIN LATERAL (SELECT asked.kind = 'transient' AND held.attempts < :max_attempts) AS retries (again)
-    WHERE status.session_id = asked.session_id AND status.stage = :stage
-      AND status.status = 'IN_PROGRESS' AND status.lease_token = :token
-    RETURNING status.session_id, status.company_id, status.attempts, status.started_at, status.status,
-              asked.kind, asked.message
+    SET status = CASE WHEN again THEN 'PENDING' ELSE 'FAILED' END,
+        available_at = CASE WHEN again THEN now() + make_interval(secs => greatest(
+            held.retry_after, (CAST(:delays AS float8[]))[attempts] * (1 + random() / 10))) ELSE available_at END,
+        completed_at = CASE WHEN again THEN NULL ELSE now() END,
+        lease_token = NULL, error_kind = held.kind, error_message = held.message
+    FROM held
+    WHERE status.ctid = held.ctid
+    RETURNING session_id, company_id, attempts, started_at, status.status, error_kind, error_message
 ), history AS (
     INSERT INTO livedash.session_processing_failure
         (session_id, company_id, stage, attempt, started_at, failed_at, error_kind, error_message, dag_run)
-    SELECT session_id, company_id, :stage, attempts, started_at, now(), kind, message,
-           (SELECT dag_run FROM livedash.session_processing_lease WHERE token = :token)
-    FROM failed
+    SELECT session_id, company_id, :stage, attempts, started_at, now(), error_kind, error_message, lease.dag_run
+    FROM failed CROSS JOIN lease
 ), ledger AS (
     INSERT INTO livedash.session_processing_delta (company_id, stage, status, sessions)
     SELECT company_id, :stage, 'IN_PROGRESS', -count(*) FROM failed GROUP BY company_id

@@ -1,7 +1,7 @@
 -- Move deltas into the counts. Rows another fold is moving are left to it.
 WITH moved AS (
     DELETE FROM livedash.session_processing_delta
-    WHERE id IN (SELECT id FROM livedash.session_processing_delta LIMIT 10000 FOR UPDATE SKIP LOCKED)
+    WHERE id IN (SELECT id FROM livedash.session_processing_delta FOR UPDATE SKIP LOCKED)
     RETURNING company_id, stage, status, sessions
 )
 INSERT INTO livedash.session_processing_count AS count (company_id, stage, status, sessions)

@@ -1,5 +1,6 @@
 -- New sessions get one row per stage. What is there already stays as it is.
 -- The first :completed_stages stages are born done: an import that stored the row has done that stage.
+-- The ledger tells PENDING from WAITING, which is PENDING behind an earlier stage.
 WITH fresh AS (
     INSERT INTO livedash.session_processing_status
         (session_id, company_id, stage, status, available_at, started_at, completed_at, attempts)
@@ -13,9 +14,10 @@ WITH fresh AS (
     CROSS JOIN unnest(CAST(:stages AS text[])) WITH ORDINALITY AS stage (name, position)
     ORDER BY session.id, stage.position
     ON CONFLICT (session_id, stage) DO NOTHING
-    RETURNING session_id, company_id, stage, status
+    RETURNING session_id, company_id, stage,
+              CASE WHEN available_at = 'infinity' THEN 'WAITING' ELSE status END AS counted_as
 ), ledger AS (
     INSERT INTO livedash.session_processing_delta (company_id, stage, status, sessions)
-    SELECT company_id, stage, status, count(*) FROM fresh GROUP BY company_id, stage, status
+    SELECT company_id, stage, counted_as, count(*) FROM fresh GROUP BY company_id, stage, counted_as
 )
-SELECT session_id FROM fresh WHERE stage = (CAST(:stages AS text[]))[1]
+SELECT session_id, count(*) = cardinality(CAST(:stages AS text[])) AS is_new FROM fresh GROUP BY session_id

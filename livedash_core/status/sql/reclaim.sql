@@ -1,5 +1,6 @@
 -- Leases that ran out: whoever held them crashed or hangs. Their sessions are due again, or FAILED when the
--- attempts are used up. A few leases at a time, so that a claim stays short after a disaster.
+-- attempts are used up. A few leases at a time, so that a claim stays short after a disaster; one whose holder is
+-- settling at this moment is passed over.
 WITH expired AS (
     DELETE FROM livedash.session_processing_lease
     WHERE token IN (
@@ -10,18 +11,24 @@ WITH expired AS (
         FOR UPDATE SKIP LOCKED
     )
     RETURNING token, owner, dag_run
+), held AS MATERIALIZED (
+    SELECT status.ctid, expired.owner, expired.dag_run
+    FROM expired
+    JOIN livedash.session_processing_status AS status
+      ON status.lease_token = expired.token AND status.status = 'IN_PROGRESS'
+    ORDER BY status.session_id
+    FOR UPDATE OF status
 ), lost AS (
     UPDATE livedash.session_processing_status AS status
-    SET status = CASE WHEN status.attempts < :max_attempts THEN 'PENDING' ELSE 'FAILED' END,
+    SET status = CASE WHEN attempts < :max_attempts THEN 'PENDING' ELSE 'FAILED' END,
         available_at = now(),
-        completed_at = CASE WHEN status.attempts < :max_attempts THEN NULL ELSE now() END,
+        completed_at = CASE WHEN attempts < :max_attempts THEN NULL ELSE now() END,
         lease_token = NULL,
         error_kind = 'lease_expired',
-        error_message = 'the worker ' || expired.owner || ' stopped without a word'
-    FROM expired
-    WHERE status.lease_token = expired.token AND status.status = 'IN_PROGRESS'
-    RETURNING status.session_id, status.company_id, status.attempts, status.started_at, status.status,
-              status.error_message, expired.dag_run
+        error_message = 'the worker ' || held.owner || ' stopped without a word'
+    FROM held
+    WHERE status.ctid = held.ctid
+    RETURNING session_id, company_id, attempts, started_at, status, error_message, held.dag_run
 ), history AS (
     INSERT INTO livedash.session_processing_failure
         (session_id, company_id, stage, attempt, started_at, failed_at, error_kind, error_message, dag_run)

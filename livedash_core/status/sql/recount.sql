@@ -1,5 +1,6 @@
 -- The breakdown by looking at every row: the proof of the ledger, not the way to read it.
-SELECT stage, status, count(*) AS sessions
+SELECT stage, CASE WHEN status = 'PENDING' AND available_at = 'infinity' THEN 'WAITING' ELSE status END AS status,
+       count(*) AS sessions
 FROM livedash.session_processing_status
 WHERE CAST(:company_ids AS uuid[]) IS NULL OR company_id = ANY (CAST(:company_ids AS uuid[]))
-GROUP BY stage, status
+GROUP BY 1, 2

@@ -1,27 +1,32 @@
--- A stage and all after it are to be done again: a changed import, a new prompt. Whoever holds one of them loses
--- it. What the stages stored stays until it is replaced.
-WITH before AS (
-    SELECT status.session_id, status.stage, status.status, status.company_id,
-           CASE WHEN status.stage <> :stage OR EXISTS (
-               SELECT FROM livedash.session_processing_status AS previous
-               WHERE previous.session_id = status.session_id AND previous.stage = :previous_stage
-                 AND previous.status NOT IN ('COMPLETED', 'SKIPPED')
-           ) THEN 'infinity' ELSE now() END AS available_at
-    FROM livedash.session_processing_status AS status
-    WHERE status.session_id = ANY (CAST(:session_ids AS uuid[])) AND status.stage = ANY (CAST(:stages AS text[]))
-    ORDER BY status.session_id, status.stage
+-- The first of :stages and all after it are to be done again: a changed import, a new prompt. Whoever holds one of
+-- them loses it. What the stages stored stays until it is replaced.
+-- Rows are locked stage by stage and sorted, as settle meets them, the stage before included: whether it is through
+-- must not change while we look. A row that changed while we waited has moved: it is found again by its key.
+WITH locked AS MATERIALIZED (
+    SELECT session_id, stage, stage = :previous_stage AND status NOT IN ('COMPLETED', 'SKIPPED') AS holds_back,
+           CASE WHEN status = 'PENDING' AND available_at = 'infinity' THEN 'WAITING' ELSE status END AS counted_as
+    FROM livedash.session_processing_status
+    WHERE session_id = ANY (CAST(:session_ids AS uuid[]))
+      AND (stage = ANY (CAST(:stages AS text[])) OR stage = :previous_stage)
+    ORDER BY array_position(CAST(:stages AS text[]), stage) NULLS FIRST, session_id
     FOR UPDATE
+), before AS (
+    SELECT session_id, stage, counted_as, stage <> (CAST(:stages AS text[]))[1]
+           OR bool_or(holds_back) OVER (PARTITION BY session_id) AS waits
+    FROM locked
 ), reopened AS (
     UPDATE livedash.session_processing_status AS status
-    SET status = 'PENDING', available_at = before.available_at, attempts = 0, lease_token = NULL,
-        started_at = NULL, completed_at = NULL, error_kind = NULL, error_message = NULL
+    SET status = 'PENDING', available_at = CASE WHEN before.waits THEN 'infinity' ELSE now() END, attempts = 0,
+        lease_token = NULL, started_at = NULL, completed_at = NULL, error_kind = NULL, error_message = NULL
     FROM before
     WHERE status.session_id = before.session_id AND status.stage = before.stage
-    RETURNING status.session_id, status.stage, status.company_id, before.status AS before
+      AND status.stage = ANY (CAST(:stages AS text[]))
+    RETURNING status.session_id, company_id, status.stage, before.counted_as,
+              CASE WHEN before.waits THEN 'WAITING' ELSE 'PENDING' END AS counts_as
 ), ledger AS (
     INSERT INTO livedash.session_processing_delta (company_id, stage, status, sessions)
-    SELECT company_id, stage, before, -count(*) FROM reopened GROUP BY company_id, stage, before
+    SELECT company_id, stage, counted_as, -count(*) FROM reopened GROUP BY company_id, stage, counted_as
     UNION ALL
-    SELECT company_id, stage, 'PENDING', count(*) FROM reopened GROUP BY company_id, stage
+    SELECT company_id, stage, counts_as, count(*) FROM reopened GROUP BY company_id, stage, counts_as
 )
 SELECT DISTINCT session_id FROM reopened

@@ -1,17 +1,17 @@
 -- Retry is a verb with a scope: FAILED becomes PENDING with all its attempts back. The failure history stays.
 WITH chosen AS (
--- include: failed_in_scope
+-- include: failed_{reach}
+), locked AS MATERIALIZED (
+    SELECT session_id, stage FROM livedash.session_processing_status
+    WHERE (session_id, stage) IN (SELECT session_id, stage FROM chosen) AND status = 'FAILED'
+    ORDER BY array_position(CAST(:stages AS text[]), stage), session_id
+    FOR UPDATE
 ), reset AS (
     UPDATE livedash.session_processing_status AS status
     SET status = 'PENDING', attempts = 0, available_at = now(), started_at = NULL, completed_at = NULL
-    FROM (
-        SELECT session_id, stage FROM livedash.session_processing_status
-        WHERE (session_id, stage) IN (SELECT session_id, stage FROM chosen)
-        ORDER BY session_id, stage
-        FOR UPDATE
-    ) AS locked
-    WHERE status.session_id = locked.session_id AND status.stage = locked.stage AND status.status = 'FAILED'
-    RETURNING status.session_id, status.stage, status.company_id
+    FROM locked
+    WHERE status.session_id = locked.session_id AND status.stage = locked.stage
+    RETURNING status.stage, status.company_id
 ), ledger AS (
     INSERT INTO livedash.session_processing_delta (company_id, stage, status, sessions)
     SELECT company_id, stage, change.status, change.sign * count(*)

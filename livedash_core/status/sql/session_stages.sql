@@ -1,4 +1,5 @@
 -- available_at is NULL while an earlier stage holds the session back.
-SELECT stage, status, attempts, nullif(available_at, 'infinity') AS available_at, started_at, completed_at, error_kind, error_message, metadata
+SELECT stage, status, attempts, nullif(available_at, 'infinity') AS available_at, started_at, completed_at,
+       error_kind, error_message, metadata
 FROM livedash.session_processing_status
 WHERE session_id = :session_id

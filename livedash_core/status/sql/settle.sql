@@ -1,27 +1,35 @@
 -- Complete or skip: only the holder may, and the next stage opens in the same statement.
--- Ids are sorted so that two settlers of the same rows lock them in one order.
-WITH asked AS (
-    SELECT session_id, metadata
-    FROM unnest(CAST(:session_ids AS uuid[]), CAST(:metadata AS jsonb[])) AS asked (session_id, metadata)
+-- The lease is locked against a claim that takes it as expired, then the rows, sorted, so that two statements that
+-- want the same rows never wait for each other. :metadata is {session_id: metadata}.
+WITH lease AS MATERIALIZED (
+    SELECT token FROM livedash.session_processing_lease WHERE token = :token FOR KEY SHARE
+), held AS MATERIALIZED (
+    SELECT ctid FROM livedash.session_processing_status
+    WHERE lease_token = (SELECT token FROM lease) AND status = 'IN_PROGRESS'
+      AND stage = :stage AND session_id = ANY (CAST(:session_ids AS uuid[]))
     ORDER BY session_id
+    FOR UPDATE
 ), settled AS (
-    UPDATE livedash.session_processing_status AS status
-    SET status = :status, completed_at = now(), lease_token = NULL,
-        error_kind = NULL, error_message = NULL, metadata = asked.metadata
-    FROM asked
-    WHERE status.session_id = asked.session_id AND status.stage = :stage
-      AND status.status = 'IN_PROGRESS' AND status.lease_token = :token
-    RETURNING status.session_id, status.company_id
+    UPDATE livedash.session_processing_status
+    SET status = :status, completed_at = now(), lease_token = NULL, error_kind = NULL, error_message = NULL,
+        metadata = CAST(:metadata AS jsonb) -> session_id::text
+    WHERE ctid = ANY (ARRAY(SELECT ctid FROM held))
+    RETURNING session_id, company_id
 ), opened AS (
     UPDATE livedash.session_processing_status AS next
     SET available_at = now()
     FROM settled
     WHERE next.session_id = settled.session_id AND next.stage = :next_stage
       AND next.status = 'PENDING' AND next.available_at = 'infinity'
+    RETURNING next.company_id
 ), ledger AS (
     INSERT INTO livedash.session_processing_delta (company_id, stage, status, sessions)
     SELECT company_id, :stage, change.status, change.sign * count(*)
     FROM settled CROSS JOIN (VALUES ('IN_PROGRESS', -1), (:status, 1)) AS change (status, sign)
+    GROUP BY company_id, change.status, change.sign
+    UNION ALL
+    SELECT company_id, :next_stage, change.status, change.sign * count(*)
+    FROM opened CROSS JOIN (VALUES ('WAITING', -1), ('PENDING', 1)) AS change (status, sign)
     GROUP BY company_id, change.status, change.sign
 )
 SELECT session_id FROM settled

@@ -1,0 +1,94 @@
+"""What the manager takes and gives."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from math import isfinite
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from livedash_core.errors import PermanentError, TransientError, UsageError
+from livedash_core.status.redaction import presentable
+
+Metadata = Mapping[str, Any]
+
+_KINDS = (TransientError.kind, PermanentError.kind)
+# NUL as json.dumps writes it; two backslashes before the u are a backslash and a u. PostgreSQL's jsonb has no NUL.
+_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+
+
+class Claim(NamedTuple):
+    """What a claim handed out: the token that settles it, and the sessions with the number of this attempt."""
+
+    token: UUID
+    attempts: dict[UUID, int]
+
+
+class Failure(NamedTuple):
+    """One failed attempt. ``kind`` is ``transient`` or ``permanent``."""
+
+    session_id: UUID
+    kind: str
+    message: str
+    retry_after_seconds: float | None = None
+
+    def document(self) -> dict[str, Any]:
+        """What ``fail.sql`` reads. Raises ``UsageError`` for another kind, or a wait that never ends."""
+        if self.kind not in _KINDS:
+            raise UsageError(f"session {self.session_id} cannot fail as {self.kind!r}; the kinds are {_KINDS}")
+        if self.retry_after_seconds is not None and not isfinite(self.retry_after_seconds):
+            raise UsageError(f"session {self.session_id} cannot be retried after {self.retry_after_seconds} seconds")
+        return {"kind": self.kind, "message": presentable(self.message), "retry_after": self.retry_after_seconds}
+
+
+class FailedSession(NamedTuple):
+    """A stage of a session that waits for a person."""
+
+    session_id: UUID
+    stage: str
+    company_id: UUID
+    company: str
+    external_session_id: str
+    attempts: int
+    error_kind: str
+    error_message: str
+    failed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StageStatus:
+    """Where one stage of one session stands."""
+
+    stage: str
+    status: str
+    attempts: int
+    available_at: datetime | None
+    started_at: datetime | None
+    completed_at: datetime | None
+    error_kind: str | None
+    error_message: str | None
+    metadata: dict[str, Any] | None
+
+
+def json_object(sessions: Mapping[UUID, Metadata | None]) -> str:
+    """``{session id: metadata}`` as PostgreSQL's jsonb takes it; sessions without metadata are left out.
+
+    Raises ``UsageError`` that names the session whose metadata is not JSON, or has a character that jsonb refuses.
+    """
+    members = []
+    for session_id, metadata in sessions.items():
+        if metadata is None:
+            continue
+        try:
+            written = json.dumps(metadata, allow_nan=False, ensure_ascii=False)
+            written.encode()  # half a surrogate pair is no character
+        except (TypeError, ValueError) as error:
+            raise UsageError(f"the metadata of session {session_id} is not JSON: {error}") from error
+        if _NUL.search(written):
+            raise UsageError(f"the metadata of session {session_id} has a NUL character, which PostgreSQL refuses")
+        members.append(f'"{session_id}":{written}')
+    return "{" + ",".join(members) + "}"

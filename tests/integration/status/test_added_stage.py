@@ -1,0 +1,71 @@
+"""A stage that is added when sessions are under way: they get its row, and their order, when brought in again."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import pytest
+from sqlalchemy import Connection
+
+from livedash_core.errors import IllegalMove
+from livedash_core.status import STAGES, ProcessingStatusManager
+from tests.integration.world import World
+
+ADDED = "TRANSLATION"
+CREATE, ANALYSE = STAGES[2:4]
+
+
+@pytest.fixture
+def manager(connection: Connection) -> ProcessingStatusManager:
+    """The pipeline with TRANSLATION between SESSION_CREATION and AI_ANALYSIS."""
+    return ProcessingStatusManager(connection, stages=(*STAGES[:3], ADDED, *STAGES[3:]))
+
+
+def test_it_is_due_for_sessions_that_are_that_far(
+    world: World, company_id: UUID, manager: ProcessingStatusManager
+) -> None:
+    (session,) = world.sessions(company_id, 1, completed_stages=3)
+
+    assert manager.initialize_sessions({session: company_id}) == []
+    assert manager.claim(ANALYSE, 1).attempts == {}
+    manager.complete_stage(session, ADDED, manager.start_stage(session, ADDED))
+    assert manager.claim(ANALYSE, 1).attempts == {session: 1}
+
+
+def test_it_waits_for_sessions_that_are_not(world: World, company_id: UUID, manager: ProcessingStatusManager) -> None:
+    (session,) = world.sessions(company_id, 1, completed_stages=2)
+    manager.initialize_session(session, company_id)
+
+    assert manager.claim(ADDED, 1).attempts == {}
+    manager.complete_stage(session, CREATE, manager.start_stage(session, CREATE))
+    assert manager.claim(ANALYSE, 1).attempts == {}
+    assert manager.claim(ADDED, 1).attempts == {session: 1}
+
+
+def test_what_is_done_already_stays_done(world: World, company_id: UUID, manager: ProcessingStatusManager) -> None:
+    (session,) = world.sessions(company_id, 1, completed_stages=5)
+    manager.initialize_session(session, company_id)
+    manager.complete_stage(session, ADDED, manager.start_stage(session, ADDED))
+
+    assert {stage.status for stage in manager.get_session_status(session)} == {"COMPLETED"}
+
+
+def test_at_the_end_of_the_pipeline_it_is_due_for_those_who_are_through(
+    world: World, company_id: UUID, connection: Connection
+) -> None:
+    through, halfway = world.sessions(company_id, 1, completed_stages=5)[0], world.sessions(company_id, 1)[0]
+    manager = ProcessingStatusManager(connection, stages=(*STAGES, ADDED))
+    manager.initialize_sessions(dict.fromkeys([through, halfway], company_id))
+
+    assert manager.claim(ADDED, 2).attempts == {through: 1}
+
+
+def test_before_the_session_is_brought_in_again_it_is_not_there_and_says_so(
+    world: World, company_id: UUID, manager: ProcessingStatusManager
+) -> None:
+    (session,) = world.sessions(company_id, 1, completed_stages=3)
+
+    assert manager.has_completed_stage(session, ADDED) is False
+    assert manager.is_ready_for_stage(session, ANALYSE) is False
+    with pytest.raises(IllegalMove, match="not there yet; initialize the session again"):
+        manager.start_stage(session, ADDED)

@@ -1,0 +1,122 @@
+"""Nonsense is refused by name, says what and which, and changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import Connection
+
+from livedash_core.errors import LeaseLost, UnknownSession, UnknownStage, UsageError
+from livedash_core.status import Failure, ProcessingStatusManager, Scope
+from tests.integration.world import World
+
+FETCH = "TRANSCRIPT_FETCH"
+Manager = ProcessingStatusManager
+
+
+@pytest.fixture
+def manager(connection: Connection) -> Manager:
+    return ProcessingStatusManager(connection)
+
+
+@pytest.fixture
+def session(world: World, company_id: UUID) -> UUID:
+    return world.sessions(company_id, 1)[0]
+
+
+@pytest.mark.parametrize(
+    ("kind", "retry_after", "message"),
+    [
+        ("systemic", None, "cannot fail as 'systemic'"),
+        ("lease_expired", None, "cannot fail as 'lease_expired'"),
+        ("transient", float("inf"), "cannot be retried after inf seconds"),
+        ("transient", float("nan"), "cannot be retried after nan seconds"),
+    ],
+)
+def test_a_failure_that_makes_no_sense(
+    world: World, manager: Manager, session: UUID, kind: str, retry_after: float | None, message: str
+) -> None:
+    token = manager.start_stage(session, FETCH)
+
+    with pytest.raises(UsageError, match=f"session {session} {message}"):
+        manager.fail(FETCH, token, [Failure(session, kind, "no", retry_after)])
+    world.assert_stage(session, FETCH, "IN_PROGRESS")
+
+
+@pytest.mark.parametrize("metadata", [{"a": float("nan")}, {"a": {1, 2}}, {"a": "\x00"}, {"a": "\ud800"}])
+def test_metadata_that_postgres_would_not_take(
+    world: World, manager: Manager, session: UUID, metadata: dict[str, object]
+) -> None:
+    token = manager.start_stage(session, FETCH)
+
+    with pytest.raises(UsageError, match=f"the metadata of session {session}"):
+        manager.complete_stage(session, FETCH, token, metadata)
+    world.assert_stage(session, FETCH, "IN_PROGRESS")
+
+
+def test_metadata_comes_back_as_it_went_in(world: World, manager: Manager, session: UUID) -> None:
+    metadata = {"a": "\\u0000 'é' \"😀\"", "b": [1, None, {"c": True}]}
+    manager.complete_stage(session, FETCH, manager.start_stage(session, FETCH), metadata)
+
+    assert world.row(session, FETCH).metadata == metadata
+
+
+def test_a_reason_to_skip_is_cleaned_like_an_error_message(world: World, manager: Manager, session: UUID) -> None:
+    manager.skip_stage(session, FETCH, manager.start_stage(session, FETCH), "GET https://a:hunter2@b/\x00 is empty")
+
+    assert world.row(session, FETCH).metadata == {"reason": "GET https://***@b/ is empty"}
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda manager: manager.claim(FETCH, 0),
+        lambda manager: manager.get_sessions_needing_processing(FETCH, -1),
+        lambda manager: manager.get_failed_sessions(limit=-1),
+    ],
+)
+def test_a_negative_limit(manager: Manager, ask: Callable[[Manager], object]) -> None:
+    with pytest.raises(UsageError, match=r"cannot (claim|list) -?\d sessions"):
+        ask(manager)
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda manager, session: manager.claim("LUNCH", 1),
+        lambda manager, session: manager.complete("LUNCH", uuid4(), {session: None}),
+        lambda manager, session: manager.fail("LUNCH", uuid4(), [Failure(session, "permanent", "no")]),
+        lambda manager, session: manager.reopen("LUNCH", [session]),
+        lambda manager, session: manager.reset_failed(Scope(stages=("LUNCH",))),
+        lambda manager, session: manager.has_completed_stage(session, "LUNCH"),
+        lambda manager, session: manager.is_ready_for_stage(session, "LUNCH"),
+    ],
+)
+def test_an_unknown_stage(manager: Manager, session: UUID, ask: Callable[[Manager, UUID], object]) -> None:
+    with pytest.raises(UnknownStage, match="no stage 'LUNCH'; the stages are CSV_IMPORT"):
+        ask(manager, session)
+
+
+def test_an_unknown_session(manager: Manager) -> None:
+    stranger = uuid4()
+    for ask in (
+        lambda: manager.start_stage(stranger, FETCH),
+        lambda: manager.get_session_status(stranger),
+        lambda: manager.reset_stage_for_retry(stranger, FETCH),
+    ):
+        with pytest.raises(UnknownSession, match=str(stranger)):
+            ask()
+
+
+def test_a_token_that_is_not_ours(world: World, manager: Manager, session: UUID) -> None:
+    manager.start_stage(session, FETCH)
+    for ask in (
+        lambda: manager.complete_stage(session, FETCH, uuid4()),
+        lambda: manager.skip_stage(session, FETCH, uuid4(), "no"),
+        lambda: manager.fail_stage(session, FETCH, uuid4(), "no"),
+    ):
+        with pytest.raises(LeaseLost, match=f"the lease on {FETCH} of session {session} is lost"):
+            ask()
+    world.assert_stage(session, FETCH, "IN_PROGRESS")

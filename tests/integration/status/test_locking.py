@@ -1,0 +1,183 @@
+"""Who waits for whom: apart from the promises because each test needs two connections that are in each other's way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from uuid import UUID
+
+import pytest
+from sqlalchemy import Engine, text
+from uuid6 import uuid7
+
+from livedash_core.status import STAGES, Failure, ProcessingStatusManager, Scope, fold, read_breakdown
+from tests.integration.status.locks import impatient, locked_row, locked_rows, sessions_stored_backwards, waiting
+from tests.integration.world import NOON, World
+
+FETCH, CREATE = "TRANSCRIPT_FETCH", "SESSION_CREATION"
+
+
+def test_claiming_waits_for_nobody(world: World, company_id: UUID, engine: Engine) -> None:
+    world.sessions(company_id, 2)
+    with engine.begin() as other, impatient(engine) as connection:
+        theirs = ProcessingStatusManager(other).claim(FETCH, 1)
+        ours = ProcessingStatusManager(connection).claim(FETCH, 2)
+
+    assert len(ours.attempts) == 1
+    assert not ours.attempts.keys() & theirs.attempts.keys()
+
+
+@pytest.mark.parametrize("scope", ["window", "sessions"])
+def test_claiming_within_a_scope_waits_for_nobody(world: World, company_id: UUID, engine: Engine, scope: str) -> None:
+    sessions = world.sessions(company_id, 2)
+    within = Scope(started_from=NOON) if scope == "window" else Scope(session_ids=tuple(sessions))
+    with locked_row(engine, (sessions[0], FETCH)), impatient(engine) as connection:
+        assert ProcessingStatusManager(connection).claim(FETCH, 2, within).attempts == {sessions[1]: 1}
+
+
+@pytest.mark.parametrize("verb", ["complete", "fail", "release", "reclaim", "reset_failed", "reopen"])
+def test_rows_are_locked_in_one_order(world: World, company_id: UUID, engine: Engine, verb: str) -> None:
+    """Stage by stage as the pipeline has them, then by session: so two verbs never wait for each other."""
+    sessions = sessions_stored_backwards(engine, company_id, 3)
+    backwards = sessions[::-1]
+    with engine.begin() as connection:
+        manager = ProcessingStatusManager(connection)
+        token = manager.claim(FETCH, 3).token
+        if verb == "reset_failed":
+            manager.fail(FETCH, token, [Failure(session, "permanent", "no") for session in sessions])
+    if verb == "reclaim":
+        world.expire_leases()
+    verbs: dict[str, Callable[[ProcessingStatusManager], object]] = {
+        "complete": lambda manager: manager.complete(FETCH, token, dict.fromkeys(backwards)),
+        "fail": lambda manager: manager.fail(FETCH, token, [Failure(key, "permanent", "no") for key in backwards]),
+        "release": lambda manager: manager.release(token, backwards),
+        "reclaim": lambda manager: manager.claim(FETCH, 3),
+        "reset_failed": lambda manager: manager.reset_failed(Scope(session_ids=tuple(backwards))),
+        "reopen": lambda manager: manager.reopen(FETCH, backwards),
+    }
+    order = [(session, stage) for stage in (STAGES if verb == "reopen" else [FETCH]) for session in sessions]
+    middle = order.index((sessions[1], FETCH))
+
+    with locked_row(engine, order[middle]) as other, waiting(engine, verbs[verb]):
+        locked = locked_rows(engine)
+        other.rollback()
+    assert locked == set(order[: middle + 1])
+    world.assert_ledger_equals_rows()
+
+
+def test_a_stage_reopened_behind_an_open_one_waits_for_it(world: World, company_id: UUID, engine: Engine) -> None:
+    (session,) = world.sessions(company_id, 1)
+    with engine.begin() as connection:
+        manager = ProcessingStatusManager(connection)
+        assert manager.reopen(CREATE, [session]) == [session]
+        assert manager.claim(CREATE, 1).attempts == {}
+    world.assert_ledger_equals_rows()
+
+
+def test_reopening_sees_what_is_settled_while_it_waits(world: World, company_id: UUID, engine: Engine) -> None:
+    """Else the stage would wait for one that is through already: for ever."""
+    (session,) = world.sessions(company_id, 1)
+    with engine.connect() as other:
+        holder = ProcessingStatusManager(other)
+        token = holder.start_stage(session, FETCH)
+        other.commit()
+        holder.complete_stage(session, FETCH, token)
+        with waiting(engine, lambda manager: manager.reopen(CREATE, [session])) as reopened:
+            other.commit()
+        assert reopened.result() == [session]
+        assert holder.claim(CREATE, 1).attempts == {session: 1}
+        other.commit()
+    world.assert_ledger_equals_rows()
+
+
+def test_reopening_takes_what_is_settled_while_it_waits(world: World, company_id: UUID, engine: Engine) -> None:
+    (session,) = world.sessions(company_id, 1)
+    with engine.connect() as other:
+        holder = ProcessingStatusManager(other)
+        token = holder.start_stage(session, FETCH)
+        other.commit()
+        holder.complete_stage(session, FETCH, token)
+        with waiting(engine, lambda manager: manager.reopen(FETCH, [session])) as reopened:
+            other.commit()
+
+    assert reopened.result() == [session]
+    world.assert_stage(session, FETCH, "PENDING")
+    world.assert_ledger_equals_rows()
+
+
+def test_a_lease_that_runs_out_while_its_holder_settles_is_left_alone(
+    world: World, company_id: UUID, engine: Engine
+) -> None:
+    (session,) = world.sessions(company_id, 1)
+    with engine.connect() as other, impatient(engine) as connection:
+        holder, claimer = ProcessingStatusManager(other), ProcessingStatusManager(connection)
+        token = holder.start_stage(session, FETCH)
+        other.commit()
+        world.expire_leases()
+        holder.complete_stage(session, FETCH, token)
+
+        assert claimer.claim(FETCH, 1).attempts == {}
+        other.rollback()
+        assert claimer.claim(FETCH, 1).attempts == {session: 2}
+
+
+def test_a_holder_whose_lease_is_being_taken_waits_and_learns_that_it_is_lost(
+    world: World, company_id: UUID, engine: Engine
+) -> None:
+    (session,) = world.sessions(company_id, 1)
+    with engine.connect() as other:
+        manager = ProcessingStatusManager(other)
+        stale = manager.start_stage(session, FETCH)
+        other.commit()
+        world.expire_leases()
+        fresh = manager.start_stage(session, FETCH)
+        with waiting(engine, lambda manager: manager.complete(FETCH, stale, {session: None})) as settled:
+            other.commit()
+
+    assert settled.result() == []
+    assert world.row(session, FETCH).lease_token == fresh
+
+
+def test_a_reopening_that_is_taken_back_leaves_the_holder_what_it_held(
+    world: World, company_id: UUID, engine: Engine
+) -> None:
+    (session,) = world.sessions(company_id, 1)
+    with engine.connect() as other:
+        token = ProcessingStatusManager(other).start_stage(session, FETCH)
+        other.commit()
+        ProcessingStatusManager(other).reopen(FETCH, [session])
+        with waiting(engine, lambda manager: manager.complete(FETCH, token, {session: None})) as settled:
+            other.rollback()
+
+    assert settled.result() == [session]
+    world.assert_ledger_equals_rows()
+
+
+def test_folding_moves_only_what_is_committed_and_readers_see_no_difference(
+    world: World, company_id: UUID, engine: Engine
+) -> None:
+    world.sessions(company_id, 3)
+    with engine.connect() as writer, engine.connect() as folder, impatient(engine) as reader:
+        before = read_breakdown(reader, STAGES)
+        claim = ProcessingStatusManager(writer).claim(FETCH, 2)
+        fold(folder)
+        assert read_breakdown(reader, STAGES) == before
+        fold(reader)  # passes over what the other fold is moving
+        folder.commit()
+        assert read_breakdown(reader, STAGES) == before
+        writer.commit()
+        assert read_breakdown(reader, STAGES).stages[FETCH]["IN_PROGRESS"] == len(claim.attempts) == 2
+        fold(reader)
+        assert reader.scalar(text("SELECT count(*) FROM livedash.session_processing_delta")) == 0
+    world.assert_ledger_equals_rows()
+
+
+def test_two_imports_of_the_same_sessions_give_each_its_rows_once(
+    world: World, company_id: UUID, engine: Engine
+) -> None:
+    owners = {uuid7(): company_id for _ in range(3)}
+    with engine.connect() as other:
+        assert set(ProcessingStatusManager(other).initialize_sessions(owners)) == set(owners)
+        with waiting(engine, lambda manager: manager.initialize_sessions(dict(reversed(owners.items())))) as second:
+            other.commit()
+    assert second.result() == []
+    world.assert_ledger_equals_rows()

@@ -1,0 +1,221 @@
+"""The suite's own proof: each mutant breaks one promise in the SQL, and a test of the suite must go red.
+
+The tests are called as the plain functions they are, with a database of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import pytest
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+
+from livedash_core.errors import LiveDashError
+from livedash_core.status import ProcessingStatusManager, Scope, statements
+from tests.integration.status import test_ledger, test_locking, test_promises
+from tests.integration.world import World
+
+DELTA = "INSERT INTO livedash.session_processing_delta (company_id, stage, status, sessions)\n"
+
+
+class Mutant(NamedTuple):
+    """In each named statement the first text becomes the second; ``killer`` is the test that must notice."""
+
+    name: str
+    changes: dict[str, tuple[str, str]]
+    killer: Callable[..., None]
+
+
+MUTANTS = [
+    Mutant(
+        "anybody may settle",
+        {"settle": ("lease_token = (SELECT token FROM lease) AND", "")},
+        partial(test_promises.test_a_stale_holder_changes_nothing_and_is_told_so, verb="complete"),
+    ),
+    Mutant(
+        "anybody may fail",
+        {"fail": ("status.lease_token = (SELECT token FROM lease) AND", "")},
+        partial(test_promises.test_a_stale_holder_changes_nothing_and_is_told_so, verb="fail"),
+    ),
+    Mutant(
+        "a claim waits for another",
+        {"due_everywhere": ("FOR UPDATE SKIP LOCKED", "FOR UPDATE")},
+        test_locking.test_claiming_waits_for_nobody,
+    ),
+    Mutant(
+        "two claims take the same row",
+        {"due_everywhere": ("FOR UPDATE SKIP LOCKED", "")},
+        test_locking.test_claiming_waits_for_nobody,
+    ),
+    Mutant(
+        "a scoped claim waits for another",
+        {"due_in_window": ("SKIP LOCKED", "")},
+        partial(test_locking.test_claiming_within_a_scope_waits_for_nobody, scope="window"),
+    ),
+    Mutant(
+        "an attempt counts when it fails, not when it begins",
+        {
+            "claim": ("attempts = attempts + 1, ", ""),
+            "fail": ("lease_token = NULL,", "lease_token = NULL, attempts = attempts + 1,"),
+        },
+        test_promises.test_a_crash_costs_an_attempt_and_a_clean_release_does_not,
+    ),
+    Mutant(
+        "an expired lease gives its attempt back",
+        {"reclaim": ("lease_token = NULL,", "lease_token = NULL, attempts = attempts - 1,")},
+        test_promises.test_the_last_crash_is_final,
+    ),
+    Mutant(
+        "a lease runs out when it was renewed",
+        {"reclaim": ("AND expires_at <= now()", "")},
+        test_promises.test_a_renewed_lease_does_not_run_out,
+    ),
+    Mutant(
+        "a release costs an attempt",
+        {"release": ("attempts = attempts - 1, ", "")},
+        test_promises.test_a_crash_costs_an_attempt_and_a_clean_release_does_not,
+    ),
+    Mutant(
+        "the next stage does not open",
+        {"settle": ("SET available_at = now()", "SET available_at = next.available_at")},
+        partial(test_promises.test_the_next_stage_opens_when_this_one_is_through, verb="complete"),
+    ),
+    Mutant(
+        "a failed row is due at once",
+        {"fail": ("THEN now() + make_interval", "THEN now() - make_interval")},
+        test_promises.test_a_transient_failure_waits_and_comes_back_until_attempts_are_used_up,
+    ),
+    Mutant(
+        "a transient failure is retried for ever",
+        {"fail": ("AND status.attempts < :max_attempts", "AND status.attempts < :max_attempts + 1")},
+        test_promises.test_a_transient_failure_waits_and_comes_back_until_attempts_are_used_up,
+    ),
+    *(
+        Mutant(
+            f"{verb} locks rows as it finds them",
+            {statement: (clause, "")},
+            partial(test_locking.test_rows_are_locked_in_one_order, verb=verb),
+        )
+        for verb, statement, clause in [
+            ("complete", "settle", "ORDER BY session_id"),
+            ("fail", "fail", "ORDER BY status.session_id"),
+            ("release", "release", "ORDER BY session_id"),
+            ("reclaim", "reclaim", "ORDER BY status.session_id"),
+            ("reset_failed", "reset_failed", "ORDER BY array_position(CAST(:stages AS text[]), stage), session_id"),
+        ]
+    ),
+    Mutant(
+        "reopen locks the stages in the order of the alphabet",
+        {"reopen": ("array_position(CAST(:stages AS text[]), stage) NULLS FIRST, session_id", "session_id, stage")},
+        partial(test_locking.test_rows_are_locked_in_one_order, verb="reopen"),
+    ),
+    Mutant(
+        "reopen looks at the stage before as it was",
+        {
+            "reopen": (
+                "bool_or(holds_back) OVER (PARTITION BY session_id)",
+                "EXISTS (SELECT FROM livedash.session_processing_status AS previous WHERE previous.stage = "
+                ":previous_stage AND previous.session_id = locked.session_id AND previous.status = 'IN_PROGRESS')",
+            )
+        },
+        test_locking.test_reopening_sees_what_is_settled_while_it_waits,
+    ),
+    Mutant(
+        "reopen does not look at the stage before",
+        {"reopen": ("bool_or(holds_back) OVER (PARTITION BY session_id)", "false")},
+        test_locking.test_a_stage_reopened_behind_an_open_one_waits_for_it,
+    ),
+    Mutant(
+        "settling does not hold the lease",
+        {"settle": ("FOR KEY SHARE", "")},
+        test_locking.test_a_lease_that_runs_out_while_its_holder_settles_is_left_alone,
+    ),
+    Mutant(
+        "a claim takes any company's",
+        {"due_everywhere": ("id = ANY (CAST(:company_ids AS uuid[]))", "true")},
+        test_promises.test_a_claim_keeps_to_its_scope,
+    ),
+    Mutant(
+        "a claim takes a suspended company's",
+        {"due_everywhere": ("status = 'ACTIVE'", "true")},
+        partial(test_promises.test_only_active_companies_are_claimed, scope=Scope()),
+    ),
+    Mutant(
+        "a retry forgets its window",
+        {"failed_in_window": ("session.started_at < coalesce", "'-infinity' < coalesce")},
+        test_promises.test_retry_touches_only_its_scope,
+    ),
+    Mutant(
+        "the breakdown leaves out what is not folded",
+        {"breakdown": ("FROM livedash.session_processing_delta", "FROM livedash.session_processing_delta WHERE false")},
+        test_promises.test_the_breakdown_adds_up_and_folding_changes_nothing_visible,
+    ),
+    Mutant(
+        "two folds count a delta twice",
+        {
+            "fold": (
+                "DELETE FROM livedash.session_processing_delta\n    WHERE",
+                "UPDATE livedash.session_processing_delta\n    SET sessions = sessions WHERE",
+            )
+        },
+        test_locking.test_folding_moves_only_what_is_committed_and_readers_see_no_difference,
+    ),
+    *(
+        Mutant(
+            f"{statement} forgets the ledger",
+            {statement: (DELTA, "")},
+            partial(test_ledger.test_the_ledger_equals_a_recount_after, verb=statement),
+        )
+        for statement in test_ledger.VERBS
+    ),
+]
+
+
+@pytest.fixture
+def broken_sql(monkeypatch: pytest.MonkeyPatch, mutant: Mutant) -> Iterator[None]:
+    """The mutant's SQL in the place of the real one."""
+    intact = statements.source
+
+    def source(name: str, **choices: str) -> str:
+        found = intact(name, **choices)
+        if name not in mutant.changes:
+            return found
+        before, after = mutant.changes[name]
+        assert found.count(before) == 1, f"{name}.sql has this {found.count(before)} times: {before}"
+        return found.replace(before, after)
+
+    # What one file includes is asked for by its own name, so a mutant of it is found there, too.
+    monkeypatch.setattr(statements, "source", source)
+    statements.statement.cache_clear()
+    for name in mutant.changes:
+        source(name, reach="everywhere")
+    yield
+    monkeypatch.undo()
+    statements.statement.cache_clear()
+
+
+@pytest.mark.usefixtures("broken_sql")
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name.replace(" ", "-"))
+def test_the_suite_notices_that(
+    mutant: Mutant,
+    world: World,
+    company_id: UUID,
+    engine: Engine,
+    connection: Connection,
+) -> None:
+    killer = mutant.killer.func if isinstance(mutant.killer, partial) else mutant.killer
+    offered: dict[str, Any] = {
+        "world": world,
+        "company_id": company_id,
+        "engine": engine,
+        "connection": connection,
+        "manager": ProcessingStatusManager(connection, max_attempts=3),
+    }
+    wanted = killer.__code__.co_varnames[: killer.__code__.co_argcount]
+
+    with pytest.raises((AssertionError, DBAPIError, LiveDashError)):
+        mutant.killer(**{name: offered[name] for name in wanted if name in offered})

@@ -1,0 +1,62 @@
+"""One verb, one file: each .sql is asked for by name, and PostgreSQL understands it on the migrated schema."""
+
+from __future__ import annotations
+
+import re
+from importlib.resources import files
+
+import pytest
+from sqlalchemy import Connection
+
+from livedash_core.status import statements
+
+REACHES = ("everywhere", "in_window", "of_sessions")
+PARAMETER = r"(?<!:):(\w+)"
+ROOM = files("livedash_core.status")
+FILES = sorted(entry.name.removesuffix(".sql") for entry in (ROOM / "sql").iterdir() if entry.name.endswith(".sql"))
+#: What the manager hands over as a type of its own; PostgreSQL finds out the others by itself.
+TYPES = {"token": "uuid", "dag_run": "text", "owner": "text", "status": "text", "next_stage": "text", "stage": "text"}
+
+
+def asked_for() -> set[str]:
+    """Names of statements in the room's Python, and of files that others include."""
+    python = "".join(entry.read_text() for entry in ROOM.iterdir() if entry.name.endswith(".py"))
+    sql = "".join((ROOM / "sql" / f"{name}.sql").read_text() for name in FILES)
+    includes = re.findall(r"^-- include: (.+)$", sql, re.MULTILINE)
+    return (
+        set(re.findall(r'(?:statement|_ids)\(\s*"(\w+)"', python))
+        | {name.format(reach=reach) for name in includes for reach in REACHES}
+        | set(re.findall(r'"(recount|breakdown)"', python))
+    )
+
+
+def test_every_file_belongs_to_a_verb_and_every_verb_has_its_file() -> None:
+    assert set(FILES) == asked_for()
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_can_be_read_alone(name: str) -> None:
+    """STYLE asks for about 40 lines, and a first line that says why it is there."""
+    lines = (ROOM / "sql" / f"{name}.sql").read_text().splitlines()
+
+    assert lines[0].lstrip().startswith("-- ")
+    assert len(lines) <= 45
+    assert all(len(line) <= 120 for line in lines)
+
+
+def test_postgres_understands_every_file(connection: Connection) -> None:
+    with connection.connection.driver_connection.cursor() as cursor:
+        for name in FILES:
+            for reach in REACHES:
+                cursor.execute(f"EXPLAIN (GENERIC_PLAN) {numbered(statements.source(name, reach=reach))}")
+
+
+def numbered(query: str) -> str:
+    """``query`` with PostgreSQL's own names for parameters."""
+    names = list(dict.fromkeys(re.findall(PARAMETER, query)))
+
+    def place(found: re.Match[str]) -> str:
+        number = f"${names.index(found[1]) + 1}"
+        return f"CAST({number} AS {TYPES[found[1]]})" if found[1] in TYPES else number
+
+    return re.sub(PARAMETER, place, query)
