@@ -42,12 +42,12 @@ lint: install ## ruff, mypy (strict on livedash_core), import-linter
 	"$(BIN)/lint-imports"
 
 .PHONY: bench
-bench: install ## Measure the speeds that docs/benchmarks.md speaks of
-	@exec "$(BIN)/python" -m bench
+bench: install ## Measure the speeds that docs/benchmarks.md speaks of (about 25 minutes)
+	@exec "$(BIN)/python" -m tests.bench --scale FULL
 
 .PHONY: lock
 lock: install ## Resolve every dependency together again into requirements.txt
-	VIRTUAL_ENV="$(VENV)" "$(BIN)/uv" pip compile pyproject.toml --all-extras --group test --group lint \
+	VIRTUAL_ENV="$(VENV)" "$(BIN)/uv" pip compile pyproject.toml --all-extras --group test --group lint --group bench \
 		--python-version 3.11 --no-emit-index-url --no-header --no-annotate --upgrade --quiet -o requirements.txt
 
 .PHONY: clean-data

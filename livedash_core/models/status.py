@@ -38,13 +38,14 @@ class ProcessingStatus(Base):
             "(status IN ('COMPLETED', 'FAILED', 'SKIPPED')) = (completed_at IS NOT NULL)", name="settled_has_a_time"
         ),
         CheckConstraint("status <> 'FAILED' OR error_kind IS NOT NULL", name="failure_has_a_kind"),
-        # The claim walks this one. Blocked rows share one key (infinity), which B-tree deduplication stores once.
+        # The claim walks this one. A row behind an earlier stage is not in it: four of five new rows are none of its
+        # business, and no plan may mistake it for a way to find them.
         Index(
             "ix_processing_status_ready",
             "stage",
             "company_id",
             "available_at",
-            postgresql_where=text("status = 'PENDING'"),
+            postgresql_where=text("status = 'PENDING' AND available_at < 'infinity'"),
         ),
         Index("ix_processing_status_lease", "lease_token", postgresql_where=text("status = 'IN_PROGRESS'")),
         Index(

@@ -226,7 +226,7 @@ def upgrade() -> None:
         ["stage", "company_id", "available_at"],
         unique=False,
         schema="livedash",
-        postgresql_where=sa.text("status = 'PENDING'"),
+        postgresql_where=sa.text("status = 'PENDING' AND available_at < 'infinity'"),
     )
     op.create_table(
         "systemic_incident",
@@ -439,7 +439,7 @@ def downgrade() -> None:
         "ix_processing_status_ready",
         table_name="session_processing_status",
         schema="livedash",
-        postgresql_where=sa.text("status = 'PENDING'"),
+        postgresql_where=sa.text("status = 'PENDING' AND available_at < 'infinity'"),
     )
     op.drop_index(
         "ix_processing_status_lease",

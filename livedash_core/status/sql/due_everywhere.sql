@@ -1,4 +1,5 @@
     -- Each active company's queue in turn, oldest first: a suspended company's backlog is never walked over.
+    -- That a due row is not at infinity goes without saying, but the index is defined by it.
     SELECT waiting.ctid
     FROM (
         SELECT id FROM livedash.company
@@ -9,7 +10,8 @@
     ) AS company
     CROSS JOIN LATERAL (
         SELECT ctid FROM livedash.session_processing_status
-        WHERE stage = :stage AND company_id = company.id AND status = 'PENDING' AND available_at <= now()
+        WHERE stage = :stage AND company_id = company.id
+          AND status = 'PENDING' AND available_at < 'infinity' AND available_at <= now()
           AND (CAST(:error_kinds AS text[]) IS NULL OR error_kind = ANY (CAST(:error_kinds AS text[])))
         ORDER BY available_at
         LIMIT :limit

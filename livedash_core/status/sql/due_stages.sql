@@ -5,7 +5,8 @@ WHERE EXISTS (
     SELECT FROM livedash.company
     CROSS JOIN LATERAL (
         SELECT FROM livedash.session_processing_status
-        WHERE stage = stage.name AND company_id = company.id AND status = 'PENDING' AND available_at <= now()
+        WHERE stage = stage.name AND company_id = company.id
+          AND status = 'PENDING' AND available_at < 'infinity' AND available_at <= now()
         LIMIT 1
     ) AS waiting
     WHERE company.status = 'ACTIVE'

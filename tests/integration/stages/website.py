@@ -67,6 +67,11 @@ class Site:
         }
         return list((values | columns).values())
 
+    def answer(self, path: str) -> Answer:
+        """What whoever asks for ``path`` is told."""
+        self.asked.append(path)
+        return self.answers.get(path, Answer(status=HTTPStatus.NOT_FOUND))
+
     def __enter__(self) -> Self:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._thread = Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
@@ -93,8 +98,7 @@ def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
         disable_nagle_algorithm = True
 
         def do_GET(self) -> None:
-            site.asked.append(self.path)
-            answer = site.answers.get(self.path, Answer(status=HTTPStatus.NOT_FOUND))
+            answer = site.answer(self.path)
             body = answer.body.encode() if isinstance(answer.body, str) else answer.body
             self.send_response(answer.status)
             for name, value in (("Content-Type", "text/plain; charset=utf-8"), *answer.headers):

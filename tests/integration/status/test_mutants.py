@@ -47,7 +47,7 @@ MUTANTS = [
         test_locking.test_claiming_waits_for_nobody,
     ),
     Mutant(
-        "two claims take the same row",
+        "a claim does not lock what it takes",
         {"due_everywhere": ("FOR UPDATE SKIP LOCKED", "")},
         test_locking.test_claiming_waits_for_nobody,
     ),

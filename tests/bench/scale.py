@@ -1,0 +1,77 @@
+"""How much work each benchmark does. FULL has the sizes of the goals; SMALL only shows that everything runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """Sessions unless the name says otherwise. ``rounds`` come after one round that does not count."""
+
+    rounds: int
+    #: Rounds of what takes a minute or more each.
+    long_rounds: int
+    #: Already done, so that no table is empty.
+    settled: int
+    jobs: int
+    jobs_of_two_processes: int
+    pgqueuer_jobs: int
+    procrastinate_jobs: int
+    leased: tuple[int, ...]
+    blocked: int
+    jobs_under_a_snapshot: int
+    initialized: int
+    large_backlog: int
+    small_backlog: int
+    recounts: int
+    passed_again: int
+    csv_rows: int
+    created: int
+    long_run: int
+    offline: int
+
+
+SMALL = Scale(
+    rounds=2,
+    long_rounds=1,
+    settled=2_000,
+    jobs=4_000,
+    jobs_of_two_processes=8_000,
+    pgqueuer_jobs=2_000,
+    procrastinate_jobs=200,
+    leased=(1_000,),
+    blocked=10_000,
+    jobs_under_a_snapshot=20_000,
+    initialized=10_000,
+    large_backlog=30_000,
+    small_backlog=3_000,
+    recounts=3,
+    passed_again=5_000,
+    csv_rows=5_000,
+    created=1_000,
+    long_run=20_000,
+    offline=100,
+)
+FULL = Scale(
+    rounds=5,
+    long_rounds=3,
+    settled=60_000,
+    jobs=20_000,
+    jobs_of_two_processes=40_000,
+    pgqueuer_jobs=10_000,
+    procrastinate_jobs=2_000,
+    leased=(1_000, 20_000),
+    blocked=150_000,
+    jobs_under_a_snapshot=200_000,
+    initialized=100_000,
+    large_backlog=1_000_000,
+    small_backlog=10_000,
+    recounts=5,
+    passed_again=100_000,
+    csv_rows=100_000,
+    created=10_000,
+    long_run=1_000_000,
+    offline=1_000,
+)
+SCALES = {"SMALL": SMALL, "FULL": FULL}
