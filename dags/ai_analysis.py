@@ -10,7 +10,11 @@ ones reset first (choose *All runs*, so that days which ran before are done agai
 
 **When it is red.** The key was refused, the quota is used up, or the model is gone: the lane's last line says so in
 one sentence. No session lost an attempt. Mend the connection `livedash_openai` or the company's model and trigger a
-run.
+run. If *plan* is red, its last line is the reason: a form that makes no sense, or a database that is not there;
+nothing was touched.
+
+Failed *sessions* do not turn a run red: the lane's log ends with the first of them, the LiveDash page has them all.
+Retry them with *Retry failed* or a backfill of their days.
 """
 
 from __future__ import annotations
@@ -19,8 +23,8 @@ import pendulum
 from airflow.sdk import AssetOrTimeSchedule, CronDataIntervalTimetable, dag
 
 from livedash_core.airflow.assets import awaited
-from livedash_core.airflow.forms import analysis_form
-from livedash_core.airflow.lanes import stage_tasks
+from livedash_core.airflow.forms import analysis_form, explained
+from livedash_core.airflow.lanes import RUN_TIMEOUT, stage_tasks
 
 
 @dag(
@@ -33,10 +37,11 @@ from livedash_core.airflow.lanes import stage_tasks
     start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     catchup=False,
     max_active_runs=1,
+    dagrun_timeout=RUN_TIMEOUT,
     params=analysis_form(),
     tags=["livedash"],
     default_args={"owner": "livedash"},
-    doc_md=__doc__,
+    doc_md=explained(__doc__, analysis_form()),
 )
 def ai_analysis() -> None:
     """The stage AI_ANALYSIS."""

@@ -8,9 +8,12 @@ is skipped with a reason; a transcript that does not exist fails that session al
 says; an empty form means everything that is due. A backfill: the sessions that started in its days, the failed
 ones reset first (choose *All runs*, so that days which ran before are done again).
 
-**When it is red.** A company refused its credentials (check its Airflow connection), or the database was away.
-Failed *sessions* do not turn a run red: see the LiveDash page, and retry them with *Retry failed* or a backfill of
-their day.
+**When it is red.** A company refused its credentials (check its Airflow connection), or the database was away: the
+lane's last line says so in one sentence, and no session lost an attempt. Mend it and trigger a run. If *plan* is
+red, its last line is the reason: a form that makes no sense, or a database that is not there; nothing was touched.
+
+Failed *sessions* do not turn a run red: the lane's log ends with the first of them, the LiveDash page has them all.
+Retry them with *Retry failed* or a backfill of their days.
 """
 
 from __future__ import annotations
@@ -19,8 +22,8 @@ import pendulum
 from airflow.sdk import AssetOrTimeSchedule, CronDataIntervalTimetable, dag
 
 from livedash_core.airflow.assets import awaited
-from livedash_core.airflow.forms import scope_form
-from livedash_core.airflow.lanes import stage_tasks
+from livedash_core.airflow.forms import explained, scope_form
+from livedash_core.airflow.lanes import RUN_TIMEOUT, stage_tasks
 
 
 @dag(
@@ -33,10 +36,11 @@ from livedash_core.airflow.lanes import stage_tasks
     start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     catchup=False,
     max_active_runs=1,
+    dagrun_timeout=RUN_TIMEOUT,
     params=scope_form(),
     tags=["livedash"],
     default_args={"owner": "livedash"},
-    doc_md=__doc__,
+    doc_md=explained(__doc__, scope_form()),
 )
 def transcript_fetch() -> None:
     """The stage TRANSCRIPT_FETCH."""

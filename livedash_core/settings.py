@@ -40,3 +40,5 @@ class Settings(BaseSettings):
     fetch_concurrency: int = Field(default=16, ge=1, description="transcripts fetched at once in a lane")
     analysis_concurrency: int = Field(default=16, ge=1, description="model calls at once in a lane")
     lanes: int = Field(default=2, ge=1, le=64, description="parallel lanes of a DAG run")
+    # Three tries of a lane, each with a last batch that takes its time, fit into a run's hour (dagrun_timeout).
+    lane_seconds: float = Field(default=600, gt=0, le=900, description="then a lane ends, and a new run goes on")

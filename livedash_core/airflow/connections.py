@@ -6,6 +6,8 @@ OpenAI-compatible server. A company's ``http_conn_id``: login and password of it
 
 from __future__ import annotations
 
+import logging
+
 from airflow.providers.postgres.hooks.postgres import PostgresHook
 from airflow.sdk import BaseHook, Connection
 from airflow.sdk.exceptions import AirflowNotFoundException
@@ -13,8 +15,8 @@ from pydantic import SecretStr
 from sqlalchemy import Engine
 
 from livedash_core.clients.credentials import BasicCredentials
-from livedash_core.db import check_schema, engine_from_creator
-from livedash_core.errors import ConfigurationError
+from livedash_core.db import check_schema, engine_from_creator, first_line
+from livedash_core.errors import ConfigurationError, SystemicError
 from livedash_core.settings import Settings
 from livedash_core.stages.stage import Tools
 
@@ -48,7 +50,14 @@ def checked_engine() -> Engine:
             f"AIRFLOW_CONN_{POSTGRES.upper()}"
         )
     engine = make_engine()
-    check_schema(engine)
+    # Two lines of its own about every check would come before ours in every log.
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    try:
+        check_schema(engine)
+    except SystemicError as error:
+        # Which address that is, only the hook knows.
+        reason = first_line(error.__cause__ or error)
+        raise SystemicError(f"the database of the Airflow connection {POSTGRES} does not answer: {reason}") from error
     return engine
 
 

@@ -1,14 +1,32 @@
-"""The forms of a manual run. Un-sectioned parameters stay open in Airflow's dialog."""
+"""The forms of a manual run. Un-sectioned parameters stay open in Airflow's dialog.
+
+The company is free text: Airflow reads proposals from the DAG itself, which would have to ask the database at every
+parse and become a new version with every company. A name that nobody has is answered with those there are.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from textwrap import dedent
+
 from airflow.sdk import Param
+
+#: No NUL, which PostgreSQL refuses to compare anything with.
+_TEXT = "^[^\\x00]*$"
+MOST_SESSIONS = 1000
 
 
 def scope_form() -> dict[str, Param]:
     """Which sessions a manual run is about; all empty: everything that is due."""
     return {
-        "company": Param(None, type=["null", "string"], title="Company", description="Its name; empty: all companies."),
+        "company": Param(
+            None,
+            type=["null", "string"],
+            pattern=_TEXT,
+            maxLength=200,
+            title="Company",
+            description="Its name; empty: all active companies.",
+        ),
         "from": Param(
             None,
             type=["null", "string"],
@@ -26,15 +44,23 @@ def scope_form() -> dict[str, Param]:
         "session_ids": Param(
             None,
             type=["null", "array"],
-            items={"type": "string"},
+            items={"type": "string", "pattern": _TEXT, "maxLength": 200},
+            maxItems=MOST_SESSIONS,
             title="Sessions",
-            description="Ids, ours or the source's, one per line.",
+            description=f"Ids, ours or the source's, one per line; at most {MOST_SESSIONS}.",
         ),
         "retry_failed": Param(
-            False, type="boolean", title="Retry failed", description="Put failed sessions back in line first."
+            False,
+            type="boolean",
+            title="Retry failed",
+            description="Put the failed sessions among them back in line first, with all their attempts.",
         ),
         "limit": Param(
-            None, type=["null", "integer"], minimum=1, title="Limit", description="At most so many sessions."
+            None,
+            type=["null", "integer"],
+            minimum=1,
+            title="Limit",
+            description="At most so many sessions; a CSV is imported whole.",
         ),
     }
 
@@ -47,7 +73,20 @@ def analysis_form() -> dict[str, Param]:
             type=["null", "string"],
             enum=[None, "auto", "openai", "offline"],
             title="Analyzer",
+            description="Empty: each company's own choice. auto: a model when there is a key, else offline rules.",
+        ),
+        "model": Param(
+            None,
+            type=["null", "string"],
+            pattern=_TEXT,
+            maxLength=200,
+            title="Model",
             description="Empty: each company's own choice.",
         ),
-        "model": Param(None, type=["null", "string"], title="Model", description="Empty: each company's own choice."),
     }
+
+
+def explained(doc: str, form: Mapping[str, Param]) -> str:
+    """A DAG's documentation with its parameters, in the words of the form itself."""
+    lines = [f"- *{param.schema['title']}* (`{name}`): {param.description}" for name, param in form.items()]
+    return f"{dedent(doc).strip()}\n\n**Parameters of a run triggered by hand.**\n\n" + "\n".join(lines) + "\n"

@@ -1,8 +1,8 @@
-"""What a DAG run is about. Four kinds of run, one ``Scope``.
+"""What a DAG run is about. Every kind of run becomes one ``Scope``.
 
-*asset* and *scheduled* runs take everything that is due; a *manual* run what its form says; a *backfill* the sessions
-that started in its data interval, the failed ones reset first. Manual runs from the UI carry a data interval too,
-which means nothing.
+*asset* and *scheduled* runs have an empty form and take everything that is due; a *manual* run takes what its form
+says; a *backfill* the sessions that started in its data interval, narrowed down by its form, the failed ones reset
+first. Manual runs from the UI carry a data interval too, which means nothing.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
-from livedash_core.errors import UsageError
-from livedash_core.operations.companies import active_company
+from livedash_core.errors import UnknownCompany, UsageError
+from livedash_core.models import Company, CompanyStatus, SessionImport
+from livedash_core.operations.companies import active_company, list_companies
 from livedash_core.operations.sessions import find_session
 from livedash_core.status import Scope
 
-BACKFILL, MANUAL = "backfill", "manual"
-
-FORM = ("company", "from", "to", "session_ids", "retry_failed", "limit")
-ANALYSIS_FORM = (*FORM, "analyzer", "model")
+BACKFILL = "backfill"
+#: So many companies are named to somebody who misspelt one.
+NAMED_COMPANIES = 20
 
 
 @dataclass(frozen=True)
@@ -37,11 +37,6 @@ class RunScope:
     analyzer: str | None = None
     model: str | None = None
 
-    @property
-    def drains(self) -> bool:
-        """Whether the run is there for everything that is due, so that what it leaves is to go on by itself."""
-        return self.scope == Scope()
-
 
 def run_scope(
     connection: Connection,
@@ -53,34 +48,50 @@ def run_scope(
     """Read a run. ``form`` are its parameters with defaults, ``given`` what its conf really said.
 
     Raises ``UsageError`` for a key the form does not have, a company that is unknown or not active, a session that
-    does not exist, a window that ends before it begins.
+    does not exist or is such a company's, a window that ends before it begins, days given to a backfill.
     """
     unknown = sorted(set(given) - set(form))
     if unknown:
         raise UsageError(f"the run's conf has unknown keys {', '.join(unknown)}; it may have {', '.join(form)}")
+    first_day, last_day = _date(form["from"]), _date(form["to"])
     if run_type == BACKFILL:
-        return RunScope(Scope(started_from=interval[0], started_before=interval[1]), retry_failed=True)
-    if run_type != MANUAL:
-        return RunScope(Scope())
-    company = active_company(connection, form["company"]) if form["company"] else None
-    last_day = _day(form["to"])
-    ids = [find_session(connection, wanted.strip(), company) for wanted in form["session_ids"] or () if wanted.strip()]
+        if first_day or last_day:
+            raise UsageError("a backfill has days of its own: leave from and to empty")
+        started_from, started_before = interval
+    else:
+        if first_day and last_day and last_day < first_day:
+            raise UsageError(f"from {first_day} is after to {last_day}")
+        started_from, started_before = _midnight(first_day), _midnight_after(last_day)
+    company = _company(connection, form["company"]) if form["company"] else None
+    wanted = [text.strip() for text in form["session_ids"] or () if text.strip()]
+    ids = tuple(find_session(connection, text, company) for text in wanted)
+    _refuse_inactive(connection, ids)
     return RunScope(
         Scope(
             company_ids=(company,) if company else None,
-            started_from=_day(form["from"]),
-            started_before=last_day + timedelta(days=1) if last_day else None,
-            session_ids=tuple(ids) or None,
+            started_from=started_from,
+            started_before=started_before,
+            session_ids=ids or None,
         ),
-        retry_failed=bool(form["retry_failed"]),
+        retry_failed=run_type == BACKFILL or form["retry_failed"],
         limit=form["limit"],
         analyzer=form.get("analyzer"),
         model=form.get("model"),
     )
 
 
-def _day(text: str | None) -> datetime | None:
-    return datetime.combine(date.fromisoformat(text), time(), tzinfo=UTC) if text else None
+def in_words(run: RunScope, form: Mapping[str, Any]) -> str:
+    """What the run is about, for its log."""
+    scope = run.scope
+    words = [f"{len(scope.session_ids)} named sessions" if scope.session_ids else "sessions"]
+    words.append(f"of {form['company']}" if form["company"] else "of every active company")
+    if scope.started_from:
+        words.append(f"that started on {scope.started_from:%Y-%m-%d %H:%MZ} or later")
+    if scope.started_before:
+        words.append(f"{'and' if scope.started_from else 'that started'} before {scope.started_before:%Y-%m-%d %H:%MZ}")
+    if run.limit:
+        words.append(f"(at most {run.limit:,})")
+    return " ".join(words)
 
 
 def to_json(run: RunScope) -> dict[str, Any]:
@@ -115,6 +126,45 @@ def from_json(found: Mapping[str, Any]) -> RunScope:
 def for_companies(run: RunScope, company_ids: tuple[UUID, ...]) -> RunScope:
     """The same run, for these companies only."""
     return replace(run, scope=replace(run.scope, company_ids=company_ids))
+
+
+def _company(connection: Connection, name: str) -> UUID:
+    try:
+        return active_company(connection, name)
+    except UnknownCompany as error:
+        # The form cannot propose them: a DAG is read without asking the database.
+        names = [row["name"] for row in list_companies(connection) if row["status"] == CompanyStatus.ACTIVE]
+        more = f" and {len(names) - NAMED_COMPANIES} more" if len(names) > NAMED_COMPANIES else ""
+        known = ", ".join(names[:NAMED_COMPANIES]) or "none yet"
+        raise UsageError(f"no company is called {name!r}; the active companies are: {known}{more}") from error
+
+
+def _refuse_inactive(connection: Connection, session_ids: tuple[UUID, ...]) -> None:
+    """A named session that no run would ever claim deserves a word."""
+    owner = connection.execute(
+        select(SessionImport.external_session_id, Company.name, Company.status)
+        .join(Company, Company.id == SessionImport.company_id)
+        .where(SessionImport.id.in_(session_ids), Company.status != CompanyStatus.ACTIVE)
+        .limit(1)
+    ).first()
+    if owner is not None:
+        raise UsageError(
+            f"session {owner.external_session_id} is of {owner.name}, which is {owner.status}: only ACTIVE companies "
+            "are processed"
+        )
+
+
+def _date(text: str | None) -> date | None:
+    return date.fromisoformat(text) if text else None
+
+
+def _midnight(day: date | None) -> datetime | None:
+    return datetime.combine(day, time(), tzinfo=UTC) if day else None
+
+
+def _midnight_after(day: date | None) -> datetime | None:
+    # After the last day that Python knows there is no midnight, and nothing to stop at.
+    return _midnight(day + timedelta(days=1)) if day and day < date.max else None
 
 
 def _ids(texts: list[str] | None) -> tuple[UUID, ...] | None:

@@ -103,7 +103,8 @@ def start(home: Path, port: int, **environment: str) -> Stack:
 def stack() -> Iterator[Stack]:
     # Not pytest's tmp_path: as root the server runs as another user, who must be able to reach the directory.
     with tempfile.TemporaryDirectory(prefix="livedash-e2e-", ignore_cleanup_errors=True) as directory:
-        running = start(Path(directory) / "home", free_port())
+        # Short, so that the tests see a lease run out and a backlog outlive its run without waiting for minutes.
+        running = start(Path(directory) / "home", free_port(), LIVEDASH_LEASE_SECONDS="20", LIVEDASH_LANE_SECONDS="3")
         yield running
         survivors = running.stop()
         assert not survivors, f"still running after Ctrl-C: {survivors}"

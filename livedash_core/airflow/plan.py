@@ -1,0 +1,88 @@
+"""The first task of a run: what it is about, what it retries, how many lanes it is worth."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from math import ceil
+from typing import Any
+
+from airflow.sdk import get_current_context
+from sqlalchemy import Connection
+
+from livedash_core.airflow.assets import PUBLISHED
+from livedash_core.airflow.connections import checked_engine
+from livedash_core.airflow.run_scope import RunScope, for_companies, in_words, run_scope, to_json
+from livedash_core.airflow.stopping import no_retry
+from livedash_core.airflow.telling import log_run
+from livedash_core.operations.companies import active_companies
+from livedash_core.operations.due import count_due
+from livedash_core.settings import Settings
+from livedash_core.stages.registry import default_registry
+from livedash_core.status import ProcessingStatusManager
+
+log = logging.getLogger(__name__)
+
+#: A lane is a process that takes seconds to start: for so few sessions, one is enough.
+SESSIONS_WORTH_A_LANE = 50
+#: Nobody needs to know it more exactly, and counting on would cost.
+MOST_COUNTED = 100_000
+
+
+def plan(stage: str) -> list[dict[str, Any]]:
+    """Read what the run is about, reset what it retries, and hand out lanes; none if nothing is due.
+
+    Raises ``AirflowFailException`` for a form that makes no sense or a database that is not there; nothing is
+    changed then.
+    """
+    context = get_current_context()
+    dag_run = context["dag_run"]
+    # The run's params hold whatever its conf said, the DAG's own say what it may.
+    form: Mapping[str, Any] = {name: context["params"][name] for name in context["dag"].params}
+    with no_retry(), checked_engine().begin() as connection:
+        interval = (dag_run.data_interval_start, dag_run.data_interval_end)
+        run = run_scope(connection, dag_run.run_type, form, dag_run.conf or {}, interval)
+        about = in_words(run, form)
+        log.info("%s, %s run: %s", stage, dag_run.run_type.value, about)
+        if run.retry_failed:
+            log.info("%d failed sessions are tried again", _reset(connection, stage, run))
+        if stage == next(iter(PUBLISHED)) and not run.scope.names_sessions:
+            runs, extent = _intake(connection, run)
+        else:
+            runs, extent = _queue(connection, stage, run)
+    log.info("%s, for %d lanes", extent, len(runs))
+    if not runs:
+        log_run(stage, dag_run, [])
+    return [
+        {"label": f"lane {number} of {len(runs)}", "about": f"{about}; {extent}", **to_json(share)}
+        for number, share in enumerate(runs, start=1)
+    ]
+
+
+def _reset(connection: Connection, stage: str, run: RunScope) -> int:
+    """FAILED → PENDING within the scope; what nobody would process now is left alone."""
+    manager = ProcessingStatusManager(connection, stages=default_registry().names)
+    companies = run.scope.company_ids or tuple(active_companies(connection))
+    scope = replace(run.scope, stages=(stage,), company_ids=companies)
+    if run.limit is not None:
+        chosen = manager.get_failed_sessions(scope, limit=run.limit)
+        scope = replace(scope, session_ids=tuple(failed.session_id for failed in chosen))
+    return sum(manager.reset_failed(scope).values())
+
+
+def _intake(connection: Connection, run: RunScope) -> tuple[list[RunScope], str]:
+    """Intake goes by company, whatever is due: each lane has its own."""
+    wanted = [company for company in active_companies(connection) if run.scope.company_ids in (None, (company,))]
+    lanes = min(Settings().lanes, len(wanted))
+    runs = [for_companies(run, tuple(wanted[first::lanes])) for first in range(lanes)]
+    return runs, f"CSVs to import: {len(wanted)}"
+
+
+def _queue(connection: Connection, stage: str, run: RunScope) -> tuple[list[RunScope], str]:
+    """As many lanes as what is due is worth; each drains all of it."""
+    due = count_due(connection, stage, run.scope, at_most=MOST_COUNTED)
+    # A limit is for the run: one lane keeps it simple and exact.
+    most = 1 if run.limit is not None else Settings().lanes
+    lanes = min(most, ceil(due / SESSIONS_WORTH_A_LANE))
+    return [run] * lanes, f"sessions due: {due:,}{' or more' if due == MOST_COUNTED else ''}"

