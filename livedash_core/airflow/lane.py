@@ -10,9 +10,10 @@ from airflow.sdk import get_current_context
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from livedash_core.airflow import connections
+from livedash_core.airflow.progress import Progress
 from livedash_core.airflow.run_scope import from_json
 from livedash_core.airflow.stopping import no_retry
-from livedash_core.airflow.telling import REPORT, Progress, log_report, measure
+from livedash_core.airflow.telling import REPORT, log_report, measure
 from livedash_core.stages.registry import default_registry
 from livedash_core.stages.runner import Runner
 

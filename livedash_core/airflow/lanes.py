@@ -45,10 +45,10 @@ def stage_tasks(stage: str) -> None:
         publish(stage, lanes or [], outlet_events)
 
     @task(task_id="wake", outlets=[WAKE], trigger_rule="all_done", **PATIENCE)
-    def wake_later_stages(*, outlet_events: Any) -> None:
+    def wake_later_stages(lanes: list[dict[str, Any]] | None, *, outlet_events: Any) -> None:
         from livedash_core.airflow.publishing import wake
 
-        wake(stage, outlet_events)
+        wake(stage, lanes or [], outlet_events)
 
     lanes = plan_lanes()
     done = run_lane.expand(lane=lanes)
@@ -56,4 +56,4 @@ def stage_tasks(stage: str) -> None:
     done >> EmptyOperator(task_id="all_lanes_ok", doc_md="Red when a lane was: a published Asset must not hide that.")
     if stage == next(iter(PUBLISHED)):
         # The one DAG with a clock looks after all others: nothing that is due waits for a daily sweep.
-        done >> wake_later_stages()  # type: ignore[call-arg] # Airflow injects the events
+        done >> wake_later_stages(lanes)  # type: ignore[call-arg, arg-type] # as above

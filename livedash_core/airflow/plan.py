@@ -51,7 +51,7 @@ def plan(stage: str) -> list[dict[str, Any]]:
             runs, extent = _intake(connection, run)
         else:
             runs, extent = _queue(connection, stage, run)
-    log.info("%s, for %d lanes", extent, len(runs))
+    log.info("%s; lanes: %d", extent, len(runs))
     if not runs:
         log_run(stage, dag_run, [])
     return [

@@ -27,33 +27,50 @@ def publish(stage: str, lanes: list[dict[str, Any]], outlet_events: Any) -> None
 
     Raises ``AirflowSkipException``, which publishes nothing, otherwise.
     """
-    context = get_current_context()
-    found = context["ti"].xcom_pull(task_ids="lane", key=REPORT, map_indexes=list(range(len(lanes)))) if lanes else []
-    reports = [report for report in found if report]
-    log_run(stage, context["dag_run"], reports)
-    totals = add_up(reports)
-    moved = totals["completed"] + totals["skipped"]
-    untold = len(reports) < len(lanes) or not all(report["first_try"] for report in reports)
-    stages = list(PUBLISHED)
-    following = stages[stages.index(stage) + 1 :][:1]
-    # A worker that died never told what it had moved on; the next stage's queue tells.
-    if not moved and not (untold and set(following) & set(_due_stages())):
+    reports = _reports(lanes)
+    log_run(stage, get_current_context()["dag_run"], reports)
+    if not _moved_on(stage, lanes, reports):
         raise AirflowSkipException(f"{stage}: nothing moved on, nobody is woken")
-    outlet_events[PUBLISHED[stage]].extra = totals
+    outlet_events[PUBLISHED[stage]].extra = add_up(reports)
     out_of_time = any(report["out_of_time"] for report in reports)
-    if out_of_time and stage != stages[0] and stage in _due_stages():
+    if out_of_time and stage != next(iter(PUBLISHED)) and stage in _due_stages():
         outlet_events[WAKE].add(awaited(stage), extra={"woken_by": stage})
         log.info("%s: time ran out and more is due; it goes on in a run of its own", stage)
 
 
-def wake(stage: str, outlet_events: Any) -> None:
+def wake(stage: str, lanes: list[dict[str, Any]], outlet_events: Any) -> None:
     """Wake every later stage that has due work: a retry whose time has come, an expired lease, a leftover."""
-    due = [later for later in _due_stages() if later in PUBLISHED and later != stage]
+    told = {stage, *(_following(stage) if _moved_on(stage, lanes, _reports(lanes)) else ())}
+    due = [later for later in _due_stages() if later in PUBLISHED and later not in told]
     if not due:
-        raise AirflowSkipException("nothing is due")
+        raise AirflowSkipException("nobody else has anything due")
     for later in due:
         outlet_events[WAKE].add(awaited(later), extra={"woken_by": stage})
     log.info("woken: %s", ", ".join(due))
+
+
+def _reports(lanes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What the lanes left, of those that lived to leave it."""
+    if not lanes:
+        return []
+    task_instance = get_current_context()["ti"]
+    found = task_instance.xcom_pull(task_ids="lane", key=REPORT, map_indexes=list(range(len(lanes))))
+    return [report for report in found if report]
+
+
+def _moved_on(stage: str, lanes: list[dict[str, Any]], reports: list[dict[str, Any]]) -> bool:
+    totals = add_up(reports)
+    if totals["completed"] + totals["skipped"]:
+        return True
+    # A worker that died never told what it had moved on; the next stage's queue tells.
+    died = len(reports) < len(lanes) or not all(report["first_try"] for report in reports)
+    return died and not set(_following(stage)).isdisjoint(_due_stages())
+
+
+def _following(stage: str) -> list[str]:
+    """The next stage, if there is one."""
+    stages = list(PUBLISHED)
+    return stages[stages.index(stage) + 1 :][:1]
 
 
 def _due_stages() -> list[str]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -19,33 +18,8 @@ log = logging.getLogger(__name__)
 #: The XCom in which a lane leaves its report.
 REPORT = "report"
 COUNTED = ("claimed", "completed", "failed", "skipped", "released")
-#: A line of progress at most so often.
-PROGRESS_SECONDS = 5.0
 #: The nav item of our plugin in Airflow's UI.
 PAGE = "/plugin/livedash"
-
-
-class Progress:
-    """Lines of progress with the rate since the line before. ``clock`` counts seconds."""
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._last, self._settled = clock(), 0
-
-    def __call__(self, report: StageReport) -> None:
-        """Log where a lane stands, if the last line is long enough ago."""
-        passed = self._clock() - self._last
-        if passed < PROGRESS_SECONDS:
-            return
-        settled = report.completed + report.failed + report.skipped
-        log.info(
-            "%s completed, %s failed, %s skipped; %.1f sessions/s",
-            f"{report.completed:,}",
-            f"{report.failed:,}",
-            f"{report.skipped:,}",
-            (settled - self._settled) / passed,
-        )
-        self._last, self._settled = self._last + passed, settled
 
 
 def log_report(report: StageReport) -> None:
@@ -83,7 +57,10 @@ def add_up(reports: Sequence[Mapping[str, Any]]) -> dict[str, int]:
 
 
 def log_run(stage: str, dag_run: Any, reports: Sequence[Mapping[str, Any]]) -> None:
-    """One line per run, its facts in fields of their own: what a log collector (OpenTelemetry) makes a record of."""
+    """One line per run, its facts in fields of their own: what a log collector (OpenTelemetry) makes a record of.
+
+    ``seconds`` is the lanes' wall clock added up.
+    """
     structlog.get_logger(__name__).info(
         "livedash.run",
         stage=stage,
@@ -91,6 +68,6 @@ def log_run(stage: str, dag_run: Any, reports: Sequence[Mapping[str, Any]]) -> N
         run_id=dag_run.run_id,
         run_type=dag_run.run_type.value,
         lanes=len(reports),
-        lane_seconds=round(sum(report["seconds"] for report in reports), 3),
+        seconds=round(sum(report["seconds"] for report in reports), 3),
         **add_up(reports),
     )

@@ -31,8 +31,10 @@ for dag_id, dag in bag.dags.items():
         "waits_for": sorted(asset.name for asset in awaited.objects) if awaited else [],
         "publishes": sorted(o.name for t in dag.tasks for o in t.outlets if type(o).__name__ == "Asset"),
         "tasks": sorted(dag.task_ids),
-        "params": sorted(dag.params),
-        "doc": bool(dag.doc_md and "When it is red" in dag.doc_md),
+        "params": {name: dag.params.get_param(name).schema for name in dag.params},
+        "doc": dag.doc_md,
+        "timeout": dag.dagrun_timeout.total_seconds(),
+        "run_types": sorted(dag.allowed_run_types or []),
         "catchup": dag.catchup,
         "max_active_runs": dag.max_active_runs,
         "owner": dag.owner,
@@ -82,12 +84,34 @@ def test_the_chain_of_assets_is_the_order_of_the_stages(read):
 def test_each_dag_has_what_its_users_need(read, stage):
     dag = read[f"livedash_{stage.lower()}"]
 
-    assert dag["doc"]
+    assert "When it is red" in dag["doc"]
+    assert all(f"*{schema['title']}* (`{name}`)" in dag["doc"] for name, schema in dag["params"].items())
     assert dag["catchup"] is False
     assert dag["max_active_runs"] == 1
+    assert dag["timeout"] == 3600
     assert (dag["owner"], dag["tags"]) == ("livedash", ["livedash"])
     assert {"plan", "lane", "publish", "all_lanes_ok"} <= set(dag["tasks"])
-    assert {"company", "from", "to", "session_ids", "retry_failed", "limit"} <= set(dag["params"])
+    judging = ["analyzer", "model"] if stage == "AI_ANALYSIS" else []
+    assert list(dag["params"]) == ["company", "from", "to", "session_ids", "retry_failed", "limit", *judging]
+
+
+def test_the_form_is_open_and_each_field_is_what_its_reader_expects(read):
+    form = read["livedash_ai_analysis"]["params"]
+
+    assert not any("section" in schema for schema in form.values())  # Airflow folds sections away
+    assert [form[name]["format"] for name in ("from", "to")] == ["date", "date"]  # date pickers
+    assert form["session_ids"]["type"] == ["null", "array"]  # a text area, one per line
+    assert form["session_ids"]["items"]["type"] == "string"
+    assert form["retry_failed"]["type"] == "boolean"  # a switch
+    assert form["limit"]["minimum"] == 1
+    assert form["analyzer"]["enum"] == [None, "auto", "openai", "offline"]
+
+
+def test_only_imports_cannot_be_backfilled(read):
+    allowed = {stage: read[f"livedash_{stage.lower()}"]["run_types"] for stage in STAGES}
+
+    assert "backfill" not in allowed.pop("CSV_IMPORT")
+    assert set(map(tuple, allowed.values())) == {()}  # no restriction
 
 
 def test_the_core_never_imports_airflow():

@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from livedash_core.status import ProcessingStatusManager
 from tests.integration.airflow.conftest import Run
+from tests.integration.stages.website import Site
 from tests.integration.world import NOON, World
 
 STAGE = "TRANSCRIPT_FETCH"
@@ -69,7 +70,7 @@ def test_woken_by_clock_or_asset_a_run_drains_all_that_is_due(run: Run, world: W
         ["livedash_transcripts", {"claimed": 4, "completed": 0, "failed": 0, "skipped": 4, "released": 0}]
     ]
     assert finished.says(f"{STAGE}, {run_type} run: sessions of every active company")
-    assert finished.says("sessions due: 4, for 1 lanes")
+    assert finished.says("sessions due: 4; lanes: 1")
 
 
 def test_a_manual_run_takes_what_its_form_says_and_nothing_else(run: Run, world: World):
@@ -252,3 +253,30 @@ def test_an_import_wakes_every_later_stage_that_has_something_due(run, world):
         ["livedash_imports", {"woken_by": "CSV_IMPORT"}],
         ["livedash_sessions", {"woken_by": "CSV_IMPORT"}],
     ]
+
+
+def test_an_import_that_brings_something_in_wakes_the_next_stage_once(run, world):
+    with Site() as site:
+        site.publish(site.rows(3))
+        world.company("Acme", csv_url=site.csv_url, allowed_networks=["127.0.0.0/8"])
+
+        finished = run("CSV_IMPORT", "manual", {"company": "Acme"})
+
+    assert finished.state == "success"
+    assert finished.says("CSV_IMPORT, manual run: sessions of Acme")
+    assert finished.says("CSVs to import: 1; lanes: 1")
+    assert finished.states()["wake"] == "skipped"
+    assert finished.events == [
+        ["livedash_imports", {"claimed": 3, "completed": 3, "failed": 0, "skipped": 0, "released": 0}]
+    ]
+
+
+def test_an_import_of_named_sessions_fetches_no_csv(run, world):
+    acme = world.company("Acme", csv_url="http://127.0.0.1:9/never-asked.csv")
+    (session,) = world.sessions(acme, 1, completed_stages=0)
+
+    finished = run("CSV_IMPORT", "manual", {"session_ids": [str(session)]})
+
+    assert finished.complaints() == []
+    assert finished.says("CSV_IMPORT, manual run: 1 named sessions of every active company")
+    assert world.row(session, "CSV_IMPORT").attempts == 1

@@ -94,13 +94,18 @@ MUTANTS = [
         {"fail": ("AND status.attempts < :max_attempts", "AND status.attempts < :max_attempts + 1")},
         test_promises.test_a_transient_failure_waits_and_comes_back_until_attempts_are_used_up,
     ),
+    Mutant(
+        "settling locks rows as it finds them",
+        {"settle": ("ORDER BY session_id", "")},
+        partial(test_locking.test_rows_are_locked_in_one_order, verb="complete"),
+    ),
     *(
         Mutant(
-            f"{verb} locks rows as they lie on disk",
-            {"settle" if verb == "complete" else verb: ("session_id\n    FOR UPDATE", "ctid\n    FOR UPDATE")},
+            f"{verb} locks rows in an order of its own",
+            {verb: ("session_id\n    FOR UPDATE", "session_id DESC\n    FOR UPDATE")},
             partial(test_locking.test_rows_are_locked_in_one_order, verb=verb),
         )
-        for verb in ("complete", "fail", "release", "reclaim", "reset_failed")
+        for verb in ("fail", "release", "reclaim", "reset_failed")
     ),
     Mutant(
         "reopen locks the stages in the order of the alphabet",

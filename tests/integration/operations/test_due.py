@@ -1,0 +1,71 @@
+"""What is counted as due is what a claim would take."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+from sqlalchemy import Connection
+
+from livedash_core.operations.due import count_due
+from livedash_core.status import ProcessingStatusManager, Scope
+from tests.integration.world import NOON, World
+
+STAGE = "TRANSCRIPT_FETCH"
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def sessions(connection: Connection, world: World) -> dict[str, list[UUID]]:
+    """Due ones of two companies and three days, and all kinds that are not due, of the first company."""
+    acme, beta = world.company("Acme"), world.company("Beta")
+    found = {
+        "acme": world.sessions(acme, 3),
+        "acme, the day after": world.sessions(acme, 2, started_at=NOON + DAY),
+        "acme, without a start": world.sessions(acme, 1, started_at=None),
+        "beta": world.sessions(beta, 4),
+        "abandoned": world.sessions(beta, 1),
+        "suspended": world.sessions(world.company("Gone", status="SUSPENDED"), 1),
+        "waiting": world.sessions(acme, 1, completed_stages=0),
+        "done": world.sessions(acme, 1, completed_stages=2),
+        "failed": world.sessions(acme, 1),
+        "held": world.sessions(acme, 1),
+        "backing off": world.sessions(acme, 1),
+    }
+    manager = ProcessingStatusManager(connection)
+    manager.start_stage(*found["abandoned"], STAGE)
+    world.expire_leases()
+    manager.start_stage(*found["held"], STAGE)
+    manager.fail_stage(*found["failed"], STAGE, manager.start_stage(*found["failed"], STAGE), "gone")
+    token = manager.start_stage(*found["backing off"], STAGE)
+    manager.fail_stage(*found["backing off"], STAGE, token, "busy", kind="transient")
+    return found
+
+
+def test_due_is_what_a_claim_would_take_whatever_the_scope(connection, world, sessions):
+    acme = world.row(sessions["acme"][0], STAGE).company_id
+    beta = world.row(sessions["beta"][0], STAGE).company_id
+    every_id = tuple(one for ids in sessions.values() for one in ids)
+    scopes = {
+        Scope(): 11,
+        Scope(company_ids=(acme,)): 6,
+        Scope(company_ids=(beta,)): 5,
+        Scope(started_from=NOON + DAY): 2,
+        Scope(started_before=NOON + DAY): 8,
+        Scope(started_from=NOON, started_before=NOON + DAY, company_ids=(acme,)): 3,
+        Scope(session_ids=every_id): 11,
+        Scope(session_ids=(*sessions["acme, the day after"], *sessions["suspended"])): 2,
+        Scope(company_ids=()): 0,
+    }
+
+    assert {scope: count_due(connection, STAGE, scope, at_most=100) for scope in scopes} == scopes
+    for scope, number in scopes.items():
+        claim = ProcessingStatusManager(connection).claim(STAGE, 100, scope)
+        assert len(claim.attempts) == number, scope
+        ProcessingStatusManager(connection).release(claim.token)
+
+
+def test_counting_ends_at_what_was_asked_for(connection, sessions):
+    assert count_due(connection, STAGE, Scope(), at_most=5) == 5
+    assert count_due(connection, "AI_ANALYSIS", Scope(), at_most=5) == 0
