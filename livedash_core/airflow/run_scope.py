@@ -83,8 +83,9 @@ def run_scope(
 def in_words(run: RunScope, form: Mapping[str, Any]) -> str:
     """What the run is about, for its log."""
     scope = run.scope
-    words = [f"{len(scope.session_ids)} named sessions" if scope.session_ids else "sessions"]
-    words.append(f"of {form['company']}" if form["company"] else "of every active company")
+    words = [f"named sessions ({len(scope.session_ids)})" if scope.session_ids else "sessions"]
+    if form["company"] or not scope.session_ids:
+        words.append(f"of {form['company'] or 'every active company'}")
     if scope.started_from:
         words.append(f"that started on {scope.started_from:%Y-%m-%d %H:%MZ} or later")
     if scope.started_before:

@@ -278,5 +278,5 @@ def test_an_import_of_named_sessions_fetches_no_csv(run, world):
     finished = run("CSV_IMPORT", "manual", {"session_ids": [str(session)]})
 
     assert finished.complaints() == []
-    assert finished.says("CSV_IMPORT, manual run: 1 named sessions of every active company")
+    assert finished.says("CSV_IMPORT, manual run: named sessions (1)")
     assert world.row(session, "CSV_IMPORT").attempts == 1
