@@ -34,6 +34,10 @@ up: install ## The whole product on this machine, at http://localhost:8080 (Ctrl
 test: install ## Run every test
 	@exec "$(BIN)/python" -m pytest
 
+.PHONY: soak
+soak: install ## The long end-to-end tests: backfills, backlogs, a killed lane
+	@exec "$(BIN)/python" -m pytest tests/soak
+
 .PHONY: lint
 lint: install ## ruff, mypy (strict on livedash_core), import-linter
 	"$(BIN)/ruff" check .

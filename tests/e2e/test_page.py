@@ -61,7 +61,7 @@ def log_in(visitor: Visitor, stack: Any, address: str = "/") -> None:
 
 
 def open_pages(page: Page) -> FrameLocator:
-    page.get_by_role("link", name="LiveDash").click()
+    page.get_by_role("link", name="LiveDash", exact=True).click()  # not the DAGs and Assets listed beside it
     frame = page.frame_locator("iframe")
     expect(frame.get_by_role("heading", name="Pipeline")).to_be_visible()
     return frame
