@@ -25,21 +25,21 @@ def sessions(connection: Connection, world: World) -> dict[str, list[UUID]]:
         "acme, the day after": world.sessions(acme, 2, started_at=NOON + DAY),
         "acme, without a start": world.sessions(acme, 1, started_at=None),
         "beta": world.sessions(beta, 4),
-        "abandoned": world.sessions(beta, 1),
         "suspended": world.sessions(world.company("Gone", status="SUSPENDED"), 1),
         "waiting": world.sessions(acme, 1, completed_stages=0),
         "done": world.sessions(acme, 1, completed_stages=2),
         "failed": world.sessions(acme, 1),
         "held": world.sessions(acme, 1),
         "backing off": world.sessions(acme, 1),
+        "abandoned": world.sessions(beta, 1),
     }
     manager = ProcessingStatusManager(connection)
-    manager.start_stage(*found["abandoned"], STAGE)
-    world.expire_leases()
     manager.start_stage(*found["held"], STAGE)
     manager.fail_stage(*found["failed"], STAGE, manager.start_stage(*found["failed"], STAGE), "gone")
     token = manager.start_stage(*found["backing off"], STAGE)
     manager.fail_stage(*found["backing off"], STAGE, token, "busy", kind="transient")
+    # Last: any claim after it would take notice of the expired lease.
+    manager.start_stage(*found["abandoned"], STAGE, lease_seconds=-1)
     return found
 
 
