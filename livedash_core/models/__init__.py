@@ -6,6 +6,7 @@ from livedash_core.models.company import Company, CompanyStatus
 from livedash_core.models.question import Question, SessionQuestion
 from livedash_core.models.session import ImportRejection, Message, Session, SessionImport, SessionTranscript
 from livedash_core.models.status import (
+    ProcessingActivity,
     ProcessingCount,
     ProcessingDelta,
     ProcessingFailure,
@@ -23,6 +24,7 @@ __all__ = [
     "CompanyStatus",
     "ImportRejection",
     "Message",
+    "ProcessingActivity",
     "ProcessingCount",
     "ProcessingDelta",
     "ProcessingFailure",

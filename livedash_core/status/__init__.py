@@ -1,5 +1,6 @@
 """The heart: a status per session and stage (see docs/state-machine.md)."""
 
+from livedash_core.status.activity import StageActivity, activity
 from livedash_core.status.breakdown import Breakdown, fold, read_breakdown
 from livedash_core.status.manager import STAGES, ProcessingStatusManager
 from livedash_core.status.records import Claim, FailedSession, Failure, StageStatus
@@ -13,7 +14,9 @@ __all__ = [
     "Failure",
     "ProcessingStatusManager",
     "Scope",
+    "StageActivity",
     "StageStatus",
+    "activity",
     "fold",
     "read_breakdown",
 ]

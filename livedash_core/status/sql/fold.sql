@@ -1,8 +1,17 @@
--- Move deltas into the counts. Rows another fold is moving are left to it.
+-- Move deltas into the counts and the activity of the last day. Rows another fold is moving are left to it.
 WITH moved AS (
     DELETE FROM livedash.session_processing_delta
     WHERE id IN (SELECT id FROM livedash.session_processing_delta FOR UPDATE SKIP LOCKED)
-    RETURNING company_id, stage, status, sessions
+    RETURNING company_id, stage, status, sessions, slot, duration_bucket
+), forgotten AS (
+    DELETE FROM livedash.session_processing_activity WHERE slot < now() - interval '25 hours'
+), active AS (
+    INSERT INTO livedash.session_processing_activity AS activity (slot, stage, company_id, duration_bucket, sessions)
+    SELECT slot, stage, company_id, duration_bucket, sum(sessions)
+    FROM moved WHERE slot IS NOT NULL GROUP BY slot, stage, company_id, duration_bucket
+    ORDER BY slot, stage, company_id, duration_bucket
+    ON CONFLICT (slot, stage, company_id, duration_bucket)
+    DO UPDATE SET sessions = activity.sessions + excluded.sessions
 )
 INSERT INTO livedash.session_processing_count AS count (company_id, stage, status, sessions)
 SELECT company_id, stage, status, sum(sessions) FROM moved GROUP BY company_id, stage, status

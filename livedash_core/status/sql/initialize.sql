@@ -17,7 +17,9 @@ WITH fresh AS (
     RETURNING session_id, company_id, stage,
               CASE WHEN available_at = 'infinity' THEN 'WAITING' ELSE status END AS counted_as
 ), ledger AS (
-    INSERT INTO livedash.session_processing_delta (company_id, stage, status, sessions)
-    SELECT company_id, stage, counted_as, count(*) FROM fresh GROUP BY company_id, stage, counted_as
+    INSERT INTO livedash.session_processing_delta (company_id, stage, status, sessions, slot)
+    SELECT company_id, stage, counted_as, count(*),
+           CASE WHEN counted_as = 'COMPLETED' THEN date_bin('10 minutes', now(), 'epoch') END
+    FROM fresh GROUP BY company_id, stage, counted_as
 )
 SELECT session_id, count(*) = cardinality(CAST(:stages AS text[])) AS is_new FROM fresh GROUP BY session_id

@@ -1,6 +1,8 @@
 -- Complete or skip: only the holder may, and the next stage opens in the same statement.
 -- The lease is locked against a claim that takes it as expired, then the rows, sorted, so that two statements that
 -- want the same rows never wait for each other. :metadata is {session_id: metadata}.
+-- What one token holds was claimed at one instant: the ledger gets one duration, not one per session. A tenth of a
+-- millisecond is the shortest that it tells apart.
 WITH lease AS MATERIALIZED (
     SELECT token FROM livedash.session_processing_lease WHERE token = :token FOR KEY SHARE
 ), held AS MATERIALIZED (
@@ -14,7 +16,7 @@ WITH lease AS MATERIALIZED (
     SET status = :status, completed_at = now(), lease_token = NULL, error_kind = NULL, error_message = NULL,
         metadata = CAST(:metadata AS jsonb) -> session_id::text
     WHERE ctid = ANY (ARRAY(SELECT ctid FROM held))
-    RETURNING session_id, company_id
+    RETURNING session_id, company_id, started_at
 ), opened AS (
     UPDATE livedash.session_processing_status AS next
     SET available_at = now()
@@ -23,12 +25,14 @@ WITH lease AS MATERIALIZED (
       AND next.status = 'PENDING' AND next.available_at = 'infinity'
     RETURNING next.company_id
 ), ledger AS (
-    INSERT INTO livedash.session_processing_delta (company_id, stage, status, sessions)
-    SELECT company_id, :stage, change.status, change.sign * count(*)
-    FROM settled CROSS JOIN (VALUES ('IN_PROGRESS', -1), (:status, 1)) AS change (status, sign)
-    GROUP BY company_id, change.status, change.sign
+    INSERT INTO livedash.session_processing_delta (company_id, stage, status, sessions, slot, duration_bucket)
+    SELECT company_id, :stage, 'IN_PROGRESS', -count(*), NULL, NULL FROM settled GROUP BY company_id
     UNION ALL
-    SELECT company_id, :next_stage, change.status, change.sign * count(*)
+    SELECT company_id, :stage, :status, count(*), date_bin('10 minutes', now(), 'epoch'),
+           floor(ln(greatest(extract(epoch FROM now() - started_at), 0.0001)) / ln(1.2))
+    FROM settled GROUP BY company_id, started_at
+    UNION ALL
+    SELECT company_id, :next_stage, change.status, change.sign * count(*), NULL, NULL
     FROM opened CROSS JOIN (VALUES ('WAITING', -1), ('PENDING', 1)) AS change (status, sign)
     GROUP BY company_id, change.status, change.sign
 )

@@ -13,7 +13,7 @@ from sqlalchemy import Engine, text
 
 from livedash_core.db import make_engine, upgrade_schema
 from livedash_core.local.embedded_postgres import EmbeddedPostgres
-from livedash_core.status import STAGES, Failure, ProcessingStatusManager, Scope
+from livedash_core.status import STAGES, Failure, ProcessingStatusManager, Scope, activity
 from tests.integration.status.plans import Mode, explained
 
 SESSIONS = 200_000
@@ -135,6 +135,7 @@ HOT = {
     "reclaim of 500": Hot(lambda manager: manager.claim(LATE, 1), {LEASE}, 2000, 12_000),
     "renew": Hot(lambda manager: manager.renew(TOKEN), set(), 0, 30),
     "due stages": Hot(lambda manager: manager.get_due_stages(), {READY}, 10, 100),
+    "activity": Hot(lambda manager: activity(manager.connection, STAGES), {READY}, 50, 200),
     "stages of a session": Hot(lambda manager: manager.get_session_status(session(70_000)), {KEY}, 5, 20),
     "50 that need it": Hot(lambda manager: manager.get_sessions_needing_processing(FETCH, 50), {READY}, 250, 500),
     "50 that failed": Hot(lambda manager: manager.get_failed_sessions(limit=50), {FAILED}, 500, 3000),

@@ -1,0 +1,146 @@
+"""Rate, durations and the longest wait of each stage: from the ledger, folded or not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+from sqlalchemy import Connection, text
+
+from livedash_core.status import STAGES, ProcessingStatusManager, activity, fold
+from tests.integration.world import World
+
+IMPORT, FETCH, CREATE = STAGES[:3]
+
+
+def _settle(connection: Connection, sessions: int, held_seconds: float) -> list[UUID]:
+    """Sessions that went through TRANSCRIPT_FETCH and were held for so long."""
+    manager = ProcessingStatusManager(connection)
+    claim = manager.claim(FETCH, sessions)
+    assert len(claim.attempts) == sessions
+    connection.execute(
+        text(
+            "UPDATE livedash.session_processing_status SET started_at = now() - make_interval(secs => :held) "
+            "WHERE lease_token = :token"
+        ),
+        {"held": held_seconds, "token": claim.token},
+    )
+    return manager.complete(FETCH, claim.token, dict.fromkeys(claim.attempts))
+
+
+def _hours_pass(connection: Connection, hours: int) -> None:
+    for table in ("session_processing_activity", "session_processing_delta"):
+        connection.execute(text(f"UPDATE livedash.{table} SET slot = slot - make_interval(hours => {hours})"))
+
+
+@pytest.mark.parametrize("folded", [False, True])
+def test_rate_and_durations_are_told_within_a_tenth(
+    world: World, company_id: UUID, connection: Connection, folded: bool
+) -> None:
+    world.sessions(company_id, 100)
+    for sessions, held in ((90, 2.0), (10, 60.0)):
+        _settle(connection, sessions, held)
+    if folded:
+        fold(connection)
+        fold(connection)
+
+    found = activity(connection, STAGES)[FETCH]
+
+    assert found.p50_seconds == pytest.approx(2.0, rel=0.1)
+    assert found.p95_seconds == pytest.approx(60.0, rel=0.1)
+    assert found.last_day == (0,) * 23 + (100,)
+    # The window is ten to twenty minutes long.
+    assert 5.0 <= found.per_minute <= 10.0
+
+
+def test_folding_twice_adds_to_what_is_there(world: World, company_id: UUID, connection: Connection) -> None:
+    world.sessions(company_id, 20)
+    for _ in range(2):
+        _settle(connection, 10, 2.0)
+        fold(connection)
+
+    assert activity(connection, STAGES)[FETCH].last_day[-1] == 20
+    # One slot, or two when a slot ended meanwhile; not a row per fold and company.
+    rows: Mapping[str, int] = dict(
+        connection.execute(
+            text("SELECT stage, count(*) FROM livedash.session_processing_activity GROUP BY stage")
+        ).all()  # type: ignore[arg-type] # a row is a pair
+    )
+    assert rows.keys() == {IMPORT, FETCH}
+    assert max(rows.values()) <= 2
+
+
+def test_the_last_24_hours_are_told_hour_by_hour_and_older_ones_forgotten(
+    world: World, company_id: UUID, connection: Connection
+) -> None:
+    world.sessions(company_id, 30)
+    for hours in (24, 5, 0):
+        _settle(connection, 10, 2.0)
+        fold(connection)
+        _hours_pass(connection, hours)
+
+    # Set back 29, 5 and 0 hours.
+    found = activity(connection, STAGES)[FETCH]
+    assert sum(found.last_day) == 20
+    assert sum(found.last_day[18:20]) == 10
+    assert found.last_day[-1] == 10
+    fold(connection)
+    kept = connection.scalar(
+        text("SELECT sum(sessions) FROM livedash.session_processing_activity WHERE stage = :stage"), {"stage": FETCH}
+    )
+    assert kept == 20
+
+
+def test_each_company_is_told_apart_and_a_failure_is_no_activity(world: World, connection: Connection) -> None:
+    acme, other = world.company("Acme"), world.company("Other")
+    world.sessions(acme, 3)
+    (failing,) = world.sessions(other, 1)
+    manager = ProcessingStatusManager(connection)
+    manager.fail_stage(failing, FETCH, manager.start_stage(failing, FETCH), "no")
+    _settle(connection, 3, 1.0)
+
+    assert sum(activity(connection, STAGES, [acme])[FETCH].last_day) == 3
+    assert sum(activity(connection, STAGES, [other])[FETCH].last_day) == 0
+    assert sum(activity(connection, STAGES, [other])[IMPORT].last_day) == 1
+
+
+def test_what_is_brought_in_already_through_counts_and_has_no_duration(
+    world: World, company_id: UUID, connection: Connection
+) -> None:
+    world.sessions(company_id, 3)
+
+    found = activity(connection, STAGES)[IMPORT]
+
+    assert (found.last_day[-1], found.p50_seconds, found.p95_seconds) == (3, None, None)
+
+
+def test_the_longest_wait_is_of_what_could_be_claimed(world: World, company_id: UUID, connection: Connection) -> None:
+    first, second, third = world.sessions(company_id, 3)
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    for session, since in ((first, moment + timedelta(days=1)), (second, moment)):
+        connection.execute(
+            text(
+                "UPDATE livedash.session_processing_status SET available_at = :since "
+                "WHERE session_id = :session AND stage = :stage"
+            ),
+            {"since": since, "session": session, "stage": FETCH},
+        )
+
+    found = activity(connection, STAGES)
+    assert found[FETCH].oldest_waiting_since == moment
+    assert found[CREATE].oldest_waiting_since is None
+
+    manager = ProcessingStatusManager(connection)
+    manager.start_stage(second, FETCH)
+    assert activity(connection, STAGES)[FETCH].oldest_waiting_since == moment + timedelta(days=1)
+    for session in (first, third):
+        manager.start_stage(session, FETCH)
+    assert activity(connection, STAGES)[FETCH].oldest_waiting_since is None
+
+
+def test_a_company_that_is_not_processed_does_not_wait(world: World, connection: Connection) -> None:
+    world.sessions(world.company("Gone", status="SUSPENDED"), 1)
+
+    assert activity(connection, STAGES)[FETCH].oldest_waiting_since is None
