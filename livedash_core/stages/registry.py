@@ -23,17 +23,29 @@ BUILT_IN: tuple[type[Stage], ...] = (CsvImport, TranscriptFetch, SessionCreation
 
 
 class Registry:
-    """An ordered set of stages. Raises ``ConfigurationError`` for a name twice or a place that does not exist."""
+    """An ordered set of stages. Raises ``ConfigurationError`` for a name twice or a place that does not exist.
+
+    The order is the same however ``added`` is ordered: two that come after one stage follow by name.
+    """
 
     def __init__(self, added: Iterable[type[Stage]] = ()) -> None:
         ordered = list(BUILT_IN)
-        for stage in added:
-            names = [known.name for known in ordered]
-            if stage.name in names:
-                raise ConfigurationError(f"two stages are called {stage.name}")
-            if stage.after not in names:
+        # From the last name to the first, each put right behind the stage it comes after.
+        waiting = sorted(added, key=lambda stage: stage.name, reverse=True)
+        while waiting:
+            places = (
+                (stage, place)
+                for stage in waiting
+                for place, known in enumerate(ordered, start=1)
+                if known.name == stage.after
+            )
+            stage, place = next(places, (waiting[0], 0))
+            if not place:
                 raise ConfigurationError(f"the stage {stage.name} comes after {stage.after}, which does not exist")
-            ordered.insert(names.index(stage.after) + 1, stage)
+            if stage.name in [known.name for known in ordered]:
+                raise ConfigurationError(f"two stages are called {stage.name}")
+            ordered.insert(place, stage)
+            waiting.remove(stage)
         self._stages = {stage.name: stage for stage in ordered}
 
     @property

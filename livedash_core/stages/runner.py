@@ -21,6 +21,7 @@ from sqlalchemy.exc import DBAPIError
 from livedash_core.db import first_line, in_transaction
 from livedash_core.errors import PermanentError, SystemicError
 from livedash_core.stages.batch import Batch
+from livedash_core.stages.bringing_along import bring_along
 from livedash_core.stages.failures import describe, failure_of, is_the_databases_fault
 from livedash_core.stages.lease_keeper import LeaseKeeper
 from livedash_core.stages.report import StageReport
@@ -86,6 +87,7 @@ class Runner:
     def _drain(self, started: float) -> None:
         with LeaseKeeper(self.engine, self._settings.lease_seconds) as keeper, asyncio.Runner() as loop:
             try:
+                bring_along(self.engine, self.stages)
                 self.stage.bring_in(self.stages, self.scope, self.report, self)
                 while (sessions := self._wanted(time.monotonic() - started)) and (claim := self._claim(sessions)):
                     keeper.hold(claim.token)

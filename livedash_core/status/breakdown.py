@@ -30,6 +30,11 @@ class Breakdown:
         """Sessions known to the pipeline. Each has a row in the first stage."""
         return sum(next(iter(self.stages.values())).values()) if self.stages else 0
 
+    @property
+    def lacks_rows(self) -> bool:
+        """Whether a session has no row for some stage: the stage was added after the session."""
+        return any(sum(counted.values()) < self.total_sessions for counted in self.stages.values())
+
     def done(self, stage: str) -> int:
         """Sessions that are through ``stage``, done or skipped."""
         return self.stages[stage]["COMPLETED"] + self.stages[stage]["SKIPPED"]

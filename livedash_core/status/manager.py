@@ -194,6 +194,16 @@ class ProcessingStatusManager:
             raise UsageError(f"cannot list {limit} sessions")
         return self._ids("due", stage=stage, limit=limit)
 
+    def get_incomplete_sessions(self, limit: int, *, after: UUID | None = None) -> dict[UUID, UUID]:
+        """Sessions (id → company id) that lack a row for some stage, in the order of ids, those behind ``after``.
+
+        For ``initialize_sessions``, once a stage was added; ``Breakdown.lacks_rows`` says whether there are any.
+        """
+        rows = self.connection.execute(
+            statement("incomplete"), {"stages": list(self.stages), "after": after, "limit": limit}
+        )
+        return {row.session_id: row.company_id for row in rows}
+
     def get_due_stages(self) -> list[str]:
         """The stages that have something to do now, in order."""
         return self._ids("due_stages", stages=list(self.stages))

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine, text
 
 from livedash_core.bulk import copy_into
 from livedash_core.errors import PermanentError, SystemicError, TransientError
+from livedash_core.stages.bringing_along import bring_along
 from livedash_core.stages.registry import Registry
 from livedash_core.stages.runner import Runner
 from livedash_core.stages.stage import Completed, Outcome, Skipped, Stage
@@ -291,6 +292,31 @@ def test_a_stage_of_ones_own_runs_in_its_place_and_is_counted(
     assert breakdown.stages["TRANSLATION"]["COMPLETED"] == 3
     assert pipeline.query("SELECT DISTINCT country FROM livedash.session") == [("XX",)]
     world.assert_ledger_equals_rows(pipeline.registry.names)
+
+
+def test_sessions_from_before_a_stage_was_added_go_through_it_when_it_runs(site, acme: UUID, pipeline: Pipeline, world):
+    site.publish(site.rows(3))
+    pipeline.run_all()
+    pipeline.registry = Registry([Translation])
+
+    assert [pipeline.run("TRANSLATION").completed for _ in range(2)] == [3, 0]
+    assert [pipeline.run(stage).claimed for stage in pipeline.registry.names] == [0] * 6
+    world.assert_ledger_equals_rows(pipeline.registry.names)
+
+
+def test_they_are_brought_along_chunk_by_chunk(
+    world: World, company_id: UUID, engine: Engine, monkeypatch: pytest.MonkeyPatch
+):
+    through = world.sessions(company_id, 7, completed_stages=5)
+    world.sessions(company_id, 3)
+    stages = Registry([Translation]).names
+    monkeypatch.setattr("livedash_core.stages.bringing_along.CHUNK_SESSIONS", 4)
+
+    assert [bring_along(engine, stages) for _ in range(2)] == [10, 0]
+    with engine.begin() as connection:
+        due = ProcessingStatusManager(connection, stages=stages).claim("TRANSLATION", 20)
+    assert due.attempts.keys() == set(through)
+    world.assert_ledger_equals_rows(stages)
 
 
 def test_progress_is_told_after_each_batch(world: World, company_id: UUID, pipeline: Pipeline):
