@@ -35,7 +35,7 @@ test: install ## Run every test
 	@exec "$(BIN)/python" -m pytest
 
 .PHONY: soak
-soak: install ## The long end-to-end tests: backfills, backlogs, a killed lane
+soak: install ## The longest end-to-end test: a backlog larger than a run, runs that overlap
 	@exec "$(BIN)/python" -m pytest tests/soak
 
 .PHONY: lint

@@ -22,8 +22,16 @@ import httpx2
 import psutil
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
+from sqlalchemy import Engine, text
+
+from livedash_core.db import make_engine
+from livedash_core.local.embedded_postgres import Address
+from livedash_core.local.environment import LocalInstallation
+from livedash_core.operations.companies import save_company, set_status
+from tests.e2e.client import Client, Gate
 
 LIVEDASH = Path(sys.executable).parent / "livedash"
+AIRFLOW = LIVEDASH.with_name("airflow")
 #: Far more than the 90 s it should take: how fast it is, the benchmark says, not a test.
 START_SECONDS = 420
 
@@ -39,11 +47,41 @@ class Stack:
     environment: dict[str, str]
     listener: threading.Thread
 
+    @property
+    def home(self) -> LocalInstallation:
+        return LocalInstallation(Path(self.environment["LIVEDASH_HOME"]))
+
+    @contextmanager
+    def database(self) -> Iterator[Engine]:
+        """LiveDash's own: a command line that polls would take the time of those that it watches."""
+        engine = make_engine(Address(self.home.postgres, self.home.database).url())
+        yield engine
+        engine.dispose()
+
     def livedash(self, *arguments: str) -> Any:
         """Run a command of the CLI beside it and return what it prints as JSON (None if nothing)."""
         done = subprocess.run([LIVEDASH, *arguments], env=self.environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout) if "--json" in arguments else None
+
+    def airflow(self, *arguments: str) -> None:
+        """Run a command of Airflow's CLI as a data engineer types it."""
+        done = subprocess.run(
+            [AIRFLOW, *arguments],
+            env=self.environment | self.home.airflow_environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+
+    def backdate(self, dag_id: str, run_id: str) -> None:
+        """As if the run had begun an hour earlier: time passes in Airflow's database, nobody waits for it."""
+        engine = make_engine(Address(self.home.postgres, self.home.airflow_database).url())
+        earlier = "UPDATE dag_run SET start_date = start_date - interval '1 hour' WHERE dag_id = :dag AND run_id = :run"
+        with engine.begin() as connection:
+            assert connection.execute(text(earlier), {"dag": dag_id, "run": run_id}).rowcount == 1
+        engine.dispose()
 
     @contextmanager
     def api(self) -> Iterator[httpx2.Client]:
@@ -103,11 +141,25 @@ def start(home: Path, port: int, **environment: str) -> Stack:
 def stack() -> Iterator[Stack]:
     # Not pytest's tmp_path: as root the server runs as another user, who must be able to reach the directory.
     with tempfile.TemporaryDirectory(prefix="livedash-e2e-", ignore_cleanup_errors=True) as directory:
-        # Short, so that the tests see a lease run out and a backlog outlive its run without waiting for minutes.
-        running = start(Path(directory) / "home", free_port(), LIVEDASH_LEASE_SECONDS="20", LIVEDASH_LANE_SECONDS="3")
+        # Short, so that the tests see a lease run out and a backlog outlive its run without waiting for minutes: a
+        # lease is over before Airflow starts a killed lane again, ten seconds later.
+        running = start(Path(directory) / "home", free_port(), LIVEDASH_LEASE_SECONDS="9", LIVEDASH_LANE_SECONDS="3")
         yield running
         survivors = running.stop()
         assert not survivors, f"still running after Ctrl-C: {survivors}"
+
+
+@pytest.fixture
+def client(stack: Stack, request: pytest.FixtureRequest) -> Iterator[Client]:
+    """A company of the test's own."""
+    name = request.node.name.removeprefix("test_")[:20]
+    with stack.api() as api, stack.database() as engine, Gate() as site:
+        site.publish([])
+        with engine.begin() as connection:
+            save_company(connection, name, {"csv_url": site.csv_url, "allowed_networks": ["127.0.0.0/8"]})
+        yield Client(api, engine, name, site)
+        with engine.begin() as connection:
+            set_status(connection, name, "ARCHIVED")  # its server ends with the test
 
 
 @pytest.fixture(scope="session")

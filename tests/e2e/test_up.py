@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import subprocess
-import time
-from collections.abc import Callable
 from datetime import date
 
 import httpx2
 import pytest
 
 from livedash_core.local.sample_source import SampleSource
+from tests.e2e.client import counts, wait_until
 from tests.e2e.conftest import LIVEDASH, Stack
 
 STAGES = ("CSV_IMPORT", "TRANSCRIPT_FETCH", "SESSION_CREATION", "AI_ANALYSIS", "QUESTION_EXTRACTION")
-
-
-def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"after {seconds} s still not: {what}"
-        time.sleep(1)  # polls another process; there is nothing to hook into
 
 
 def analysed(api: httpx2.Client) -> int:
@@ -57,7 +49,11 @@ def test_what_failed_names_the_session_and_its_airflow_run(stack: Stack):
 
 
 def test_an_import_triggered_over_the_api_carries_a_new_company_through_the_asset_chain(stack: Stack):
-    with SampleSource("user", "pass", until=date(2026, 3, 31)) as source, stack.api() as api:
+    with (
+        SampleSource("user", "pass", until=date(2026, 3, 31)) as source,
+        stack.api() as api,
+        stack.database() as engine,
+    ):
         connection = {"connection_id": "second_http", "conn_type": "http", "login": "user", "password": "pass"}
         api.post("/api/v2/connections", json=connection).raise_for_status()
         stack.livedash(
@@ -66,18 +62,20 @@ def test_an_import_triggered_over_the_api_carries_a_new_company_through_the_asse
         )  # fmt: skip
 
         before = analysed(api)
-        answer = api.post("/api/v2/dags/livedash_csv_import/dagRuns", json={"logical_date": None, "conf": {}})
+        answer = api.post(
+            "/api/v2/dags/livedash_csv_import/dagRuns", json={"logical_date": None, "conf": {"company": "Second"}}
+        )
         assert answer.status_code == 200, answer.text
 
         def through() -> bool:
-            last = stack.livedash("status", "--json", "--company", "Second")["stages"]["QUESTION_EXTRACTION"]
+            last = counts(engine, "Second", "QUESTION_EXTRACTION")
             return last["COMPLETED"] + last["SKIPPED"] == 107
 
-        wait_until(through, 300, "107 sessions through QUESTION_EXTRACTION")
+        wait_until(through, "107 sessions through QUESTION_EXTRACTION", 300)
         for stage in STAGES[1:]:
             runs = api.get(f"/api/v2/dags/livedash_{stage.lower()}/dagRuns").json()["dag_runs"]
             assert any(run["run_type"] == "asset_triggered" for run in runs), stage
-        assert analysed(api) - before == 104
+        wait_until(lambda: analysed(api) - before == 104, "the events about 104 analysed sessions")
 
 
 def test_a_second_up_on_the_same_data_is_told_where_the_first_one_is(stack: Stack):
@@ -106,11 +104,6 @@ def test_a_taken_port_is_one_clear_line(stack: Stack, tmp_path):
 
 @pytest.mark.parametrize("secret", ["admin_password", "sample_password", "fernet_key", "jwt_secret"])
 def test_no_secret_reaches_a_log(stack: Stack, secret: str):
-    from pathlib import Path
-
-    from livedash_core.local.environment import LocalInstallation
-
-    installation = LocalInstallation(Path(stack.environment["LIVEDASH_HOME"]))
-    value = installation.secrets[secret]
-    for log in [*installation.logs.rglob("*.log"), *(installation.airflow / "logs").rglob("*.log")]:
+    value = stack.home.secrets[secret]
+    for log in [*stack.home.logs.rglob("*.log"), *(stack.home.airflow / "logs").rglob("*.log")]:
         assert value not in log.read_text(errors="replace"), f"{secret} stands in {log.name}"

@@ -1,0 +1,132 @@
+"""A company beside a running `livedash up`, and what a person does about its sessions through Airflow."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Event
+from typing import Any
+
+import httpx2
+from sqlalchemy import Engine
+
+from livedash_core.operations.companies import company_id
+from livedash_core.operations.sessions import describe_session, find_session
+from livedash_core.status import STAGES, read_breakdown
+from tests.integration.stages.website import CSV, Answer, Site
+
+FETCH = "livedash_transcript_fetch"
+DAYS = ("02", "03", "04")  # of March 2026, long before the sample's sessions
+#: Less than the fetcher's patience with a silent server.
+HELD_SECONDS = 8
+
+
+def wait_until(condition: Callable[[], Any], what: str, seconds: float = 120) -> Any:
+    """What ``condition`` found, as soon as that is something."""
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline, f"after {seconds} s still not: {what}"
+        time.sleep(0.25)  # polls another process; there is nothing to hook into
+    return found
+
+
+def counts(engine: Engine, company: str, stage: str) -> dict[str, int]:
+    """How many of the company's sessions are where in a stage."""
+    with engine.connect() as connection:
+        return read_breakdown(connection, STAGES, [company_id(connection, company)]).stages[stage]
+
+
+class Gate(Site):
+    """Each transcript waits a while when the gate is shut: no fetch fails, and no lane gets through its batch soon."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._open = Event()
+        self._open.set()
+
+    def answer(self, path: str) -> Answer:
+        answer = super().answer(path)
+        if path != CSV:
+            self._open.wait(HELD_SECONDS)
+        return answer
+
+    @contextmanager
+    def shut(self) -> Iterator[None]:
+        self._open.clear()
+        try:
+            yield
+        finally:
+            self._open.set()
+
+    def fetched(self) -> Counter[str]:
+        return Counter(path for path in self.asked if path != CSV)
+
+
+class Client:
+    """A company of a test's own, and its web server."""
+
+    def __init__(self, api: httpx2.Client, engine: Engine, name: str, site: Gate) -> None:
+        self.api, self.engine, self.name, self.site = api, engine, name, site
+
+    def publish(self, sessions: int) -> list[str]:
+        """Rows in turn over the three days; returns their ids. Their transcripts are there."""
+        ids = [f"{self.name}-{number}" for number in range(sessions)]
+        rows = []
+        for number, external_id in enumerate(ids):
+            day = f"{DAYS[number % 3]}.03.2026"
+            times = {"start_time": f"{day} 12:00:00", "end_time": f"{day} 12:05:00"}
+            rows.append(self.site.row(external_id, **times))
+        self.site.publish(rows)
+        return ids
+
+    def lose(self, ids: list[str]) -> dict[str, Answer]:
+        """Take these transcripts away; returns them."""
+        return {path: self.site.answers.pop(path) for path in map(self.path, ids)}
+
+    @staticmethod
+    def path(external_id: str) -> str:
+        return f"/transcripts/{external_id}.txt"
+
+    def counts(self, stage: str) -> dict[str, int]:
+        return counts(self.engine, self.name, stage)
+
+    def fetch(self, external_id: str) -> dict[str, Any]:
+        """How the session's TRANSCRIPT_FETCH stands, with every failed attempt."""
+        with self.engine.connect() as connection:
+            session = describe_session(connection, find_session(connection, external_id), STAGES)
+        return next(stage for stage in session["stages"] if stage["stage"] == "TRANSCRIPT_FETCH")
+
+    def trigger(self, dag_id: str, **conf: Any) -> str:
+        answer = self.api.post(f"/api/v2/dags/{dag_id}/dagRuns", json={"logical_date": None, "conf": conf})
+        assert answer.status_code == 200, answer.text
+        return answer.json()["dag_run_id"]
+
+    def run_import(self) -> None:
+        run_id = self.trigger("livedash_csv_import", company=self.name)
+        assert self.end_of("livedash_csv_import", run_id) == "success"
+
+    def end_of(self, dag_id: str, run_id: str) -> str:
+        def state() -> str | None:
+            found = self.api.get(f"/api/v2/dags/{dag_id}/dagRuns/{run_id}").json()["state"]
+            return found if found in ("success", "failed") else None
+
+        return wait_until(state, f"the end of {dag_id} {run_id}")
+
+    def log(self, dag_id: str, run_id: str, task: str) -> str:
+        path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task}/logs/1"
+        map_index = 0 if task == "lane" else -1
+        answer = self.api.get(path, params={"map_index": map_index}, headers={"Accept": "application/json"})
+        return "\n".join(str(entry.get("event")) for entry in answer.json()["content"])
+
+    def running_lane(self) -> dict[str, Any]:
+        """The lane that fetches now."""
+
+        def lane() -> dict[str, Any] | None:
+            found = self.api.get(
+                f"/api/v2/dags/{FETCH}/dagRuns/~/taskInstances", params={"state": "running", "task_id": "lane"}
+            ).json()["task_instances"]
+            return next((task for task in found if task["task_id"] == "lane" and task["pid"]), None)
+
+        return wait_until(lane, "a lane that runs")
