@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 from uuid import UUID
 
+from livedash_core.errors import ProcessingError
 from livedash_core.parsing.questions import MAX_QUESTIONS
 from livedash_core.vocabulary import CATEGORIES, SENTIMENTS, UNDETERMINED, Category, Role, Sentiment
 
@@ -22,13 +23,26 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True)
+class GivenReply:
+    """A model's reply that came otherwise than by a call (in a batch), on the ledger already: JSON, or an error."""
+
+    ledger_row: UUID
+    body: bytes = b""
+    error: ProcessingError | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class AnalysisRequest:
-    """One session to judge. ``language_hint`` is the CSV's own label, as it came (``"nl"``, ``"Dutch"``, None)."""
+    """One session to judge. ``language_hint`` is the CSV's own label, as it came (``"nl"``, ``"Dutch"``, None).
+
+    With a ``reply`` a model has answered already; it is only asked again for what that reply lacks.
+    """
 
     session_id: UUID
     company_id: UUID
     turns: tuple[Turn, ...]
     language_hint: str | None = None
+    reply: GivenReply | None = None
 
 
 @dataclass(frozen=True, slots=True)

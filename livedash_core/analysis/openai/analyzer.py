@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from urllib.parse import urlsplit
+from typing import Any
 from uuid import UUID
 
 import openai
 
-from livedash_core.analysis.contract import Analysis, AnalysisRequest
+from livedash_core.analysis.contract import Analysis, AnalysisRequest, GivenReply
 from livedash_core.analysis.ledger import CallEnd, Ledger
 from livedash_core.analysis.openai import prompt
 from livedash_core.analysis.openai.attempt import Attempt
+from livedash_core.analysis.openai.batch_api import BatchApi
+from livedash_core.analysis.openai.client import make_client, server_of
 from livedash_core.analysis.openai.completion import Completion
 from livedash_core.analysis.openai.errors import Call, TranscriptTooLong, outcome, translated
 from livedash_core.analysis.openai.reply import ReplyCutOff, UnusableReply, read_completion
-from livedash_core.errors import ConfigurationError, ProcessingError
-
-#: Where the SDK goes too; named here so that it does not look into the environment for another place.
-OPENAI_URL = "https://api.openai.com/v1"
-_CONNECT_SECONDS = 5.0
+from livedash_core.errors import ProcessingError
 
 
 class OpenAIAnalyzer:
@@ -47,19 +45,13 @@ class OpenAIAnalyzer:
         max_completion_tokens: int = 4_096,
         max_transcript_characters: int = 200_000,
     ) -> None:
-        self._server = _server_of(base_url or OPENAI_URL)
+        self._server = server_of(base_url)
         self._model = model
         self._ledger = ledger
         self._timeout_seconds = timeout_seconds
         self._max_completion_tokens = max_completion_tokens
         self._max_transcript_characters = max_transcript_characters
-        # No retries of the SDK's own: each is billed, and none is on our ledger.
-        self._client = openai.AsyncOpenAI(
-            api_key=_checked_key(api_key),
-            base_url=base_url or OPENAI_URL,
-            max_retries=0,
-            timeout=openai.Timeout(timeout_seconds, connect=_CONNECT_SECONDS),
-        )
+        self._client = make_client(api_key, base_url, timeout_seconds)
 
     async def close(self) -> None:
         """Give the connections back."""
@@ -71,23 +63,32 @@ class OpenAIAnalyzer:
         One repair of an unusable reply, one doubling of the tokens for a cut one, one halving of a transcript that is
         too long for the model: after that the failure stands.
         """
-        attempt = Attempt.first(
-            request.turns,
-            max_characters=self._max_transcript_characters,
-            max_completion_tokens=self._max_completion_tokens,
-        )
+        attempt, given = self._first(request), request.reply
         while True:
             try:
-                analysis = await self._judged(request, attempt)
+                analysis = await self._judged(request, attempt, given)
             except (UnusableReply, ReplyCutOff, TranscriptTooLong) as failure:
-                attempt = attempt.after(failure)
+                attempt, given = attempt.after(failure), None
             else:
                 notes = analysis.notes | attempt.notes
                 return replace(analysis, analyzer=self.name, prompt_version=self.prompt_version, notes=notes)
 
-    async def _judged(self, request: AnalysisRequest, attempt: Attempt) -> Analysis:
-        """One call, paid and on record before its reply is looked at."""
-        row, completion = await self._called(request, attempt)
+    def body_of(self, request: AnalysisRequest) -> dict[str, Any]:
+        """The JSON of the first call that ``analyze`` would make, for who sends it otherwise."""
+        return self._body(self._first(request))
+
+    def batches_of(self, company_id: UUID) -> BatchApi:
+        """The batch API of the same server, with the same key."""
+        return BatchApi(self._client, Call(self._server, self._model, self._timeout_seconds, company_id))
+
+    async def _judged(self, request: AnalysisRequest, attempt: Attempt, given: GivenReply | None) -> Analysis:
+        """One call, paid and on record before its reply is looked at; or a reply for which that holds already."""
+        if given is None:
+            row, completion = await self._called(request, attempt)
+        elif given.error is not None:
+            raise given.error
+        else:
+            row, completion = given.ledger_row, Completion.read(given.body)
         try:
             analysis = read_completion(completion, request.language_hint)
         except ProcessingError as fault:
@@ -121,31 +122,21 @@ class OpenAIAnalyzer:
         """The body of a 200 and the server's id for the request. Raises what the SDK raises, and ``TimeoutError``."""
         # The SDK's timeout is per read: a server that drips a byte now and then would never reach it.
         async with asyncio.timeout(self._timeout_seconds):
-            # Nothing that can be left out: an unknown server may refuse what it does not know.
-            answer = await self._client.chat.completions.with_raw_response.create(
-                model=self._model,
-                messages=attempt.messages,
-                max_completion_tokens=attempt.max_completion_tokens,
-                response_format=prompt.RESPONSE_FORMAT,
-            )
+            answer = await self._client.chat.completions.with_raw_response.create(**self._body(attempt))
         return answer.content, answer.request_id
 
+    def _first(self, request: AnalysisRequest) -> Attempt:
+        return Attempt.first(
+            request.turns,
+            max_characters=self._max_transcript_characters,
+            max_completion_tokens=self._max_completion_tokens,
+        )
 
-def _checked_key(api_key: str) -> str:
-    key = api_key.strip()
-    # Anything else breaks in the HTTP client, whose exception would show the key.
-    if not key or not key.isascii() or not key.isprintable() or " " in key:
-        raise ConfigurationError("the OpenAI API key is empty or no key at all; check OPENAI_API_KEY")
-    return key
-
-
-def _server_of(base_url: str) -> str:
-    """Host and port, for messages: a base URL may hold a password."""
-    try:
-        parts = urlsplit(base_url)
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        host = port = None
-    if not host or parts.scheme not in ("http", "https"):
-        raise ConfigurationError("the OpenAI base URL is not like https://host/v1; check OPENAI_BASE_URL")
-    return f"{host}:{port}" if port else host
+    def _body(self, attempt: Attempt) -> dict[str, Any]:
+        # Nothing that can be left out: an unknown server may refuse what it does not know.
+        return {
+            "model": self._model,
+            "messages": attempt.messages,
+            "max_completion_tokens": attempt.max_completion_tokens,
+            "response_format": prompt.RESPONSE_FORMAT,
+        }
