@@ -3,6 +3,7 @@
 from livedash_core.models.ai import AiModel, AiProcessingRequest, SessionAnalysis
 from livedash_core.models.base import SCHEMA, Base
 from livedash_core.models.company import Company, CompanyStatus
+from livedash_core.models.insight import QuestionDayCount, SessionDayCount
 from livedash_core.models.question import Question, SessionQuestion
 from livedash_core.models.session import ImportRejection, Message, Session, SessionImport, SessionTranscript
 from livedash_core.models.status import (
@@ -31,8 +32,10 @@ __all__ = [
     "ProcessingLease",
     "ProcessingStatus",
     "Question",
+    "QuestionDayCount",
     "Session",
     "SessionAnalysis",
+    "SessionDayCount",
     "SessionImport",
     "SessionQuestion",
     "SessionTranscript",

@@ -20,8 +20,8 @@ class SessionImport(Base):
     __tablename__ = "session_import"
     __table_args__ = (
         UniqueConstraint("company_id", "external_session_id"),
-        # The window of a Scope: which sessions started between two instants.
-        Index("ix_session_import_started", "company_id", "started_at"),
+        # The window of a Scope: which sessions started between two instants. With the id, in the order of a list.
+        Index("ix_session_import_started", "company_id", "started_at", "id"),
         Index("ix_session_import_external", "external_session_id"),
     )
 
@@ -84,6 +84,22 @@ class Session(Base):
         one_of("sentiment", SENTIMENTS, "sentiment_known"),
         one_of("category", CATEGORIES, "category_known"),
         Index("ix_session_started", "company_id", "started_at"),
+        # A company's sessions of one kind, in the order of a list. None has a row for what is not judged yet.
+        *(
+            Index(
+                f"ix_session_{column}",
+                "company_id",
+                column,
+                "started_at",
+                "id",
+                postgresql_where=text(f"{column} IS NOT NULL"),
+            )
+            for column in ("category", "sentiment", "language")
+        ),
+        *(
+            Index(f"ix_session_{column}", "company_id", "started_at", "id", postgresql_where=text(column))
+            for column in ("escalated", "forwarded_hr")
+        ),
     )
 
     id: Mapped[UUID] = mapped_column(ForeignKey("livedash.session_import.id"), primary_key=True)

@@ -14,6 +14,7 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by
 from livedash_core.analysis.contract import Analysis, AnalysisRequest, Turn
 from livedash_core.analysis.makers import Makers
 from livedash_core.bulk import upsert
+from livedash_core.insights import counted_sessions
 from livedash_core.models import AiModel, Company, Message, Session, SessionAnalysis
 from livedash_core.stages.stage import Completed, Outcome, Skipped, Stage, Tools
 
@@ -134,14 +135,15 @@ class AiAnalysis(Stage):
     def store(self, connection: Connection, results: Mapping[UUID, Judgement]) -> None:
         """Keep the judgement with its maker, and make it the session's current one; or none, if there is none."""
         unjudged = [session_id for session_id, judgement in results.items() if judgement is _NONE]
-        connection.execute(update(Session).where(Session.id.in_(unjudged)).values(_UNJUDGED))
         rows = [
             {"session_id": session_id, **judgement._asdict(), "result": json.dumps(judgement.result)}
             for session_id, judgement in results.items()
             if judgement is not _NONE
         ]
         upsert(connection, SessionAnalysis, rows, key=_KEY)
-        connection.execute(_MAKE_CURRENT, {column: [row[column] for row in rows] for column in _KEY})
+        with counted_sessions(connection, results):
+            connection.execute(update(Session).where(Session.id.in_(unjudged)).values(_UNJUDGED))
+            connection.execute(_MAKE_CURRENT, {column: [row[column] for row in rows] for column in _KEY})
 
     async def close(self) -> None:
         """End the makers' connections."""

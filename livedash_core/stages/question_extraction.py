@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import Connection, delete, select, text
 
 from livedash_core.bulk import upsert
+from livedash_core.insights import counted_questions
 from livedash_core.models import Question, Session, SessionAnalysis, SessionQuestion
 from livedash_core.parsing.questions import clean_questions, normal_form
 from livedash_core.stages.stage import Completed, Outcome, Skipped, Stage
@@ -57,32 +58,37 @@ class QuestionExtraction(Stage):
 
     def store(self, connection: Connection, results: Mapping[UUID, Asked]) -> None:
         """Reuse a company's equal questions and link them; links of an earlier pass are replaced."""
-        connection.execute(delete(SessionQuestion).where(SessionQuestion.session_id.in_(results)))
-        asked = [
-            {
-                "session_id": session_id,
-                "company_id": session.company_id,
-                "position": position,
-                "raw_text": question,
-                "normal_form": normal_form(question),
-                "language": session.language,
-            }
-            for session_id, session in results.items()
-            for position, question in enumerate(session.questions, start=1)
-        ]
-        if not asked:
-            return
-        distinct = {
-            (row["company_id"], row["normal_form"]): {
-                "company_id": row["company_id"],
-                "normal_form": row["normal_form"],
-                "content": row["raw_text"],
-                "language": row["language"],
-            }
-            for row in reversed(asked)
+        with counted_questions(connection, results):
+            _replace(connection, results)
+
+
+def _replace(connection: Connection, results: Mapping[UUID, Asked]) -> None:
+    connection.execute(delete(SessionQuestion).where(SessionQuestion.session_id.in_(results)))
+    asked = [
+        {
+            "session_id": session_id,
+            "company_id": session.company_id,
+            "position": position,
+            "raw_text": question,
+            "normal_form": normal_form(question),
+            "language": session.language,
         }
-        upsert(connection, Question, list(distinct.values()), key=["company_id", "normal_form"])
-        connection.execute(_LINK, {name: [row[name] for row in asked] for name in asked[0]})
+        for session_id, session in results.items()
+        for position, question in enumerate(session.questions, start=1)
+    ]
+    if not asked:
+        return
+    distinct = {
+        (row["company_id"], row["normal_form"]): {
+            "company_id": row["company_id"],
+            "normal_form": row["normal_form"],
+            "content": row["raw_text"],
+            "language": row["language"],
+        }
+        for row in reversed(asked)
+    }
+    upsert(connection, Question, list(distinct.values()), key=["company_id", "normal_form"])
+    connection.execute(_LINK, {name: [row[name] for row in asked] for name in asked[0]})
 
 
 _LINK = text(

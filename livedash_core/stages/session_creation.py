@@ -11,6 +11,7 @@ from sqlalchemy import Connection, delete, select
 
 from livedash_core.analysis.normalise import language_code
 from livedash_core.bulk import copy_into, upsert
+from livedash_core.insights import counted_questions, counted_sessions
 from livedash_core.models import Company, Message, Session, SessionImport, SessionTranscript
 from livedash_core.parsing.transcript import ParsedMessage, parse_transcript
 from livedash_core.parsing.values import decimal, integer
@@ -90,7 +91,10 @@ class SessionCreation(Stage):
 
     def store(self, connection: Connection, results: Mapping[UUID, NewSession]) -> None:
         """Write sessions and messages; those of an earlier pass are replaced."""
-        upsert(connection, Session, [new.columns for new in results.values()], key=["id"], update=_FROM_IMPORT)
+        rows = [new.columns for new in results.values()]
+        # A session that is made again may have moved to another day, and its questions with it.
+        with counted_sessions(connection, results), counted_questions(connection, results):
+            upsert(connection, Session, rows, key=["id"], update=_FROM_IMPORT)
         connection.execute(delete(Message).where(Message.session_id.in_(results)))
         copy_into(
             connection,

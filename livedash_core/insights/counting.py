@@ -1,0 +1,106 @@
+"""Keeps the counts per day: whoever writes sessions or their questions does so inside one of these contexts.
+
+What the sessions counted as before is compared with what they count as after, and the difference is written, in the
+same transaction. One stage at a time holds a session, so nobody else changes it in between.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, TextClause, text
+
+Counts = Counter[tuple[Any, ...]]
+
+#: What a session counts as. ``maker`` is "analyzer/model that answered", with nothing behind the slash offline.
+_SESSIONS = """
+    SELECT facet, company_id, (started_at AT TIME ZONE 'UTC')::date AS day, value, count(*) AS sessions
+    FROM livedash.session
+    CROSS JOIN LATERAL (VALUES
+        ('session', ''),
+        ('language', language),
+        ('sentiment', sentiment),
+        ('category', category),
+        ('escalated', CASE WHEN escalated THEN 'true' END),
+        ('forwarded_hr', CASE WHEN forwarded_hr THEN 'true' END),
+        ('maker', analyzer || '/' || coalesce(model, ''))
+    ) AS facets (facet, value)
+    WHERE value IS NOT NULL AND (CAST(:ids AS uuid[]) IS NULL OR session.id = ANY (CAST(:ids AS uuid[])))
+    GROUP BY facet, company_id, day, value
+"""
+_QUESTIONS = """
+    SELECT question_id, (started_at AT TIME ZONE 'UTC')::date AS day, count(*) AS sessions
+    FROM livedash.session JOIN livedash.session_question ON session_id = session.id
+    WHERE CAST(:ids AS uuid[]) IS NULL OR session.id = ANY (CAST(:ids AS uuid[]))
+    GROUP BY question_id, day
+"""
+_ADD_SESSIONS = text(
+    """
+    INSERT INTO livedash.session_day_count AS count (facet, company_id, day, value, sessions)
+    SELECT * FROM unnest(CAST(:facet AS text[]), CAST(:company_id AS uuid[]), CAST(:day AS date[]),
+                         CAST(:value AS text[]), CAST(:sessions AS bigint[]))
+    ON CONFLICT (facet, company_id, day, value) DO UPDATE SET sessions = count.sessions + excluded.sessions
+    """
+)
+_ADD_QUESTIONS = text(
+    """
+    WITH change AS (
+        SELECT * FROM unnest(CAST(:question_id AS bigint[]), CAST(:day AS date[]), CAST(:sessions AS bigint[]))
+            AS change (question_id, day, sessions)
+    ), locked AS MATERIALIZED (
+        SELECT id FROM livedash.question WHERE id IN (SELECT question_id FROM change) ORDER BY id FOR NO KEY UPDATE
+    ), totals AS (
+        UPDATE livedash.question SET sessions = question.sessions + change.sessions
+        FROM (SELECT question_id, sum(sessions) AS sessions FROM change GROUP BY question_id) AS change
+        JOIN locked ON locked.id = change.question_id
+        WHERE question.id = change.question_id
+    )
+    INSERT INTO livedash.question_day_count AS count (question_id, day, sessions)
+    SELECT question_id, day, sessions FROM change JOIN locked ON locked.id = question_id ORDER BY question_id, day
+    ON CONFLICT (question_id, day) DO UPDATE SET sessions = count.sessions + excluded.sessions
+    """
+)
+
+
+@contextmanager
+def counted_sessions(connection: Connection, session_ids: Iterable[UUID]) -> Iterator[None]:
+    """Around whatever inserts, changes or deletes these rows of ``session``."""
+    columns = ("facet", "company_id", "day", "value")
+    with _difference(connection, _SESSIONS, session_ids, _ADD_SESSIONS, columns):
+        yield
+
+
+@contextmanager
+def counted_questions(connection: Connection, session_ids: Iterable[UUID]) -> Iterator[None]:
+    """Around whatever changes which questions these sessions asked, or the day they started on."""
+    with _difference(connection, _QUESTIONS, session_ids, _ADD_QUESTIONS, ("question_id", "day")):
+        yield
+
+
+def recount(connection: Connection) -> tuple[Counts, Counts]:
+    """Sessions and questions per day by looking at every row: the proof of the counts, slow on a large table."""
+    return _count(connection, _SESSIONS, None), _count(connection, _QUESTIONS, None)
+
+
+@contextmanager
+def _difference(
+    connection: Connection, query: str, session_ids: Iterable[UUID], add: TextClause, columns: tuple[str, ...]
+) -> Iterator[None]:
+    ids = list(session_ids)
+    before = _count(connection, query, ids)
+    yield
+    after = _count(connection, query, ids)
+    after.subtract(before)
+    # Sorted, so that two lanes that count the same things lock them in one order.
+    changes = sorted((*key, number) for key, number in after.items() if number)
+    if changes:
+        connection.execute(add, dict(zip((*columns, "sessions"), map(list, zip(*changes, strict=True)), strict=True)))
+
+
+def _count(connection: Connection, query: str, ids: list[UUID] | None) -> Counts:
+    rows = connection.execute(text(query), {"ids": ids})
+    return Counter({tuple(key): number for *key, number in rows})

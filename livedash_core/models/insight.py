@@ -1,0 +1,37 @@
+"""Sessions and questions counted per day, so that no page counts sessions; only ``livedash_core.insights`` writes."""
+
+from __future__ import annotations
+
+from datetime import date
+from uuid import UUID
+
+from sqlalchemy import BigInteger, ForeignKey
+from sqlalchemy.orm import Mapped, mapped_column
+
+from livedash_core.models.base import Base
+
+
+class SessionDayCount(Base):
+    """How many of a company's sessions that started on a day (UTC) have this value of this facet.
+
+    The facets are those of ``livedash_core.insights.counting``; ``session`` is every session, whatever its value.
+    """
+
+    __tablename__ = "session_day_count"
+
+    # In this order: a page asks for a few facets of a few companies over a range of days.
+    facet: Mapped[str] = mapped_column(primary_key=True)
+    company_id: Mapped[UUID] = mapped_column(ForeignKey("livedash.company.id"), primary_key=True)
+    day: Mapped[date] = mapped_column(primary_key=True)
+    value: Mapped[str] = mapped_column(primary_key=True)
+    sessions: Mapped[int] = mapped_column(BigInteger)
+
+
+class QuestionDayCount(Base):
+    """How many sessions that started on a day (UTC) asked a question; ``Question.sessions`` is the sum of all days."""
+
+    __tablename__ = "question_day_count"
+
+    question_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("livedash.question.id"), primary_key=True)
+    day: Mapped[date] = mapped_column(primary_key=True)
+    sessions: Mapped[int] = mapped_column(BigInteger)

@@ -1,0 +1,157 @@
+"""The counts per day are those of the sessions, whatever happens to them, and reading them touches no session."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from uuid import UUID
+
+import pytest
+from sqlalchemy import Connection, Engine, delete, insert, select, update
+
+from livedash_core.insights import counted_questions, counted_sessions, recount
+from livedash_core.insights.reading import Maker, Period, counts, last_day, makers, top_questions
+from livedash_core.local import sample
+from livedash_core.local.sample_source import SampleSource
+from livedash_core.models import Question, QuestionDayCount, Session, SessionDayCount, SessionQuestion
+from tests.integration.stages.pipeline import SOURCE_CREDENTIALS, Pipeline
+from tests.integration.world import NOON, World
+
+DAY = NOON.date()
+JUDGED = {"analyzer": "openai", "model": "a-model", "escalated": False, "forwarded_hr": False}
+
+
+def assert_counts_equal_a_recount(engine: Engine) -> None:
+    with engine.connect() as connection:
+        sessions, questions = recount(connection)
+        kept = {(row.facet, row.company_id, row.day, row.value): row.sessions for row in connection.execute(
+            select(SessionDayCount.__table__).where(SessionDayCount.sessions != 0))}  # fmt: skip
+        asked = {(row.question_id, row.day): row.sessions for row in connection.execute(
+            select(QuestionDayCount.__table__).where(QuestionDayCount.sessions != 0))}  # fmt: skip
+        totals = dict(connection.execute(select(Question.id, Question.sessions)).all())
+    assert kept == dict(sessions)
+    assert asked == dict(questions)
+    assert totals == {
+        question: sum(number for (asked_id, _), number in questions.items() if asked_id == question)
+        for question in totals
+    }
+
+
+@pytest.fixture
+def source() -> Iterator[SampleSource]:
+    with SampleSource(SOURCE_CREDENTIALS.username, SOURCE_CREDENTIALS.password, until=date(2026, 3, 2)) as source:
+        yield source
+
+
+def write(world: World, company_id: UUID, number: int, **columns: object) -> list[UUID]:
+    """Judged sessions, written as a stage writes them."""
+    ids = world.sessions(company_id, number)
+    with world.engine.begin() as connection, counted_sessions(connection, ids):
+        rows = {"company_id": company_id, "started_at": NOON, "ended_at": NOON, **JUDGED, **columns}
+        connection.execute(insert(Session), [{"id": session_id, **rows} for session_id in ids])
+    return ids
+
+
+def ask(connection: Connection, company_id: UUID, question: str, session_ids: list[UUID]) -> int:
+    row = insert(Question).values(company_id=company_id, content=question, normal_form=question, language="en")
+    question_id = connection.scalar(row.returning(Question.id))
+    with counted_questions(connection, session_ids):
+        connection.execute(
+            insert(SessionQuestion),
+            [
+                {"session_id": session_id, "position": question_id, "question_id": question_id, "raw_text": question}
+                for session_id in session_ids
+            ],
+        )
+    return question_id
+
+
+def test_the_sample_is_counted_and_counted_again_when_it_is_made_again(
+    world: World, source: SampleSource, engine: Engine
+) -> None:
+    company_id = world.company(
+        sample.COMPANY_NAME,
+        csv_url=source.csv_url,
+        http_conn_id="sample",
+        timezone=sample.TIMEZONE,
+        allowed_networks=["127.0.0.0/8"],
+    )
+    pipeline = Pipeline(engine)
+    pipeline.run_all()
+    assert_counts_equal_a_recount(engine)
+
+    with engine.begin() as connection:
+        # Later than they said: the sessions move to other days, and their questions with them.
+        connection.exec_driver_sql("UPDATE livedash.session_import SET started_at = started_at + interval '30 h'")
+        manager = pipeline.runner("SESSION_CREATION")._manager(connection)
+        ids = list(connection.scalars(select(Session.id)))
+        assert len(manager.reopen("SESSION_CREATION", ids)) == 107
+    pipeline.run_all()
+
+    assert_counts_equal_a_recount(engine)
+    with engine.connect() as connection:
+        found = counts(connection, [company_id], Period(date(2026, 1, 1), date(2026, 4, 1)))
+        assert (found.sessions, found.judged) == (107, 104)
+        assert makers(connection, [company_id]) == [Maker("offline", None, 104)]
+
+
+def test_a_session_that_changes_or_goes_is_counted_as_it_is_now(world: World, company_id: UUID, engine: Engine) -> None:
+    ids = write(world, company_id, 3, sentiment="NEGATIVE", category="ONBOARDING", language="nl", escalated=True)
+    with engine.begin() as connection, counted_sessions(connection, ids):
+        connection.execute(delete(Session).where(Session.id == ids[0]))
+        moved = {"started_at": NOON + timedelta(days=1), "sentiment": "NEUTRAL", "escalated": False}
+        connection.execute(update(Session).where(Session.id == ids[1]).values(moved))
+
+    assert_counts_equal_a_recount(engine)
+    with engine.connect() as connection:
+        today, both = (counts(connection, [company_id], Period(DAY, DAY + timedelta(days=days))) for days in (0, 1))
+    assert (today.sessions, today.values["sentiment"], today.of("escalated")) == (1, {"NEGATIVE": 1}, 1)
+    assert (both.sessions, both.values["sentiment"]) == (2, {"NEGATIVE": 1, "NEUTRAL": 1})
+    assert list(both.per_day.values()) == [1, 1]
+
+
+def test_what_is_taken_back_is_not_counted(world: World, company_id: UUID, engine: Engine) -> None:
+    (session_id,) = world.sessions(company_id, 1)
+    with engine.connect() as connection:
+        with counted_sessions(connection, [session_id]):
+            row = {"id": session_id, "company_id": company_id, "started_at": NOON, "ended_at": NOON}
+            connection.execute(insert(Session).values(row))
+        connection.rollback()
+
+    assert_counts_equal_a_recount(engine)
+    with engine.connect() as connection:
+        assert last_day(connection, [company_id]) is None
+
+
+def test_a_period_has_its_own_days_and_companies_and_one_before_it(world: World, engine: Engine) -> None:
+    acme, umbrella = world.company("Acme"), world.company("Umbrella")
+    write(world, acme, 2, sentiment="POSITIVE")
+    write(world, acme, 3, sentiment="POSITIVE", started_at=NOON - timedelta(days=7))
+    write(world, umbrella, 5, sentiment="POSITIVE", model="other")
+    week = Period(DAY - timedelta(days=6), DAY)
+
+    with engine.connect() as connection:
+        found = [counts(connection, [acme], period).sessions for period in (week, week.before)]
+        everyone = counts(connection, [acme, umbrella], week)
+        assert last_day(connection, [acme, umbrella]) == DAY
+        assert makers(connection, [acme, umbrella]) == [Maker("openai", "a-model", 5), Maker("openai", "other", 5)]
+
+    assert (week.days, week.before.days) == (7, 7)
+    assert found == [2, 3]
+    assert (everyone.sessions, everyone.per_day[DAY], len(everyone.per_day)) == (7, 7, 7)
+
+
+def test_the_questions_asked_most_are_those_of_the_period(world: World, company_id: UUID, engine: Engine) -> None:
+    today = write(world, company_id, 3)
+    earlier = write(world, company_id, 5, started_at=NOON - timedelta(days=40))
+    with engine.begin() as connection:
+        old = ask(connection, company_id, "asked long ago", earlier)
+        often = ask(connection, company_id, "asked today", today)
+        both = ask(connection, company_id, "asked always", [today[0], *earlier])
+
+    assert_counts_equal_a_recount(engine)
+    with engine.connect() as connection:
+        month = top_questions(connection, [company_id], Period(DAY - timedelta(days=29), DAY), limit=10)
+        ever = top_questions(connection, [company_id], Period(date(2020, 1, 1), DAY), limit=2)
+    assert [(question.id, question.sessions) for question in month] == [(often, 3), (both, 1)]
+    assert [(question.id, question.sessions) for question in ever] == [(both, 6), (old, 5)]
