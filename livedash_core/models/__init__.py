@@ -7,6 +7,8 @@ from livedash_core.models.insight import QuestionDayCount, SessionDayCount
 from livedash_core.models.question import Question, SessionQuestion
 from livedash_core.models.session import ImportRejection, Message, Session, SessionImport, SessionTranscript
 from livedash_core.models.status import (
+    FailureCount,
+    FailureDelta,
     ProcessingActivity,
     ProcessingCount,
     ProcessingDelta,
@@ -23,6 +25,8 @@ __all__ = [
     "Base",
     "Company",
     "CompanyStatus",
+    "FailureCount",
+    "FailureDelta",
     "ImportRejection",
     "Message",
     "ProcessingActivity",

@@ -38,6 +38,7 @@ class ProcessingStatus(Base):
             "(status IN ('COMPLETED', 'FAILED', 'SKIPPED')) = (completed_at IS NOT NULL)", name="settled_has_a_time"
         ),
         CheckConstraint("status <> 'FAILED' OR error_kind IS NOT NULL", name="failure_has_a_kind"),
+        CheckConstraint("status <> 'FAILED' OR error_group IS NOT NULL", name="failure_has_a_group"),
         # The claim walks this one. A row behind an earlier stage is not in it: four of five new rows are none of its
         # business, and no plan may mistake it for a way to find them.
         Index(
@@ -54,6 +55,24 @@ class ProcessingStatus(Base):
             "company_id",
             "completed_at",
             postgresql_where=text("status = 'FAILED'"),
+        ),
+        # The sessions of one failure group, and those that were skipped, the newest first. Neither is on the path of
+        # a session to which nothing happens.
+        Index(
+            "ix_processing_status_group",
+            "stage",
+            "company_id",
+            "error_kind",
+            "error_group",
+            "completed_at",
+            postgresql_where=text("status = 'FAILED'"),
+        ),
+        Index(
+            "ix_processing_status_skipped",
+            "stage",
+            "company_id",
+            "completed_at",
+            postgresql_where=text("status = 'SKIPPED'"),
         ),
         {
             # Updated rows find room on their own page; vacuum keeps pace with a queue (facts: PostgreSQL 18, 5 passes).
@@ -77,6 +96,8 @@ class ProcessingStatus(Base):
     status: Mapped[str] = mapped_column(server_default="PENDING")
     error_kind: Mapped[str | None]
     error_message: Mapped[str | None]
+    #: ``error_message`` without what differs from session to session (``status/grouping.py``).
+    error_group: Mapped[str | None]
     #: Named ``metadata`` in the table; SQLAlchemy keeps that attribute name for itself.
     details: Mapped[dict[str, Any] | None] = mapped_column("metadata", JSONB)
 
@@ -178,6 +199,37 @@ class ProcessingActivity(Base):
     stage: Mapped[str]
     duration_bucket: Mapped[int | None] = mapped_column(SmallInteger)
     sessions: Mapped[int] = mapped_column(BigInteger)
+
+
+class FailureCount(Base):
+    """How many sessions wait for a person for the same reason: the folded part, exact together with the deltas.
+
+    ``first_seen_at`` and ``last_seen_at`` are of those that failed since the count was last zero.
+    """
+
+    __tablename__ = "session_failure_count"
+
+    company_id: Mapped[UUID] = mapped_column(primary_key=True)
+    stage: Mapped[str] = mapped_column(primary_key=True)
+    error_kind: Mapped[str] = mapped_column(primary_key=True)
+    error_group: Mapped[str] = mapped_column(primary_key=True)
+    sessions: Mapped[int] = mapped_column(BigInteger)
+    first_seen_at: Mapped[datetime | None]
+    last_seen_at: Mapped[datetime | None]
+
+
+class FailureDelta(Base):
+    """What each statement changed in the failure counts; ``seen_at`` is when sessions failed, NULL when they left."""
+
+    __tablename__ = "session_failure_delta"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    company_id: Mapped[UUID]
+    stage: Mapped[str]
+    error_kind: Mapped[str]
+    error_group: Mapped[str]
+    sessions: Mapped[int] = mapped_column(BigInteger)
+    seen_at: Mapped[datetime | None]
 
 
 class SystemicIncident(Base):

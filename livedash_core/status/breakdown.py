@@ -75,5 +75,6 @@ def read_breakdown(
 
 
 def fold(connection: Connection) -> None:
-    """Move what the ledger appended into its counts, so that reading stays as cheap as it is."""
+    """Move what the ledgers appended into their counts, so that reading stays as cheap as it is."""
     connection.execute(statement("fold"))
+    connection.execute(statement("fold_failures"))

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from livedash_core.errors import PermanentError, TransientError, UsageError
+from livedash_core.status.grouping import failure_group
 from livedash_core.status.redaction import presentable
 
 Metadata = Mapping[str, Any]
@@ -42,7 +43,13 @@ class Failure(NamedTuple):
             raise UsageError(f"session {self.session_id} cannot fail as {self.kind!r}; the kinds are {_KINDS}")
         if self.retry_after_seconds is not None and not isfinite(self.retry_after_seconds):
             raise UsageError(f"session {self.session_id} cannot be retried after {self.retry_after_seconds} seconds")
-        return {"kind": self.kind, "message": presentable(self.message), "retry_after": self.retry_after_seconds}
+        message = presentable(self.message)
+        return {
+            "kind": self.kind,
+            "message": message,
+            "reason": failure_group(message),
+            "retry_after": self.retry_after_seconds,
+        }
 
 
 class FailedSession(NamedTuple):

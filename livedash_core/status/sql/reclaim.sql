@@ -2,8 +2,7 @@
 -- attempts are used up. A few leases at a time, so that a claim stays short after a disaster; one whose holder is
 -- settling at this moment is passed over.
 WITH expired AS (
-    DELETE FROM livedash.session_processing_lease
-    WHERE token IN (
+    DELETE FROM livedash.session_processing_lease WHERE token IN (
         SELECT token FROM livedash.session_processing_lease
         WHERE stage = :stage AND expires_at <= now()
         ORDER BY expires_at
@@ -12,8 +11,7 @@ WITH expired AS (
     )
     RETURNING token, owner, dag_run
 ), held AS MATERIALIZED (
-    SELECT status.ctid, expired.owner, expired.dag_run
-    FROM expired
+    SELECT status.ctid, expired.owner, expired.dag_run FROM expired
     JOIN livedash.session_processing_status AS status
       ON status.lease_token = expired.token AND status.status = 'IN_PROGRESS'
     ORDER BY status.session_id
@@ -21,14 +19,13 @@ WITH expired AS (
 ), lost AS (
     UPDATE livedash.session_processing_status AS status
     SET status = CASE WHEN attempts < :max_attempts THEN 'PENDING' ELSE 'FAILED' END,
-        available_at = now(),
         completed_at = CASE WHEN attempts < :max_attempts THEN NULL ELSE now() END,
-        lease_token = NULL,
-        error_kind = 'lease_expired',
-        error_message = 'the worker ' || held.owner || ' stopped without a word'
+        available_at = now(), lease_token = NULL, error_kind = 'lease_expired',
+        error_message = 'the worker ' || held.owner || ' stopped without a word',
+        error_group = 'the worker stopped without a word'
     FROM held
     WHERE status.ctid = held.ctid
-    RETURNING session_id, company_id, attempts, started_at, status, error_message, held.dag_run
+    RETURNING session_id, company_id, attempts, started_at, status, error_message, error_group, held.dag_run
 ), history AS (
     INSERT INTO livedash.session_processing_failure
         (session_id, company_id, stage, attempt, started_at, failed_at, error_kind, error_message, dag_run)
@@ -39,5 +36,9 @@ WITH expired AS (
     SELECT company_id, :stage, 'IN_PROGRESS', -count(*) FROM lost GROUP BY company_id
     UNION ALL
     SELECT company_id, :stage, status, count(*) FROM lost GROUP BY company_id, status
+), reasons AS (
+    INSERT INTO livedash.session_failure_delta (company_id, stage, error_kind, error_group, sessions, seen_at)
+    SELECT company_id, :stage, 'lease_expired', error_group, count(*), now()
+    FROM lost WHERE status = 'FAILED' GROUP BY company_id, error_group
 )
 SELECT session_id FROM lost

@@ -11,11 +11,15 @@ WITH chosen AS (
     SET status = 'PENDING', attempts = 0, available_at = now(), started_at = NULL, completed_at = NULL
     FROM locked
     WHERE status.session_id = locked.session_id AND status.stage = locked.stage
-    RETURNING status.stage, status.company_id
+    RETURNING status.stage, status.company_id, error_kind, error_group
 ), ledger AS (
     INSERT INTO livedash.session_processing_delta (company_id, stage, status, sessions)
     SELECT company_id, stage, change.status, change.sign * count(*)
     FROM reset CROSS JOIN (VALUES ('FAILED', -1), ('PENDING', 1)) AS change (status, sign)
     GROUP BY company_id, stage, change.status, change.sign
+), reasons AS (
+    INSERT INTO livedash.session_failure_delta (company_id, stage, error_kind, error_group, sessions)
+    SELECT company_id, stage, error_kind, error_group, -count(*)
+    FROM reset GROUP BY company_id, stage, error_kind, error_group
 )
 SELECT stage, count(*) AS sessions FROM reset GROUP BY stage

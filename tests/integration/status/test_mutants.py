@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 
 from livedash_core.errors import LiveDashError
 from livedash_core.status import ProcessingStatusManager, Scope, statements
-from tests.integration.status import test_ledger, test_locking, test_promises
+from tests.integration.status import test_failure_groups, test_ledger, test_locking, test_promises
 from tests.integration.world import World
 
 DELTA = "INSERT INTO livedash.session_processing_delta (company_id, stage, status, sessions)\n"
@@ -170,6 +170,28 @@ MUTANTS = [
             partial(test_ledger.test_the_ledger_equals_a_recount_after, verb=statement),
         )
         for statement in test_ledger.VERBS
+    ),
+    *(
+        Mutant(
+            f"{statement} forgets whom it takes out of a failure group",
+            {statement: ("error_group, -count(*)", "error_group, 0 * count(*)")},
+            partial(
+                test_failure_groups.test_a_group_is_left_when_its_sessions_are_tried_again,
+                way_out=statement,
+                folded=True,
+            ),
+        )
+        for statement in ("reset_failed", "reopen")
+    ),
+    Mutant(
+        "a fold of the failures counts them twice",
+        {
+            "fold_failures": (
+                "DELETE FROM livedash.session_failure_delta\n    WHERE",
+                "UPDATE livedash.session_failure_delta\n    SET sessions = sessions WHERE",
+            )
+        },
+        test_failure_groups.test_folding_changes_nothing_visible,
     ),
 ]
 

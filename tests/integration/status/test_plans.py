@@ -48,11 +48,12 @@ UPDATE livedash.session_processing_lease SET expires_at = now(), stage = 'QUESTI
 WHERE token = (SELECT token FROM built WHERE n = 60500);
 
 INSERT INTO livedash.session_processing_status
-    (session_id, company_id, stage, status, available_at, started_at, completed_at, lease_token, attempts, error_kind)
+    (session_id, company_id, stage, status, available_at, started_at, completed_at, lease_token, attempts, error_kind,
+     error_group)
 SELECT id, company_id, stage, status,
        CASE WHEN position > 3 OR (position = 3 AND n > 40000) THEN 'infinity' ELSE moment END, moment,
        CASE WHEN status IN ('COMPLETED', 'FAILED') THEN moment END, CASE WHEN status = 'IN_PROGRESS' THEN token END, 1,
-       CASE WHEN status = 'FAILED' THEN 'permanent' END
+       CASE WHEN status = 'FAILED' THEN 'permanent' END, CASE WHEN status = 'FAILED' THEN 'no' END
 FROM (
     SELECT built.*, stage, position,
            CASE WHEN position = 1 OR (position = 2 AND n <= 40000) THEN 'COMPLETED'

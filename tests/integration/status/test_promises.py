@@ -369,7 +369,8 @@ def test_nonsense_is_refused_by_name(manager, world, company_id):
         ("status = 'DONE'", "status_known"),
         ("status = 'IN_PROGRESS'", "lease_while_in_progress"),
         ("status = 'COMPLETED', completed_at = NULL", "settled_has_a_time"),
-        ("status = 'FAILED', completed_at = now()", "failure_has_a_kind"),
+        ("status = 'FAILED', completed_at = now(), error_group = 'no'", "failure_has_a_kind"),
+        ("status = 'FAILED', completed_at = now(), error_kind = 'permanent'", "failure_has_a_group"),
         ("attempts = -1", "attempts_not_negative"),
     ],
 )

@@ -1,0 +1,20 @@
+-- What waits for a person, by reason, without looking at the failed rows: the folded counts plus the deltas.
+SELECT stage, error_kind, error_group, sum(sessions) AS sessions, min(first_seen_at) AS first_seen_at,
+       max(last_seen_at) AS last_seen_at, array_agg(company_id ORDER BY sessions DESC) AS company_ids
+FROM (
+    SELECT company_id, stage, error_kind, error_group, sum(sessions) AS sessions,
+           min(first_seen_at) AS first_seen_at, max(last_seen_at) AS last_seen_at
+    FROM (
+        SELECT company_id, stage, error_kind, error_group, sessions, first_seen_at, last_seen_at
+        FROM livedash.session_failure_count
+        UNION ALL
+        SELECT company_id, stage, error_kind, error_group, sessions, seen_at, seen_at
+        FROM livedash.session_failure_delta
+    ) AS ledger
+    WHERE CAST(:company_ids AS uuid[]) IS NULL OR company_id = ANY (CAST(:company_ids AS uuid[]))
+    GROUP BY company_id, stage, error_kind, error_group
+    HAVING sum(sessions) > 0
+) AS of_company
+WHERE CAST(:stage AS text) IS NULL OR stage = :stage
+GROUP BY stage, error_kind, error_group
+ORDER BY sessions DESC, stage, error_kind, error_group
