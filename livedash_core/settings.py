@@ -39,6 +39,11 @@ class Settings(BaseSettings):
     max_attempts: int = Field(default=5, ge=1, description="claims of a stage before a transient error is final")
     fetch_concurrency: int = Field(default=16, ge=1, description="transcripts fetched at once in a lane")
     analysis_concurrency: int = Field(default=16, ge=1, description="model calls at once in a lane")
+    batch_requests: int = Field(
+        default=5000, ge=1, le=50_000, description="sessions in a batch at most (OpenAI: 50 000)"
+    )
+    batch_megabytes: int = Field(default=200, ge=1, le=200, description="size of a batch's file at most (OpenAI: 200)")
+    batch_poll_seconds: float = Field(default=60, gt=0, description="between two looks at a batch under way")
     lanes: int = Field(default=2, ge=1, le=64, description="parallel lanes of a DAG run")
     # Three tries of a lane, each with a last batch that takes its time, fit into a run's hour (dagrun_timeout).
     lane_seconds: float = Field(default=600, gt=0, le=900, description="then a lane ends, and a new run goes on")

@@ -21,9 +21,12 @@ Category = Literal[
     "SOCIAL_QUESTIONS",
     "UNRECOGNIZED_OTHER",
 ]
+#: How a model is asked: one call after the other, or in batches, at half the price and within a day.
+Mode = Literal["realtime", "batch"]
 
 ROLES: tuple[Role, ...] = get_args(Role)
 SENTIMENTS: tuple[Sentiment, ...] = get_args(Sentiment)
 CATEGORIES: tuple[Category, ...] = get_args(Category)
+MODES: tuple[Mode, ...] = get_args(Mode)
 #: ISO 639's code for a language nobody could determine.
 UNDETERMINED = "und"

@@ -10,6 +10,7 @@ from livedash_core.cli.context import database
 from livedash_core.cli.output import print_json, print_table, say
 from livedash_core.operations.companies import list_companies, save_company, set_status
 from livedash_core.settings import AnalyzerChoice, Settings
+from livedash_core.vocabulary import Mode
 
 app = typer.Typer(help="Companies: whose chats, from where.", no_args_is_help=True)
 
@@ -35,6 +36,9 @@ def add(
     ] = None,
     analyzer: Annotated[AnalyzerChoice | None, typer.Option(help="Who judges its sessions.")] = None,
     model: Annotated[str | None, typer.Option(help="The model to ask; '' for the installation's.")] = None,
+    mode: Annotated[
+        Mode | None, typer.Option(help="How a model is asked: at once, or in batches for half the price within a day.")
+    ] = None,
 ) -> None:
     """Add a company, or change what the options say of one that exists.
 
@@ -48,6 +52,7 @@ def add(
         "allowed_origins": allow_origin or None,
         "analyzer": analyzer,
         "model": model,
+        "mode": mode,
     }
     changes = {column: value for column, value in given.items() if value is not None}
     with database(Settings()) as engine, engine.begin() as connection:
@@ -65,7 +70,7 @@ def list_(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] =
     elif not found:
         say("There are no companies yet; this adds one: livedash company add NAME --csv-url URL")
     else:
-        shown = ("name", "status", "csv_url", "http_conn_id", "timezone", "analyzer", "model")
+        shown = ("name", "status", "csv_url", "http_conn_id", "timezone", "analyzer", "model", "mode")
         print_table(shown, ([company[column] for column in shown] for company in found))
 
 

@@ -1,6 +1,6 @@
 """What is stored, in the Postgres schema ``livedash``. Alembic creates it; a test holds the two together."""
 
-from livedash_core.models.ai import AiModel, AiProcessingRequest, SessionAnalysis
+from livedash_core.models.ai import AiBatch, AiModel, AiProcessingRequest, SessionAnalysis
 from livedash_core.models.base import SCHEMA, Base
 from livedash_core.models.company import Company, CompanyStatus
 from livedash_core.models.insight import QuestionDayCount, SessionDayCount
@@ -20,6 +20,7 @@ from livedash_core.models.status import (
 
 __all__ = [
     "SCHEMA",
+    "AiBatch",
     "AiModel",
     "AiProcessingRequest",
     "Base",

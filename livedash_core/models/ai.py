@@ -7,16 +7,20 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKey, Identity, Index, Numeric, UniqueConstraint, func, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, Numeric, UniqueConstraint, func, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 from uuid6 import uuid7
 
 from livedash_core.models.base import Base, one_of
+from livedash_core.vocabulary import MODES
 
 #: sent: the call is under way, or a crash hid its end. answered: paid, valid or not (``error_message`` says).
 #: rejected: the server refused it, nothing to pay. unknown: it broke after the request was out, perhaps billed.
 OUTCOMES = ("sent", "answered", "rejected", "unknown")
+#: prepared: its calls are on the ledger. uploaded: their file is at the server. submitted: the server works on it, and
+#: every call may be billed. closed: every session has its outcome.
+BATCH_STATUSES = ("prepared", "uploaded", "submitted", "closed")
 
 
 class AiModel(Base):
@@ -71,7 +75,8 @@ class AiProcessingRequest(Base):
     __tablename__ = "ai_processing_request"
     __table_args__ = (
         one_of("outcome", OUTCOMES, "outcome_known"),
-        one_of("mode", ("realtime", "batch"), "mode_known"),
+        one_of("mode", MODES, "mode_known"),
+        Index("ix_ai_processing_request_batch", "batch_id", postgresql_where=text("batch_id IS NOT NULL")),
         Index("ix_ai_processing_request_session", "session_id", "requested_at"),
         Index("ix_ai_processing_request_company", "company_id", "requested_at"),
     )
@@ -80,6 +85,8 @@ class AiProcessingRequest(Base):
     session_id: Mapped[UUID]
     company_id: Mapped[UUID]
     mode: Mapped[str] = mapped_column(server_default="realtime")
+    #: The batch it was sent in; the row's id is its ``custom_id`` there.
+    batch_id: Mapped[UUID | None] = mapped_column(ForeignKey("livedash.ai_batch.id"))
     prompt_version: Mapped[str]
     model_requested: Mapped[str]
     model_answered: Mapped[str | None]
@@ -96,3 +103,39 @@ class AiProcessingRequest(Base):
     currency: Mapped[str] = mapped_column(server_default="USD")
     requested_at: Mapped[datetime] = mapped_column(server_default=func.now())
     answered_at: Mapped[datetime | None]
+
+
+class AiBatch(Base):
+    """A batch of calls at a model server, which may take a day; its calls are the ledger's rows with its id.
+
+    It holds its sessions all that time: ``lease_token`` is theirs. Whatever step a crash interrupts, the next one who
+    looks after it goes on from ``status``.
+    """
+
+    __tablename__ = "ai_batch"
+    __table_args__ = (
+        one_of("status", BATCH_STATUSES, "status_known"),
+        CheckConstraint("status <> 'submitted' OR remote_id IS NOT NULL", name="submitted_has_a_remote_id"),
+        CheckConstraint("(status = 'closed') = (closed_at IS NOT NULL)", name="closed_has_a_time"),
+        Index("ix_ai_batch_open", "company_id", postgresql_where=text("status <> 'closed'")),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    company_id: Mapped[UUID] = mapped_column(ForeignKey("livedash.company.id"))
+    model: Mapped[str]
+    status: Mapped[str] = mapped_column(server_default="prepared")
+    lease_token: Mapped[UUID]
+    requests: Mapped[int]
+    #: What the server calls its file and the batch, and the batch's state in its words.
+    input_file_id: Mapped[str | None]
+    remote_id: Mapped[str | None]
+    remote_status: Mapped[str | None]
+    #: Requests that the server has done so far.
+    requests_done: Mapped[int] = mapped_column(server_default=text("0"))
+    error_message: Mapped[str | None]
+    #: ``dag_id/run_id`` of the Airflow run that looks after it; NULL outside Airflow.
+    dag_run: Mapped[str | None]
+    #: Until then somebody looks after it; after that, whoever comes along.
+    attended_until: Mapped[datetime] = mapped_column(server_default=func.now())
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    closed_at: Mapped[datetime | None]

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from uuid6 import uuid7
 
 from livedash_core.models.base import Base, one_of
+from livedash_core.vocabulary import MODES
 
 
 class CompanyStatus(StrEnum):
@@ -31,6 +32,7 @@ class Company(Base):
     __table_args__ = (
         one_of("status", CompanyStatus, "status_known"),
         one_of("analyzer", ("auto", "openai", "offline"), "analyzer_known"),
+        one_of("mode", MODES, "mode_known"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
@@ -46,4 +48,6 @@ class Company(Base):
     allowed_networks: Mapped[list[IPv4Network | IPv6Network]] = mapped_column(ARRAY(CIDR), server_default=text("'{}'"))
     analyzer: Mapped[str] = mapped_column(server_default="auto")
     model: Mapped[str | None]
+    #: How the model is asked.
+    mode: Mapped[str] = mapped_column(server_default="realtime")
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -29,6 +29,7 @@ _SHOWN = (
     Company.allowed_networks,
     Company.analyzer,
     Company.model,
+    Company.mode,
 )
 
 

@@ -7,7 +7,18 @@ CSV = "https://chats.example.com/a/path/that/is/longer/than/most/terminals/are/w
 
 def test_a_company_is_added_changed_listed_and_suspended(livedash: CommandLine) -> None:
     added, _ = livedash("company", "add", "Grüne Wiese", "--csv-url", CSV, "--allow-network", "127.0.0.0/8")
-    options = ("--http-conn-id", "acme", "--timezone", "Europe/Amsterdam", "--analyzer", "openai", "--model", "small")
+    options = (
+        "--http-conn-id",
+        "acme",
+        "--timezone",
+        "Europe/Amsterdam",
+        "--analyzer",
+        "openai",
+        "--model",
+        "small",
+        "--mode",
+        "batch",
+    )
     changed, _ = livedash("company", "add", "Grüne Wiese", *options, "--allow-origin", "https://files.example.com/x")
     assert (added, changed) == ("Grüne Wiese: added.\n", "Grüne Wiese: changed.\n")
     assert livedash("company", "set-status", "Grüne Wiese", "suspended")[0] == "Grüne Wiese is SUSPENDED.\n"
@@ -23,6 +34,7 @@ def test_a_company_is_added_changed_listed_and_suspended(livedash: CommandLine) 
             "allowed_networks": ["127.0.0.0/8", "::1/128"],  # localhost is both
             "analyzer": "openai",
             "model": "small",
+            "mode": "batch",
         }
     ]
     listed, _ = livedash("company", "list")
