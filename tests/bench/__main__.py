@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from rich.console import Console
 
 from livedash_core.settings import Settings
-from tests.bench import latency, product, stages, tables, throughput
+from tests.bench import latency, product, scheduling, stages, tables, throughput
 from tests.bench.database import Server
 from tests.bench.harness import Row
 from tests.bench.report import print_table, write_json
@@ -38,7 +38,8 @@ BENCHMARKS: dict[str, Callable[[Server], list[Row]]] = {
     "session-creation": stages.session_creation,
     "memory": product.memory,
     "process": product.process,
-    "up": product.up,
+    "dag-parsing": scheduling.dag_parsing,
+    "up": scheduling.up,
 }
 
 

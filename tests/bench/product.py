@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import re
-import signal
-import socket
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from livedash_core.local.sample import SESSIONS, TIMEZONE
+from livedash_core.local.sample import TIMEZONE
 from livedash_core.operations.companies import save_company
 from livedash_core.status import STAGES
 from tests.bench import peak_memory
@@ -30,7 +26,7 @@ MEGABYTES = 300
 def memory(server: Server) -> list[Row]:
     """memory of an import and a stage over very many sessions"""
     sessions = server.scale.long_run
-    directory = _new_directory(server, "long")
+    directory = new_directory(server, "long")
     write_csv(directory / CSV_NAME, sessions)
     with server.database() as database, serving(directory) as url:
         _add_source(database, url, "UTC")
@@ -57,7 +53,7 @@ def memory(server: Server) -> list[Row]:
 def process(server: Server) -> list[Row]:
     """`livedash process` over sessions judged offline, against the same work without a database"""
     sessions = server.scale.offline
-    directory = _new_directory(server, "offline")
+    directory = new_directory(server, "offline")
     peaks: list[float] = []
     ours: dict[str, list[float]] = {stage: [] for stage in STAGES}
     theirs: dict[str, list[float]] = {stage: [] for stage in STAGES}
@@ -83,45 +79,12 @@ def process(server: Server) -> list[Row]:
     ]
 
 
-def up(server: Server) -> list[Row]:
-    """`livedash up` from nothing: until Airflow is ready, and until the sample is through"""
-    with tempfile.TemporaryDirectory(prefix="livedash-bench-up-", ignore_cleanup_errors=True) as home:
-        settings = {"LIVEDASH_HOME": home, "LIVEDASH_PORT": str(_free_port()), "COLUMNS": "120"}
-        process = subprocess.Popen(
-            [LIVEDASH, "up"], env=_environment(settings), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
-        assert process.stdout is not None
-        said = ""
-        try:
-            for line in process.stdout:
-                said += line
-                if "Ctrl-C stops everything" in line:
-                    break
-        finally:
-            process.send_signal(signal.SIGINT)
-            process.communicate(timeout=120)
-    ready = re.search(r"ready after (\d+) s", said)
-    through = re.search(r"(\d+) sessions after (\d+) s", said)
-    if ready is None or through is None:
-        raise RuntimeError(f"`livedash up` did not get through:\n{said}")
-    return [
-        Row("`livedash up` from nothing: until Airflow is ready", "s", [float(ready[1])], goal=at_most(90)),
-        Row(
-            f"and until the sample's {SESSIONS} sessions are through",
-            "s",
-            [float(through[2])],
-            goal=at_most(60),
-            correct=int(through[1]) == SESSIONS,
-        ),
-    ]
-
-
 def _measured(server: Server, command: list[str], settings: Mapping[str, str]) -> tuple[Any, dict[str, float]]:
     """What a program printed as JSON, and what it took."""
     figures = server.directory / "peak.json"
     done = subprocess.run(
         [sys.executable, peak_memory.__file__, str(figures), *command],
-        env=_environment(settings),
+        env=environment(settings),
         stdout=subprocess.PIPE,
         text=True,
         check=True,
@@ -129,7 +92,7 @@ def _measured(server: Server, command: list[str], settings: Mapping[str, str]) -
     return json.loads(done.stdout), json.loads(figures.read_text())
 
 
-def _environment(settings: Mapping[str, str]) -> dict[str, str]:
+def environment(settings: Mapping[str, str]) -> dict[str, str]:
     """Ours without what would point a program at somebody's Airflow, key or database."""
     foreign = ("AIRFLOW", "OPENAI", "LIVEDASH")
     return {name: value for name, value in os.environ.items() if not name.startswith(foreign)} | dict(settings)
@@ -141,14 +104,7 @@ def _add_source(database: Database, url: str, timezone: str) -> None:
         save_company(connection, COMPANY, source)
 
 
-def _new_directory(server: Server, name: str) -> Path:
+def new_directory(server: Server, name: str) -> Path:
     directory = server.directory / name
     directory.mkdir()
     return directory
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

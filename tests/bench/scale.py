@@ -30,6 +30,8 @@ class Scale:
     created: int
     long_run: int
     offline: int
+    #: Times that a new company goes through the chain of DAGs; four hops each.
+    chains: int
 
 
 SMALL = Scale(
@@ -52,6 +54,7 @@ SMALL = Scale(
     created=1_000,
     long_run=20_000,
     offline=100,
+    chains=1,
 )
 FULL = Scale(
     rounds=5,
@@ -73,5 +76,6 @@ FULL = Scale(
     created=10_000,
     long_run=1_000_000,
     offline=1_000,
+    chains=3,
 )
 SCALES = {"SMALL": SMALL, "FULL": FULL}
