@@ -24,9 +24,13 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class GivenReply:
-    """A model's reply that came otherwise than by a call (in a batch), on the ledger already: JSON, or an error."""
+    """A model's reply that came otherwise than by a call (in a batch), on the ledger already: JSON, or an error.
+
+    ``prompt_version`` is that of the question: ours may have changed since.
+    """
 
     ledger_row: UUID
+    prompt_version: str
     body: bytes = b""
     error: ProcessingError | None = None
 

@@ -20,6 +20,15 @@ class Maker(NamedTuple):
     model: str | None
 
 
+def chosen(choice: str, settings: Settings) -> str:
+    """``openai`` or ``offline``, for a company's or a run's ``choice``; ``auto`` leaves it to the installation."""
+    if choice == "auto":
+        choice = settings.analyzer
+    if choice == "auto":
+        choice = "openai" if settings.openai_api_key else "offline"
+    return choice
+
+
 class Makers:
     """Makes analyzers when they are first needed and keeps them for the run."""
 
@@ -29,15 +38,11 @@ class Makers:
         self._made: dict[str | None, Maker] = {}
 
     def choose(self, choice: str, model: str | None, company_id: UUID) -> Maker:
-        """The maker for ``auto``, ``openai`` or ``offline``; ``auto`` leaves it to the installation's setting.
+        """The maker for ``auto``, ``openai`` or ``offline``.
 
         Raises ``SystemicError``, for the company, when a model is asked for and there is no usable key.
         """
-        if choice == "auto":
-            choice = self._settings.analyzer
-        if choice == "auto":
-            choice = "openai" if self._settings.openai_api_key else "offline"
-        if choice == "offline":
+        if chosen(choice, self._settings) == "offline":
             model = None
         elif model is None:
             raise SystemicError("there is no model to ask: set LIVEDASH_MODEL", company_id=company_id)

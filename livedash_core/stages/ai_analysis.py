@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import Connection, func, select, text, update
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
-from livedash_core.analysis.contract import Analysis, AnalysisRequest, Turn
+from livedash_core.analysis.contract import Analysis, AnalysisRequest, Analyzer, GivenReply, Turn
 from livedash_core.analysis.makers import Makers
 from livedash_core.bulk import upsert
 from livedash_core.insights import counted_sessions
@@ -30,6 +30,8 @@ class Conversation(NamedTuple):
     model: str | None
     #: (input hash, analyzer, model, prompt version) → result.
     known: dict[tuple[str, str, str | None, str], dict[str, Any]]
+    #: What a batch brought for it.
+    reply: GivenReply | None = None
 
 
 class Judgement(NamedTuple):
@@ -40,6 +42,15 @@ class Judgement(NamedTuple):
     model: str | None
     prompt_version: str
     result: dict[str, Any]
+
+
+class Unjudged(NamedTuple):
+    """A conversation that somebody has to be asked about."""
+
+    input_hash: str
+    analyzer: Analyzer
+    model: str | None
+    request: AnalysisRequest
 
 
 #: What is stored for a session that has nothing to judge any more.
@@ -117,18 +128,25 @@ class AiAnalysis(Stage):
             for row in rows
         ]
 
-    async def handle(self, item: Conversation) -> Outcome:
-        """Judge it, or reuse the judgement of the same words by the same maker. Nobody spoke: nothing to judge."""
+    def looked_up(self, item: Conversation) -> Outcome | Unjudged:
+        """Its outcome, if nobody has to be asked: the same words were judged by the same maker, or nobody spoke."""
         if not any(turn.role == "User" for turn in item.turns):
             return Skipped("the user said nothing" if item.turns else "there are no messages", _NONE)
         analyzer, model = self._makers.choose(item.analyzer, item.model, item.company_id)
         key = (_digest(item.turns), analyzer.name, model, analyzer.prompt_version)
         if (known := item.known.get(key)) is not None:
             return Completed(Judgement(*key, known), {"reused": True})
-        request = AnalysisRequest(item.session_id, item.company_id, item.turns, item.language_hint)
-        analysis = await analyzer.analyze(request)
+        request = AnalysisRequest(item.session_id, item.company_id, item.turns, item.language_hint, item.reply)
+        return Unjudged(key[0], analyzer, model, request)
+
+    async def handle(self, item: Conversation) -> Outcome:
+        """Judge it, unless that is not needed."""
+        found = self.looked_up(item)
+        if not isinstance(found, Unjudged):
+            return found
+        analysis = await found.analyzer.analyze(found.request)
         return Completed(
-            Judgement(*key, _result(analysis)),
+            Judgement(found.input_hash, found.analyzer.name, found.model, analysis.prompt_version, _result(analysis)),
             {"analyzer": analysis.analyzer, "model": analysis.model, **analysis.notes},
         )
 

@@ -71,7 +71,8 @@ class OpenAIAnalyzer:
                 attempt, given = attempt.after(failure), None
             else:
                 notes = analysis.notes | attempt.notes
-                return replace(analysis, analyzer=self.name, prompt_version=self.prompt_version, notes=notes)
+                version = given.prompt_version if given else self.prompt_version
+                return replace(analysis, analyzer=self.name, prompt_version=version, notes=notes)
 
     def body_of(self, request: AnalysisRequest) -> dict[str, Any]:
         """The JSON of the first call that ``analyze`` would make, for who sends it otherwise."""

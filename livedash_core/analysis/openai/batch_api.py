@@ -13,8 +13,8 @@ import httpx2
 import openai
 from pydantic import BaseModel, Field, ValidationError
 
-from livedash_core.analysis.openai.errors import Call, translated
-from livedash_core.errors import PermanentError, SystemicError, TransientError
+from livedash_core.analysis.openai.errors import IDENTIFIER, Call, translated
+from livedash_core.errors import PermanentError, ProcessingError, SystemicError, TransientError
 
 #: What a batch asks for each of its lines, and by when it is done or expires.
 ENDPOINT: Final = "/v1/chat/completions"
@@ -79,9 +79,11 @@ class RemoteBatch(BaseModel):
 
     @property
     def error_codes(self) -> list[str]:
-        """Why the file as a whole was refused."""
+        """Why the file as a whole was refused: the server's codes, each once, if they are any."""
         found = self.errors.data if self.errors else None
-        return [error.code for error in found or () if error.code]
+        return list(
+            dict.fromkeys(error.code for error in found or () if error.code and IDENTIFIER.fullmatch(error.code))
+        )
 
 
 class _Page(BaseModel):
@@ -151,11 +153,11 @@ class BatchApi:
 
     async def cancel(self, batch_id: str) -> None:
         """Have a batch stopped; what it has finished is still to be fetched. One that has ended stays as it is."""
-        try:
-            with self._translating(self._no_batches()):
+        with self._translating(self._no_batches()):
+            try:
                 await self._client.batches.with_raw_response.cancel(batch_id)
-        except PermanentError:
-            return  # a 400 or 409: it had ended already
+            except (openai.BadRequestError, openai.ConflictError):
+                return  # it had ended already
 
     async def fetch(self, file_id: str, into: IO[bytes]) -> None:
         """Download a file's lines. Raises ``FileGone`` as well."""
@@ -195,13 +197,20 @@ class BatchApi:
         )
 
     @contextmanager
-    def _translating(self, not_found: Exception) -> Iterator[None]:
+    def _translating(self, not_found: ProcessingError) -> Iterator[None]:
         try:
             yield
         except openai.APIStatusError as exc:
             if exc.status_code in (404, 405, 501):
                 raise not_found from exc
-            raise translated(exc, self._call) from exc
+            error = translated(exc, self._call)
+            if isinstance(error, PermanentError):
+                error = SystemicError(
+                    f"{self._call.server} did not take a batch ({exc.status_code}); if it was too large, set "
+                    "LIVEDASH_BATCH_REQUESTS or LIVEDASH_BATCH_MEGABYTES lower",
+                    company_id=self._call.company_id,
+                )
+            raise error from exc
         except openai.APIError as exc:
             raise translated(exc, self._call) from exc
 

@@ -14,7 +14,6 @@ import httpx2
 import openai
 from pydantic import AfterValidator, BaseModel
 
-from livedash_core.analysis.contract import GivenReply
 from livedash_core.analysis.ledger import CallEnd
 from livedash_core.analysis.openai.batch_api import ENDPOINT
 from livedash_core.analysis.openai.completion import Completion
@@ -28,11 +27,13 @@ _NOT_RUN = ("batch_expired", "batch_cancelled")
 
 @dataclass(frozen=True, slots=True)
 class AnsweredLine:
-    """What a batch says of one request. Without a ``reply`` its turn never came."""
+    """What a batch says of one request: the JSON of its completion, or an error; or that its turn never came."""
 
     row: UUID
     end: CallEnd
-    reply: GivenReply | None
+    body: bytes = b""
+    error: ProcessingError | None = None
+    has_run: bool = True
 
 
 def _storable(text: str) -> str:
@@ -71,9 +72,9 @@ def read_line(line: bytes, call: Call) -> AnsweredLine | None:
     if found.response is not None and found.response.status_code == 200:
         body = json.dumps(found.response.body).encode()
         end = Completion.read(body).end(found.response.request_id)
-        return AnsweredLine(found.custom_id, end, GivenReply(found.custom_id, body))
+        return AnsweredLine(found.custom_id, end, body)
     if code in _NOT_RUN:
-        return AnsweredLine(found.custom_id, CallEnd("rejected", "its turn in the batch never came"), None)
+        return AnsweredLine(found.custom_id, CallEnd("rejected", "its turn in the batch never came"), has_run=False)
     if found.response is not None:
         error = _error(found.response.status_code, found.response.body, call)
         request_id = found.response.request_id
@@ -82,7 +83,7 @@ def read_line(line: bytes, call: Call) -> AnsweredLine | None:
     else:
         return None
     end = CallEnd("rejected", str(error), provider_request_id=request_id)
-    return AnsweredLine(found.custom_id, end, GivenReply(found.custom_id, error=error))
+    return AnsweredLine(found.custom_id, end, error=error)
 
 
 def _error(status: int, body: Any, call: Call) -> ProcessingError:

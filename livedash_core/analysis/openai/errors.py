@@ -29,7 +29,8 @@ _MODEL = re.compile("model_not_found|invalid_model|model_not_available|unknown_m
 _MODEL_TEXT = re.compile(r"\bmodel\b.*(not found|not exist|not available|deprecated|shut ?down)", re.IGNORECASE)
 _REQUEST = re.compile("unsupported_parameter|unsupported_value|unknown_parameter|invalid_json_schema")
 _REQUEST_TEXT = re.compile("response_format|json_schema|max_completion_tokens|grammar", re.IGNORECASE)
-_IDENTIFIER = re.compile(r"[\w.\-\[\]]{1,60}", re.ASCII)
+#: What a server's error code may look like, so that it can be shown.
+IDENTIFIER = re.compile(r"[\w.\-\[\]]{1,60}", re.ASCII)
 
 #: Failures before the request could go out; after any other, it may have been billed.
 _NEVER_SENT = (
@@ -76,7 +77,7 @@ def translated(exc: openai.APIError | TimeoutError, call: Call) -> ProcessingErr
 def _of_status(exc: openai.APIStatusError, call: Call) -> ProcessingError:
     status, codes = exc.status_code, [str(value) for value in (exc.code, exc.type) if value]
     # One identifier of the server's, if it is one: a stable text, which failures can be grouped by.
-    what = " ".join([str(status), *[code for code in codes if _IDENTIFIER.fullmatch(code)][:1]])
+    what = " ".join([str(status), *[code for code in codes if IDENTIFIER.fullmatch(code)][:1]])
     text = _message(exc)
 
     def says(pattern: re.Pattern[str]) -> bool:
