@@ -103,6 +103,8 @@ class AiProcessingRequest(Base):
     currency: Mapped[str] = mapped_column(server_default="USD")
     requested_at: Mapped[datetime] = mapped_column(server_default=func.now())
     answered_at: Mapped[datetime | None]
+    #: Of a request that moved in from livedash-node: its ``id`` there, and what only that system recorded.
+    legacy: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
 
 
 class AiBatch(Base):

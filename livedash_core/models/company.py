@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ARRAY, Text, func, text
-from sqlalchemy.dialects.postgresql import CIDR
+from sqlalchemy.dialects.postgresql import CIDR, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 from uuid6 import uuid7
 
@@ -51,3 +52,5 @@ class Company(Base):
     #: How the model is asked.
     mode: Mapped[str] = mapped_column(server_default="realtime")
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    #: Of a company that moved in from livedash-node: its ``id`` there, and what only the old dashboard asks for.
+    legacy: Mapped[dict[str, Any] | None] = mapped_column(JSONB)

@@ -18,6 +18,8 @@ class Question(Base):
         UniqueConstraint("company_id", "normal_form"),
         # Those asked most, without looking at the others.
         Index("ix_question_asked", "company_id", text("sessions DESC")),
+        # How the old dashboard finds it, by the text that livedash_compat shows as its id.
+        Index("ix_question_shown_id", text("COALESCE(legacy_id, id::text)")),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
@@ -29,6 +31,8 @@ class Question(Base):
     language: Mapped[str]
     #: How many sessions asked it; kept by ``livedash_core.insights``.
     sessions: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    #: Its id in livedash-node, where it moved in from there; that system shared a question among companies.
+    legacy_id: Mapped[str | None]
 
 
 class SessionQuestion(Base):

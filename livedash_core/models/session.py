@@ -47,6 +47,8 @@ class SessionImport(Base):
     ended_at: Mapped[datetime | None]
     imported_at: Mapped[datetime] = mapped_column(server_default=func.now())
     changed_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    #: The id of its import in livedash-node, where it moved in from there under the id of its session.
+    legacy_id: Mapped[str | None]
 
 
 class ImportRejection(Base):
@@ -100,6 +102,8 @@ class Session(Base):
             Index(f"ix_session_{column}", "company_id", "started_at", "id", postgresql_where=text(column))
             for column in ("escalated", "forwarded_hr")
         ),
+        # How the old dashboard finds it, by the text that livedash_compat shows as its id.
+        Index("ix_session_shown_id", text("COALESCE(legacy_id, id::text)")),
     )
 
     id: Mapped[UUID] = mapped_column(ForeignKey("livedash.session_import.id"), primary_key=True)
@@ -125,6 +129,8 @@ class Session(Base):
     model: Mapped[str | None]
     prompt_version: Mapped[str | None]
     analyzed_at: Mapped[datetime | None]
+    #: Its id in livedash-node, where that is no UUID and therefore not ours.
+    legacy_id: Mapped[str | None]
 
 
 class Message(Base):

@@ -3,7 +3,7 @@
 from livedash_core.status.activity import StageActivity, activity
 from livedash_core.status.breakdown import Breakdown, fold, read_breakdown
 from livedash_core.status.manager import STAGES, ProcessingStatusManager
-from livedash_core.status.records import Claim, FailedSession, Failure, StageStatus
+from livedash_core.status.records import Claim, FailedSession, Failure, SessionHistory, StageStatus, TakenOver
 from livedash_core.status.scope import Scope
 
 __all__ = [
@@ -14,8 +14,10 @@ __all__ = [
     "Failure",
     "ProcessingStatusManager",
     "Scope",
+    "SessionHistory",
     "StageActivity",
     "StageStatus",
+    "TakenOver",
     "activity",
     "fold",
     "read_breakdown",

@@ -15,7 +15,16 @@ from sqlalchemy import Connection
 from livedash_core.errors import IllegalMove, LeaseLost, UnknownSession, UnknownStage, UsageError
 from livedash_core.status.backoff import delays
 from livedash_core.status.breakdown import Breakdown, read_breakdown
-from livedash_core.status.records import Claim, FailedSession, Failure, Metadata, StageStatus, json_object
+from livedash_core.status.records import (
+    Claim,
+    FailedSession,
+    Failure,
+    Metadata,
+    SessionHistory,
+    StageStatus,
+    json_object,
+    take_over_parameters,
+)
 from livedash_core.status.redaction import presentable
 from livedash_core.status.scope import Scope
 from livedash_core.status.statements import statement
@@ -148,6 +157,17 @@ class ProcessingStatusManager:
             stages=list(self.stages[position:]),
             session_ids=list(session_ids),
         )
+
+    def take_over(self, sessions: Mapping[UUID, SessionHistory]) -> list[UUID]:
+        """Give sessions that another system has worked on the states they have there; returns the ids that were new.
+
+        A stage that a history does not name is PENDING; a session that is here already stays as it is. Raises
+        ``UnknownStage``, ``UsageError`` for a state that nobody can take over.
+        """
+        for stages in {history.stages for history in sessions.values()}:
+            for state in stages:
+                self._position(state.stage)
+        return self._ids("take_over", stages=list(self.stages), **take_over_parameters(sessions))
 
     # --- one session: the verbs of the system this replaces
 

@@ -18,6 +18,8 @@ from livedash_core.status.redaction import presentable
 Metadata = Mapping[str, Any]
 
 _KINDS = (TransientError.kind, PermanentError.kind)
+#: Nobody here holds what another system is working on.
+_STATES = ("PENDING", "COMPLETED", "SKIPPED", "FAILED")
 # NUL as json.dumps writes it; two backslashes before the u are a backslash and a u. PostgreSQL's jsonb has no NUL.
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
@@ -50,6 +52,50 @@ class Failure(NamedTuple):
             "reason": failure_group(message),
             "retry_after": self.retry_after_seconds,
         }
+
+
+class TakenOver(NamedTuple):
+    """The state that a stage of a session has in another system: COMPLETED, SKIPPED, FAILED or PENDING.
+
+    ``origin`` and ``reason`` say where it comes from, and become its metadata. ``error_message`` is a failure's; a
+    time that is None is the session's own.
+    """
+
+    stage: str
+    status: str
+    origin: str
+    reason: str
+    attempts: int = 0
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    error_message: str | None = None
+
+    def document(self) -> dict[str, Any]:
+        """What ``take_over.sql`` reads. Raises ``UsageError`` for a state that nobody can take over."""
+        if self.status not in _STATES:
+            raise UsageError(f"{self.stage} cannot be taken over as {self.status!r}; the states are {_STATES}")
+        message = presentable(self.error_message or "") if self.status == "FAILED" else None
+        return {
+            "stage": self.stage,
+            "status": self.status,
+            "attempts": self.attempts if self.status == "PENDING" else max(self.attempts, 1),
+            "started_at": self.started_at and self.started_at.isoformat(),
+            "completed_at": self.completed_at and self.completed_at.isoformat(),
+            "error_message": message,
+            "error_group": message and failure_group(message),
+            "metadata": {"origin": self.origin, "reason": presentable(self.reason)},
+        }
+
+
+class SessionHistory(NamedTuple):
+    """A session of another system: whose it is, when it was last worked on there, and its stages' states.
+
+    Sessions may share one ``stages``: it then travels to the database once.
+    """
+
+    company_id: UUID
+    settled_at: datetime
+    stages: tuple[TakenOver, ...]
 
 
 class FailedSession(NamedTuple):
@@ -99,3 +145,20 @@ def json_object(sessions: Mapping[UUID, Metadata | None]) -> str:
             raise UsageError(f"the metadata of session {session_id} has a NUL character, which PostgreSQL refuses")
         members.append(f'"{session_id}":{written}')
     return "{" + ",".join(members) + "}"
+
+
+def take_over_parameters(sessions: Mapping[UUID, SessionHistory]) -> dict[str, Any]:
+    """What ``take_over.sql`` reads: each session with the number of its history, each history once.
+
+    Raises ``UsageError`` for a state that nobody can take over.
+    """
+    numbers: dict[tuple[TakenOver, ...], int] = {}
+    for history in sessions.values():
+        numbers.setdefault(history.stages, len(numbers) + 1)
+    return {
+        "histories": json.dumps([[state.document() for state in stages] for stages in numbers]),
+        "session_ids": list(sessions),
+        "company_ids": [history.company_id for history in sessions.values()],
+        "settled_at": [history.settled_at for history in sessions.values()],
+        "numbers": [numbers[history.stages] for history in sessions.values()],
+    }
