@@ -75,13 +75,17 @@ def run(airflow: subprocess.Popen[str], database_url: str) -> Run:
         *,
         interval: tuple[str, str] | None = None,
         connection: dict[str, Any] | None = None,
+        connected: bool = True,
     ) -> Finished:
         request = {
             "dag_id": f"livedash_{stage.lower()}",
             "run_type": run_type,
             "conf": conf or {},
             "interval": interval,
-            "environment": {"AIRFLOW_CONN_LIVEDASH_POSTGRES": json.dumps(ours | (connection or {}))},
+            # Airflow takes an empty variable for one that is not set.
+            "environment": {
+                "AIRFLOW_CONN_LIVEDASH_POSTGRES": json.dumps(ours | (connection or {})) if connected else ""
+            },
         }
         airflow.stdin.write(json.dumps(request) + "\n")
         airflow.stdin.flush()

@@ -204,6 +204,17 @@ def test_a_database_that_is_not_there_is_one_sentence(run, world):
     assert finished.tasks["plan"] == ["failed", 1]
 
 
+def test_a_connection_that_nobody_made_is_one_sentence_with_what_makes_it(run, world):
+    finished = run(STAGE, "scheduled", connected=False)
+
+    assert finished.state == "failed"
+    assert finished.complaints() == [
+        "the Airflow connection livedash_postgres does not exist; create it (Admin > Connections, type Postgres) or set "
+        "AIRFLOW_CONN_LIVEDASH_POSTGRES"
+    ]
+    assert finished.tasks["plan"] == ["failed", 1]
+
+
 def test_a_schema_that_nobody_made_is_one_sentence_with_the_command_that_makes_it(run, world):
     finished = run(STAGE, "scheduled", connection={"schema": "postgres"})
 
