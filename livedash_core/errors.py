@@ -14,10 +14,11 @@
     └── ProcessingError           a stage could not do its work; `kind` says what happens next
         ├── TransientError        retried by itself, with backoff
         ├── PermanentError        waits for a person
+        ├── UnavailableError      what it needs is out of reach for everyone: goes back, and waits
         └── SystemicError         nobody's session is at fault: the task ends, claims go back
 
 What a stage raises while it handles a session *is* that session's failure; foreign exceptions are
-translated to one of the three at the client that meets them, ``from exc``.
+translated to one of these at the client that meets them, ``from exc``.
 """
 
 from __future__ import annotations
@@ -110,6 +111,19 @@ class PermanentError(ProcessingError):
     """It will fail again the same way: waits for a person."""
 
     kind = "permanent"
+
+
+class UnavailableError(ProcessingError):
+    """What the session needs is known to be out of reach: not tried, costs no attempt, due again later.
+
+    The message names whoever is out of reach, not the session; ``retry_after_seconds`` is how long it is left alone.
+    """
+
+    kind = "unavailable"
+
+    def __init__(self, message: str, *, retry_after_seconds: float) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
 
 
 class SystemicError(ProcessingError):

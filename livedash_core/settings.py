@@ -38,6 +38,7 @@ class Settings(BaseSettings):
     lease_seconds: float = Field(default=300, gt=0, description="a claim not renewed for so long is up for grabs")
     max_attempts: int = Field(default=5, ge=1, description="claims of a stage before a transient error is final")
     fetch_concurrency: int = Field(default=16, ge=1, description="transcripts fetched at once in a lane")
+    fetch_per_origin: int = Field(default=8, ge=1, description="of which from one server")
     analysis_concurrency: int = Field(default=16, ge=1, description="model calls at once in a lane")
     batch_requests: int = Field(
         default=5000, ge=1, le=50_000, description="sessions in a batch at most (OpenAI: 50 000)"

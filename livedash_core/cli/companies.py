@@ -42,7 +42,7 @@ def add(
 ) -> None:
     """Add a company, or change what the options say of one that exists.
 
-    --allow-network and --allow-origin may be repeated, and replace what was allowed before; '' allows none.
+    --allow-network and --allow-origin may be repeated, and add to what is allowed already; '' takes all of it away.
     """
     given = {
         "csv_url": csv_url,

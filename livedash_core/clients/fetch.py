@@ -1,8 +1,9 @@
 """Fetches CSVs and transcripts from companies' servers.
 
 It stands on httpcore2, the part of httpx2 that sends requests: that keeps no cookies, follows no redirects, unpacks
-no bodies, obeys no proxy variables and logs no URLs (httpx2 does each of these unless told otherwise, the last one
-always). Certificates are checked against the system's, or those that ``SSL_CERT_FILE`` names.
+no bodies (httpx2 would hand out all that a piece unpacks to), obeys no proxy variables and logs no URLs (httpx2 does
+each of these unless told otherwise, the last one always). Certificates are checked against the system's, or those
+that ``SSL_CERT_FILE`` names.
 """
 
 from __future__ import annotations
@@ -18,18 +19,22 @@ from typing import BinaryIO, Self
 import httpcore2
 import httpx2
 
+from livedash_core.clients.body import Body
 from livedash_core.clients.credentials import BasicCredentials, credentials_from_environment
-from livedash_core.clients.decoding import decode
+from livedash_core.clients.decoding import Text, decode
 from livedash_core.clients.network import JudgingBackend
-from livedash_core.clients.responses import check
+from livedash_core.clients.origins import Origin
+from livedash_core.clients.responses import GZIP, check, coding_of
 from livedash_core.clients.source import Source
-from livedash_core.clients.urls import SHOWN_CHARACTERS, origin_of, shown
+from livedash_core.clients.urls import origin_of, shown
+from livedash_core.clients.validators import Validators, validators_of
 from livedash_core.errors import PermanentError, ProcessingError, SystemicError, TransientError
 
 __all__ = ["BasicCredentials", "Fetcher", "Source", "credentials_from_environment"]
 
 MIB = 1024 * 1024
 MAX_REDIRECTS = 3
+NOTHING_KNOWN = Validators()
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
 
 
@@ -37,10 +42,11 @@ class Fetcher:
     """Fetches for any number of companies, with connections kept open; an async context manager for one event loop.
 
     What each company may reach is its ``Source``'s to say. A connection serves the source that it was opened for
-    and no other: what one company is allowed must not carry another's requests.
+    and no other: what one company is allowed must not carry another's requests. An origin is asked at most
+    ``per_origin`` things at once, and left alone for a while when it keeps failing (``UnavailableError``).
 
     ``connect_seconds`` limit the lookup of a name and the connection to each of its addresses, ``read_seconds`` each
-    silence, ``total_seconds`` a fetch with all that belongs to it. ``max_connections`` are per source and scheme.
+    silence, ``total_seconds`` a fetch with all that belongs to it but waiting for its turn.
     """
 
     def __init__(
@@ -49,14 +55,15 @@ class Fetcher:
         connect_seconds: float = 5,
         read_seconds: float = 10,
         total_seconds: float = 30,
-        max_connections: int = 16,
+        per_origin: int = 8,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self._timeouts = {"connect": connect_seconds, "read": read_seconds, "write": read_seconds}
         self._total_seconds = total_seconds
-        self._max_connections = max_connections
+        self._per_origin = per_origin
         self._given_tls = tls
         self._pools: dict[tuple[Source, str], httpcore2.AsyncConnectionPool] = {}
+        self._origins: dict[str, Origin] = {}
         self._exit = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -67,11 +74,11 @@ class Fetcher:
     ) -> None:
         await self._exit.aclose()
 
-    async def text(self, url: str, source: Source, *, max_bytes: int = 2 * MIB) -> str:
+    async def text(self, url: str, source: Source, *, max_bytes: int = 2 * MIB) -> Text:
         """A transcript, decoded; ``""`` if the server has an empty one.
 
-        Raises ``PermanentError``, ``TransientError`` (with the patience that the server asked for) or
-        ``SystemicError`` (for this company).
+        Raises ``PermanentError``, ``TransientError`` (with the patience that the server asked for),
+        ``UnavailableError`` or ``SystemicError`` (for this company).
         """
         body = io.BytesIO()
         target, answer = await self._fetch(url, source, body, max_bytes, self._total_seconds)
@@ -82,32 +89,61 @@ class Fetcher:
             raise PermanentError(f"{source.company}: {shown(target)} is not text in UTF-8 or cp1252") from None
 
     async def download(
-        self, url: str, source: Source, into: BinaryIO, *, max_bytes: int = 64 * MIB, total_seconds: float = 300
-    ) -> None:
-        """A CSV, written to ``into`` as it comes. Raises like ``text``; ``into`` then holds a part of it."""
-        await self._fetch(url, source, into, max_bytes, total_seconds)
+        self,
+        url: str,
+        source: Source,
+        into: BinaryIO,
+        *,
+        max_bytes: int = 64 * MIB,
+        total_seconds: float = 300,
+        known: Validators = NOTHING_KNOWN,
+    ) -> Validators | None:
+        """A CSV, written to ``into`` as it comes; None if it is still the version that ``known`` tells of.
+
+        Raises like ``text``; ``into`` then holds a part of it.
+        """
+        _, answer = await self._fetch(url, source, into, max_bytes, total_seconds, known)
+        return None if answer.status_code == httpx2.codes.NOT_MODIFIED else validators_of(answer)
 
     async def _fetch(
-        self, address: str, source: Source, into: BinaryIO, max_bytes: int, total_seconds: float
+        self,
+        address: str,
+        source: Source,
+        into: BinaryIO,
+        max_bytes: int,
+        total_seconds: float,
+        known: Validators = NOTHING_KNOWN,
     ) -> tuple[httpx2.URL, httpx2.Response]:
         """Write the body to ``into``; the URL that it came from at last, and status and headers of the answer."""
         url = source.target(address)
-        try:
-            async with asyncio.timeout(total_seconds):
-                for _ in range(1 + MAX_REDIRECTS):
-                    answer = await self._request(url, source, into, max_bytes)
-                    if answer.status_code not in _REDIRECTS:
-                        return url, answer
-                    url = _redirected(url, answer.headers.get("Location", ""), source)
-        except TimeoutError as exc:
-            raise TransientError(f"{source.company}: {shown(url)} took longer than {total_seconds:g} s") from exc
-        except (httpcore2.NetworkError, httpcore2.TimeoutException, httpcore2.ProtocolError, ssl.SSLError) as exc:
-            raise _translated(exc, url, source) from exc
-        raise PermanentError(f"{source.company}: {shown(url)} redirects more than {MAX_REDIRECTS} times")
+        credentials = source.credentials_for(url)
+        async with self._origin(url).turn(source.company):
+            try:
+                async with asyncio.timeout(total_seconds):
+                    for _ in range(1 + MAX_REDIRECTS):
+                        answer = await self._request(url, source, credentials, into, max_bytes, known)
+                        if answer.status_code not in _REDIRECTS:
+                            return url, answer
+                        url, before = _redirected(url, answer.headers.get("Location", ""), source), url
+                        if origin_of(url) != origin_of(before):
+                            credentials = None  # not even when another origin leads back home
+            except TimeoutError as exc:
+                raise TransientError(f"{source.company}: {shown(url)} took longer than {total_seconds:g} s") from exc
+            except (httpcore2.NetworkError, httpcore2.TimeoutException, httpcore2.ProtocolError, ssl.SSLError) as exc:
+                raise _translated(exc, url, source) from exc
+            raise PermanentError(f"{source.company}: {shown(url)} redirects more than {MAX_REDIRECTS} times")
 
-    async def _request(self, url: httpx2.URL, source: Source, into: BinaryIO, max_bytes: int) -> httpx2.Response:
-        headers = [("Accept", "*/*"), ("Accept-Encoding", "identity"), ("User-Agent", "livedash-pipeline")]
-        if credentials := source.credentials_for(url):
+    async def _request(
+        self,
+        url: httpx2.URL,
+        source: Source,
+        credentials: BasicCredentials | None,
+        into: BinaryIO,
+        max_bytes: int,
+        known: Validators,
+    ) -> httpx2.Response:
+        headers = [("Accept", "*/*"), ("Accept-Encoding", "gzip"), ("User-Agent", "livedash-pipeline"), *known.headers]
+        if credentials is not None:
             headers.append(("Authorization", credentials.authorization))
         target = httpcore2.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
         async with self._pool(source, url.scheme).stream(
@@ -115,14 +151,17 @@ class Fetcher:
         ) as response:
             answer = httpx2.Response(response.status, headers=response.headers)
             if answer.status_code not in _REDIRECTS:
-                check(answer, url, source)
-                received = 0
+                check(answer, url, source, conditional=bool(known))
+                where = f"{source.company}: {shown(url)}"
+                body = Body(into, where, max_bytes, gzipped=coding_of(answer.headers) in GZIP)
                 async for chunk in response.aiter_stream():
-                    received += len(chunk)
-                    if received > max_bytes:
-                        raise PermanentError(f"{source.company}: {shown(url)} is larger than {max_bytes:,} bytes")
-                    into.write(chunk)
+                    body.take(chunk)
+                body.end()
         return answer
+
+    def _origin(self, url: httpx2.URL) -> Origin:
+        name = origin_of(url)
+        return self._origins.setdefault(name, Origin(name, self._per_origin))
 
     def _pool(self, source: Source, scheme: str) -> httpcore2.AsyncConnectionPool:
         pool = self._pools.get((source, scheme))
@@ -130,7 +169,7 @@ class Fetcher:
             encrypted = scheme == "https"
             pool = self._pools[source, scheme] = httpcore2.AsyncConnectionPool(
                 ssl_context=self._tls if encrypted else None,
-                max_connections=self._max_connections,
+                max_connections=None,  # turns are what bounds them
                 keepalive_expiry=5.0,
                 network_backend=JudgingBackend(source, encrypted=encrypted),
             )
@@ -144,16 +183,11 @@ class Fetcher:
 
 
 def _redirected(url: httpx2.URL, location: str, source: Source) -> httpx2.URL:
-    """Where ``url`` redirects to: within its own origin, and judged like any address."""
+    """Where ``url`` redirects to, judged like any address: its origin must be allowed."""
     try:
         target = url.join(location)
     except (httpx2.InvalidURL, ValueError):
         raise PermanentError(f"{source.company}: {shown(url)} redirects to what is not a URL") from None
-    if origin_of(target) != origin_of(url):
-        raise PermanentError(
-            f"{source.company}: {shown(url)} redirects to another origin ({origin_of(target)[:SHOWN_CHARACTERS]}); "
-            "that is not followed, give the address that it leads to"
-        )
     return source.target(str(target))
 
 

@@ -14,11 +14,13 @@ from livedash_core.errors import PermanentError, SystemicError, TransientError
 
 #: A server may ask for patience, not for ever.
 MAX_RETRY_AFTER_SECONDS = 86_400.0
+#: What ``coding_of`` calls gzip.
+GZIP = ("gzip", "x-gzip")
 _CONTENT_TYPES = frozenset(("", "application/octet-stream", "application/csv", "application/json"))
 
 
-def check(answer: httpx2.Response, url: httpx2.URL, source: Source) -> None:
-    """Return if the body is a file to read: whole, text by its type, not compressed.
+def check(answer: httpx2.Response, url: httpx2.URL, source: Source, *, conditional: bool = False) -> None:
+    """Return if the body is a file to read (whole, text by its type) or, if that was asked, there is nothing new.
 
     Raises ``SystemicError`` for this company if its credentials are refused, ``TransientError`` if the server asks
     to come back later, ``PermanentError`` for the rest.
@@ -27,6 +29,8 @@ def check(answer: httpx2.Response, url: httpx2.URL, source: Source) -> None:
     match answer.status_code:
         case 200 | 204:
             _check_content(answer.headers, where)
+        case 304 if conditional:
+            return
         case (401 | 403) as status if origin_of(url) == source.csv_origin:
             raise SystemicError(
                 f"{where} answered {status}: check login and password in the Airflow connection of {source.company}; "
@@ -58,10 +62,14 @@ def retry_after_seconds(value: str, now: datetime) -> float | None:
     return min(max(seconds, 0.0), MAX_RETRY_AFTER_SECONDS)
 
 
+def coding_of(headers: httpx2.Headers) -> str:
+    """How the body is packed."""
+    return headers.get("Content-Encoding", "").strip().lower()
+
+
 def _check_content(headers: httpx2.Headers, where: str) -> None:
-    # A compressed body could be of any size once it is read.
-    if headers.get("Content-Encoding", "identity").strip().lower() not in ("identity", ""):
-        raise PermanentError(f"{where} came compressed although that was declined; turn compression off for it there")
+    if coding_of(headers) not in ("", "identity", *GZIP):
+        raise PermanentError(f"{where} came compressed in a way that was not asked for; gzip would do, or none")
     content_type = headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if not (content_type.startswith("text/") or content_type in _CONTENT_TYPES):
         raise PermanentError(f"{where} is {content_type[:50]!r}, not text")

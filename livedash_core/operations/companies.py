@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from ipaddress import ip_network
 from typing import Any
 from uuid import UUID
@@ -31,24 +31,43 @@ _SHOWN = (
     Company.model,
     Company.mode,
 )
+#: What is allowed one by one.
+_LISTS = (Company.allowed_networks, Company.allowed_origins)
 
 
 def save_company(connection: Connection, name: str, changes: Mapping[str, Any]) -> bool:
     """Add a company, or change what ``changes`` says of one that exists; returns whether it is new.
 
-    ``changes`` are columns of ``company``. Raises ``UsageError`` for a value that cannot be right.
+    ``changes`` are columns of ``company``. Allowed networks and origins are added to those that are there; an empty
+    one among them takes away all before it. Raises ``UsageError`` for a value that cannot be right.
     """
     if not name.strip() or not name.isprintable():
         raise UsageError("a company needs a name, of printable characters on one line")
-    columns = {column: _checked(column, value) for column, value in changes.items()}
+    known = connection.execute(select(*_LISTS).where(Company.name == name.strip()).with_for_update()).first()
+    allowed: dict[str, list[Any]] = {
+        column.key: _extended(getattr(known, column.key, []), changes[column.key])
+        for column in _LISTS
+        if column.key in changes
+    }
+    columns = {column: _checked(column, value) for column, value in {**changes, **allowed}.items()}
     statement = insert(Company).values(id=uuid7(), name=name.strip(), **columns)
     if columns:
         statement = statement.on_conflict_do_update(index_elements=["name"], set_=columns)
     else:
         statement = statement.on_conflict_do_nothing(index_elements=["name"])
-    before = connection.scalar(select(Company.id).where(Company.name == name.strip()))
     connection.execute(statement)
-    return before is None
+    return known is None
+
+
+def _extended(known: Iterable[Any], given: Iterable[Any]) -> list[Any]:
+    """``known`` and ``given``, each once, in order; an empty value empties the list so far."""
+    extended: dict[Any, None] = dict.fromkeys(map(str, known))
+    for value in given:
+        if value:
+            extended[value] = None
+        else:
+            extended.clear()
+    return list(extended)
 
 
 def set_status(connection: Connection, name: str, status: str) -> None:
@@ -103,13 +122,13 @@ def _checked(column: str, value: Any) -> Any:
             raise UsageError(f"there is no time zone {value!r}; a name is like Europe/Amsterdam") from error
     if column == "allowed_networks":
         try:
-            networks = [ip_network(network) for network in value if network]
+            networks = list(dict.fromkeys(map(ip_network, value)))
         except ValueError as error:
             raise UsageError(f"not a network like 10.0.0.0/8: {error}") from error
         # "localhost" answers with both, and every answer of a name must be allowed.
         return networks + [_LOOPBACK_V6] * (_LOOPBACK_V4 in networks and _LOOPBACK_V6 not in networks)
     if column == "allowed_origins":
-        return [origin_of(httpx2.URL(_url(origin, "an allowed origin"))) for origin in value if origin]
+        return list(dict.fromkeys(origin_of(httpx2.URL(_url(origin, "an allowed origin"))) for origin in value))
     if column in ("http_conn_id", "model"):
         return value.strip() or None
     return value

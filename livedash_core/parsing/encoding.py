@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import BinaryIO
 
@@ -30,7 +30,7 @@ def encoding_of(file: BinaryIO) -> str:
         return "utf-8-sig"
     if mark.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         encoding = "utf-16"
-    elif _is_mostly_utf8(file):
+    elif is_mostly_utf8(_decoded(file, "utf-8", "surrogateescape")):
         return "utf-8-sig"
     else:
         encoding = "cp1252"
@@ -43,14 +43,20 @@ def encoding_of(file: BinaryIO) -> str:
     return encoding
 
 
-def _is_mostly_utf8(file: BinaryIO) -> bool:
+def is_mostly_utf8(pieces: Iterable[str]) -> bool:
+    """Whether text decoded as UTF-8 with ``surrogateescape`` is what it was decoded as, a few broken bytes aside."""
     whole = broken = 0
-    for text in _decoded(file, "utf-8", "surrogateescape"):
+    for text in pieces:
         if not text.isascii():
             escaped = len(_ESCAPED.findall(text))
             broken += escaped
             whole += len(text) - len(text.encode("ascii", "ignore")) - escaped
     return broken == 0 or whole > broken
+
+
+def replace_broken(text: str) -> tuple[str, int]:
+    """U+FFFD for every byte that ``surrogateescape`` let through, and how many there were."""
+    return _ESCAPED.subn("\ufffd", text)
 
 
 def _decoded(file: BinaryIO, encoding: str, errors: str) -> Iterator[str]:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from uuid import UUID
 
-from livedash_core.errors import SystemicError, TransientError
+from livedash_core.errors import SystemicError, TransientError, UnavailableError
 from livedash_core.stages.stage import Completed, Item, Outcome, Skipped, Stage
 
 
@@ -14,12 +14,14 @@ class Batch:
     """One batch on its way through ``handle``.
 
     The first systemic error stops what has not begun, for its company or for everyone; what is under way finishes.
-    ``cancel`` stops at once: what is under way is given up, and whoever is left out has no outcome.
+    ``cancel`` stops at once: what is under way is given up, and whoever is left out has no outcome. ``postponed`` are
+    those that could not be tried, with the reason and how long it will last.
     """
 
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
         self.systemic: list[SystemicError] = []
+        self.postponed: dict[UUID, UnavailableError] = {}
         self._stopped: set[UUID | None] = set()
         self._cancelled = False
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -51,6 +53,8 @@ class Batch:
                     outcomes[item.session_id] = await self._handle(item)
                 except SystemicError as error:
                     self._note(error)
+                except UnavailableError as error:
+                    self.postponed[item.session_id] = error
                 except Exception as error:
                     # Whatever it is, it is this session's failure.
                     outcomes[item.session_id] = error

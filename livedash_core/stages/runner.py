@@ -147,7 +147,9 @@ class Runner:
             self._batch = None
             for error in batch.systemic:
                 self._settling.note_systemic(error)
-            self._settling.settle(claim.token, {item.session_id: item for item in items}, outcomes)
+            known = {item.session_id: item for item in items}
+            self._settling.settle(claim.token, known, outcomes)
+            self._settling.postpone(claim.token, known, batch.postponed)
         finally:
             # If the database is gone, this fails too: then the lease runs out, and the next claim takes what it held.
             self._settling.release(claim.token)

@@ -30,6 +30,7 @@ _FROM_IMPORT = (
     "tokens_eur",
     "initial_message",
 )
+_NUMBERS = ("messages_sent", "avg_response_time_seconds", "tokens", "tokens_eur")
 
 
 class ImportedSession(NamedTuple):
@@ -84,10 +85,11 @@ class SessionCreation(Stage):
         }
         if item.transcript is None:
             return Skipped("there is no transcript", NewSession(columns, []))
-        messages = parse_transcript(item.transcript, started_at=row.started_at, ended_at=row.ended_at, zone=item.zone)
-        if not messages:
+        read = parse_transcript(item.transcript, started_at=row.started_at, ended_at=row.ended_at, zone=item.zone)
+        if not read.messages:
             return Skipped("the transcript has no messages", NewSession(columns, []))
-        return Completed(NewSession(columns, messages), {"messages": len(messages)})
+        notes = read.notes | _unread_cells(row, columns)
+        return Completed(NewSession(columns, read.messages), {"messages": len(read.messages), **notes})
 
     def store(self, connection: Connection, results: Mapping[UUID, NewSession]) -> None:
         """Write sessions and messages; those of an earlier pass are replaced."""
@@ -106,3 +108,9 @@ class SessionCreation(Stage):
                 for position, message in enumerate(session.messages, start=1)
             ),
         )
+
+
+def _unread_cells(row: Any, columns: dict[str, Any]) -> dict[str, Any]:
+    """Numbers that are none to us, by column; the raw cells stay as they came."""
+    names = [name for name in _NUMBERS if getattr(row, name) is not None and columns[name] is None]
+    return {"unread_cells": names} if names else {}

@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Engine
 
 from livedash_core.db import in_transaction
-from livedash_core.errors import PermanentError, SystemicError
+from livedash_core.errors import PermanentError, SystemicError, UnavailableError
 from livedash_core.stages.failures import describe, failure_of, is_the_databases_fault
 from livedash_core.stages.report import StageReport
 from livedash_core.stages.stage import Completed, Item, Outcome, Skipped, Stage
@@ -106,13 +106,26 @@ class Settling:
         self.report.released += len(released)
         return released
 
+    def postpone(self, token: UUID, items: Mapping[UUID, Item], postponed: Mapping[UUID, UnavailableError]) -> None:
+        """Give back what could not be tried until it can be, and say once what is out of reach."""
+        reasons: dict[str, list[UUID]] = {}
+        for session_id, error in postponed.items():
+            reasons.setdefault(str(error), []).append(session_id)
+        for reason, ids in reasons.items():
+            self.release(token, ids, delay_seconds=max(postponed[each].retry_after_seconds for each in ids))
+            if reason not in map(str, self.report.incidents):
+                self._note(SystemicError(reason, company_id=items[ids[0]].company_id))
+
     def note_systemic(self, error: SystemicError) -> None:
         """Stop its company, or everyone, and say so where people look."""
-        self.report.incidents.append(error)
         if error.company_id is None:
             self.everyone_stopped = True
         else:
             self.stopped_companies.add(error.company_id)
+        self._note(error)
+
+    def _note(self, error: SystemicError) -> None:
+        self.report.incidents.append(error)
         with self.engine.begin() as connection:
             open_incident(connection, self.stage.name, error.company_id, str(error))
 

@@ -11,8 +11,10 @@ from sqlalchemy import Connection, delete, select
 
 from livedash_core.bulk import upsert
 from livedash_core.clients.fetch import Fetcher
+from livedash_core.errors import PermanentError
 from livedash_core.models import Company, SessionImport, SessionTranscript
 from livedash_core.parsing.text import clean
+from livedash_core.parsing.transcript import not_a_transcript
 from livedash_core.stages.sources import Sources
 from livedash_core.stages.stage import Completed, Outcome, Skipped, Stage, Tools
 
@@ -35,7 +37,7 @@ class TranscriptFetch(Stage):
     def __init__(self, tools: Tools) -> None:
         super().__init__(tools)
         self.concurrency = tools.settings.fetch_concurrency
-        self._fetcher = Fetcher()
+        self._fetcher = Fetcher(per_origin=tools.settings.fetch_per_origin)
         self._sources = Sources(tools.credentials)
 
     def load(self, connection: Connection, session_ids: Sequence[UUID]) -> list[Link]:
@@ -51,10 +53,18 @@ class TranscriptFetch(Stage):
         """Fetch the text. No URL, or nothing behind it, is a reason to skip; the rest is the client's to judge."""
         if not item.url:
             return Skipped("the CSV row has no transcript URL", "")
-        text = clean(await self._fetcher.text(item.url, self._sources.of(item.company)))
-        if not text.strip():
+        fetched = await self._fetcher.text(item.url, self._sources.of(item.company))
+        content = clean(fetched.content)
+        if not content.strip():
             return Skipped("the transcript is empty", "")
-        return Completed(text, {"characters": len(text)})
+        if problem := not_a_transcript(content):
+            raise PermanentError(f"{item.company.company_name}: what is at the row's transcript URL {problem}")
+        notes = {"characters_replaced": fetched.replaced, "nul_characters": fetched.content.count("\0")}
+        return Completed(
+            content,
+            {"characters": len(content), "encoding": fetched.encoding}
+            | {name: count for name, count in notes.items() if count},
+        )
 
     def store(self, connection: Connection, results: Mapping[UUID, str]) -> None:
         """Keep the text. A newer one replaces it, and so does that there is none any more."""

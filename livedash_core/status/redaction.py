@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from livedash_core.parsing.text import clean
+
 MAX_CHARACTERS = 2000
 
 _SECRETS = (
@@ -18,8 +20,8 @@ _SECRETS = (
 
 
 def presentable(message: str) -> str:
-    """``message`` without NUL (PostgreSQL refuses it), lone surrogates and secrets, at most 2,000 characters."""
-    cleaned = message.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
+    """``message`` as PostgreSQL can store it, without secrets, at most 2,000 characters."""
+    cleaned = clean(message)
     for pattern, replacement in _SECRETS:
         cleaned = pattern.sub(replacement, cleaned)
     if len(cleaned) > MAX_CHARACTERS:

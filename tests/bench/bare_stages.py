@@ -42,14 +42,14 @@ async def fetch(source: Source, rows: list[Row]) -> list[str]:
 
         async def one(row: Row) -> str:
             async with turns:
-                return await fetcher.text(str(row.values[URL]), source)
+                return (await fetcher.text(str(row.values[URL]), source)).content
 
         return list(await asyncio.gather(*map(one, rows)))
 
 
 async def parse(rows: list[Row], transcripts: list[str]) -> list[list[ParsedMessage]]:
     return [
-        parse_transcript(text, started_at=times.started_at, ended_at=times.ended_at, zone=ZONE)
+        parse_transcript(text, started_at=times.started_at, ended_at=times.ended_at, zone=ZONE).messages
         for row, text in zip(rows, transcripts, strict=True)
         if (times := interpret(row.values[1], row.values[2], ZONE))
     ]

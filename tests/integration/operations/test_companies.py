@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -66,6 +67,22 @@ def test_a_change_leaves_the_rest_alone_and_an_empty_value_takes_away(connection
     (found,) = list_companies(connection)
     assert (found["http_conn_id"], found["model"]) == (None, None)
     assert (found["allowed_networks"], found["allowed_origins"]) == ([], [])
+
+
+def test_what_is_allowed_is_added_to_and_an_empty_value_begins_anew(connection: Connection) -> None:
+    def allow(*networks: str, origins: Sequence[str] = ()) -> tuple[list[str], list[str]]:
+        save_company(connection, "Acme", {"allowed_networks": networks, "allowed_origins": origins})
+        (found,) = list_companies(connection)
+        return found["allowed_networks"], found["allowed_origins"]
+
+    assert allow("10.0.0.0/8", origins=["https://a.example"]) == (["10.0.0.0/8"], ["https://a.example"])
+    both = (["10.0.0.0/8", "127.0.0.0/8", "::1/128"], ["https://a.example", "https://b.example:8443"])
+    assert allow("127.0.0.0/8", origins=["https://b.example:8443/t"]) == both
+    assert allow("10.0.0.0/8", "127.0.0.0/8", origins=["https://A.example/"]) == both
+    assert allow("10.0.0.0/8", "", "fd00::/8", origins=["", "https://c.example"]) == (
+        ["fd00::/8"],
+        ["https://c.example"],
+    )
 
 
 def test_only_an_active_company_may_be_processed(connection: Connection) -> None:

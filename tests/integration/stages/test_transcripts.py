@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
+import pytest
 from sqlalchemy import Engine
 
+from livedash_core.clients.origins import FAILURES_BEFORE_REST
 from tests.integration.stages.pipeline import Pipeline
 from tests.integration.stages.website import CSV, Answer, Site
 from tests.integration.world import World
@@ -69,3 +71,98 @@ def test_a_server_that_asks_for_patience_gets_it(site: Site, acme, pipeline: Pip
     world.backoff_is_over()
     assert pipeline.run(FETCH).completed == 1
     assert world.row(session, FETCH).attempts == 2
+
+
+@pytest.mark.parametrize("how", ["answers 503", "is gone"])
+def test_a_server_that_is_down_costs_a_few_attempts_and_the_rest_go_back_unharmed(
+    site: Site, acme, new_site, add_company, engine: Engine, world: World, how: str
+):
+    pipeline = Pipeline(engine, fetch_concurrency=AT_ONCE)
+    files = new_site()
+    with world.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE livedash.company SET allowed_origins = %s", ([files.url],))
+    here, there = site.rows(20), [files.row(f"T{number}") for number in range(300)]
+    site.publish([*here, *there])
+    other = new_site()
+    other.publish(other.rows(5))
+    add_company("Zenith", other.csv_url)
+    pipeline.run("CSV_IMPORT")
+    fine = dict(files.answers)
+    files.answers = dict.fromkeys(fine, Answer(status=HTTPStatus.SERVICE_UNAVAILABLE))
+    if how == "is gone":
+        files.close()
+
+    report = pipeline.run(FETCH)
+
+    assert (report.completed, report.claimed) == (25, 325)
+    assert report.failed == FAILURES_BEFORE_REST - 1
+    assert report.released == 300 - report.failed
+    assert len(files.asked) < AT_ONCE + FAILURES_BEFORE_REST
+    assert pipeline.query(
+        "SELECT attempts, status, count(*), bool_and(available_at > now()) FROM livedash.session_processing_status"
+        " WHERE stage = :stage AND status <> 'COMPLETED' GROUP BY 1, 2 ORDER BY 1",
+        stage=FETCH,
+    ) == [(0, "PENDING", report.released, True), (1, "PENDING", report.failed, True)]
+    (incident,) = pipeline.incidents()
+    assert (incident.stage, incident.company) == (FETCH, "Acme")
+    assert f"{files.url} failed 3 times in a row and is left alone until" in incident.message
+    assert [error.company_id for error in report.incidents] == [acme]
+    assert pipeline.run(FETCH).claimed == 0, "it is left alone"
+    world.assert_ledger_equals_rows()
+    if how == "answers 503":
+        files.answers = fine
+        world.backoff_is_over()
+        assert pipeline.run(FETCH).completed == 300
+        assert pipeline.incidents() == []
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status", "says"),
+    [
+        (b"<!doctype html><title>Sign in</title>\nUser: you", (), "FAILED", "HTML or XML page"),
+        (b'{"messages": []}', (("Content-Type", "application/json"),), "FAILED", "is JSON"),
+        (b"Klant: hoi\nBot: dag", (), "FAILED", "no line that begins with User:"),
+        (b"User: " + b"x" * 10_000_000, (), "FAILED", "larger than 2,097,152 bytes"),
+        (b"User: \x81\x8d\xe9", (), "FAILED", "not text in UTF-8 or cp1252"),
+        (b" \r\n", (), "SKIPPED", "the transcript is empty"),
+    ],
+    ids=["HTML", "JSON", "other roles", "10 MB", "no text", "blank"],
+)
+def test_what_is_no_transcript_is_told_as_it_is_fetched(
+    site: Site, acme, pipeline: Pipeline, world: World, body: bytes, headers, status: str, says: str
+):
+    site.publish(site.rows(1))
+    site.answers["/transcripts/S1.txt"] = Answer(body, headers=headers)
+    pipeline.run("CSV_IMPORT")
+    pipeline.run(FETCH)
+    row = world.row(pipeline.session("S1"), FETCH)
+    assert row.status == status
+    if status == "FAILED":
+        assert row.error_kind == "permanent"
+    assert says in (row.error_message or row.metadata["reason"])
+
+
+def test_what_was_read_otherwise_than_written_is_in_the_metadata(site: Site, acme, pipeline: Pipeline, world: World):
+    site.publish([site.row("S1", tokens="\u0663", avg_response_time_seconds="nan")])
+    text = (
+        "\u200fUser: Z\u00fcrich, K\u00f6ln\0\r\n[02.03.2026 12:05:00] Assistant: b\r\n[02.03.2026 12:01:00] User: c Z"
+    )
+    site.answers["/transcripts/S1.txt"] = Answer(text.encode() + b"\xc3")
+    pipeline.run_all()
+    session = pipeline.session("S1")
+    assert world.row(session, FETCH).metadata == {
+        "characters": 89,
+        "encoding": "utf-8",
+        "characters_replaced": 1,
+        "nul_characters": 1,
+    }
+    assert world.row(session, "SESSION_CREATION").metadata == {
+        "messages": 3,
+        "times_out_of_order": 1,
+        "unread_cells": ["avg_response_time_seconds", "tokens"],
+    }
+    assert pipeline.query("SELECT content FROM livedash.message ORDER BY position") == [
+        ("Zürich, Köln",),
+        ("b",),
+        ("c Z\ufffd",),
+    ]

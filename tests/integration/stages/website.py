@@ -81,6 +81,10 @@ class Site:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Nobody answers any more."""
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
@@ -101,7 +105,7 @@ def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
             answer = site.answer(self.path)
             body = answer.body.encode() if isinstance(answer.body, str) else answer.body
             self.send_response(answer.status)
-            for name, value in (("Content-Type", "text/plain; charset=utf-8"), *answer.headers):
+            for name, value in ({"Content-Type": "text/plain; charset=utf-8"} | dict(answer.headers)).items():
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()

@@ -1,6 +1,8 @@
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from livedash_core.clients.decoding import decode
+from livedash_core.clients.decoding import Text, decode
 
 TEXT = "User: Hoi, één vraag – € 5?"
 
@@ -21,12 +23,12 @@ TEXT = "User: Hoi, één vraag – € 5?"
     ],
 )
 def test_text_is_read_in_the_encoding_it_is_in(body: bytes, charset: str | None) -> None:
-    assert decode(body, charset) == TEXT
+    assert decode(body, charset).content == TEXT
 
 
 def test_a_declared_charset_that_is_no_default_is_believed() -> None:
-    assert decode("Dzień dobry".encode("iso8859-2"), "ISO-8859-2") == "Dzień dobry"
-    assert decode("Привет".encode("koi8-r"), "koi8-r") == "Привет"
+    assert decode("Dzień dobry".encode("iso8859-2"), "ISO-8859-2") == Text("Dzień dobry", "iso8859-2")
+    assert decode("Привет".encode("koi8-r"), "koi8-r") == Text("Привет", "koi8-r")
 
 
 @pytest.mark.parametrize("body", [b"caf\x81", b"\xff\xfea", b"\xef\xbb\xbf\xe9"])
@@ -36,4 +38,30 @@ def test_what_is_in_no_encoding_is_an_error_and_not_mojibake(body: bytes) -> Non
 
 
 def test_nothing_is_the_empty_text() -> None:
-    assert decode(b"", None) == ""
+    assert decode(b"", None) == Text("", "utf-8")
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("Zürich, Köln, Z".encode() + b"\xc3", Text("Zürich, Köln, Z\ufffd", "utf-8", 1)),
+        ("é \ud83d\ude00 é".encode("utf-8", "surrogatepass"), Text("é 😀 é", "utf-8", 0)),
+        ("hi \ud800 \ufffd".encode("utf-8", "surrogatepass"), Text("hi \ufffd \ufffd", "utf-8", 1)),
+        ("naïve".encode("cp1252"), Text("naïve", "cp1252", 0)),
+    ],
+    ids=["a letter cut in two", "a pair of surrogates", "a lone surrogate", "Windows text"],
+)
+def test_broken_utf_8_is_read_as_utf_8_and_what_was_lost_is_counted(body: bytes, expected: Text) -> None:
+    assert decode(body, None) == expected
+
+
+@given(st.text(st.characters()), st.binary(max_size=3))
+@settings(max_examples=200, deadline=None)
+def test_any_bytes_are_storable_text_or_refused(text: str, junk: bytes) -> None:
+    body = text.encode("utf-8", "surrogatepass") + junk
+    try:
+        read = decode(body, None)
+    except UnicodeDecodeError:
+        return
+    read.content.encode("utf-8")
+    assert read.content.count("\ufffd") >= read.replaced

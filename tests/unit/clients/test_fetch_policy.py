@@ -27,7 +27,7 @@ LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 async def test_another_allowed_origin_is_asked_without_the_credentials(serve, fetcher, source_at) -> None:
     home, other = await serve({}), await serve({"/t": TEXT})
     source = source_at(home, allowed_origins=(other.url("").upper() + "/",))
-    assert await fetcher.text(other.url("/t"), source) == "User: Hoi"
+    assert (await fetcher.text(other.url("/t"), source)).content == "User: Hoi"
     assert "authorization" not in other.requests[0].headers
 
 
@@ -114,17 +114,40 @@ async def test_a_company_whose_own_url_is_broken_stops_alone(serve, fetcher, sou
 async def test_a_redirect_within_the_origin_is_followed_with_the_credentials(serve, fetcher, source_at) -> None:
     moved = http(b"<a>moved</a>", "Location: /new", "Content-Type: text/html", status="302 Found")
     server = await serve({"/old": moved, "/new": TEXT})
-    assert await fetcher.text(server.url("/old"), source_at(server)) == "User: Hoi"
+    assert (await fetcher.text(server.url("/old"), source_at(server))).content == "User: Hoi"
     assert [request.path for request in server.requests] == ["/old", "/new"]
     assert "authorization" in server.requests[1].headers
 
 
-async def test_a_redirect_to_another_origin_is_refused_even_to_an_allowed_one(serve, fetcher, source_at) -> None:
+def redirect_to(url: str) -> bytes:
+    return http(b"", f"Location: {url}", status="307 Temporary Redirect")
+
+
+async def test_a_redirect_to_an_origin_that_nobody_allowed_is_refused_and_named(serve, fetcher, source_at) -> None:
     other = await serve({"/t": TEXT})
-    server = await serve({"/t": http(b"", f"Location: {other.url('/t')}", status="307 Temporary Redirect")})
-    with pytest.raises(PermanentError, match="redirects to another origin"):
-        await fetcher.text(server.url("/t"), source_at(server, allowed_origins=(other.url(""),)))
+    server = await serve({"/t": redirect_to(other.url("/t?token=hunter2"))})
+    with pytest.raises(PermanentError, match=f"--allow-origin {other.url('')}") as caught:
+        await fetcher.text(server.url("/t"), source_at(server))
+    assert "hunter2" not in str(caught.value)
     assert not other.connections
+
+
+async def test_a_redirect_to_an_allowed_origin_is_followed_without_the_credentials(serve, fetcher, source_at) -> None:
+    other = await serve({"/t": TEXT})
+    server = await serve({"/t": redirect_to(other.url("/t"))})
+    source = source_at(server, allowed_origins=(other.url(""),))
+    assert (await fetcher.text(server.url("/t"), source)).content == "User: Hoi"
+    assert "authorization" in server.requests[0].headers
+    assert "authorization" not in other.requests[0].headers
+
+
+async def test_another_origin_that_leads_back_home_is_not_lent_the_credentials(serve, fetcher, source_at) -> None:
+    home, other = await serve({"/t": TEXT}), await serve({})
+    home.answers["/there"], other.answers["/back"] = redirect_to(other.url("/back")), redirect_to(home.url("/t"))
+    source = source_at(home, allowed_origins=(other.url(""),))
+    for start in (home.url("/there"), other.url("/back")):
+        assert (await fetcher.text(start, source)).content == "User: Hoi"
+        assert (home.requests[-1].path, "authorization" in home.requests[-1].headers) == ("/t", False)
 
 
 @pytest.mark.parametrize("location", ["//[", "http://h:port/", "javascript:alert(1)", "//u:hunter2@127.0.0.1:{port}/"])
@@ -159,7 +182,7 @@ async def test_a_private_address_is_refused_however_it_is_written(host: str, ser
 async def test_a_name_is_reached_when_all_of_its_addresses_are_allowed(serve, fetcher, source_at) -> None:
     server = await serve({"/t": TEXT})
     server.host = "localhost"
-    assert await fetcher.text(server.url("/t"), source_at(server, allowed_networks=LOOPBACK)) == "User: Hoi"
+    assert (await fetcher.text(server.url("/t"), source_at(server, allowed_networks=LOOPBACK))).content == "User: Hoi"
     assert server.requests[0].headers["host"] == f"localhost:{server.port}"
 
 
@@ -181,7 +204,7 @@ async def test_the_address_that_was_judged_is_the_one_connected_to(serve, fetche
 
 async def test_the_allowance_of_one_company_is_not_lent_to_another(serve, fetcher, source_at) -> None:
     server = await serve({"/t": TEXT})
-    assert await fetcher.text(server.url("/t"), source_at(server)) == "User: Hoi"
+    assert (await fetcher.text(server.url("/t"), source_at(server))).content == "User: Hoi"
     with pytest.raises(PermanentError, match="not on the public internet"):
         await fetcher.text(server.url("/t"), source_at(server, company="Other", allowed_networks=()))
     assert len(server.requests) == 1
@@ -236,7 +259,9 @@ async def test_the_certificate_is_checked_for_the_name_and_not_the_address(serve
     server = await serve({"/t": TEXT}, tls=theirs)
     async with Fetcher(tls=ours) as fetcher:
         server.host = "localhost"
-        assert await fetcher.text(server.url("/t"), source_at(server, allowed_networks=LOOPBACK)) == "User: Hoi"
+        assert (
+            await fetcher.text(server.url("/t"), source_at(server, allowed_networks=LOOPBACK))
+        ).content == "User: Hoi"
         server.host = "127.0.0.1"
         with pytest.raises(SystemicError, match="no valid certificate: IP address mismatch") as caught:
             await fetcher.text(server.url("/t"), source_at(server))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from livedash_core.parsing.transcript import ParsedMessage, parse_transcript
+from livedash_core.parsing.transcript import ParsedMessage, not_a_transcript, parse_transcript
 from livedash_core.vocabulary import ROLES
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
@@ -17,7 +17,7 @@ END = datetime(2026, 1, 15, 9, 10, 0, tzinfo=UTC)
 
 
 def parse(text: str, *, started_at: datetime = START, ended_at: datetime = END) -> list[ParsedMessage]:
-    return parse_transcript(text, started_at=started_at, ended_at=ended_at, zone=AMSTERDAM)
+    return parse_transcript(text, started_at=started_at, ended_at=ended_at, zone=AMSTERDAM).messages
 
 
 def said(text: str) -> list[tuple[str, str]]:
@@ -78,6 +78,48 @@ def test_messages_are_told_apart(text: str, expected: list[tuple[str, str]]) -> 
 )
 def test_a_line_without_one_of_the_roles_continues_the_message(line: str) -> None:
     assert said(f"Assistant: before\n{line}\nafter") == [("Assistant", f"before\n{line}\nafter")]
+
+
+def test_marks_that_do_not_show_begin_no_line() -> None:
+    text = (
+        "\u200f[15.01.2026 10:00:00]\u200e \u202bUser\u200f: \u05e9\u05dc\u05d5\u05dd\u200f!\n\u2067\u00a0Assistant: b"
+    )
+    assert said(text) == [("User", "\u05e9\u05dc\u05d5\u05dd\u200f!"), ("Assistant", "b")]
+
+
+@pytest.mark.parametrize(
+    ("text", "notes"),
+    [
+        ("User: a\nAssistant: b", {}),
+        ("[15.01.2026 10:05:00] User: a\n[15.01.2026 10:03:00] User: b", {"times_out_of_order": 1}),
+        ("[31.02.2026 10:00:00] User: a", {"times_unreadable": 1}),
+        ("User: a\n[15.01.2026 10:00:00] Bot: b\n\u200f[15.01.2026 10:01:00] Agent: c", {"lines_of_other_roles": 2}),
+    ],
+)
+def test_what_is_read_otherwise_than_written_is_counted(text: str, notes: dict[str, int]) -> None:
+    assert parse_transcript(text, started_at=START, ended_at=END, zone=AMSTERDAM).notes == notes
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("<!DOCTYPE html><html><body>Sign in</body></html>", "HTML"),
+        ("\ufeff\n <HTML>\nUser: hi\n</HTML>", "HTML"),
+        ('<?xml version="1.0"?><chat/>', "HTML or XML"),
+        ('{"messages": [{"role": "user", "content": "hi"}]}', "is JSON"),
+        ('[\n  {"role": "User"}]', "is JSON"),
+        ("[" * 100_000, "is JSON"),
+        ("Customer: hi\nBot: hello", "has no line that begins with User:, Assistant:, System:"),
+        ("User: hi", None),
+        ('[15.01.2026 10:00:00] User: {"a": 1}', None),
+        ("Chat of today\nUser: <html>", None),
+        ("", None),
+        ("\n[15.01.2026 10:00:00]\n", None),
+    ],
+)
+def test_what_is_no_transcript_is_told(text: str, problem: str | None) -> None:
+    found = not_a_transcript(text)
+    assert found is None if problem is None else problem in str(found)
 
 
 def test_text_before_the_first_role_is_seen_as_the_systems() -> None:
