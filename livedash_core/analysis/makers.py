@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import Engine
 
 from livedash_core.analysis.contract import Analyzer
-from livedash_core.analysis.ledger import DatabaseLedger
+from livedash_core.analysis.database_ledger import DatabaseLedger
 from livedash_core.errors import ConfigurationError, SystemicError
 from livedash_core.settings import Settings
 
@@ -85,3 +85,4 @@ class Makers:
         for maker in self._made.values():
             await maker.analyzer.close()
         self._made.clear()
+        await self._ledger.close()

@@ -11,12 +11,13 @@ import typer
 from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError
 
-from livedash_core.cli import companies, inspection, processing
+from livedash_core.cli import companies, inspection, money, processing
 from livedash_core.cli.output import breakdown_table, complain, say
-from livedash_core.db import first_line, make_engine, upgrade_schema
+from livedash_core.db import first_line, make_engine
 from livedash_core.errors import LiveDashError, UsageError
 from livedash_core.local.embedded_postgres import EmbeddedPostgres
 from livedash_core.local.environment import LocalInstallation
+from livedash_core.operations.upgrade import upgrade as upgrade_database
 from livedash_core.settings import Settings
 
 app = typer.Typer(
@@ -28,7 +29,8 @@ app = typer.Typer(
 database_app = typer.Typer(help="The schema.", no_args_is_help=True)
 app.add_typer(database_app, name="db")
 app.add_typer(companies.app, name="company")
-for command in (*processing.COMMANDS, *inspection.COMMANDS):
+app.add_typer(money.app, name="price")
+for command in (*processing.COMMANDS, *inspection.COMMANDS, *money.COMMANDS):
     app.command()(command)
 
 
@@ -42,14 +44,14 @@ def up() -> None:
 
 @database_app.command()
 def upgrade() -> None:
-    """Create or upgrade the schema."""
+    """Create or upgrade the schema, and take over the prices that this version knows."""
     settings = Settings()
     if settings.database_url is not None:
-        upgrade_schema(make_engine(settings.database_url.get_secret_value()))
+        upgrade_database(make_engine(settings.database_url.get_secret_value()))
     else:
         installation = LocalInstallation(settings.home)
         with EmbeddedPostgres(installation.postgres) as server:
-            upgrade_schema(make_engine(server.database(installation.database).url()))
+            upgrade_database(make_engine(server.database(installation.database).url()))
     say("The schema is up to date.")
 
 

@@ -10,12 +10,13 @@ from datetime import UTC, date, datetime, timedelta
 from sqlalchemy import Engine
 
 from livedash_core.clients.credentials import BasicCredentials, credentials_from_environment
-from livedash_core.db import check_schema, make_engine, upgrade_schema
+from livedash_core.db import check_schema, make_engine
 from livedash_core.errors import ConfigurationError, UsageError
 from livedash_core.local.embedded_postgres import EmbeddedPostgres
 from livedash_core.local.environment import LocalInstallation
 from livedash_core.operations.companies import active_company, company_id
 from livedash_core.operations.sessions import find_session
+from livedash_core.operations.upgrade import upgrade
 from livedash_core.settings import Settings
 from livedash_core.status import Scope
 
@@ -32,7 +33,7 @@ def database(settings: Settings) -> Iterator[Engine]:
     installation = LocalInstallation(settings.home)
     with EmbeddedPostgres(installation.postgres) as server:
         engine = make_engine(server.database(installation.database).url())
-        upgrade_schema(engine)
+        upgrade(engine)
         yield engine
         engine.dispose()
 

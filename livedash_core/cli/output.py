@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 from rich import box
@@ -34,6 +35,8 @@ def print_json(facts: object) -> None:
 
 
 def _as_json(value: Any) -> str:
+    if isinstance(value, Decimal):
+        return f"{value:f}"  # never 1E-7
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
@@ -43,6 +46,8 @@ def shown(value: object) -> str:
         return ""
     if isinstance(value, datetime):
         return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}"
+    if isinstance(value, Decimal):
+        return f"{value:f}"
     return _CONTROL.sub("\ufffd", str(value))
 
 

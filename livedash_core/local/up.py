@@ -16,7 +16,7 @@ from pathlib import Path
 from rich.console import Console
 from sqlalchemy import Engine
 
-from livedash_core.db import make_engine, upgrade_schema
+from livedash_core.db import make_engine
 from livedash_core.errors import ConfigurationError
 from livedash_core.local.airflow_api import AirflowApi
 from livedash_core.local.embedded_postgres import EmbeddedPostgres
@@ -26,6 +26,7 @@ from livedash_core.local.sample import COMPANY_NAME, TIMEZONE
 from livedash_core.local.sample_source import SampleSource
 from livedash_core.local.watch import Picture, watch_first_pass
 from livedash_core.operations.companies import save_company
+from livedash_core.operations.upgrade import upgrade
 from livedash_core.settings import Settings
 from livedash_core.stages.registry import default_registry
 
@@ -53,7 +54,7 @@ def run(settings: Settings, draw: Picture) -> int:
             address = server.database(installation.database)
             engine = make_engine(address.url())
             stack.callback(engine.dispose)
-            upgrade_schema(engine)
+            upgrade(engine)
             source = stack.enter_context(_sample(installation))
             _add_sample_company(engine, source)
             server.database(installation.airflow_database)

@@ -1,6 +1,14 @@
 """What is stored, in the Postgres schema ``livedash``. Alembic creates it; a test holds the two together."""
 
-from livedash_core.models.ai import AiBatch, AiModel, AiProcessingRequest, SessionAnalysis
+from livedash_core.models.ai import (
+    AiBatch,
+    AiCostDaily,
+    AiModel,
+    AiModelPricing,
+    AiProcessingRequest,
+    CurrencyRate,
+    SessionAnalysis,
+)
 from livedash_core.models.base import SCHEMA, Base
 from livedash_core.models.company import Company, CompanyStatus
 from livedash_core.models.insight import QuestionDayCount, SessionDayCount
@@ -21,11 +29,14 @@ from livedash_core.models.status import (
 __all__ = [
     "SCHEMA",
     "AiBatch",
+    "AiCostDaily",
     "AiModel",
+    "AiModelPricing",
     "AiProcessingRequest",
     "Base",
     "Company",
     "CompanyStatus",
+    "CurrencyRate",
     "FailureCount",
     "FailureDelta",
     "ImportRejection",

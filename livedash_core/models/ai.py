@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -37,6 +37,48 @@ class AiModel(Base):
     added_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
+class AiModelPricing(Base):
+    """What models cost, in USD per million tokens; ``analysis.pricing`` says which row is a call's price.
+
+    Rows are added, never changed: what a call has cost can be worked out again. The rows of one model, tier and
+    ``valid_from`` are a set, by the size of the prompt.
+    """
+
+    __tablename__ = "ai_model_pricing"
+    __table_args__ = (
+        UniqueConstraint(
+            "model", "tier", "valid_from", "by_hand", "from_prompt_tokens", name="uq_ai_model_pricing_price"
+        ),
+        CheckConstraint("least(input, cached_input, cache_write, output) >= 0", name="not_negative"),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    model: Mapped[str]
+    #: standard, batch, or a service tier (flex, priority).
+    tier: Mapped[str]
+    valid_from: Mapped[datetime]
+    #: Set by an operator, who knows better than the catalogue.
+    by_hand: Mapped[bool] = mapped_column(server_default=text("false"))
+    from_prompt_tokens: Mapped[int] = mapped_column(server_default=text("0"))
+    input: Mapped[Decimal] = mapped_column(Numeric)
+    cached_input: Mapped[Decimal] = mapped_column(Numeric)
+    cache_write: Mapped[Decimal] = mapped_column(Numeric)
+    output: Mapped[Decimal] = mapped_column(Numeric)
+    source: Mapped[str]
+    added_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class CurrencyRate(Base):
+    """What a US dollar is worth in another currency, from a day on."""
+
+    __tablename__ = "currency_rate"
+    __table_args__ = (CheckConstraint("per_usd > 0", name="positive"),)
+
+    currency: Mapped[str] = mapped_column(primary_key=True)
+    valid_from: Mapped[date] = mapped_column(primary_key=True)
+    per_usd: Mapped[Decimal] = mapped_column(Numeric)
+
+
 class SessionAnalysis(Base):
     """One judgement per transcript, maker, model and prompt version; a newer one supersedes, never overwrites."""
 
@@ -68,8 +110,9 @@ class SessionAnalysis(Base):
 class AiProcessingRequest(Base):
     """The cost ledger: a row per attempted call, committed before it and closed after it.
 
-    It refers to no session row, so that erasing a session keeps what it cost. ``cost`` is NULL while the model
-    has no known price: unpriced is a state to see, not a zero.
+    It refers to no session row, so that erasing a session keeps what it cost. ``cost`` is in ``currency``, exact; NULL
+    while the call is open, when nobody knows whether it was billed (unknown), and when it was but not for how much
+    (answered: the model has no price, or the server counted no tokens). None of these is a zero.
     """
 
     __tablename__ = "ai_processing_request"
@@ -79,6 +122,12 @@ class AiProcessingRequest(Base):
         Index("ix_ai_processing_request_batch", "batch_id", postgresql_where=text("batch_id IS NOT NULL")),
         Index("ix_ai_processing_request_session", "session_id", "requested_at"),
         Index("ix_ai_processing_request_company", "company_id", "requested_at"),
+        Index("ix_ai_processing_request_open", "company_id", "requested_at", postgresql_where=text("outcome = 'sent'")),
+        Index(
+            "ix_ai_processing_request_unpriced",
+            "model_requested",
+            postgresql_where=text("outcome = 'answered' AND cost IS NULL"),
+        ),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
@@ -99,7 +148,10 @@ class AiProcessingRequest(Base):
     cache_write_tokens: Mapped[int | None]
     completion_tokens: Mapped[int | None]
     reasoning_tokens: Mapped[int | None]
-    cost: Mapped[Decimal | None] = mapped_column(Numeric(18, 9))
+    pricing_id: Mapped[int | None] = mapped_column(ForeignKey("livedash.ai_model_pricing.id"))
+    cost: Mapped[Decimal | None] = mapped_column(Numeric)
+    #: The most that the call can cost; NULL without a price.
+    most_cost: Mapped[Decimal | None] = mapped_column(Numeric)
     currency: Mapped[str] = mapped_column(server_default="USD")
     requested_at: Mapped[datetime] = mapped_column(server_default=func.now())
     answered_at: Mapped[datetime | None]
@@ -141,3 +193,32 @@ class AiBatch(Base):
     attended_until: Mapped[datetime] = mapped_column(server_default=func.now())
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     closed_at: Mapped[datetime | None]
+
+
+class AiCostDaily(Base):
+    """The ledger added up, in the transaction that closes a call, so that nobody has to read a million rows.
+
+    A row per UTC day of the request, company, model asked, mode and outcome. ``reused`` is no call: a stored
+    judgement served again.
+    """
+
+    __tablename__ = "ai_cost_daily"
+
+    day: Mapped[date] = mapped_column(primary_key=True)
+    company_id: Mapped[UUID] = mapped_column(primary_key=True)
+    model: Mapped[str] = mapped_column(primary_key=True)
+    mode: Mapped[str] = mapped_column(primary_key=True)
+    outcome: Mapped[str] = mapped_column(primary_key=True)
+    requests: Mapped[int] = mapped_column(BigInteger)
+    #: Answered, hence billed, but nobody knows how much; or only in another currency, from livedash-node.
+    unpriced: Mapped[int] = mapped_column(BigInteger)
+    #: Answered, with nothing that could be used.
+    faulted: Mapped[int] = mapped_column(BigInteger)
+    prompt_tokens: Mapped[int] = mapped_column(BigInteger)
+    cached_tokens: Mapped[int] = mapped_column(BigInteger)
+    cache_write_tokens: Mapped[int] = mapped_column(BigInteger)
+    completion_tokens: Mapped[int] = mapped_column(BigInteger)
+    reasoning_tokens: Mapped[int] = mapped_column(BigInteger)
+    #: USD. Of unknown and unpriced calls nothing is in ``cost``; ``most_cost`` is the most that they may come to.
+    cost: Mapped[Decimal] = mapped_column(Numeric)
+    most_cost: Mapped[Decimal] = mapped_column(Numeric)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -11,6 +12,7 @@ from uuid import UUID
 from sqlalchemy import Connection, func, select, text, update
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
+from livedash_core.analysis.accounts import add_reused
 from livedash_core.analysis.contract import Analysis, AnalysisRequest, Analyzer, GivenReply, Turn
 from livedash_core.analysis.makers import Makers
 from livedash_core.bulk import upsert
@@ -42,6 +44,8 @@ class Judgement(NamedTuple):
     model: str | None
     prompt_version: str
     result: dict[str, Any]
+    #: The company that was spared a call.
+    reused_for: UUID | None = None
 
 
 class Unjudged(NamedTuple):
@@ -135,7 +139,7 @@ class AiAnalysis(Stage):
         analyzer, model = self._makers.choose(item.analyzer, item.model, item.company_id)
         key = (_digest(item.turns), analyzer.name, model, analyzer.prompt_version)
         if (known := item.known.get(key)) is not None:
-            return Completed(Judgement(*key, known), {"reused": True})
+            return Completed(Judgement(*key, known, reused_for=item.company_id), {"reused": True})
         request = AnalysisRequest(item.session_id, item.company_id, item.turns, item.language_hint, item.reply)
         return Unjudged(key[0], analyzer, model, request)
 
@@ -154,7 +158,14 @@ class AiAnalysis(Stage):
         """Keep the judgement with its maker, and make it the session's current one; or none, if there is none."""
         unjudged = [session_id for session_id, judgement in results.items() if judgement is _NONE]
         rows = [
-            {"session_id": session_id, **judgement._asdict(), "result": json.dumps(judgement.result)}
+            {
+                "session_id": session_id,
+                "input_hash": judgement.input_hash,
+                "analyzer": judgement.analyzer,
+                "model": judgement.model,
+                "prompt_version": judgement.prompt_version,
+                "result": json.dumps(judgement.result),
+            }
             for session_id, judgement in results.items()
             if judgement is not _NONE
         ]
@@ -162,6 +173,8 @@ class AiAnalysis(Stage):
         with counted_sessions(connection, results):
             connection.execute(update(Session).where(Session.id.in_(unjudged)).values(_UNJUDGED))
             connection.execute(_MAKE_CURRENT, {column: [row[column] for row in rows] for column in _KEY})
+        spared = [(found.reused_for, found.model) for found in results.values()]
+        add_reused(connection, Counter((company, model) for company, model in spared if company and model))
 
     async def close(self) -> None:
         """End the makers' connections."""

@@ -10,7 +10,7 @@ from uuid import UUID
 import openai
 
 from livedash_core.analysis.contract import Analysis, AnalysisRequest, GivenReply
-from livedash_core.analysis.ledger import CallEnd, Ledger
+from livedash_core.analysis.ledger import CallEnd, Ledger, PlannedCall
 from livedash_core.analysis.openai import prompt
 from livedash_core.analysis.openai.attempt import Attempt
 from livedash_core.analysis.openai.batch_api import BatchApi
@@ -99,12 +99,15 @@ class OpenAIAnalyzer:
 
     async def _called(self, request: AnalysisRequest, attempt: Attempt) -> tuple[UUID, Completion]:
         """The ledger row and the completion of one call: nothing else sends a request."""
-        row = await self._ledger.opened(
-            session_id=request.session_id,
-            company_id=request.company_id,
-            model=self._model,
-            prompt_version=self.prompt_version,
+        call = PlannedCall(
+            request.session_id,
+            request.company_id,
+            self._model,
+            self.prompt_version,
+            attempt.most_prompt_tokens,
+            attempt.max_completion_tokens,
         )
+        row = await self._ledger.opened(call)
         try:
             body, request_id = await self._sent(attempt)
         except (openai.APIError, TimeoutError) as exc:

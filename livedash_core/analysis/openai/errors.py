@@ -41,6 +41,8 @@ _NEVER_SENT = (
     httpx2.LocalProtocolError,
     httpx2.UnsupportedProtocol,
 )
+#: Said by a gateway that no longer waits for the model behind it, which may answer yet: 524 is Cloudflare's.
+_GAVE_UP_WAITING = (408, 504, 524)
 
 
 class TranscriptTooLong(PermanentError):
@@ -59,8 +61,9 @@ class Call:
 
 def outcome(exc: openai.APIError | TimeoutError) -> Outcome:
     """The ledger's word: ``rejected`` when there is nothing to pay, ``unknown`` when there may be."""
-    never_sent = isinstance(exc.__cause__, _NEVER_SENT)
-    return "rejected" if isinstance(exc, openai.APIStatusError) or never_sent else "unknown"
+    if isinstance(exc, openai.APIStatusError):
+        return "unknown" if exc.status_code in _GAVE_UP_WAITING else "rejected"
+    return "rejected" if isinstance(exc.__cause__, _NEVER_SENT) else "unknown"
 
 
 def translated(exc: openai.APIError | TimeoutError, call: Call) -> ProcessingError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -10,7 +11,8 @@ import pytest
 from sqlalchemy import Engine, select, text
 
 from livedash_core.analysis.contract import Turn
-from livedash_core.analysis.ledger import CallEnd, DatabaseLedger, Usage
+from livedash_core.analysis.database_ledger import DatabaseLedger
+from livedash_core.analysis.ledger import CallEnd, PlannedCall, Usage
 from livedash_core.analysis.openai import OpenAIAnalyzer
 from livedash_core.db import make_engine
 from livedash_core.errors import SystemicError, TransientError
@@ -19,12 +21,14 @@ from tests.unit.analysis.openai.canned import canned_server, request_of
 
 
 @pytest.fixture
-def ledger(engine: Engine) -> DatabaseLedger:
-    return DatabaseLedger(engine)
+async def ledger(engine: Engine) -> AsyncIterator[DatabaseLedger]:
+    ledger = DatabaseLedger(engine)
+    yield ledger
+    await ledger.close()
 
 
 async def open_row(ledger: DatabaseLedger) -> UUID:
-    return await ledger.opened(session_id=uuid4(), company_id=uuid4(), model="small", prompt_version="2026-11-1")
+    return await ledger.opened(PlannedCall(uuid4(), uuid4(), "small", "2026-11-1", 900, 500))
 
 
 def stored(engine: Engine, row: UUID) -> Any:
@@ -35,7 +39,7 @@ def stored(engine: Engine, row: UUID) -> Any:
 
 async def test_a_call_is_on_record_before_it_is_made(engine: Engine, ledger: DatabaseLedger) -> None:
     session_id, company_id = uuid4(), uuid4()
-    row = await ledger.opened(session_id=session_id, company_id=company_id, model="small", prompt_version="1")
+    row = await ledger.opened(PlannedCall(session_id, company_id, "small", "1", 900, 500))
     found = stored(engine, row)
     assert (found.session_id, found.company_id) == (session_id, company_id)
     assert (found.model_requested, found.prompt_version, found.mode) == ("small", "1", "realtime")

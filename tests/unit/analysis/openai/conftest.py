@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from livedash_core.analysis.contract import AnalysisRequest, Turn
-from livedash_core.analysis.ledger import CallEnd
+from livedash_core.analysis.ledger import CallEnd, PlannedCall
 from livedash_core.analysis.openai import OpenAIAnalyzer
 from tests.unit.analysis.openai.canned import SECRET, CannedServer, canned_server, request_of
 
@@ -33,9 +33,9 @@ class RecordingLedger:
     rows: dict[UUID, Row] = field(default_factory=dict)
     history: list[str] = field(default_factory=list)
 
-    async def opened(self, *, session_id: UUID, company_id: UUID, model: str, prompt_version: str) -> UUID:
+    async def opened(self, call: PlannedCall) -> UUID:
         row = uuid4()
-        self.rows[row] = Row(session_id, model, prompt_version)
+        self.rows[row] = Row(call.session_id, call.model, call.prompt_version)
         self.history.append("opened")
         return row
 

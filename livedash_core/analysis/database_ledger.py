@@ -1,0 +1,146 @@
+"""The ledger in the database, for calls that are made one by one and many at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from livedash_core.analysis.accounts import abandon_calls, close_calls, fault_calls, open_calls
+from livedash_core.analysis.ledger import CallEnd, PlannedCall
+from livedash_core.analysis.prices import load_prices
+from livedash_core.analysis.pricing import PriceList
+from livedash_core.db import first_line
+from livedash_core.errors import SystemicError
+
+#: A price that was set meanwhile counts after so long.
+_PRICES_KEPT_SECONDS = 60.0
+
+
+class _Entry(NamedTuple):
+    """One thing to write: a call to open, or what to tell about a row; and who waits for it."""
+
+    what: PlannedCall | tuple[UUID, CallEnd] | tuple[UUID, str]
+    written: asyncio.Future[Any]
+
+
+class DatabaseLedger:
+    """The ledger in ``ai_processing_request``; one writer, which commits together what came in while it wrote.
+
+    The transactions are the ledger's own: the stage that pays may roll back, the bill does not. Its first one closes
+    what others left open when they were killed. Raises ``SystemicError`` when the database does not answer.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._connection: Connection | None = None
+        self._waiting: list[_Entry] = []
+        self._writer: asyncio.Task[None] | None = None
+        self._prices = PriceList()
+        self._prices_read_at: float | None = None
+
+    async def opened(self, call: PlannedCall) -> UUID:
+        """Insert a row with the outcome ``sent``."""
+        written = self._submit(call)
+        try:
+            row: UUID = await asyncio.shield(written)
+        except asyncio.CancelledError:
+            # The row is written all the same, and nothing will be sent for it.
+            written.add_done_callback(self._never_sent)
+            raise
+        return row
+
+    async def closed(self, row: UUID, end: CallEnd) -> None:
+        """Close a ``sent`` row with what it cost; one that is closed already stays as it is."""
+        await asyncio.shield(self._submit((row, end)))
+
+    async def faulted(self, row: UUID, error_message: str) -> None:
+        """Note on a closed row why its reply was no use."""
+        await asyncio.shield(self._submit((row, error_message)))
+
+    async def close(self) -> None:
+        """Write what is left, and give the connection back."""
+        while self._writer is not None:
+            await self._writer
+        self._disconnect()
+
+    def _never_sent(self, written: asyncio.Future[UUID]) -> None:
+        if not written.cancelled() and written.exception() is None:
+            self._submit((written.result(), CallEnd("rejected", "stopped before it was sent")))
+
+    def _submit(self, what: Any) -> asyncio.Future[Any]:
+        entry = _Entry(what, asyncio.get_running_loop().create_future())
+        self._waiting.append(entry)
+        if self._writer is None:
+            self._writer = asyncio.create_task(self._write())
+        return entry.written
+
+    async def _write(self) -> None:
+        try:
+            while entries := self._waiting:
+                self._waiting = []
+                # In a thread: psycopg blocks, and calls are under way in this event loop.
+                results = await asyncio.to_thread(self._commit, [entry.what for entry in entries])
+                for entry, result in zip(entries, results, strict=True):
+                    if isinstance(result, Exception):
+                        entry.written.set_exception(result)
+                        entry.written.exception()  # whoever waited for it may have been stopped
+                    else:
+                        entry.written.set_result(result)
+        finally:
+            self._writer = None
+
+    def _commit(self, entries: Sequence[Any]) -> list[Any]:
+        """A row's id, None or an exception for each; together, or one by one if that is refused."""
+        try:
+            return self._transaction(lambda connection: self._apply(connection, entries))
+        except (OperationalError, PoolTimeout) as exc:
+            error = SystemicError(f"the cost ledger cannot be written: {first_line(exc)}")
+            error.__cause__ = exc
+            return [error] * len(entries)
+        except DBAPIError as exc:
+            if len(entries) == 1:
+                return [exc]
+            return [result for entry in entries for result in self._commit([entry])]
+
+    def _transaction(self, work: Callable[[Connection], list[Any]]) -> list[Any]:
+        for attempt in (1, 2):
+            reused = self._connection is not None
+            try:
+                self._connection = connection = self._connection or self._engine.connect()
+                with connection.begin():
+                    return work(connection)
+            except OperationalError:
+                # One that was kept open may have been closed by the other side long ago.
+                self._disconnect()
+                if attempt == 2 or not reused:
+                    raise
+        raise AssertionError("unreachable")
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _apply(self, connection: Connection, entries: Sequence[Any]) -> list[Any]:
+        prices = self._current_prices(connection)
+        calls = [entry for entry in entries if isinstance(entry, PlannedCall)]
+        told = [entry for entry in entries if not isinstance(entry, PlannedCall)]
+        rows = iter(open_calls(connection, calls, prices) if calls else ())
+        close_calls(connection, {row: end for row, end in told if isinstance(end, CallEnd)}, prices)
+        fault_calls(connection, {row: fault for row, fault in told if isinstance(fault, str)})
+        return [next(rows) if isinstance(entry, PlannedCall) else None for entry in entries]
+
+    def _current_prices(self, connection: Connection) -> PriceList:
+        now = time.monotonic()
+        if self._prices_read_at is None:
+            abandon_calls(connection)
+        if self._prices_read_at is None or now - self._prices_read_at > _PRICES_KEPT_SECONDS:
+            self._prices, self._prices_read_at = load_prices(connection), now
+        return self._prices
