@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -14,7 +16,7 @@ depends_on = None
 VIEW = 'livedash_compat."AIProcessingRequest"'
 
 
-def _change_cost(type_: sa.Numeric) -> None:
+def _change_cost(type_: sa.types.TypeEngine[Any]) -> None:
     """PostgreSQL changes no column that a view shows."""
     bind = op.get_bind()
     definition = bind.scalar(sa.text("SELECT pg_get_viewdef(CAST(:view AS regclass))"), {"view": VIEW})

@@ -209,8 +209,8 @@ def test_a_connection_that_nobody_made_is_one_sentence_with_what_makes_it(run, w
 
     assert finished.state == "failed"
     assert finished.complaints() == [
-        "the Airflow connection livedash_postgres does not exist; create it (Admin > Connections, type Postgres) or set "
-        "AIRFLOW_CONN_LIVEDASH_POSTGRES"
+        "the Airflow connection livedash_postgres does not exist; create it (Admin > Connections, type Postgres) or "
+        "set AIRFLOW_CONN_LIVEDASH_POSTGRES"
     ]
     assert finished.tasks["plan"] == ["failed", 1]
 
