@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from rich.console import Console
 
 from livedash_core.settings import Settings
-from tests.bench import latency, product, scheduling, stages, tables, throughput
+from tests.bench import analysis, latency, product, scheduling, stages, tables, throughput
 from tests.bench.database import Server
 from tests.bench.harness import Row
 from tests.bench.report import print_table, write_json
@@ -36,6 +36,8 @@ BENCHMARKS: dict[str, Callable[[Server], list[Row]]] = {
     "passes": throughput.passes,
     "csv-import": stages.csv_import,
     "session-creation": stages.session_creation,
+    "slow-model": analysis.slow_model,
+    "instant-model": analysis.instant_model,
     "memory": product.memory,
     "process": product.process,
     "dag-parsing": scheduling.dag_parsing,

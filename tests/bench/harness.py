@@ -54,6 +54,10 @@ def ratio_at_most(bound: float) -> Goal:
     return Goal("ratio", "≤", bound)
 
 
+def at_least(bound: float) -> Goal:
+    return Goal("measured", "≥", bound)
+
+
 def at_most(bound: float) -> Goal:
     return Goal("measured", "≤", bound)
 

@@ -29,6 +29,9 @@ class Scale:
     csv_rows: int
     created: int
     long_run: int
+    #: By a model that takes its time, and by one that does not.
+    judged_slowly: int
+    judged_at_once: int
     offline: int
     #: Times that a new company goes through the chain of DAGs; four hops each.
     chains: int
@@ -53,6 +56,8 @@ SMALL = Scale(
     csv_rows=5_000,
     created=1_000,
     long_run=20_000,
+    judged_slowly=640,
+    judged_at_once=1_000,
     offline=100,
     chains=1,
 )
@@ -75,6 +80,8 @@ FULL = Scale(
     csv_rows=100_000,
     created=10_000,
     long_run=1_000_000,
+    judged_slowly=3_200,
+    judged_at_once=5_000,
     offline=1_000,
     chains=3,
 )

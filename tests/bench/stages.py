@@ -59,7 +59,7 @@ def csv_import(server: Server) -> list[Row]:
         def ours() -> float:
             database.execute(FORGET)
             database.execute("CHECKPOINT")
-            return number / seconds(lambda: _run(database, CsvImport(Tools(database.engine)), number))
+            return number / seconds(lambda: run_stage(database, CsvImport(Tools(database.engine)), number))
 
         def theirs(*, with_status: bool) -> float:
             _begin(bare, EMPTY)
@@ -115,10 +115,10 @@ def session_creation(server: Server) -> list[Row]:
 
         def ours() -> float:
             database.execute(FORGET)
-            _add_transcripts(database, ids)
+            add_transcripts(database, ids)
             database.settle("livedash.session_import", "livedash.session_transcript")
             stage = SessionCreation(Tools(database.engine))
-            return number * MESSAGES / seconds(lambda: _run(database, stage, number))
+            return number * MESSAGES / seconds(lambda: run_stage(database, stage, number))
 
         def theirs() -> float:
             _begin(bare, EMPTY)
@@ -148,7 +148,7 @@ def _copy_messages(bare: psycopg.Connection[Any], messages: Iterable[Sequence[ob
     bare.commit()
 
 
-def _add_transcripts(database: Database, ids: list[UUID]) -> None:
+def add_transcripts(database: Database, ids: list[UUID]) -> None:
     text = transcript(MESSAGES)
     rows = [
         {"id": key, "company_id": database.company_id, "external_session_id": str(key), "started_at": BEGINNING,
@@ -161,7 +161,7 @@ def _add_transcripts(database: Database, ids: list[UUID]) -> None:
     database.initialize(ids, completed_stages=2)
 
 
-def _run(database: Database, stage: Stage, expected: int) -> None:
+def run_stage(database: Database, stage: Stage, expected: int) -> None:
     report = Runner(database.engine, stage, STAGES).run()
     if report.completed != expected:
         raise RuntimeError(f"{report.completed} of {expected} sessions went through {stage.name}: {report.failures}")

@@ -126,7 +126,11 @@ class OpenAIAnalyzer:
         """The body of a 200 and the server's id for the request. Raises what the SDK raises, and ``TimeoutError``."""
         # The SDK's timeout is per read: a server that drips a byte now and then would never reach it.
         async with asyncio.timeout(self._timeout_seconds):
-            answer = await self._client.chat.completions.with_raw_response.create(**self._body(attempt))
+            # As an extra body, which goes out as it is and replaces the empty messages: to walk through messages and
+            # schema, looking for names to translate (there are none), takes the SDK two fifths of a call's CPU.
+            answer = await self._client.chat.completions.with_raw_response.create(
+                model=self._model, messages=(), extra_body=self._body(attempt)
+            )
         return answer.content, answer.request_id
 
     def _first(self, request: AnalysisRequest) -> Attempt:
