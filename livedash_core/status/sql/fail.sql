@@ -1,17 +1,19 @@
 -- A transient failure waits its turn again while attempts are left; every other one waits for a person.
 -- :delays is the backoff per attempt; up to a tenth is added so that a crowd does not return as one.
--- :failures is {session_id: {kind, message, reason, retry_after}}: a look-up per row, never a join that a plan
--- could square.
-WITH lease AS MATERIALIZED (
+-- :failures is {session_id: {kind, message, reason, retry_after}}: read once, then a look-up per row, never a join
+-- that a plan could square.
+WITH asked AS MATERIALIZED (
+    SELECT CAST(:failures AS jsonb) AS failures
+), lease AS MATERIALIZED (
     SELECT token, dag_run FROM livedash.session_processing_lease WHERE token = :token FOR KEY SHARE
 ), held AS MATERIALIZED (
-    SELECT status.ctid, asked.kind, asked.message, asked.reason, asked.retry_after,
-           asked.kind = 'transient' AND status.attempts < :max_attempts AS again
+    SELECT status.ctid, failure.kind, failure.message, failure.reason, failure.retry_after,
+           failure.kind = 'transient' AND status.attempts < :max_attempts AS again
     FROM livedash.session_processing_status AS status
-    CROSS JOIN LATERAL jsonb_to_record(CAST(:failures AS jsonb) -> status.session_id::text)
-        AS asked (kind text, message text, reason text, retry_after float8)
+    CROSS JOIN LATERAL jsonb_to_record((SELECT failures FROM asked) -> status.session_id::text)
+        AS failure (kind text, message text, reason text, retry_after float8)
     WHERE status.lease_token = (SELECT token FROM lease) AND status.status = 'IN_PROGRESS'
-      AND status.stage = :stage AND status.session_id = ANY (CAST(:session_ids AS uuid[]))
+      AND status.stage = :stage AND status.session_id IN (SELECT unnest(CAST(:session_ids AS uuid[])))
     ORDER BY status.session_id
     FOR UPDATE OF status
 ), failed AS (

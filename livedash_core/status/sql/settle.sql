@@ -1,20 +1,23 @@
 -- Complete or skip: only the holder may, and the next stage opens in the same statement.
 -- The lease is locked against a claim that takes it as expired, then the rows, sorted, so that two statements that
--- want the same rows never wait for each other. :metadata is {session_id: metadata}.
+-- want the same rows never wait for each other.
+-- :metadata is {session_id: metadata}, read once: a prepared plan knows no parameters, and would parse them per row.
 -- What one token holds was claimed at one instant: the ledger gets one duration, not one per session. A tenth of a
 -- millisecond is the shortest that it tells apart.
-WITH lease AS MATERIALIZED (
+WITH asked AS MATERIALIZED (
+    SELECT CAST(:metadata AS jsonb) AS metadata
+), lease AS MATERIALIZED (
     SELECT token FROM livedash.session_processing_lease WHERE token = :token FOR KEY SHARE
 ), held AS MATERIALIZED (
     SELECT ctid FROM livedash.session_processing_status
     WHERE lease_token = (SELECT token FROM lease) AND status = 'IN_PROGRESS'
-      AND stage = :stage AND session_id = ANY (CAST(:session_ids AS uuid[]))
+      AND stage = :stage AND session_id IN (SELECT unnest(CAST(:session_ids AS uuid[])))
     ORDER BY session_id
     FOR UPDATE
 ), settled AS (
     UPDATE livedash.session_processing_status
     SET status = :status, completed_at = now(), lease_token = NULL, error_kind = NULL, error_message = NULL,
-        metadata = CAST(:metadata AS jsonb) -> session_id::text
+        metadata = (SELECT metadata FROM asked) -> session_id::text
     WHERE ctid = ANY (ARRAY(SELECT ctid FROM held))
     RETURNING session_id, company_id, started_at
 ), opened AS (

@@ -5,6 +5,7 @@ The tests are called as the plain functions they are, with a database of their o
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, NamedTuple
@@ -16,10 +17,8 @@ from sqlalchemy.exc import DBAPIError
 
 from livedash_core.errors import LiveDashError
 from livedash_core.status import ProcessingStatusManager, Scope, statements
-from tests.integration.status import test_failure_groups, test_ledger, test_locking, test_promises
+from tests.integration.status import test_activity, test_failure_groups, test_ledger, test_locking, test_promises
 from tests.integration.world import World
-
-DELTA = "INSERT INTO livedash.session_processing_delta (company_id, stage, status, sessions)\n"
 
 
 class Mutant(NamedTuple):
@@ -28,6 +27,13 @@ class Mutant(NamedTuple):
     name: str
     changes: dict[str, tuple[str, str]]
     killer: Callable[..., None]
+
+
+def _insert_of_deltas(verb: str) -> str:
+    """The line of its statement that turns a count into a ledger entry."""
+    query = statements.source(verb, reach="everywhere")
+    (line,) = re.findall(r"^ *INSERT INTO livedash\.session_processing_delta .*\n", query, re.MULTILINE)
+    return line
 
 
 MUTANTS = [
@@ -154,6 +160,16 @@ MUTANTS = [
         test_promises.test_the_breakdown_adds_up_and_folding_changes_nothing_visible,
     ),
     Mutant(
+        "settling does not say how long it took",
+        {"settle": ("now() - started_at", "now() - now()")},
+        partial(test_activity.test_rate_and_durations_are_told_within_a_tenth, folded=True),
+    ),
+    Mutant(
+        "the fold forgets the activity",
+        {"fold": ("WHERE slot IS NOT NULL", "WHERE false")},
+        partial(test_activity.test_rate_and_durations_are_told_within_a_tenth, folded=True),
+    ),
+    Mutant(
         "two folds count a delta twice",
         {
             "fold": (
@@ -166,7 +182,7 @@ MUTANTS = [
     *(
         Mutant(
             f"{statement} forgets the ledger",
-            {statement: (DELTA, "")},
+            {statement: (_insert_of_deltas(statement), "")},
             partial(test_ledger.test_the_ledger_equals_a_recount_after, verb=statement),
         )
         for statement in test_ledger.VERBS
