@@ -141,8 +141,8 @@ class Intake:
         manager = ProcessingStatusManager(connection, stages=self._stages)
         new = list(connection.execute(text(sql.INSERT_NEW), chunk))
         understood = {row.id: company.company_id for row in new if row.started_at is not None}
-        manager.initialize_sessions(understood, completed_stages=1)
-        manager.initialize_sessions({row.id: company.company_id for row in new if row.started_at is None})
+        manager.initialize_new_sessions(understood, completed_stages=1)
+        manager.initialize_new_sessions({row.id: company.company_id for row in new if row.started_at is None})
         changed = list(connection.execute(text(sql.UPDATE_CHANGED), chunk))
         reopened = [row.id for row in changed if row.reopens]
         if reopened:

@@ -48,18 +48,14 @@ class ProcessingStatusManager:
 
         A session from before a stage was added gets that stage's row, due if the stage before it is through.
         """
-        rows = self.connection.execute(
-            statement("initialize"),
-            {
-                "session_ids": list(sessions),
-                "company_ids": list(sessions.values()),
-                "stages": list(self.stages),
-                "completed_stages": completed_stages,
-            },
-        ).all()
+        rows = self.connection.execute(statement("initialize"), self._rows_of(sessions, completed_stages)).all()
         if older := [row.session_id for row in rows if not row.is_new]:
             self.connection.execute(statement("realign"), {"session_ids": older, "stages": list(self.stages)})
         return [row.session_id for row in rows if row.is_new]
+
+    def initialize_new_sessions(self, sessions: Mapping[UUID, UUID], *, completed_stages: int = 0) -> None:
+        """The same, quicker, for ids made in this transaction. Raises SQLAlchemy's ``IntegrityError`` for others."""
+        self.connection.execute(statement("initialize_new"), self._rows_of(sessions, completed_stages))
 
     def claim(
         self,
@@ -256,6 +252,14 @@ class ProcessingStatusManager:
         return all(statuses.get(name) in ("COMPLETED", "SKIPPED") for name in earlier)
 
     # --- what they share
+
+    def _rows_of(self, sessions: Mapping[UUID, UUID], completed_stages: int) -> dict[str, Any]:
+        return {
+            "session_ids": list(sessions),
+            "company_ids": list(sessions.values()),
+            "stages": list(self.stages),
+            "completed_stages": completed_stages,
+        }
 
     def _settle(self, status: str, stage: str, token: UUID, sessions: Mapping[UUID, Metadata | None]) -> list[UUID]:
         position = self._position(stage)

@@ -57,7 +57,7 @@ class Database:
         for first in range(0, len(session_ids), CHUNK):
             chunk = dict.fromkeys(session_ids[first : first + CHUNK], self.company_id)
             with self.engine.begin() as connection:
-                ProcessingStatusManager(connection).initialize_sessions(chunk, completed_stages=completed_stages)
+                ProcessingStatusManager(connection).initialize_new_sessions(chunk, completed_stages=completed_stages)
 
     def grow(self, sessions: int, *, completed_stages: int = 1) -> None:
         """So many new sessions, their first ``completed_stages`` done."""

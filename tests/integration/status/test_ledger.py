@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import Connection
@@ -48,6 +48,9 @@ VERBS: dict[str, Verb] = {
     "reset_failed": _fail_and_reset,
     "reopen": lambda world, manager, session: manager.reopen(STAGES[0], [session]),
     "realign": _add_a_stage,
+    "initialize_new": lambda world, manager, session: manager.initialize_new_sessions(
+        {uuid4(): world.row(session, FETCH).company_id}
+    ),
 }
 
 

@@ -41,6 +41,21 @@ def test_initializing_again_changes_nothing(world, company_id, manager):
     world.assert_ledger_equals_rows()
 
 
+def test_ids_made_a_moment_ago_get_the_same_rows_in_the_quicker_way(world, company_id, manager):
+    (known,) = world.sessions(company_id, 1)
+    new = uuid4()
+
+    manager.initialize_new_sessions({new: company_id}, completed_stages=1)
+
+    assert [stage.status for stage in manager.get_session_status(new)] == [
+        stage.status for stage in manager.get_session_status(known)
+    ]
+    assert set(manager.get_sessions_needing_processing(FETCH)) == {known, new}
+    with pytest.raises(IntegrityError):
+        manager.initialize_new_sessions({known: company_id})
+    world.assert_ledger_equals_rows()
+
+
 # --- 1. one holder
 
 

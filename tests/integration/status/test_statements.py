@@ -21,13 +21,19 @@ TYPES = {"token": "uuid", "dag_run": "text", "owner": "text", "status": "text", 
 def asked_for() -> set[str]:
     """Names of statements in the room's Python, and of files that others include."""
     python = "".join(entry.read_text() for entry in ROOM.iterdir() if entry.name.endswith(".py"))
-    sql = "".join((ROOM / "sql" / f"{name}.sql").read_text() for name in FILES)
-    includes = re.findall(r"^-- include: (.+)$", sql, re.MULTILINE)
     return (
         set(re.findall(r'(?:statement|_ids)\(\s*"(\w+)"', python))
-        | {name.format(reach=reach) for name in includes for reach in REACHES}
+        | included()
         | set(re.findall(r'"(recount|breakdown)"', python))
     )
+
+
+def included() -> set[str]:
+    """Names of files that are part of others."""
+    sql = "".join((ROOM / "sql" / f"{name}.sql").read_text() for name in FILES)
+    return {
+        name.format(reach=reach) for name in re.findall(r"^-- include: (.+)$", sql, re.MULTILINE) for reach in REACHES
+    }
 
 
 def test_every_file_belongs_to_a_verb_and_every_verb_has_its_file() -> None:
@@ -46,7 +52,7 @@ def test_a_file_can_be_read_alone(name: str) -> None:
 
 def test_postgres_understands_every_file(connection: Connection) -> None:
     with connection.connection.driver_connection.cursor() as cursor:
-        for name in FILES:
+        for name in set(FILES) - included():
             for reach in REACHES:
                 cursor.execute(f"EXPLAIN (GENERIC_PLAN) {numbered(statements.source(name, reach=reach))}")
 

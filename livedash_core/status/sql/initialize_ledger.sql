@@ -1,0 +1,5 @@
+    -- The ledger tells PENDING from WAITING, which is PENDING behind an earlier stage.
+    INSERT INTO livedash.session_processing_delta (company_id, stage, status, sessions, slot)
+    SELECT company_id, stage, counted_as, count(*),
+           CASE WHEN counted_as = 'COMPLETED' THEN date_bin('10 minutes', now(), 'epoch') END
+    FROM fresh GROUP BY company_id, stage, counted_as

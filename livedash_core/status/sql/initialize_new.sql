@@ -1,0 +1,6 @@
+-- The same for ids that the caller has just made: nobody else has them, so nothing is looked up, and the order is free.
+WITH fresh AS (
+-- include: initialize_rows
+    RETURNING company_id, stage, CASE WHEN available_at = 'infinity' THEN 'WAITING' ELSE status END AS counted_as
+)
+-- include: initialize_ledger
