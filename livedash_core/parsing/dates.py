@@ -21,17 +21,21 @@ def to_utc(text: str, zone: ZoneInfo, *, fold: Literal[0, 1] = 0) -> datetime:
 
     Raises ``ValueError`` with a message for the user; it quotes at most 30 characters of the text.
     """
-    quoted = reprlib.repr(text.strip())
     match = _FORMAT.fullmatch(text.strip())
     if match is None:
-        raise ValueError(f"{quoted} is not a date written DD.MM.YYYY HH:MM:SS")
+        raise ValueError(f"{_quoted(text)} is not a date written DD.MM.YYYY HH:MM:SS")
     day, month, year, hour, minute, second = map(int, match.groups())
     try:
         local = datetime(year, month, day, hour, minute, second, tzinfo=zone, fold=fold)
         instant = local.astimezone(UTC)
         back = instant.astimezone(zone)
     except (ValueError, OverflowError) as exc:  # OverflowError: the year 1 or 9999, moved over its edge by the zone
-        raise ValueError(f"{quoted} is not a date: {exc}") from exc
-    if back.replace(tzinfo=None) != local.replace(tzinfo=None):
-        raise ValueError(f"{quoted} is not a time in {zone.key}: the clocks were put forward over it")
+        raise ValueError(f"{_quoted(text)} is not a date: {exc}") from exc
+    # Two times in one zone compare by what the clock on the wall shows.
+    if back != local:
+        raise ValueError(f"{_quoted(text)} is not a time in {zone.key}: the clocks were put forward over it")
     return instant
+
+
+def _quoted(text: str) -> str:
+    return reprlib.repr(text.strip())

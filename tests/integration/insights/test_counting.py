@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, timedelta
-from uuid import UUID
+from typing import get_args
+from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import Connection, Engine, delete, insert, select, update
+from sqlalchemy import Connection, Engine, delete, insert, select, text, update
 
 from livedash_core.insights import counted_questions, counted_sessions, recount
 from livedash_core.insights.reading import Maker, Period, counts, last_day, makers, top_questions
@@ -15,6 +16,7 @@ from livedash_core.local import sample
 from livedash_core.local.sample_source import SampleSource
 from livedash_core.models import Question, QuestionDayCount, Session, SessionDayCount, SessionQuestion
 from tests.integration.stages.pipeline import SOURCE_CREDENTIALS, Pipeline
+from tests.integration.status.plans import Mode, explained
 from tests.integration.world import NOON, World
 
 DAY = NOON.date()
@@ -155,3 +157,15 @@ def test_the_questions_asked_most_are_those_of_the_period(world: World, company_
         ever = top_questions(connection, [company_id], Period(date(2020, 1, 1), DAY), limit=2)
     assert [(question.id, question.sessions) for question in month] == [(often, 3), (both, 1)]
     assert [(question.id, question.sessions) for question in ever] == [(both, 6), (old, 5)]
+
+
+@pytest.mark.parametrize("mode", get_args(Mode))
+def test_counting_looks_its_sessions_up_whatever_the_plan(connection: Connection, mode: Mode) -> None:
+    """A prepared plan that knows no ids read every session, twice for each batch that was stored."""
+    with connection.engine.connect() as planned:
+        planned.execute(text("SET enable_seqscan = off"))
+        ids = [uuid4()]
+        with explained(planned, mode) as plan, counted_sessions(planned, ids), counted_questions(planned, ids):
+            pass
+
+    assert not plan.scanned_whole
