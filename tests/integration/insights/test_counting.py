@@ -15,6 +15,7 @@ from livedash_core.insights.reading import Maker, Period, counts, last_day, make
 from livedash_core.local import sample
 from livedash_core.local.sample_source import SampleSource
 from livedash_core.models import Question, QuestionDayCount, Session, SessionDayCount, SessionQuestion
+from livedash_core.status import ProcessingStatusManager
 from tests.integration.stages.pipeline import SOURCE_CREDENTIALS, Pipeline
 from tests.integration.status.plans import Mode, explained
 from tests.integration.world import NOON, World
@@ -85,7 +86,7 @@ def test_the_sample_is_counted_and_counted_again_when_it_is_made_again(
     with engine.begin() as connection:
         # Later than they said: the sessions move to other days, and their questions with them.
         connection.exec_driver_sql("UPDATE livedash.session_import SET started_at = started_at + interval '30 h'")
-        manager = pipeline.runner("SESSION_CREATION")._manager(connection)
+        manager = ProcessingStatusManager(connection)
         ids = list(connection.scalars(select(Session.id)))
         assert len(manager.reopen("SESSION_CREATION", ids)) == 107
     pipeline.run_all()
