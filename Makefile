@@ -49,6 +49,10 @@ lint: install ## ruff, mypy (strict on livedash_core), import-linter
 bench: install ## Measure the speeds that docs/benchmarks.md speaks of (about 25 minutes)
 	@exec "$(BIN)/python" -m tests.bench --scale FULL
 
+.PHONY: eval
+eval: install ## How often the analyzers agree with labelled conversations (a model too, when there is a key)
+	@exec "$(BIN)/python" -m tests.eval
+
 .PHONY: lock
 lock: install ## Resolve every dependency together again into requirements.txt
 	VIRTUAL_ENV="$(VENV)" "$(BIN)/uv" pip compile pyproject.toml --all-extras --group test --group lint --group bench \

@@ -1,72 +1,66 @@
-"""How often the rules agree with labels written by hand, in ``labelled.json``.
-
-The batches tell how much to believe: 1 and 2 were on the table while the rules and lists were made; 3 was written
-afterwards, measured once and never tuned for. All three have the same author as the rules, which flatters them.
-"""
+"""How often the rules agree with labels written by hand; ``tests.eval`` says how far to believe it."""
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-from typing import Any
-from uuid import UUID
+import asyncio
 
 import pytest
 
-from livedash_core.analysis.contract import Analysis, AnalysisRequest, Turn
 from livedash_core.analysis.offline import OfflineAnalyzer
 from livedash_core.analysis.offline.text import fold, words
 from livedash_core.analysis.offline.wordlists import load
 from livedash_core.vocabulary import CATEGORIES
+from tests.eval.cases import FLOORS, Judged, agreement, judge, load_cases
 
-LABELLED: list[dict[str, Any]] = json.loads(Path(__file__).with_name("labelled.json").read_text(encoding="utf-8"))
-UNSEEN = [case for case in LABELLED if case["batch"] == 3]
-
-
-async def accuracy(analyzer: OfflineAnalyzer, cases: list[dict[str, Any]], field: str) -> tuple[float, list[str]]:
-    """The share of ``cases`` whose ``field`` is as labelled, and the others, for the test's report."""
-    judged = [(case, await judge(analyzer, case)) for case in cases]
-    misses = [f"{case['name']}: {getattr(got, field)}" for case, got in judged if getattr(got, field) != case[field]]
-    return 1 - len(misses) / len(cases), misses
+CASES = load_cases()
 
 
-async def judge(analyzer: OfflineAnalyzer, case: dict[str, Any]) -> Analysis:
-    turns = tuple(Turn(role, content) for role, content in case["turns"])
-    return await analyzer.analyze(AnalysisRequest(UUID(int=1), UUID(int=2), turns, case["language_hint"]))
+@pytest.fixture(scope="module")
+def judged(analyzer: OfflineAnalyzer) -> list[Judged]:
+    return asyncio.run(judge(analyzer, CASES))
 
 
-@pytest.mark.parametrize(
-    ("field", "floor"),
-    [("language", 0.95), ("category", 0.75), ("sentiment", 0.70), ("escalated", 0.95), ("forwarded_hr", 0.95)],
-)
-async def test_the_rules_agree_with_the_labels(analyzer: OfflineAnalyzer, field: str, floor: float) -> None:
-    share, misses = await accuracy(analyzer, LABELLED, field)
-    assert share >= floor, misses
+def misses(judged: list[Judged], field: str) -> list[str]:
+    """For the test's report."""
+    return [f"{one.case.name}: {getattr(one.analysis, field)}" for one in judged if not one.agrees(field)]
+
+
+@pytest.mark.parametrize(("field", "floor"), FLOORS.items())
+def test_the_rules_agree_with_the_labels(judged: list[Judged], field: str, floor: float) -> None:
+    assert agreement(judged, field) >= floor, misses(judged, field)
 
 
 @pytest.mark.parametrize(("field", "floor"), [("language", 0.95), ("category", 0.60), ("sentiment", 0.85)])
-async def test_the_rules_agree_with_labels_they_were_not_made_for(
-    analyzer: OfflineAnalyzer, field: str, floor: float
-) -> None:
-    share, misses = await accuracy(analyzer, UNSEEN, field)
-    assert share >= floor, misses
+def test_the_rules_agree_with_labels_they_were_not_made_for(judged: list[Judged], field: str, floor: float) -> None:
+    unseen = [one for one in judged if one.case.batch >= 3]
+    assert agreement(unseen, field) >= floor, misses(unseen, field)
+
+
+@pytest.mark.parametrize(("field", "floor"), [("language", 0.85), ("category", 0.60), ("sentiment", 0.70)])
+def test_the_rules_are_not_led_astray_by_who_tries(judged: list[Judged], field: str, floor: float) -> None:
+    adversarial = [one for one in judged if one.case.adversarial]
+    assert agreement(adversarial, field) >= floor, misses(adversarial, field)
 
 
 @pytest.mark.parametrize("sentiment", ["NEGATIVE", "POSITIVE"])
-async def test_feelings_are_found_although_most_chats_are_neutral(analyzer: OfflineAnalyzer, sentiment: str) -> None:
-    share, misses = await accuracy(analyzer, [case for case in LABELLED if case["sentiment"] == sentiment], "sentiment")
-    assert share >= 0.70, misses
+def test_feelings_are_found_although_most_chats_are_neutral(judged: list[Judged], sentiment: str) -> None:
+    felt = [one for one in judged if one.case.labels["sentiment"] == sentiment]
+    assert agreement(felt, "sentiment") >= 0.70, misses(felt, "sentiment")
 
 
 @pytest.mark.parametrize("cue", ["escalated", "forwarded_hr"])
-async def test_cues_are_found_although_few_chats_have_them(analyzer: OfflineAnalyzer, cue: str) -> None:
-    share, misses = await accuracy(analyzer, [case for case in LABELLED if case[cue]], cue)
-    assert share >= 0.80, misses
+def test_cues_are_found_although_few_chats_have_them(judged: list[Judged], cue: str) -> None:
+    cued = [one for one in judged if one.case.labels[cue]]
+    assert agreement(cued, cue) >= 0.80, misses(cued, cue)
 
 
 def test_every_category_is_labelled_in_every_language_the_examples_are_thick_in() -> None:
-    seen = {(case["category"], case["language"]) for case in LABELLED}
+    seen = {(case.labels["category"], case.labels["language"]) for case in CASES}
     assert {(category, language) for category in CATEGORIES for language in ("nl", "de", "en")} <= seen
+
+
+def test_somebody_tries_to_mislead_in_each_of_these_languages() -> None:
+    assert {"nl", "de", "en"} <= {case.labels["language"] for case in CASES if case.adversarial}
 
 
 def test_no_labelled_line_is_an_example_the_rules_were_given() -> None:
@@ -76,5 +70,5 @@ def test_no_labelled_line_is_an_example_the_rules_were_given() -> None:
         for entry in languages.values()
         for example in entry["examples"]
     }
-    lines = {tuple(words(fold(content))) for case in LABELLED for role, content in case["turns"] if role == "User"}
+    lines = {tuple(words(fold(turn.content))) for case in CASES for turn in case.turns if turn.role == "User"}
     assert not lines & examples

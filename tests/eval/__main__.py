@@ -1,0 +1,116 @@
+"""``make eval``: a table per field and language for the offline rules, and for a model when there is a key.
+
+The exit code is 1 when the offline rules fall below a floor, or when the model cannot be asked. A model costs money:
+some 180 calls.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from uuid import UUID, uuid4
+
+from rich.console import Console
+from rich.table import Table
+
+from livedash_core.analysis.contract import Analyzer
+from livedash_core.analysis.ledger import CallEnd, PlannedCall
+from livedash_core.analysis.offline import OfflineAnalyzer
+from livedash_core.analysis.openai import OpenAIAnalyzer
+from livedash_core.errors import LiveDashError
+from livedash_core.settings import Settings
+from tests.eval.cases import FLOORS, Judged, agreement, judge, load_cases
+
+LANGUAGES = ("nl", "de", "en")
+COLUMNS: dict[str, Callable[[Judged], bool]] = {
+    **{name: lambda one, name=name: one.case.labels["language"] == name for name in LANGUAGES},
+    "adversarial": lambda one: one.case.adversarial,
+    "all": lambda one: True,
+}
+
+
+@dataclass
+class Tally:
+    """A ledger that only counts: these calls are about nobody's sessions."""
+
+    calls: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+    async def opened(self, call: PlannedCall) -> UUID:
+        self.calls += 1
+        return uuid4()
+
+    async def closed(self, row: UUID, end: CallEnd) -> None:
+        self.prompt_tokens += end.usage.prompt_tokens or 0
+        self.completion_tokens += end.usage.completion_tokens or 0
+
+    async def faulted(self, row: UUID, error_message: str) -> None:
+        """An answer that was no use is in the tally already."""
+
+
+def main() -> int:
+    settings, console = Settings(), Console(highlight=False)
+    offline = _evaluate(OfflineAnalyzer())
+    console.print(_table(f"Offline rules, {OfflineAnalyzer.prompt_version}", offline, floors=True))
+    below = [field for field, floor in FLOORS.items() if agreement(offline, field) < floor]
+    if below:
+        console.print(f"Below the floor: {', '.join(below)}", style="red")
+    if settings.openai_api_key is None:
+        console.print("No OPENAI_API_KEY: no model was asked.")
+        return 1 if below else 0
+    try:
+        _ask_model(settings, console)
+    except LiveDashError as error:
+        console.print(str(error), style="red", markup=False)
+        return 1
+    return 1 if below else 0
+
+
+def _ask_model(settings: Settings, console: Console) -> None:
+    if settings.openai_api_key is None or settings.model is None:
+        raise LiveDashError("There is a key, but no model to ask: set LIVEDASH_MODEL")
+    tally = Tally()
+    analyzer = OpenAIAnalyzer(
+        api_key=settings.openai_api_key.get_secret_value(),
+        base_url=settings.openai_base_url,
+        model=settings.model,
+        ledger=tally,
+    )
+    judged = _evaluate(analyzer, at_once=settings.analysis_concurrency)
+    failed = sum(one.analysis is None for one in judged)
+    console.print(_table(f"{settings.model}, prompt {analyzer.prompt_version}", judged, floors=False))
+    console.print(
+        f"{tally.calls} calls, {tally.prompt_tokens:,} prompt and {tally.completion_tokens:,} completion tokens; "
+        f"{failed} of {len(judged)} without a judgement, which counts as wrong."
+    )
+
+
+def _evaluate(analyzer: Analyzer, *, at_once: int = 1) -> list[Judged]:
+    async def all_cases() -> list[Judged]:
+        try:
+            return await judge(analyzer, load_cases(), at_once=at_once)
+        finally:
+            await analyzer.close()
+
+    return asyncio.run(all_cases())
+
+
+def _table(title: str, judged: Sequence[Judged], *, floors: bool) -> Table:
+    groups = {name: [one for one in judged if belongs(one)] for name, belongs in COLUMNS.items()}
+    table = Table(title=f"{title}: share that agrees with the label", title_justify="left")
+    table.add_column("field")
+    for name, group in groups.items():
+        table.add_column(f"{name} ({len(group)})", justify="right")
+    if floors:
+        table.add_column("floor", justify="right")
+    for field, floor in FLOORS.items():
+        shares = [f"{agreement(group, field):.2f}" for group in groups.values()]
+        table.add_row(field, *shares, *([f"{floor:.2f}"] if floors else []))
+    return table
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,75 @@
+"""The labelled conversations, what an analyzer makes of them, and how often that is what the label says."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+from livedash_core.analysis.contract import Analysis, AnalysisRequest, Analyzer, Turn
+from livedash_core.errors import PermanentError, TransientError
+
+#: What is labelled, and the share of agreement below which the offline rules may not fall.
+FLOORS = {"language": 0.95, "category": 0.75, "sentiment": 0.70, "escalated": 0.95, "forwarded_hr": 0.95}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A synthetic conversation and its labels: field → value."""
+
+    name: str
+    batch: int
+    adversarial: bool
+    turns: tuple[Turn, ...]
+    language_hint: str | None
+    labels: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A case and what became of it; no analysis: the analyzer failed, which is a disagreement in every field."""
+
+    case: Case
+    analysis: Analysis | None
+
+    def agrees(self, field: str) -> bool:
+        return self.analysis is not None and getattr(self.analysis, field) == self.case.labels[field]
+
+
+def load_cases() -> list[Case]:
+    found = json.loads(Path(__file__).with_name("labelled.json").read_text(encoding="utf-8"))
+    return [
+        Case(
+            case["name"],
+            case["batch"],
+            case.get("adversarial", False),
+            tuple(Turn(role, content) for role, content in case["turns"]),
+            case["language_hint"],
+            {field: case[field] for field in FLOORS},
+        )
+        for case in found
+    ]
+
+
+async def judge(analyzer: Analyzer, cases: Sequence[Case], *, at_once: int = 1) -> list[Judged]:
+    """What ``analyzer`` makes of each, in their order. Raises ``SystemicError``: then no answer means anything."""
+    slots = asyncio.Semaphore(at_once)
+
+    async def one(case: Case) -> Judged:
+        async with slots:
+            try:
+                request = AnalysisRequest(uuid4(), UUID(int=1), case.turns, case.language_hint)
+                return Judged(case, await analyzer.analyze(request))
+            except (PermanentError, TransientError):
+                return Judged(case, None)
+
+    return list(await asyncio.gather(*map(one, cases)))
+
+
+def agreement(judged: Sequence[Judged], field: str) -> float:
+    """The share whose ``field`` is as labelled."""
+    return sum(one.agrees(field) for one in judged) / len(judged)
