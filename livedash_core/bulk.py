@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, cast
 
@@ -21,13 +21,36 @@ def copy_into(connection: Connection, table: str, columns: Sequence[str], rows: 
 
     Raises SQLAlchemy's ``DBAPIError`` like any other statement, and what ``rows`` raises.
     """
+
+    def write(copy: psycopg.Copy) -> None:
+        for row in rows:
+            copy.write_row(row)
+
+    _copy(connection, table, columns, write)
+
+
+def copy_text_into(connection: Connection, table: str, columns: Sequence[str], blocks: Iterable[bytes]) -> int:
+    """COPY what another database's COPY gave, as it came: nothing is parsed here. Returns the number of rows.
+
+    Raises what ``copy_into`` raises.
+    """
+
+    def write(copy: psycopg.Copy) -> None:
+        for block in blocks:
+            copy.write(block)
+
+    return _copy(connection, table, columns, write)
+
+
+def _copy(connection: Connection, table: str, columns: Sequence[str], write: Callable[[psycopg.Copy], None]) -> int:
     driver = connection.connection.driver_connection
     assert driver is not None
     statement = f"COPY {table} ({', '.join(columns)}) FROM STDIN"
     try:
-        with driver.cursor() as cursor, cursor.copy(statement) as copy:
-            for row in rows:
-                copy.write_row(row)
+        with driver.cursor() as cursor:
+            with cursor.copy(statement) as copy:
+                write(copy)
+            return int(cursor.rowcount)
     except psycopg.Error as error:
         # The class that SQLAlchemy has for it: whoever handles it cannot tell how the rows went in.
         raise cast(DBAPIError, DBAPIError.instance(statement, None, error, psycopg.Error)) from error

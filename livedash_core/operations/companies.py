@@ -114,7 +114,7 @@ def company_id(connection: Connection, name: str) -> UUID:
 
 def _checked(column: str, value: Any) -> Any:
     if column == "csv_url":
-        return _url(value, "the CSV's address")
+        return checked_url(value, "the CSV's address")
     if column == "timezone":
         try:
             ZoneInfo(value)
@@ -128,13 +128,14 @@ def _checked(column: str, value: Any) -> Any:
         # "localhost" answers with both, and every answer of a name must be allowed.
         return networks + [_LOOPBACK_V6] * (_LOOPBACK_V4 in networks and _LOOPBACK_V6 not in networks)
     if column == "allowed_origins":
-        return list(dict.fromkeys(origin_of(httpx2.URL(_url(origin, "an allowed origin"))) for origin in value))
+        return list(dict.fromkeys(origin_of(httpx2.URL(checked_url(origin, "an allowed origin"))) for origin in value))
     if column in ("http_conn_id", "model"):
         return value.strip() or None
     return value
 
 
-def _url(value: str, what: str) -> str:
+def checked_url(value: str, what: str) -> str:
+    """``value`` if it may be where a source is. Raises ``UsageError`` that says ``what`` it cannot be."""
     try:
         url = httpx2.URL(value)
     except httpx2.InvalidURL:

@@ -76,6 +76,14 @@ def _replace(connection: Connection, results: Mapping[UUID, Asked]) -> None:
         for session_id, session in results.items()
         for position, question in enumerate(session.questions, start=1)
     ]
+    link_questions(connection, asked)
+
+
+def link_questions(connection: Connection, asked: Sequence[Mapping[str, Any]]) -> None:
+    """Say which sessions asked what; a company's equal questions are one.
+
+    Each of ``asked`` has session_id, company_id, position, raw_text, normal_form and language.
+    """
     if not asked:
         return
     distinct = {

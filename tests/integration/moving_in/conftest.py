@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from itertools import count
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from livedash_core.local.embedded_postgres import EmbeddedPostgres
+from livedash_core.moving_in import Report, move_in, open_old_database
+from tests.integration.moving_in.livedash_node import LivedashNode
+
+_numbers = count(1)
+
+NewNode = Callable[..., LivedashNode]
+Move = Callable[..., Report]
+
+
+@pytest.fixture
+def new_node(postgres: EmbeddedPostgres) -> Iterator[NewNode]:
+    """``new_node(refactored=True)``: an old database of its own."""
+    with ExitStack() as stack:
+
+        def make(**how: object) -> LivedashNode:
+            node = LivedashNode(postgres.database(f"livedash_node_{next(_numbers)}").url(), **how)  # type: ignore[arg-type] # its own options
+            stack.callback(node.close)
+            return node
+
+        yield make
+
+
+@pytest.fixture
+def move(engine: Engine, tmp_path: Path) -> Move:
+    """``move(node)``: what `livedash migrate` does."""
+
+    def run(node: LivedashNode, **how: object) -> Report:
+        with open_old_database(node.url, node.schema) as old:
+            return move_in(old, engine, tmp_path / "migration", **how)  # type: ignore[arg-type] # its own options
+
+    return run
