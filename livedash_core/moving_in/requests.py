@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, select
 
+from livedash_core.analysis.accounts import enter_calls
 from livedash_core.bulk import upsert
 from livedash_core.models import AiProcessingRequest
 from livedash_core.moving_in.ids import our_id
@@ -44,6 +45,7 @@ def copy_requests(old: OldDatabase, connection: Connection, chosen: str, maker: 
         if request_id not in known
     ]
     upsert(connection, AiProcessingRequest, new, key=["id"])
+    enter_calls(connection, [request["id"] for request in new])
     report.copied += len(new)
     report.here += len(known)
     return [found[request["id"]].old_id for request in new]
