@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import time
 from collections.abc import Callable
@@ -52,9 +53,28 @@ def make_engine(url: str, *, pool_size: int = 5) -> Engine:
     )
 
 
-def engine_from_creator(connect: Callable[[], Any]) -> Engine:
-    """An engine whose connections somebody else opens (an Airflow hook); none is kept between uses."""
-    return create_engine(f"{DRIVER}://", creator=connect, poolclass=NullPool, hide_parameters=True)
+def engine_from_creator(connect: Callable[[], Any], *, keep: int = 0) -> Engine:
+    """An engine whose connections somebody else opens (an Airflow hook).
+
+    ``keep`` are kept between uses, for ten minutes at most, so that a rotated password is taken; four times as many
+    may be open at once. Whoever is forked afterwards opens connections of its own.
+    """
+    if not keep:
+        return create_engine(f"{DRIVER}://", creator=connect, poolclass=NullPool, hide_parameters=True)
+    engine = create_engine(
+        f"{DRIVER}://",
+        creator=connect,
+        pool_size=keep,
+        max_overflow=3 * keep,
+        pool_timeout=10,
+        pool_recycle=600,
+        pool_pre_ping=True,
+        pool_use_lifo=True,  # what is not needed goes stale and is closed
+        hide_parameters=True,
+    )
+    # A socket that two processes read from answers neither.
+    os.register_at_fork(after_in_child=lambda: engine.dispose(close=False))
+    return engine
 
 
 # Alembic is imported where it is needed: a task that only checks the schema does so once, a page never.

@@ -31,15 +31,20 @@ def _find(conn_id: str) -> Connection | None:
         return None
 
 
-def make_engine() -> Engine:
+def make_engine(*, keep: int = 0) -> Engine:
     """Our database through ``livedash_postgres``; each connection looks it up anew, so a rotated password is taken.
 
     Through the hook's own ``get_conn``: its SQLAlchemy URL would drop extras such as sslmode.
     """
-    return engine_from_creator(PostgresHook(postgres_conn_id=POSTGRES).get_conn)
+    return engine_from_creator(PostgresHook(postgres_conn_id=POSTGRES).get_conn, keep=keep)
 
 
-def checked_engine() -> Engine:
+def checked_page_engine() -> Engine:
+    """``checked_engine`` for the API server, whose pages come every few seconds: two connections are kept."""
+    return checked_engine(keep=2)
+
+
+def checked_engine(*, keep: int = 0) -> Engine:
     """``make_engine`` after a look: a missing connection or an old schema is one sentence.
 
     Raises ``ConfigurationError`` (no connection), ``SchemaOutdated``, ``SystemicError`` (nobody answers).
@@ -49,7 +54,7 @@ def checked_engine() -> Engine:
             f"the Airflow connection {POSTGRES} does not exist; create it (Admin > Connections, type Postgres) or set "
             f"AIRFLOW_CONN_{POSTGRES.upper()}"
         )
-    engine = make_engine()
+    engine = make_engine(keep=keep)
     # Two lines of its own about every check would come before ours in every log.
     logging.getLogger("alembic").setLevel(logging.WARNING)
     try:

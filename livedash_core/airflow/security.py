@@ -1,11 +1,13 @@
-"""Who may look at the pages: Airflow authenticates nobody for a plugin, so the pages ask it themselves."""
+"""Who may look at the pages and start what: Airflow authenticates nobody for a plugin, so they ask it themselves."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from airflow.api_fastapi.core_api.security import requires_access_dag
+from airflow.api_fastapi.app import get_auth_manager
+from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity, DagDetails
+from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag
 
 #: Whoever may read the first stage's DAG may read the pages.
 GATE = "livedash_csv_import"
@@ -14,3 +16,14 @@ GATE = "livedash_csv_import"
 def can_read() -> Callable[..., Any]:
     """A FastAPI dependency: 401 without a login, 403 without the right to read the DAG."""
     return requires_access_dag("GET", param_dag_id=GATE)
+
+
+def may_run(user: GetUserDep) -> Callable[[str], bool]:
+    """A FastAPI dependency: says of a DAG id whether the user may start its runs and backfills."""
+
+    def allowed(dag_id: str) -> bool:
+        return get_auth_manager().is_authorized_dag(
+            method="POST", access_entity=DagAccessEntity.RUN, details=DagDetails(id=dag_id), user=user
+        )
+
+    return allowed

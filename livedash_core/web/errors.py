@@ -5,10 +5,12 @@ from __future__ import annotations
 from urllib.parse import urlencode
 
 from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
-from livedash_core.errors import LiveDashError, UnknownCompany, UsageError
+from livedash_core.errors import LiveDashError, UnknownCompany, UnknownSession, UsageError
 from livedash_core.web.headers import HEADERS
 from livedash_core.web.rendering import airflow_root, render
 
@@ -38,9 +40,19 @@ def install(app: FastAPI) -> None:
         answer.headers.update(error.headers or {})
         return answer
 
+    @app.exception_handler(RequestValidationError)
+    async def unreadable(request: Request, _: RequestValidationError) -> Response:
+        return _answer(request, 400, "A part of this address cannot be read; begin again at the list.")
+
+    @app.exception_handler(PoolTimeout)
+    async def crowded(request: Request, _: PoolTimeout) -> Response:
+        return _answer(request, 503, "Too many pages are being made at once; try again in a moment.")
+
     @app.exception_handler(LiveDashError)
     async def explained(request: Request, error: LiveDashError) -> Response:
-        status_code = 404 if isinstance(error, UnknownCompany) else 400 if isinstance(error, UsageError) else 503
+        status_code = (
+            404 if isinstance(error, UnknownCompany | UnknownSession) else 400 if isinstance(error, UsageError) else 503
+        )
         return _answer(request, status_code, str(error))
 
     @app.exception_handler(Exception)

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from decimal import Decimal
+from functools import partial
 from typing import Any
+from urllib.parse import urlencode
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from livedash_core.web import words
 
 
 def _utc(instant: datetime) -> str:
@@ -18,6 +23,13 @@ def _thousands(number: int) -> str:
     return f"{number:,}"
 
 
+def _usd(amount: Decimal) -> str:
+    """Two digits, or as many as it takes to see anything."""
+    if amount and abs(amount) < 1:
+        return f"${amount:.{max(2, 1 - amount.adjusted())}f}"
+    return f"${amount:,.2f}"
+
+
 _templates = Environment(
     loader=PackageLoader(__package__),
     autoescape=True,
@@ -25,7 +37,10 @@ _templates = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_templates.filters.update(utc=_utc, thousands=_thousands)
+_templates.filters.update(utc=_utc, thousands=_thousands, usd=_usd, title_of=words.title, duration=words.duration)
+_templates.globals.update(
+    dag_id=words.dag_id, STATES=words.STATES, STATE_OF=words.STATE_OF, ERROR_KINDS=words.ERROR_KINDS
+)
 
 
 def airflow_root(request: Request) -> str:
@@ -34,8 +49,21 @@ def airflow_root(request: Request) -> str:
 
 
 def render(request: Request, template: str, *, status_code: int = 200, **context: Any) -> HTMLResponse:
-    """A template as an answer. In it ``here`` and ``airflow`` are the paths our pages and Airflow's begin with."""
+    """A template as an answer. In it ``here`` and ``airflow`` are the paths our pages and Airflow's begin with.
+
+    ``to`` makes an address of ours, empty parameters left out. ``may_run`` says of a DAG whether the user may start it.
+    """
+    here = request.scope.get("root_path", "")
     content = _templates.get_template(template).render(
-        here=request.scope.get("root_path", ""), airflow=airflow_root(request), **context
+        here=here,
+        airflow=airflow_root(request),
+        to=partial(_address, here),
+        may_run=getattr(request.state, "may_run", lambda _dag_id: False),
+        **context,
     )
     return HTMLResponse(content, status_code)
+
+
+def _address(here: str, path: str = "", query: dict[str, Any] | None = None, /, **more: Any) -> str:
+    wanted = {name: str(value) for name, value in {**(query or {}), **more}.items() if value not in (None, "", False)}
+    return f"{here}/{path}" + (f"?{urlencode(wanted)}" if wanted else "")

@@ -8,6 +8,7 @@ from fastapi import APIRouter, HTTPException, Response
 
 #: What may be asked for; a name is looked up here and never becomes a path.
 MEDIA_TYPES = {
+    "actions.js": "text/javascript",
     "icon.svg": "image/svg+xml",
     "page.css": "text/css",
     "page.js": "text/javascript",

@@ -1,7 +1,8 @@
 // What the page does beyond HTML: it opens Airflow's pages in Airflow, and its numbers follow.
 "use strict";
 
-const REFRESH_MILLISECONDS = 5000;
+// Pages whose numbers move say how often; the others stay as they are.
+const refreshMilliseconds = 1000 * Number(document.body.dataset.refresh ?? 0);
 
 // The iframe's sandbox forbids target="_top". Airflow's router listens to its own history, so we write there.
 document.addEventListener("click", (event) => {
@@ -12,11 +13,13 @@ document.addEventListener("click", (event) => {
   airflow.dispatchEvent(new airflow.PopStateEvent("popstate", { state: {} }));
 });
 
-// Only what changed is replaced, so that nothing flickers; focus stays on the element of the same id.
+// Only what changed is replaced, so that nothing flickers; focus stays on the element of the same id. What the user is
+// being asked about stays until there is an answer.
 function show(fresh) {
   for (const old of document.querySelectorAll("[data-live]")) {
     const replacement = fresh.getElementById(old.id);
     if (!replacement || old.isEqualNode(replacement)) continue;
+    if (document.querySelector("dialog[open]")) continue;
     const focused = old.contains(document.activeElement) ? document.activeElement.id : "";
     old.replaceWith(document.adoptNode(replacement));
     if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
@@ -50,13 +53,15 @@ function follow() {
   timer = setTimeout(async () => {
     await refresh();
     if (!document.hidden) follow();
-  }, REFRESH_MILLISECONDS);
+  }, refreshMilliseconds);
 }
 
-document.addEventListener("visibilitychange", async () => {
-  clearTimeout(timer);
-  if (document.hidden) return;
-  await refresh();
-  follow();
-});
-if (!document.hidden) follow();
+if (refreshMilliseconds) {
+  document.addEventListener("visibilitychange", async () => {
+    clearTimeout(timer);
+    if (document.hidden) return;
+    await refresh();
+    follow();
+  });
+  if (!document.hidden) follow();
+}

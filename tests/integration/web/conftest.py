@@ -34,8 +34,21 @@ def stranger() -> None:
     raise HTTPException(403, "Forbidden")
 
 
+def may_run_all() -> Callable[[str], bool]:
+    return lambda _dag_id: True
+
+
+def may_run_none() -> Callable[[str], bool]:
+    return lambda _dag_id: False
+
+
 def make_app(open_engine: Callable[[], Engine], can_read: Callable[[], None] = everyone, **options: Any) -> FastAPI:
-    return create_app(open_engine=open_engine, can_read=can_read, stages=options.get("stages", lambda: STAGES))
+    return create_app(
+        open_engine=open_engine,
+        can_read=can_read,
+        may_run=options.get("may_run", may_run_all),
+        stages=options.get("stages", lambda: STAGES),
+    )
 
 
 @pytest.fixture
@@ -66,7 +79,7 @@ def numbers(html: str) -> dict[str, dict[str, int]]:
     return {
         stage: {
             state: int(number.replace(",", ""))
-            for state, number in re.findall(r'data-state="([^"]+)"[^>]*>([\d,]+)<', row)
+            for state, number in re.findall(r'data-state="([^"]+)"[^>]*>(?:<a [^>]*>)?([\d,]+)<', row)
         }
         for stage, row in re.findall(r'<tr role="row" data-stage="([^"]+)">(.*?)</tr>', html, re.DOTALL)
     }
@@ -74,5 +87,6 @@ def numbers(html: str) -> dict[str, dict[str, int]]:
 
 def cards(html: str) -> dict[str, int]:
     """What the cards say: label → number."""
-    found = re.findall(r"<dt>([^<]+)</dt>\s*<dd>([\d,]+)</dd>", html)
+    (totals,) = re.findall(r'<dl id="totals".*?</dl>', html, re.DOTALL)
+    found = re.findall(r"<dt>([^<]+)</dt>\s*<dd>([\d,]+)</dd>", totals)
     return {label: int(number.replace(",", "")) for label, number in found}

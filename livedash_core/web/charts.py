@@ -1,8 +1,8 @@
-"""Numbers as a stacked bar. Pure."""
+"""Numbers as a stacked bar, or as columns side by side. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 #: So that one failure among a million is still seen.
@@ -27,3 +27,23 @@ def stacked(counts: Mapping[str, int]) -> list[Segment]:
         segments.append(Segment(key, round(start, 3), round(width * scale, 3)))
         start += width * scale
     return segments
+
+
+class Column(NamedTuple):
+    """A column of a chart 100 wide and high; ``y`` is its upper edge."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+def columns(numbers: Sequence[float]) -> list[Column]:
+    """One column per number, side by side; the highest reaches the top, and nothing above zero disappears."""
+    highest = max(numbers, default=0)
+    step = 100 / max(len(numbers), 1)
+    found = []
+    for position, number in enumerate(numbers):
+        height = max(100 * number / highest, 2.0) if number else 0.0
+        found.append(Column(round(position * step, 3), round(100 - height, 3), round(step * 0.8, 3), round(height, 3)))
+    return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from livedash_core.web.bars import MIN_PERCENT, stacked
+from livedash_core.web.charts import MIN_PERCENT, stacked
 
 
 @pytest.mark.parametrize("counts", [(109, 0, 0), (104, 3, 2), (1, 1_000_000, 1), (1, 1, 1), (0, 0, 5)])

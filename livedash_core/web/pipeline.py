@@ -1,0 +1,155 @@
+"""The Pipeline page: how many sessions are where, how briskly it goes, and what needs a person."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from fastapi import APIRouter, Request, Response
+from sqlalchemy import Connection
+
+from livedash_core.insights.reading import Maker, makers
+from livedash_core.operations.costs import CostLine, read_costs
+from livedash_core.status import Breakdown, StageActivity, activity, read_breakdown
+from livedash_core.status.incidents import Incident, list_incidents
+from livedash_core.status.retrying import count_retrying
+from livedash_core.web.actions import Action
+from livedash_core.web.charts import Column, Segment, columns, stacked
+from livedash_core.web.database import Reader
+from livedash_core.web.filters import AskedFilters, Companies, read_companies
+from livedash_core.web.rendering import render
+from livedash_core.web.words import title
+
+
+class StageRow(NamedTuple):
+    """One stage; ``counts`` has a number for each of ``words.STATES``."""
+
+    name: str
+    counts: dict[str, int]
+    bar: list[Segment]
+    activity: StageActivity
+    sparkline: list[Column]
+    actions: list[Action]
+
+
+class Totals(NamedTuple):
+    """Sessions, each counted once: a session that is not done and has not failed is on its way."""
+
+    sessions: int
+    done: int
+    failed: int
+    in_progress: int
+
+    @property
+    def on_the_way(self) -> int:
+        """In progress, ready for a stage, or waiting for a retry."""
+        return self.sessions - self.done - self.failed
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """The pipeline of one company or all, at one instant."""
+
+    companies: Companies
+    breakdown: Breakdown
+    retrying: Mapping[str, int]
+    activity: Mapping[str, StageActivity]
+    incidents: list[Incident]
+    judges: list[Maker]
+    #: Of the calls made since the first of the month (UTC).
+    month: CostLine
+
+
+def make_router(read: Reader, stages: Callable[[], tuple[str, ...]]) -> APIRouter:
+    """The page's route."""
+    router = APIRouter()
+
+    @router.get("/")
+    def pipeline(request: Request, filters: AskedFilters) -> Response:
+        """The Pipeline page, of one company (by name) or of all. Raises ``UnknownCompany``: 404."""
+        with read() as connection:
+            companies, filters = read_companies(connection, filters)
+            overview = read_overview(connection, stages(), companies)
+        return render(
+            request,
+            "pipeline.html",
+            filters=filters,
+            overview=overview,
+            companies=companies,
+            rows=stage_rows(overview),
+            totals=totals(overview.breakdown),
+            first_stage=next(iter(overview.breakdown.stages)),
+        )
+
+    return router
+
+
+def read_overview(connection: Connection, stages: tuple[str, ...], companies: Companies) -> Overview:
+    """Read it all."""
+    chosen = companies.ids if companies.chosen else None
+    return Overview(
+        companies,
+        read_breakdown(connection, stages, chosen),
+        count_retrying(connection, stages, chosen),
+        activity(connection, stages, chosen),
+        [
+            incident
+            for incident in list_incidents(connection)
+            if companies.chosen is None or incident.company in (None, companies.chosen.name)
+        ],
+        makers(connection, companies.ids),
+        read_costs(connection, company_ids=chosen, first_day=datetime.now(UTC).date().replace(day=1)).total,
+    )
+
+
+def stage_rows(overview: Overview) -> list[StageRow]:
+    """The table of stages."""
+    rows = []
+    for stage, found in overview.breakdown.stages.items():
+        ready = overview.breakdown.ready(stage)
+        # The two are counted one after the other: what is due for a retry is never more than what is not held back.
+        retrying = min(overview.retrying[stage], ready)
+        counts = {
+            "completed": found["COMPLETED"],
+            "skipped": found["SKIPPED"],
+            "in-progress": found["IN_PROGRESS"],
+            "ready": ready - retrying,
+            "retrying": retrying,
+            "waiting": overview.breakdown.waiting(stage),
+            "failed": found["FAILED"],
+        }
+        active = overview.activity[stage]
+        rows.append(
+            StageRow(
+                stage, counts, stacked(counts), active, columns(active.last_day), _actions(overview, stage, counts)
+            )
+        )
+    return rows
+
+
+def totals(breakdown: Breakdown) -> Totals:
+    """The cards. A stage opens when the one before is done, so a session fails at one only."""
+    return Totals(
+        sessions=breakdown.total_sessions,
+        done=breakdown.done(list(breakdown.stages)[-1]),
+        failed=sum(found["FAILED"] for found in breakdown.stages.values()),
+        in_progress=sum(found["IN_PROGRESS"] for found in breakdown.stages.values()),
+    )
+
+
+def _actions(overview: Overview, stage: str, counts: Mapping[str, int]) -> list[Action]:
+    if not overview.companies.can_run:
+        return []
+    company = overview.companies.chosen
+    whose = f" of {company.label}" if company else ""
+    conf = {"company": company.name} if company else {}
+    found = [Action("Run now", f"Run {title(stage)}{whose} now, for everything that is due?", stage, conf)]
+    if failed := counts["failed"]:
+        question = f"Put the {failed:,} failed sessions{whose} back in line and run {title(stage)}?"
+        found.append(Action(f"Retry failed ({failed:,})", question, stage, {**conf, "retry_failed": True}))
+    if stage != next(iter(overview.breakdown.stages)):
+        question = f"Process the sessions{whose} that started on these days again where {title(stage)} failed?"
+        found.append(Action("Backfill days", question, stage, conf, "backfill"))
+    return found

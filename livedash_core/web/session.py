@@ -1,0 +1,62 @@
+"""The Session page: the five stages with every attempt, what was said, what was made of it, and what it cost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response
+
+from livedash_core.operations.session_story import MESSAGES, Story, tell_story
+from livedash_core.web.actions import Action
+from livedash_core.web.database import Reader
+from livedash_core.web.rendering import render
+from livedash_core.web.words import STATE_OF, title
+
+
+class Step(NamedTuple):
+    """A stage of the timeline."""
+
+    stage: str
+    state: str
+    status: Mapping[str, Any]
+    attempts: list[dict[str, Any]]
+    again: Action | None
+
+
+def make_router(read: Reader, stages: Callable[[], tuple[str, ...]]) -> APIRouter:
+    """The page's route."""
+    router = APIRouter()
+
+    @router.get("/sessions/{session_id}")
+    def session(request: Request, session_id: UUID, after: int = 0) -> Response:
+        """One session; ``after`` is the position of the last message of the page before. Unknown: 404."""
+        with read() as connection:
+            story = tell_story(connection, session_id, stages(), messages_after=max(0, after))
+        return render(
+            request,
+            "session.html",
+            story=story,
+            about=story.session,
+            steps=[_step(story, status) for status in story.stages],
+            after=after,
+            next_after=story.messages[-1]["position"] if len(story.messages) > MESSAGES else None,
+            messages=story.messages[:MESSAGES],
+        )
+
+    return router
+
+
+def _step(story: Story, status: Mapping[str, Any]) -> Step:
+    stage = status["stage"]
+    state = STATE_OF[status["status"]]
+    if status["status"] == "PENDING":
+        state = "waiting" if status["available_at"] is None else "retrying" if status["is_later"] else "ready"
+    again = None
+    if story.session["company_status"] == "ACTIVE" and state != "waiting":
+        question = f"Do {title(stage)} and all stages after it again for this session?"
+        again = Action(
+            "Run again from here", question, stage, {"session_ids": [str(story.session["id"])], "again": True}
+        )
+    return Step(stage, state, status, story.attempts.get(stage, []), again)
