@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 from uuid import UUID
 
-Mode = Literal["realtime", "batch"]
+from livedash_core.vocabulary import Mode
+
 Outcome = Literal["answered", "rejected", "unknown"]
 
 

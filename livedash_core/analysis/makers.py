@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Engine
@@ -11,6 +11,10 @@ from livedash_core.analysis.contract import Analyzer
 from livedash_core.analysis.database_ledger import DatabaseLedger
 from livedash_core.errors import ConfigurationError, SystemicError
 from livedash_core.settings import Settings
+
+if TYPE_CHECKING:
+    from livedash_core.analysis.offline import OfflineAnalyzer
+    from livedash_core.analysis.openai import OpenAIAnalyzer
 
 
 class Maker(NamedTuple):
@@ -35,7 +39,8 @@ class Makers:
     def __init__(self, settings: Settings, engine: Engine) -> None:
         self._settings = settings
         self._ledger = DatabaseLedger(engine)
-        self._made: dict[str | None, Maker] = {}
+        self._rules: OfflineAnalyzer | None = None
+        self._models: dict[str, OpenAIAnalyzer] = {}
 
     def choose(self, choice: str, model: str | None, company_id: UUID) -> Maker:
         """The maker for ``auto``, ``openai`` or ``offline``.
@@ -43,23 +48,28 @@ class Makers:
         Raises ``SystemicError``, for the company, when a model is asked for and there is no usable key.
         """
         if chosen(choice, self._settings) == "offline":
-            model = None
-        elif model is None:
+            return Maker(self._offline(), None)
+        if model is None:
             raise SystemicError("there is no model to ask: set LIVEDASH_MODEL", company_id=company_id)
-        if model not in self._made:
-            self._made[model] = self._offline() if model is None else self._openai(model, company_id)
-        return self._made[model]
+        return Maker(self.asking(model, company_id), model)
 
     # Each maker is imported when it is needed: the SDK costs a second, the word lists 50 MB, and every task of every
     # DAG would pay for both.
 
-    @staticmethod
-    def _offline() -> Maker:
-        from livedash_core.analysis.offline import OfflineAnalyzer
+    def _offline(self) -> OfflineAnalyzer:
+        if self._rules is None:
+            from livedash_core.analysis.offline import OfflineAnalyzer
 
-        return Maker(OfflineAnalyzer(), None)
+            self._rules = OfflineAnalyzer()
+        return self._rules
 
-    def _openai(self, model: str, company_id: UUID) -> Maker:
+    def asking(self, model: str, company_id: UUID) -> OpenAIAnalyzer:
+        """Who asks that model. Raises ``SystemicError``, for the company, when there is no usable key."""
+        if model not in self._models:
+            self._models[model] = self._openai(model, company_id)
+        return self._models[model]
+
+    def _openai(self, model: str, company_id: UUID) -> OpenAIAnalyzer:
         key = self._settings.openai_api_key
         if key is None:
             raise SystemicError(
@@ -70,7 +80,7 @@ class Makers:
         from livedash_core.analysis.openai import OpenAIAnalyzer
 
         try:
-            analyzer = OpenAIAnalyzer(
+            return OpenAIAnalyzer(
                 api_key=key.get_secret_value(),
                 base_url=self._settings.openai_base_url,
                 model=model,
@@ -78,11 +88,12 @@ class Makers:
             )
         except ConfigurationError as error:
             raise SystemicError(str(error)) from error
-        return Maker(analyzer, model)
 
     async def close(self) -> None:
         """End the analyzers' connections."""
-        for maker in self._made.values():
-            await maker.analyzer.close()
-        self._made.clear()
+        for analyzer in self._models.values():
+            await analyzer.close()
+        self._models.clear()
+        if self._rules is not None:
+            await self._rules.close()
         await self._ledger.close()

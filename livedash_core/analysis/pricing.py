@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from livedash_core.analysis.ledger import Mode, PlannedCall, Usage
+from livedash_core.analysis.ledger import PlannedCall, Usage
+from livedash_core.vocabulary import Mode
 
 #: Prices are for so many tokens.
 PER_TOKENS = 1_000_000

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Connection, func, select, text, update
@@ -19,6 +19,9 @@ from livedash_core.bulk import upsert
 from livedash_core.insights import counted_sessions
 from livedash_core.models import AiModel, Company, Message, Session, SessionAnalysis
 from livedash_core.stages.stage import Completed, Outcome, Skipped, Stage, Tools
+
+if TYPE_CHECKING:
+    from livedash_core.analysis.openai.batch_api import BatchApi
 
 
 class Conversation(NamedTuple):
@@ -142,6 +145,10 @@ class AiAnalysis(Stage):
             return Completed(Judgement(*key, known, reused_for=item.company_id), {"reused": True})
         request = AnalysisRequest(item.session_id, item.company_id, item.turns, item.language_hint, item.reply)
         return Unjudged(key[0], analyzer, model, request)
+
+    def batches_of(self, model: str, company_id: UUID) -> BatchApi:
+        """The batch API of the server that ``model`` is asked at. Raises ``SystemicError`` without a key for it."""
+        return self._makers.asking(model, company_id).batches_of(company_id)
 
     async def handle(self, item: Conversation) -> Outcome:
         """Judge it, unless that is not needed."""

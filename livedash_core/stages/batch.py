@@ -4,10 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from typing import Any, Protocol
 from uuid import UUID
 
 from livedash_core.errors import SystemicError, TransientError, UnavailableError
-from livedash_core.stages.stage import Completed, Item, Outcome, Skipped, Stage
+from livedash_core.stages.stage import Completed, Item, Outcome, Skipped
+
+
+class Handler(Protocol):
+    """The part of a stage that handles sessions."""
+
+    concurrency: int
+
+    async def handle(self, item: Any) -> Outcome:
+        """See ``Stage.handle``."""
+        ...
 
 
 class Batch:
@@ -18,7 +29,7 @@ class Batch:
     those that could not be tried, with the reason and how long it will last.
     """
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: Handler) -> None:
         self.stage = stage
         self.systemic: list[SystemicError] = []
         self.postponed: dict[UUID, UnavailableError] = {}

@@ -98,6 +98,10 @@ class ProcessingStatusManager:
         rows = self.connection.execute(statement("renew"), {"token": token, "lease_seconds": lease_seconds})
         return rows.first() is not None
 
+    def held(self, token: UUID) -> list[UUID]:
+        """The sessions that a token holds and nobody has settled."""
+        return self._ids("held", token=token)
+
     def complete(self, stage: str, token: UUID, sessions: Mapping[UUID, Metadata | None]) -> list[UUID]:
         """COMPLETED; the next stage opens. Returns the ids that this token still held."""
         return self._settle("COMPLETED", stage, token, sessions)

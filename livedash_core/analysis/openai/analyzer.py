@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -19,6 +20,7 @@ from livedash_core.analysis.openai.completion import Completion
 from livedash_core.analysis.openai.errors import Call, TranscriptTooLong, outcome, translated
 from livedash_core.analysis.openai.reply import ReplyCutOff, UnusableReply, read_completion
 from livedash_core.errors import ProcessingError
+from livedash_core.vocabulary import Mode
 
 
 class OpenAIAnalyzer:
@@ -74,9 +76,11 @@ class OpenAIAnalyzer:
                 version = given.prompt_version if given else self.prompt_version
                 return replace(analysis, analyzer=self.name, prompt_version=version, notes=notes)
 
-    def body_of(self, request: AnalysisRequest) -> dict[str, Any]:
-        """The JSON of the first call that ``analyze`` would make, for who sends it otherwise."""
-        return self._body(self._first(request))
+    def planned(self, request: AnalysisRequest) -> tuple[PlannedCall, bytes]:
+        """The first call that ``analyze`` would make, and its JSON: for who sends it in a batch."""
+        attempt = self._first(request)
+        body = json.dumps(self._body(attempt), ensure_ascii=False, separators=(",", ":"))
+        return self._call_of(request, attempt, "batch"), body.encode()
 
     def batches_of(self, company_id: UUID) -> BatchApi:
         """The batch API of the same server, with the same key."""
@@ -99,15 +103,7 @@ class OpenAIAnalyzer:
 
     async def _called(self, request: AnalysisRequest, attempt: Attempt) -> tuple[UUID, Completion]:
         """The ledger row and the completion of one call: nothing else sends a request."""
-        call = PlannedCall(
-            request.session_id,
-            request.company_id,
-            self._model,
-            self.prompt_version,
-            attempt.most_prompt_tokens,
-            attempt.max_completion_tokens,
-        )
-        row = await self._ledger.opened(call)
+        row = await self._ledger.opened(self._call_of(request, attempt, "realtime"))
         try:
             body, request_id = await self._sent(attempt)
         except (openai.APIError, TimeoutError) as exc:
@@ -132,6 +128,17 @@ class OpenAIAnalyzer:
                 model=self._model, messages=(), extra_body=self._body(attempt)
             )
         return answer.content, answer.request_id
+
+    def _call_of(self, request: AnalysisRequest, attempt: Attempt, mode: Mode) -> PlannedCall:
+        return PlannedCall(
+            request.session_id,
+            request.company_id,
+            self._model,
+            self.prompt_version,
+            attempt.most_prompt_tokens,
+            attempt.max_completion_tokens,
+            mode,
+        )
 
     def _first(self, request: AnalysisRequest) -> Attempt:
         return Attempt.first(

@@ -96,7 +96,7 @@ class BatchApi:
 
     def __init__(self, client: openai.AsyncOpenAI, call: Call) -> None:
         self._client = client
-        self._call = call
+        self.call = call
 
     async def upload(self, key: str, content: IO[bytes]) -> str:
         """Upload the lines; returns the file's id."""
@@ -143,9 +143,9 @@ class BatchApi:
     async def look(self, batch_id: str) -> RemoteBatch:
         """Where a batch stands."""
         unknown = SystemicError(
-            f"{self._call.server} does not know the batch {batch_id}; was the key or the server changed? "
+            f"{self.call.server} does not know the batch {batch_id}; was the key or the server changed? "
             "With the former ones it can still be collected",
-            company_id=self._call.company_id,
+            company_id=self.call.company_id,
         )
         with self._translating(unknown):
             answer = await self._client.batches.with_raw_response.retrieve(batch_id)
@@ -161,13 +161,13 @@ class BatchApi:
 
     async def fetch(self, file_id: str, into: IO[bytes]) -> None:
         """Download a file's lines. Raises ``FileGone`` as well."""
-        with self._translating(FileGone(f"{self._call.server} has deleted the file {file_id}")):
+        with self._translating(FileGone(f"{self.call.server} has deleted the file {file_id}")):
             try:
                 async with self._client.files.with_streaming_response.content(file_id) as answer:
                     async for part in answer.iter_bytes():
                         into.write(part)
             except httpx2.HTTPError as exc:  # the SDK leaves those of a body that breaks off as they are
-                raise TransientError(f"{self._call.server} broke off while a batch's results were fetched") from exc
+                raise TransientError(f"{self.call.server} broke off while a batch's results were fetched") from exc
 
     async def forget(self, file_id: str) -> None:
         """Delete a file; conversations are in it. One that cannot be deleted is left to the server's own clean-up."""
@@ -191,9 +191,9 @@ class BatchApi:
 
     def _no_batches(self) -> SystemicError:
         return SystemicError(
-            f"{self._call.server} has no batch API; have the company judged one by one: "
+            f"{self.call.server} has no batch API; have the company judged one by one: "
             "livedash company add NAME --mode realtime",
-            company_id=self._call.company_id,
+            company_id=self.call.company_id,
         )
 
     @contextmanager
@@ -203,19 +203,19 @@ class BatchApi:
         except openai.APIStatusError as exc:
             if exc.status_code in (404, 405, 501):
                 raise not_found from exc
-            error = translated(exc, self._call)
+            error = translated(exc, self.call)
             if isinstance(error, PermanentError):
                 error = SystemicError(
-                    f"{self._call.server} did not take a batch ({exc.status_code}); if it was too large, set "
+                    f"{self.call.server} did not take a batch ({exc.status_code}); if it was too large, set "
                     "LIVEDASH_BATCH_REQUESTS or LIVEDASH_BATCH_MEGABYTES lower",
-                    company_id=self._call.company_id,
+                    company_id=self.call.company_id,
                 )
             raise error from exc
         except openai.APIError as exc:
-            raise translated(exc, self._call) from exc
+            raise translated(exc, self.call) from exc
 
     def _read(self, kind: type[Found], body: bytes) -> Found:
         try:
             return kind.model_validate_json(body)
         except ValidationError:
-            raise TransientError(f"{self._call.server} answered 200 with something else than asked for") from None
+            raise TransientError(f"{self.call.server} answered 200 with something else than asked for") from None
