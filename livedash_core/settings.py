@@ -37,6 +37,8 @@ class Settings(BaseSettings):
 
     lease_seconds: float = Field(default=300, gt=0, description="a claim not renewed for so long is up for grabs")
     max_attempts: int = Field(default=5, ge=1, description="claims of a stage before a transient error is final")
+    csv_max_mib: int = Field(default=1024, ge=1, description="a larger CSV is refused")
+    csv_max_lines: int = Field(default=5_000_000, ge=1, description="so is a longer one")
     fetch_concurrency: int = Field(default=16, ge=1, description="transcripts fetched at once in a lane")
     fetch_per_origin: int = Field(default=8, ge=1, description="of which from one server")
     analysis_concurrency: int = Field(default=16, ge=1, description="model calls at once in a lane")

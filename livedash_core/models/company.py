@@ -8,7 +8,7 @@ from ipaddress import IPv4Network, IPv6Network
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Text, func, text
+from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, Text, func, text
 from sqlalchemy.dialects.postgresql import CIDR, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 from uuid6 import uuid7
@@ -34,6 +34,7 @@ class Company(Base):
         one_of("status", CompanyStatus, "status_known"),
         one_of("analyzer", ("auto", "openai", "offline"), "analyzer_known"),
         one_of("mode", MODES, "mode_known"),
+        CheckConstraint("retention_days > 0", name="retention_is_days"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
@@ -51,6 +52,24 @@ class Company(Base):
     model: Mapped[str | None]
     #: How the model is asked.
     mode: Mapped[str] = mapped_column(server_default="realtime")
+    #: Days after its start that a session's content is kept; NULL: until somebody erases it.
+    retention_days: Mapped[int | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     #: Of a company that moved in from livedash-node: its ``id`` there, and what only the old dashboard asks for.
     legacy: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+
+
+class CompanyCsv(Base):
+    """The version of a company's CSV that was last taken whole, so that the same one need not be fetched again."""
+
+    __tablename__ = "company_csv"
+
+    company_id: Mapped[UUID] = mapped_column(ForeignKey("livedash.company.id"), primary_key=True)
+    url: Mapped[str]
+    etag: Mapped[str | None]
+    last_modified: Mapped[str | None]
+    #: As Python calls it.
+    encoding: Mapped[str]
+    lines: Mapped[int]
+    rejected_lines: Mapped[int]
+    taken_at: Mapped[datetime] = mapped_column(server_default=func.now())

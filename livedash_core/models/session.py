@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import BigInteger, ForeignKey, Identity, Index, UniqueConstraint, func, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 from uuid6 import uuid7
 
@@ -15,7 +17,11 @@ from livedash_core.vocabulary import CATEGORIES, ROLES, SENTIMENTS
 
 
 class SessionImport(Base):
-    """One raw CSV row, its 16 columns as they came; ``started_at`` and ``ended_at`` are what they mean."""
+    """One raw CSV row, its 16 columns as they came; ``started_at`` and ``ended_at`` are what they mean.
+
+    Of an erased session the ids, ``started_at`` and the times of import are left: enough to know its row in the next
+    CSV, and to leave it alone.
+    """
 
     __tablename__ = "session_import"
     __table_args__ = (
@@ -49,21 +55,24 @@ class SessionImport(Base):
     changed_at: Mapped[datetime] = mapped_column(server_default=func.now())
     #: The id of its import in livedash-node, where it moved in from there under the id of its session.
     legacy_id: Mapped[str | None]
+    #: What was odd about the row and taken all the same: NULs, earlier lines of the same session, times to doubt.
+    notes: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    erased_at: Mapped[datetime | None]
 
 
 class ImportRejection(Base):
     """A CSV line that could not be taken. The same line in the next import is the same rejection."""
 
     __tablename__ = "import_rejection"
-    __table_args__ = (
-        # By hash: a raw line may be longer than an index entry can be.
-        Index("uq_import_rejection_line", "company_id", text("md5(raw_text)"), unique=True),
-    )
+    __table_args__ = (UniqueConstraint("company_id", "digest"),)
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     company_id: Mapped[UUID] = mapped_column(ForeignKey("livedash.company.id"))
     line_number: Mapped[int]
+    #: Empty once it is erased; the digest then still tells that the line is known.
     raw_text: Mapped[str]
+    #: MD5 of ``raw_text``: a raw line may be longer than an index entry can be.
+    digest: Mapped[str]
     reason: Mapped[str]
     rejected_at: Mapped[datetime] = mapped_column(server_default=func.now())
 

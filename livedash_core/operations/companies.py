@@ -9,13 +9,13 @@ from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import httpx2
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 from uuid6 import uuid7
 
 from livedash_core.clients.urls import origin_of
 from livedash_core.errors import UnknownCompany, UsageError
-from livedash_core.models import Company, CompanyStatus
+from livedash_core.models import Company, CompanyCsv, CompanyStatus
 
 _LOOPBACK_V4, _LOOPBACK_V6 = ip_network("127.0.0.0/8"), ip_network("::1/128")
 
@@ -43,7 +43,9 @@ def save_company(connection: Connection, name: str, changes: Mapping[str, Any]) 
     """
     if not name.strip() or not name.isprintable():
         raise UsageError("a company needs a name, of printable characters on one line")
-    known = connection.execute(select(*_LISTS).where(Company.name == name.strip()).with_for_update()).first()
+    known = connection.execute(
+        select(Company.id, *_LISTS).where(Company.name == name.strip()).with_for_update()
+    ).first()
     allowed: dict[str, list[Any]] = {
         column.key: _extended(getattr(known, column.key, []), changes[column.key])
         for column in _LISTS
@@ -56,6 +58,9 @@ def save_company(connection: Connection, name: str, changes: Mapping[str, Any]) 
     else:
         statement = statement.on_conflict_do_nothing(index_elements=["name"])
     connection.execute(statement)
+    if known is not None:
+        # Whoever sets something right wants the CSV read again, whether it changed or not.
+        connection.execute(delete(CompanyCsv).where(CompanyCsv.company_id == known.id))
     return known is None
 
 

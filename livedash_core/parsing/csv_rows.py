@@ -2,7 +2,8 @@
 
 Every line that is not blank ends up in exactly one ``Row`` or ``Rejection``, or is a header. A record whose
 structure is broken costs its first line only, and reading resumes at the next one: a quote that somebody forgot to
-close cannot swallow the rows below it.
+close cannot swallow the rows below it. Reading takes time in step with the file, whatever is in it: where looking
+ahead for closing quotes has been in vain too often, a record must end on its line for a while.
 """
 
 from __future__ import annotations
@@ -10,13 +11,13 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 from typing import BinaryIO
 
 from livedash_core.parsing.encoding import encoding_of
+from livedash_core.parsing.lines import Lines
 from livedash_core.parsing.text import clean
 
 COLUMNS: tuple[str, ...] = (
@@ -39,9 +40,9 @@ COLUMNS: tuple[str, ...] = (
 )
 #: Physical lines that the quoted fields of one record may span before an open quote counts as forgotten.
 MAX_RECORD_LINES = 200
-#: Of a rejection's raw text.
 #: Ids are indexed, and an index entry has a limit (2,700 bytes in PostgreSQL).
 MAX_ID_CHARACTERS = 500
+#: Of a rejection's raw text.
 MAX_RAW_CHARACTERS = 10_000
 
 _HEADER = re.compile(r"\s*(external[_ ]?)?session[_ ]?id\s*", re.IGNORECASE)
@@ -51,12 +52,13 @@ _HEADER = re.compile(r"\s*(external[_ ]?)?session[_ ]?id\s*", re.IGNORECASE)
 class Row:
     """One record. ``values`` are the 16 ``COLUMNS``: an empty one is None, ``external_session_id`` never is.
 
-    White space around a value is gone, except around ``initial_message``. ``line_number`` counts physical lines
-    from 1 and is where the record begins.
+    White space around a value is gone, except around ``initial_message``, and so are NULs: ``nul_characters`` is how
+    many there were. ``line_number`` counts physical lines from 1 and is where the record begins.
     """
 
     line_number: int
     values: tuple[str | None, ...]
+    nul_characters: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,29 +70,33 @@ class Rejection:
     reason: str
 
 
-def read_rows(file: BinaryIO, *, max_field_characters: int = 1_048_576) -> Iterator[Row | Rejection]:
+def read_rows(
+    file: BinaryIO, *, encoding: str | None = None, max_field_characters: int = 1_048_576, max_lines: int = 5_000_000
+) -> Iterator[Row | Rejection]:
     """Read a whole file from its start, in its order, in memory that does not grow with it.
 
     Fields are separated by commas, or by semicolons if the first record that has 16 columns has them so. A header,
-    blank lines, NULs and a 17th column that is empty are passed over in silence.
+    blank lines and a 17th column that is empty are passed over in silence.
 
-    ``file`` must be seekable and stays open. Raises ``PermanentError``, before the first row, when the bytes are
-    no text.
+    ``file`` must be seekable and stays open; ``encoding`` is as ``encoding_of`` tells it, asked here if it was not
+    before. Raises ``PermanentError`` before the first row when the bytes are no text, and at a line too many.
     """
-    encoding = encoding_of(file)
+    encoding = encoding or encoding_of(file)
     # The limit belongs to the whole process: raised if need be, never lowered. _taken() holds ours.
     csv.field_size_limit(max(csv.field_size_limit(), max_field_characters))
     file.seek(0)
     # A byte that is not UTF-8 comes through as a lone surrogate, which costs its own record, not the file.
     stream = io.TextIOWrapper(file, encoding, "surrogateescape", newline="")
     try:
-        yield from _results(_Lines(stream, len(COLUMNS) * max_field_characters), max_field_characters)
+        yield from _results(
+            Lines(stream, max_characters=len(COLUMNS) * max_field_characters, max_lines=max_lines), max_field_characters
+        )
     finally:
         if not file.closed:
             stream.detach()  # or it would close the file when it is collected
 
 
-def _results(lines: _Lines, max_field_characters: int) -> Iterator[Row | Rejection]:
+def _results(lines: Lines, max_field_characters: int) -> Iterator[Row | Rejection]:
     delimiters = ",;"
     for line in lines:
         number = lines.number
@@ -127,7 +133,7 @@ def _taken(number: int, record: _Record, max_field_characters: int) -> Row | Rej
     elif clean(joined) != joined:
         reason = "has bytes that are not UTF-8, unlike the rest of the file"
     else:
-        return Row(number, tuple(value or None for value in values))
+        return Row(number, tuple(value or None for value in values), sum(line.count("\0") for line in record.lines))
     return Rejection(number, _raw(record.lines), reason)
 
 
@@ -144,19 +150,24 @@ class _Record:
     problem: str | None
 
 
-def _read_record(first: str, lines: _Lines, delimiter: str) -> _Record:
+def _read_record(first: str, lines: Lines, delimiter: str) -> _Record:
     taken: list[str] = []
+    most = MAX_RECORD_LINES if lines.may_look_ahead else 1
 
     def feed() -> Iterator[str]:
         room = lines.max_characters
-        for line in chain((first,), lines):
+        for line in chain((first,), islice(lines, most - 1)):
             taken.append(line)
             room -= len(line)
             if room < 0:
                 raise csv.Error(f"more than {lines.max_characters:,} characters")
-            if len(taken) > MAX_RECORD_LINES:
-                raise csv.Error(f"a quote is opened and not closed within {MAX_RECORD_LINES} lines")
             yield line.replace("\0", "")
+        if len(taken) == most:
+            raise csv.Error(
+                f"a quote is opened and not closed within {most} lines"
+                if most > 1
+                else "a quote is opened and not closed on its line, as on too many lines above"
+            )
 
     try:
         values = next(csv.reader(feed(), delimiter=delimiter, strict=True))
@@ -166,37 +177,3 @@ def _read_record(first: str, lines: _Lines, delimiter: str) -> _Record:
         values.pop()
     problem = None if len(values) == len(COLUMNS) else f"{len(values)} instead of {len(COLUMNS)} columns"
     return _Record(taken, values, problem)
-
-
-class _Lines:
-    """The physical lines of a stream, with their ends (``\\n``, ``\\r\\n``, ``\\r``), and a way back.
-
-    A line longer than ``max_characters`` comes one character longer than that, and the rest of it is skipped.
-    ``number`` is that of the line handed out last.
-    """
-
-    def __init__(self, stream: io.TextIOWrapper, max_characters: int) -> None:
-        self.number = 0
-        self.max_characters = max_characters
-        self._stream = stream
-        self._returned: deque[str] = deque()
-
-    def __iter__(self) -> Iterator[str]:
-        return self
-
-    def __next__(self) -> str:
-        line = self._returned.popleft() if self._returned else self._read()
-        if not line:
-            raise StopIteration
-        self.number += 1
-        return line
-
-    def give_back(self, lines: list[str]) -> None:
-        self._returned.extendleft(reversed(lines))
-        self.number -= len(lines)
-
-    def _read(self) -> str:
-        line = piece = self._stream.readline(self.max_characters + 1)
-        while len(piece) > self.max_characters and piece[-1] not in "\r\n":
-            piece = self._stream.readline(self.max_characters + 1)
-        return line

@@ -37,5 +37,11 @@ def to_utc(text: str, zone: ZoneInfo, *, fold: Literal[0, 1] = 0) -> datetime:
     return instant
 
 
+def is_ambiguous(instant: datetime, zone: ZoneInfo) -> bool:
+    """Whether clocks in ``zone`` show the time of ``instant`` twice that night, so that ``to_utc`` had to choose."""
+    local = instant.astimezone(zone)
+    return zone.utcoffset(local.replace(fold=0)) != zone.utcoffset(local.replace(fold=1))
+
+
 def _quoted(text: str) -> str:
     return reprlib.repr(text.strip())

@@ -13,6 +13,8 @@ from livedash_core.errors import PermanentError
 _CHUNK_BYTES = 1_048_576
 # What the error handler "surrogateescape" makes of a byte that is not UTF-8 (PEP 383).
 _ESCAPED = re.compile("[\udc80-\udcff]")
+# What it makes of half a surrogate pair: only a program that writes UTF-8, if badly, writes such bytes.
+_SURROGATE = re.compile("\udced[\udca0-\udcbf][\udc80-\udcbf]")
 
 
 def encoding_of(file: BinaryIO) -> str:
@@ -46,8 +48,9 @@ def encoding_of(file: BinaryIO) -> str:
 def is_mostly_utf8(pieces: Iterable[str]) -> bool:
     """Whether text decoded as UTF-8 with ``surrogateescape`` is what it was decoded as, a few broken bytes aside."""
     whole = broken = 0
-    for text in pieces:
-        if not text.isascii():
+    for piece in pieces:
+        if not piece.isascii():
+            text = _SURROGATE.sub("", piece)
             escaped = len(_ESCAPED.findall(text))
             broken += escaped
             whole += len(text) - len(text.encode("ascii", "ignore")) - escaped

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -19,12 +19,13 @@ from livedash_core.status import Scope
 
 
 class RawTimes(NamedTuple):
-    """The two cells that decide whether a row is a session, and the zone they are in."""
+    """The two cells that decide whether a row is a session, the zone they are in, and what was noted of the row."""
 
     session_id: UUID
     company_id: UUID
     start_time: str | None
     end_time: str | None
+    notes: dict[str, Any] | None
     zone: ZoneInfo
 
 
@@ -39,7 +40,8 @@ class CsvImport(Stage):
     def bring_in(self, stages: tuple[str, ...], scope: Scope, report: StageReport, run: RunControl) -> None:
         """Fetch and merge the CSVs, unless the scope is about sessions that are here already."""
         if not scope.names_sessions:
-            intake = Intake(self.tools.engine, stages, Sources(self.tools.credentials), report, run.tell)
+            tools = self.tools
+            intake = Intake(tools.engine, tools.settings, stages, Sources(tools.credentials), report, run.tell)
             intake.run(scope, run.stopping)
 
     def load(self, connection: Connection, session_ids: Sequence[UUID]) -> list[RawTimes]:
@@ -50,16 +52,17 @@ class CsvImport(Stage):
                 SessionImport.company_id,
                 SessionImport.start_time,
                 SessionImport.end_time,
+                SessionImport.notes,
                 Company.timezone,
             )
             .join(Company, Company.id == SessionImport.company_id)
-            .where(SessionImport.id.in_(session_ids))
+            .where(SessionImport.id.in_(session_ids), SessionImport.erased_at.is_(None))
         )
-        return [RawTimes(*row[:4], ZoneInfo(row.timezone)) for row in rows]
+        return [RawTimes._make((*row[:5], ZoneInfo(row.timezone))) for row in rows]
 
     async def handle(self, item: RawTimes) -> Outcome:
         """Read the times."""
-        return Completed(interpret(item.start_time, item.end_time, item.zone))
+        return Completed(interpret(item.start_time, item.end_time, item.zone), item.notes)
 
     def store(self, connection: Connection, results: Mapping[UUID, Times]) -> None:
         """Write what they mean beside what they are."""

@@ -1,7 +1,8 @@
 """How rows get in: each company's CSV, fetched to a file, staged, merged chunk by chunk.
 
 One transaction per chunk: rows and their status rows stand or fall together. An import that was cut short goes on
-where it stopped, because what is there already is not written again.
+where it stopped, because what is there already is not written again, and the version of a file is only remembered
+once all of it was taken.
 """
 
 from __future__ import annotations
@@ -10,23 +11,22 @@ import asyncio
 import logging
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, BinaryIO
-from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, Engine, select, text
-from uuid6 import uuid7
+from sqlalchemy import Connection, Engine, func, or_, select, text
+from sqlalchemy.dialects.postgresql import insert
 
-from livedash_core.bulk import copy_into
 from livedash_core.clients.fetch import MIB, Fetcher
-from livedash_core.errors import PermanentError, ProcessingError, SystemicError
-from livedash_core.models import Company, CompanyStatus
-from livedash_core.parsing.csv_rows import COLUMNS, Rejection, Row, read_rows
+from livedash_core.clients.validators import Validators
+from livedash_core.errors import ProcessingError, SystemicError
+from livedash_core.models import Company, CompanyCsv, CompanyStatus
+from livedash_core.settings import Settings
 from livedash_core.stages import intake_sql as sql
 from livedash_core.stages.failures import describe, is_the_databases_fault
 from livedash_core.stages.report import StageReport
 from livedash_core.stages.sources import Sources
-from livedash_core.stages.times import interpret
+from livedash_core.stages.staging import StagedFile, StoppedReading, stage_file
 from livedash_core.status import ProcessingStatusManager, Scope
 from livedash_core.status.incidents import close_incidents, open_incident
 
@@ -34,7 +34,6 @@ log = logging.getLogger(__name__)
 
 STAGE = "CSV_IMPORT"
 CHUNK_LINES = 10_000
-MAX_CSV_BYTES = 1024 * MIB
 
 
 class Intake:
@@ -46,12 +45,14 @@ class Intake:
     def __init__(
         self,
         engine: Engine,
+        settings: Settings,
         stages: tuple[str, ...],
         sources: Sources,
         report: StageReport,
         on_progress: Callable[[StageReport], None],
     ) -> None:
         self._engine = engine
+        self._settings = settings
         self._stages = stages
         self._sources = sources
         self._report = report
@@ -64,15 +65,21 @@ class Intake:
                 return
             try:
                 self._import(company, stopping)
+            except StoppedReading:
+                return
             except ProcessingError as error:
                 self._note(company, str(error))
             except Exception as error:
                 if is_the_databases_fault(error):
                     raise
-                self._note(company, f"{company.company_name}: its CSV was not taken: {describe(error)}")
+                self._note(company, f"its CSV was not taken: {describe(error)}")
 
     def _companies(self, scope: Scope) -> list[Any]:
-        wanted = select(*Sources.COLUMNS).where(Company.status == CompanyStatus.ACTIVE, Company.csv_url.is_not(None))
+        wanted = (
+            select(*Sources.COLUMNS, CompanyCsv.url, CompanyCsv.etag, CompanyCsv.last_modified)
+            .join(CompanyCsv, CompanyCsv.company_id == Company.id, isouter=True)
+            .where(Company.status == CompanyStatus.ACTIVE, Company.csv_url.is_not(None))
+        )
         if scope.company_ids is not None:
             wanted = wanted.where(Company.id.in_(scope.company_ids))
         with self._engine.connect() as connection:
@@ -80,60 +87,46 @@ class Intake:
 
     def _import(self, company: Any, stopping: Callable[[], bool]) -> None:
         began = time.monotonic()
-        source = self._sources.of(company)
-
-        async def download(file: BinaryIO) -> None:
-            async with Fetcher() as fetcher:
-                await fetcher.download(company.csv_url, source, file, max_bytes=MAX_CSV_BYTES)
-
-        new = changed = 0
         with tempfile.TemporaryFile() as file:
-            asyncio.run(download(file))
+            version = self._download(company, file)
+            if version is None:
+                with self._engine.begin() as connection:
+                    close_incidents(connection, STAGE, [company.company_id], for_everyone=False)
+                log.info("%s: the CSV has not changed since it was last imported; nothing to do", company.company_name)
+                return
+            new = changed = 0
             with self._engine.connect() as connection:
-                lines, rejections = self._stage(connection, company, read_rows(file))
-                for first in range(1, lines + 1, CHUNK_LINES):
+                most = self._settings.csv_max_lines
+                staged = stage_file(connection, company, file, max_lines=most, stopping=stopping)
+                for first in range(1, staged.last_line + 1, CHUNK_LINES):
                     if stopping():
                         return
                     added, differing = self._merge(connection, company, first)
                     new, changed = new + added, changed + differing
                     self._on_progress(self._report)
                 close_incidents(connection, STAGE, [company.company_id], for_everyone=False)
+                _remember(connection, company, version, staged)
                 connection.commit()
         log.info(
-            "%s: %d new and %d changed sessions, %d lines rejected, in %.1f s",
+            "%s: %d new and %d changed sessions, %d lines rejected, read as %s, in %.1f s",
             company.company_name,
             new,
             changed,
-            rejections,
+            staged.rejections,
+            staged.encoding,
             time.monotonic() - began,
         )
 
-    def _stage(self, connection: Connection, company: Any, records: Iterator[Row | Rejection]) -> tuple[int, int]:
-        """Put the file into a temporary table; returns its last line's number and how many lines were rejected."""
-        connection.execute(text(sql.CREATE_STAGING))
-        zone = ZoneInfo(company.timezone)
-        nothing = (None,) * (len(COLUMNS) + 3)
-        last_line = rejections = 0
+    def _download(self, company: Any, file: BinaryIO) -> Validators | None:
+        source = self._sources.of(company)
+        known = Validators(company.etag, company.last_modified) if company.url == company.csv_url else Validators()
+        max_bytes = self._settings.csv_max_mib * MIB
 
-        def staged() -> Iterator[tuple[object, ...]]:
-            nonlocal last_line, rejections
-            for record in records:
-                last_line = record.line_number
-                if isinstance(record, Rejection):
-                    rejections += 1
-                    yield (last_line, company.company_id, record.raw_text, record.reason, *nothing)
-                    continue
-                try:
-                    times: tuple[object, object] = interpret(record.values[1], record.values[2], zone)
-                except PermanentError:
-                    times = (None, None)  # the stage itself will say so, as that session's failure
-                yield (last_line, company.company_id, None, None, uuid7(), *record.values, *times)
+        async def download() -> Validators | None:
+            async with Fetcher() as fetcher:
+                return await fetcher.download(company.csv_url, source, file, max_bytes=max_bytes, known=known)
 
-        copy_into(connection, sql.STAGING, sql.STAGED, staged())
-        connection.execute(text(sql.LAST_OF_EACH_WINS))
-        connection.execute(text(sql.REJECT))
-        connection.commit()
-        return last_line, rejections
+        return asyncio.run(download())
 
     def _merge(self, connection: Connection, company: Any, first: int) -> tuple[int, int]:
         """Take over one chunk of lines; returns how many sessions are new and how many differ from what was known."""
@@ -141,7 +134,8 @@ class Intake:
         manager = ProcessingStatusManager(connection, stages=self._stages)
         new = list(connection.execute(text(sql.INSERT_NEW), chunk))
         understood = {row.id: company.company_id for row in new if row.started_at is not None}
-        manager.initialize_new_sessions(understood, completed_stages=1)
+        notes = {row.id: row.notes for row in new if row.notes is not None}
+        manager.initialize_new_sessions(understood, completed_stages=1, metadata=notes)
         manager.initialize_new_sessions({row.id: company.company_id for row in new if row.started_at is None})
         changed = list(connection.execute(text(sql.UPDATE_CHANGED), chunk))
         reopened = [row.id for row in changed if row.reopens]
@@ -152,8 +146,29 @@ class Intake:
         self._report.completed += len(understood)
         return len(new), len(changed)
 
-    def _note(self, company: Any, message: str) -> None:
+    def _note(self, company: Any, problem: str) -> None:
+        name = company.company_name
+        message = problem if problem.startswith(f"{name}: ") else f"{name}: {problem}"
         log.warning("%s", message)
         self._report.incidents.append(SystemicError(message, company_id=company.company_id))
         with self._engine.begin() as connection:
             open_incident(connection, STAGE, company.company_id, message)
+
+
+def _remember(connection: Connection, company: Any, version: Validators, staged: StagedFile) -> None:
+    """What was taken whole; nothing is written if that is known."""
+    facts = {
+        "url": company.csv_url,
+        **version._asdict(),
+        "encoding": staged.encoding,
+        "lines": staged.last_line,
+        "rejected_lines": staged.rejections,
+    }
+    row = insert(CompanyCsv).values(company_id=company.company_id, **facts)
+    known = [getattr(CompanyCsv, name) for name in facts]
+    differs = [column.is_distinct_from(getattr(row.excluded, column.key)) for column in known]
+    connection.execute(
+        row.on_conflict_do_update(
+            index_elements=["company_id"], set_={**facts, "taken_at": func.now()}, where=or_(*differs)
+        )
+    )

@@ -12,31 +12,38 @@ REOPENING = ("start_time", "end_time", "messages_sent", "full_transcript_url")
 _RAW = tuple(column for column in COLUMNS if column != "external_session_id")
 
 #: What COPY fills. A line that could not be taken has a reason and no more: there may be as many of them as of rows.
-STAGED = ("line_number", "company_id", "raw_text", "reason", "id", *COLUMNS, "started_at", "ended_at")
+STAGED = ("line_number", "company_id", "raw_text", "reason", "id", *COLUMNS, "started_at", "ended_at", "notes")
 
 CREATE_STAGING = f"""
     DROP TABLE IF EXISTS {STAGING};
     CREATE TEMPORARY TABLE incoming (
         line_number bigint, company_id uuid, raw_text text, reason text,
-        id uuid, {", ".join(f"{column} text" for column in COLUMNS)}, started_at timestamptz, ended_at timestamptz
+        id uuid, {", ".join(f"{column} text" for column in COLUMNS)}, started_at timestamptz, ended_at timestamptz,
+        notes jsonb
     )
 """
 
-#: A session that stands in the file twice counts as its last line says.
+#: A session that stands in the file twice counts as its last line says, and that line's notes say how often.
 LAST_OF_EACH_WINS = f"""
-    DELETE FROM {STAGING} AS earlier USING (
-        SELECT external_session_id, max(line_number) AS last FROM {STAGING}
-        GROUP BY external_session_id HAVING count(*) > 1
-    ) AS repeated
-    WHERE earlier.external_session_id = repeated.external_session_id AND earlier.line_number < repeated.last
+    WITH repeated AS (
+        SELECT external_session_id, max(line_number) AS last, count(*) - 1 AS earlier FROM {STAGING}
+        WHERE reason IS NULL GROUP BY external_session_id HAVING count(*) > 1
+    ), noted AS (
+        UPDATE {STAGING} AS staged SET notes = coalesce(notes, '{{}}') || jsonb_build_object('earlier_lines', earlier)
+        FROM repeated
+        WHERE staged.external_session_id = repeated.external_session_id AND line_number = repeated.last
+    )
+    DELETE FROM {STAGING} AS staged USING repeated
+    WHERE staged.external_session_id = repeated.external_session_id AND line_number < repeated.last
 """  # noqa: S608 - made of constants
 
+_NEW = ("id", "company_id", *COLUMNS, "started_at", "ended_at", "notes")
 INSERT_NEW = f"""
-    INSERT INTO livedash.session_import (id, company_id, {", ".join(COLUMNS)}, started_at, ended_at)
-    SELECT id, company_id, {", ".join(COLUMNS)}, started_at, ended_at
+    INSERT INTO livedash.session_import ({", ".join(_NEW)})
+    SELECT {", ".join(_NEW)}
     FROM {STAGING} WHERE line_number >= :first AND line_number < :end
     ON CONFLICT (company_id, external_session_id) DO NOTHING
-    RETURNING id, started_at
+    RETURNING id, started_at, notes
 """  # noqa: S608 - made of constants
 
 
@@ -44,24 +51,25 @@ def _row(alias: str, columns: tuple[str, ...]) -> str:
     return f"({', '.join(f'{alias}.{column}' for column in columns)})"
 
 
+#: What was erased stays erased, whatever its row says now.
 UPDATE_CHANGED = f"""
     UPDATE livedash.session_import AS known
-    SET changed_at = now(), {", ".join(f"{column} = row.{column}" for column in _RAW)}
+    SET changed_at = now(), notes = row.notes, {", ".join(f"{column} = row.{column}" for column in _RAW)}
     FROM {STAGING} AS row
     JOIN livedash.session_import AS before
       ON before.company_id = row.company_id AND before.external_session_id = row.external_session_id
     WHERE row.line_number >= :first AND row.line_number < :end
-      AND known.id = before.id
+      AND known.id = before.id AND known.erased_at IS NULL
       AND {_row("before", _RAW)} IS DISTINCT FROM {_row("row", _RAW)}
     RETURNING known.id, {_row("before", REOPENING)} IS DISTINCT FROM {_row("row", REOPENING)} AS reopens
 """  # noqa: S608 - made of constants
 
-#: Moves them out of the staging table: all that is left there are rows.
+#: Moves them out of the staging table: all that is left there are rows. The first :most are kept.
 REJECT = f"""
     WITH rejected AS (
         DELETE FROM {STAGING} WHERE reason IS NOT NULL RETURNING company_id, line_number, raw_text, reason
     )
-    INSERT INTO livedash.import_rejection (company_id, line_number, raw_text, reason)
-    SELECT * FROM rejected ORDER BY line_number
-    ON CONFLICT (company_id, md5(raw_text)) DO NOTHING
+    INSERT INTO livedash.import_rejection (company_id, line_number, raw_text, reason, digest)
+    SELECT *, md5(raw_text) FROM rejected ORDER BY line_number LIMIT :most
+    ON CONFLICT (company_id, digest) DO NOTHING
 """  # noqa: S608 - made of constants

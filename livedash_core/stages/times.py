@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from livedash_core.errors import PermanentError
-from livedash_core.parsing.dates import to_utc
+from livedash_core.parsing.dates import is_ambiguous, to_utc
 
 
 class Times(NamedTuple):
@@ -15,6 +15,10 @@ class Times(NamedTuple):
 
     started_at: datetime
     ended_at: datetime
+
+
+#: A clock may be wrong, or in the zone where the day begins; no session begins tomorrow.
+_AHEAD = timedelta(days=1)
 
 
 def interpret(start_time: str | None, end_time: str | None, zone: ZoneInfo) -> Times:
@@ -27,6 +31,16 @@ def interpret(start_time: str | None, end_time: str | None, zone: ZoneInfo) -> T
     if ended_at < started_at:
         raise PermanentError(f"end_time {end_time} is before start_time {start_time}")
     return Times(started_at, ended_at)
+
+
+def peculiarities(times: Times, zone: ZoneInfo, now: datetime) -> dict[str, list[str]]:
+    """Which cells were read although they may mean something else: shown twice by the clocks, or still to come."""
+    cells = (("start_time", times.started_at), ("end_time", times.ended_at))
+    found = {
+        "ambiguous": [name for name, instant in cells if is_ambiguous(instant, zone)],
+        "in_future": [name for name, instant in cells if instant > now + _AHEAD],
+    }
+    return {note: names for note, names in found.items() if names}
 
 
 def _read(column: str, cell: str | None, zone: ZoneInfo, *, fold: Literal[0, 1] = 0) -> datetime:

@@ -22,6 +22,7 @@ from livedash_core.status.records import (
     Metadata,
     SessionHistory,
     StageStatus,
+    initial_rows,
     json_object,
     take_over_parameters,
 )
@@ -48,14 +49,26 @@ class ProcessingStatusManager:
 
         A session from before a stage was added gets that stage's row, due if the stage before it is through.
         """
-        rows = self.connection.execute(statement("initialize"), self._rows_of(sessions, completed_stages)).all()
+        rows = self.connection.execute(
+            statement("initialize"), initial_rows(sessions, self.stages, completed_stages)
+        ).all()
         if older := [row.session_id for row in rows if not row.is_new]:
             self.connection.execute(statement("realign"), {"session_ids": older, "stages": list(self.stages)})
         return [row.session_id for row in rows if row.is_new]
 
-    def initialize_new_sessions(self, sessions: Mapping[UUID, UUID], *, completed_stages: int = 0) -> None:
-        """The same, quicker, for ids made in this transaction. Raises SQLAlchemy's ``IntegrityError`` for others."""
-        self.connection.execute(statement("initialize_new"), self._rows_of(sessions, completed_stages))
+    def initialize_new_sessions(
+        self,
+        sessions: Mapping[UUID, UUID],
+        *,
+        completed_stages: int = 0,
+        metadata: Mapping[UUID, Metadata] | None = None,
+    ) -> None:
+        """The same, quicker, for ids made in this transaction. Raises SQLAlchemy's ``IntegrityError`` for others.
+
+        ``metadata`` is for the first stage, where that is completed.
+        """
+        rows = initial_rows(sessions, self.stages, completed_stages, metadata or {})
+        self.connection.execute(statement("initialize_new"), rows)
 
     def claim(
         self,
@@ -256,14 +269,6 @@ class ProcessingStatusManager:
         return all(statuses.get(name) in ("COMPLETED", "SKIPPED") for name in earlier)
 
     # --- what they share
-
-    def _rows_of(self, sessions: Mapping[UUID, UUID], completed_stages: int) -> dict[str, Any]:
-        return {
-            "session_ids": list(sessions),
-            "company_ids": list(sessions.values()),
-            "stages": list(self.stages),
-            "completed_stages": completed_stages,
-        }
 
     def _settle(self, status: str, stage: str, token: UUID, sessions: Mapping[UUID, Metadata | None]) -> list[UUID]:
         position = self._position(stage)

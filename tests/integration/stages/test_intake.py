@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import socket
 from http import HTTPStatus
+from typing import Any
 
 import pytest
+from sqlalchemy import Engine
 
-from livedash_core.stages import intake
+from livedash_core.operations.companies import save_company
+from livedash_core.stages import intake, staging
 from livedash_core.stages.runner import Runner
 from livedash_core.status import STAGES
 from tests.integration.stages.pipeline import Pipeline
@@ -15,6 +18,7 @@ from tests.integration.stages.website import CONVERSATION, CSV, Answer, Site, as
 from tests.integration.world import World
 
 IMPORT = "CSV_IMPORT"
+MOVED = "/moved.csv"
 OTHER_CONVERSATION = "User: Where do I order a new staff pass?\nAssistant: At the front desk.\nUser: Thank you!\n"
 
 
@@ -208,14 +212,155 @@ def test_rejected_lines_are_kept_once_with_number_and_reason(site: Site, pipelin
     assert pipeline.statuses(IMPORT) == {"COMPLETED": 2}
 
 
-def test_a_file_of_rejected_lines_only_is_no_incident(site: Site, pipeline: Pipeline):
-    site.answers[CSV] = Answer("one\ntwo\n")
+ANOTHER_LAYOUT = "".join(f"S{number},2026-03-02,Anna,hello\n" for number in range(150))
+
+
+@pytest.mark.parametrize(
+    ("body", "says", "kept"),
+    [
+        (
+            "one\ntwo\n",
+            "2 of 2 lines of its CSV cannot be taken, so nothing was; the first is line 1: 1 instead of 16",
+            2,
+        ),
+        ("<!doctype html><title>Sign in</title>", "1 of 1 lines", 1),
+        ("S1" + "," * 15 + "\n" + ANOTHER_LAYOUT, "150 of 151 lines", 100),
+    ],
+    ids=["no row at all", "a login page", "another layout"],
+)
+def test_a_file_in_another_layout_is_refused_whole(site: Site, pipeline: Pipeline, body: str, says: str, kept: int):
+    site.answers[CSV] = Answer(body)
 
     report = pipeline.run(IMPORT)
 
+    (incident,) = pipeline.incidents()
+    assert (report.claimed, incident.message) == (0, str(report.incidents[0]))
+    assert incident.message.startswith(f"Acme: {says}")
+    assert pipeline.query("SELECT count(*) FROM livedash.session_import") == [(0,)]
+    assert pipeline.query("SELECT count(*) FROM livedash.import_rejection") == [(kept,)]
+
+
+def test_a_bad_minority_is_rejected_and_the_rest_taken(site: Site, pipeline: Pipeline):
+    site.publish(site.rows(30), also=b"".join(b"broken %d\n" % number for number in range(30)))
+
+    assert (pipeline.run(IMPORT).completed, pipeline.incidents()) == (30, [])
+
+
+@pytest.mark.parametrize(
+    ("limit", "says"),
+    [({"csv_max_lines": 4}, "more than 4 lines"), ({"csv_max_mib": 1}, "larger than 1,048,576 bytes")],
+)
+def test_a_file_beyond_the_limits_is_refused_whole(site: Site, engine: Engine, limit: dict[str, int], says: str):
+    pipeline = Pipeline(engine, **limit)
+    site.publish([*site.rows(4), site.row("S5", initial_message="x" * 1_048_576)])
+
+    report = pipeline.run(IMPORT)
+
+    assert (report.claimed, len(report.incidents)) == (0, 1)
+    assert says in pipeline.incidents()[0].message
+    assert pipeline.statuses(IMPORT) == {}
+
+
+def test_a_file_of_nothing_but_rejections_is_not_read_to_its_end(site: Site, pipeline: Pipeline, monkeypatch):
+    monkeypatch.setattr(staging, "MAX_REJECTIONS", 1000)
+    site.publish(site.rows(1500), also=b"".join(b"broken %d\n" % n for n in range(1400)))
+
+    pipeline.run(IMPORT)
+
+    assert "more than 1,000 lines of its CSV cannot be taken" in pipeline.incidents()[0].message
+    assert pipeline.query("SELECT count(*) FROM livedash.session_import") == [(0,)]
+
+
+# --- what has not changed at its source
+
+
+def test_a_csv_that_has_not_changed_is_not_fetched_again_and_nothing_is_written(
+    site: Site, pipeline: Pipeline, caplog: pytest.LogCaptureFixture
+):
+    site.publish(site.rows(3), also=b"too,short\n")
+    published = site.answers[CSV]
+    site.answers[CSV] = published._replace(headers=(("ETag", '"v1"'),))
+    site.not_modified[CSV] = '"v1"'
+    pipeline.run(IMPORT)
+    assert pipeline.query("SELECT etag, encoding, lines, rejected_lines FROM livedash.company_csv") == [
+        ('"v1"', "utf-8-sig", 4, 1)
+    ]
+    before = pipeline.everything()
+
+    with caplog.at_level("INFO"):
+        report = pipeline.run(IMPORT)
+
+    assert site.conditional[CSV] == ["", '"v1"']
     assert (report.claimed, report.incidents) == (0, [])
-    ((rejected,),) = pipeline.query("SELECT count(*) FROM livedash.import_rejection")
-    assert rejected == 2
+    assert "Acme: the CSV has not changed since it was last imported; nothing to do" in caplog.messages
+    assert pipeline.everything() == before
+
+
+@pytest.mark.parametrize("change", ["cut short", "refused", "moved", "told to"])
+def test_a_version_is_remembered_only_when_all_of_it_was_taken_from_where_it_is(
+    site: Site, pipeline: Pipeline, engine: Engine, monkeypatch: pytest.MonkeyPatch, change: str
+):
+    monkeypatch.setattr(intake, "CHUNK_LINES", 2)
+    site.publish(site.rows(5))
+    version = (("ETag", '"v1"'),)
+    site.answers[CSV] = site.answers[CSV]._replace(headers=version)
+    site.not_modified[CSV] = '"v1"'
+    if change == "cut short":
+        runner: Runner = pipeline.runner(IMPORT, on_progress=lambda _report: runner.stop())
+        assert runner.run().completed == 2
+    elif change == "refused":
+        good = site.answers[CSV]
+        site.answers[CSV] = Answer("rubbish", headers=version)
+        pipeline.run(IMPORT)
+        site.answers[CSV] = good
+    else:
+        pipeline.run(IMPORT)
+        with engine.begin() as connection:
+            if change == "moved":
+                connection.exec_driver_sql("UPDATE livedash.company SET csv_url = %s", (site.url + MOVED,))
+            else:
+                save_company(connection, "Acme", {})
+        site.answers[MOVED], site.not_modified[MOVED] = site.answers[CSV], '"v1"'
+    pipeline.run(IMPORT)
+
+    assert site.conditional[CSV] + site.conditional.get(MOVED, []) == ["", ""]
+    assert pipeline.statuses(IMPORT) == {"COMPLETED": 5}
+
+
+# --- rows that are taken with a note
+
+
+@pytest.mark.parametrize(
+    ("change", "notes"),
+    [
+        ({"initial_message": "a\0b\0"}, {"nul_characters": 2}),
+        ({"start_time": "25.10.2026 02:30:00", "end_time": "25.10.2026 03:30:00"}, {"ambiguous": ["start_time"]}),
+        ({"end_time": "02.03.9000 12:00:00"}, {"in_future": ["end_time"]}),
+        ({}, None),
+    ],
+    ids=["NUL", "clocks went back", "in the future", "nothing"],
+)
+def test_what_is_odd_about_a_row_is_noted(
+    site: Site, pipeline: Pipeline, world: World, change: dict[str, str], notes: dict[str, Any] | None
+):
+    with world.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE livedash.company SET timezone = 'Europe/Amsterdam'")
+    site.publish([site.row("S1", **change)])
+    pipeline.run(IMPORT)
+    session = pipeline.session("S1")
+    assert world.row(session, IMPORT).metadata == notes
+
+    site.publish([site.row("S1", messages_sent="2", **change)])
+    pipeline.run(IMPORT)
+    assert world.row(session, IMPORT).metadata == notes
+    world.assert_stage(session, IMPORT, "COMPLETED")
+
+
+def test_a_session_that_stands_in_a_file_more_than_once_says_so(site: Site, pipeline: Pipeline, world: World):
+    site.publish([site.row("S1", tokens="1"), site.row("S1", tokens="2"), site.row("S2"), site.row("S1", tokens="3")])
+    pipeline.run(IMPORT)
+    assert world.row(pipeline.session("S1"), IMPORT).metadata == {"earlier_lines": 2}
+    assert world.row(pipeline.session("S2"), IMPORT).metadata is None
 
 
 # --- cut short

@@ -27,6 +27,9 @@ class Site:
     def __init__(self) -> None:
         self.answers: dict[str, Answer] = {}
         self.asked: list[str] = []
+        #: Path → the ETag that is still right; and the ETags that were asked about, "" for none.
+        self.not_modified: dict[str, str] = {}
+        self.conditional: dict[str, list[str]] = {}
 
     @property
     def url(self) -> str:
@@ -67,9 +70,12 @@ class Site:
         }
         return list((values | columns).values())
 
-    def answer(self, path: str) -> Answer:
+    def answer(self, path: str, etag: str = "") -> Answer:
         """What whoever asks for ``path`` is told."""
         self.asked.append(path)
+        self.conditional.setdefault(path, []).append(etag)
+        if etag and etag == self.not_modified.get(path):
+            return Answer(status=HTTPStatus.NOT_MODIFIED)
         return self.answers.get(path, Answer(status=HTTPStatus.NOT_FOUND))
 
     def __enter__(self) -> Self:
@@ -102,7 +108,7 @@ def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
         disable_nagle_algorithm = True
 
         def do_GET(self) -> None:
-            answer = site.answer(self.path)
+            answer = site.answer(self.path, self.headers.get("If-None-Match", ""))
             body = answer.body.encode() if isinstance(answer.body, str) else answer.body
             self.send_response(answer.status)
             for name, value in ({"Content-Type": "text/plain; charset=utf-8"} | dict(answer.headers)).items():

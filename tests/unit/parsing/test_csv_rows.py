@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import collections
 import contextlib
 import csv
 import io
 import tempfile
+import tracemalloc
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import islice, pairwise
+from pathlib import Path
 from typing import BinaryIO, Literal
 
 import pytest
@@ -15,6 +18,7 @@ from hypothesis import strategies as st
 from livedash_core.errors import PermanentError
 from livedash_core.parsing.csv_rows import COLUMNS, MAX_RAW_CHARACTERS, MAX_RECORD_LINES, Rejection, Row, read_rows
 from livedash_core.parsing.encoding import encoding_of
+from livedash_core.parsing.lines import Lines
 from livedash_core.parsing.text import clean
 
 
@@ -226,6 +230,66 @@ def test_a_line_without_end_is_never_held_in_memory_whole() -> None:
 
     results = list(read_rows(io.BufferedReader(Endless()), max_field_characters=1_000))
     assert ids(results) == ["rejected 1", "a"]
+
+
+HOSTILE = {
+    "every line opens a quote": ['"x\n'],
+    "every line opens a quote behind a separator": ['a,"x\n'],
+    "a short line before a long one": ['"\n', '"' + "x" * 2_000 + "\n"],
+    "quotes that close and records of one column": ['"a\n', 'b"\n'],
+    "nothing but quotes": ['"""\n'],
+    "separators": ["," * 50 + "\n"],
+}
+
+
+@pytest.mark.parametrize("lines", HOSTILE.values(), ids=HOSTILE)
+def test_a_hostile_file_is_read_a_few_times_over_and_no_more(lines: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("livedash_core.parsing.lines._AGAIN_AT_ONCE", 20_000)
+    content = "".join(lines) * 4_000
+    read_characters = 0
+    hand_out = Lines.__next__
+
+    def count(self: Lines) -> str:
+        nonlocal read_characters
+        line = hand_out(self)
+        read_characters += len(line)
+        return line
+
+    monkeypatch.setattr(Lines, "__next__", count)
+    results = read(content, max_field_characters=3_000)
+    assert all(isinstance(result, Rejection) for result in results)
+    # Once, four times again, and what the last looks ahead may overdraw; it would be two hundred times, and twice that.
+    assert read_characters < 12 * len(content)
+
+
+def test_after_too_many_open_quotes_a_record_ends_on_its_line_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("livedash_core.parsing.lines._AGAIN_AT_ONCE", 1)
+    good = line("good", message='"two\nlines"')
+    results = read(f'{line("a")}\n"x\n{line("b")}\n{line("c")}\n{good}\n{line("d")}\n{good}\n')
+    assert ids(results) == ["a", "rejected 2", "b", "c", "rejected 5", "rejected 6", "d", "good"]
+    assert isinstance(results[4], Rejection)
+    assert "not closed on its line, as on too many lines above" in results[4].reason
+
+
+def test_a_file_with_a_line_too_many_is_refused_there() -> None:
+    rows = read_rows(io.BytesIO(f"{line('a')}\n\n{line('b')}\n".encode()), max_lines=2)
+    assert isinstance(next(rows), Row)
+    with pytest.raises(PermanentError, match="more than 2 lines"):
+        next(rows)
+
+
+@pytest.mark.parametrize("lines", HOSTILE.values(), ids=HOSTILE)
+def test_memory_does_not_grow_with_a_hostile_file(lines: list[str], tmp_path: Path) -> None:
+    path = tmp_path / "hostile.csv"
+    path.write_text("".join(lines) * (8_000_000 // len("".join(lines))))
+    tracemalloc.start()
+    try:
+        with path.open("rb") as file:
+            collections.deque(islice(read_rows(file, max_field_characters=3_000), 3_000), maxlen=0)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 4_000_000, "the encoding is told from pieces of a megabyte, a record is 48,000 characters at most"
 
 
 #: What hurts: quotes, separators, line ends, blanks, NUL, bytes that are not UTF-8.

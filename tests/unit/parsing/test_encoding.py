@@ -34,6 +34,10 @@ def test_a_letter_cut_in_two_does_not_turn_a_utf8_file_into_windows_text() -> No
     assert encoding_of(BytesIO(ZURICH.encode() + b"Z\xc3\n" + ZURICH.encode())) == "utf-8-sig"
 
 
+def test_half_a_surrogate_pair_does_not_turn_a_utf8_file_into_windows_text() -> None:
+    assert encoding_of(BytesIO("plain \ud800 text".encode("utf-8", "surrogatepass"))) == "utf-8-sig"
+
+
 def test_a_byte_order_mark_decides_however_much_is_broken() -> None:
     assert encoding_of(BytesIO(b"\xef\xbb\xbf\xff\xff\xff")) == "utf-8-sig"
 

@@ -1,0 +1,131 @@
+"""A CSV file in a temporary table, before any of it is taken over: read once, judged as a whole."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any, BinaryIO, NamedTuple
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, text
+from uuid6 import uuid7
+
+from livedash_core.bulk import copy_into
+from livedash_core.errors import PermanentError, TransientError
+from livedash_core.parsing.csv_rows import COLUMNS, Rejection, Row, read_rows
+from livedash_core.parsing.encoding import encoding_of
+from livedash_core.stages import intake_sql as sql
+from livedash_core.stages.times import interpret, peculiarities
+
+#: A file of the largest size allowed takes a minute or two.
+MAX_READING_SECONDS = 600
+#: Fewer lines that cannot be taken may be anybody's slip; more, and more than can be taken, are another layout.
+FEW_REJECTIONS = 20
+#: More than a person could look at. A file with more is refused as it is read, whatever else is in it.
+MAX_REJECTIONS = 100_000
+#: Of a file that is refused, so many are kept to show what is wrong with it.
+SHOWN_REJECTIONS = 100
+_LINES_BETWEEN_LOOKS = 1000
+
+
+class StoppedReading(Exception):
+    """Somebody said stop; nothing of the file was taken."""
+
+
+class StagedFile(NamedTuple):
+    """What was found: the last line's number, rows (repeated ones too), lines that cannot be taken, the encoding."""
+
+    last_line: int
+    rows: int
+    rejections: int
+    encoding: str
+
+
+def stage_file(
+    connection: Connection, company: Any, file: BinaryIO, *, max_lines: int, stopping: Callable[[], bool]
+) -> StagedFile:
+    """Fill ``intake_sql.STAGING`` from ``file`` and keep what is rejected; commits.
+
+    Raises ``PermanentError`` for a file that is no text, too long, or by its rejections not this company's layout;
+    ``TransientError`` if it takes too long; ``StoppedReading``.
+    """
+    encoding = encoding_of(file)
+    reading = _Reading(company, stopping)
+    connection.execute(text(sql.CREATE_STAGING))
+    rows = reading.staged(read_rows(file, encoding=encoding, max_lines=max_lines))
+    copy_into(connection, sql.STAGING, sql.STAGED, rows)
+    connection.execute(text(sql.LAST_OF_EACH_WINS))
+    problem = reading.problem()
+    connection.execute(text(sql.REJECT), {"most": SHOWN_REJECTIONS if problem else None})
+    connection.commit()
+    if problem:
+        raise PermanentError(problem)
+    return StagedFile(reading.last_line, reading.rows, reading.rejections, encoding)
+
+
+class _Reading:
+    """Turns records into staged rows and counts them."""
+
+    def __init__(self, company: Any, stopping: Callable[[], bool]) -> None:
+        self.last_line = self.rows = self.rejections = 0
+        self._company = company
+        self._zone = ZoneInfo(company.timezone)
+        self._stopping = stopping
+        self._first_rejection: Rejection | None = None
+        self._ends_at = time.monotonic() + MAX_READING_SECONDS
+
+    def staged(self, records: Iterator[Row | Rejection]) -> Iterator[tuple[object, ...]]:
+        """The rows of the staging table."""
+        nothing = (None,) * (len(COLUMNS) + 4)
+        company_id, now = self._company.company_id, datetime.now(UTC)
+        for number, record in enumerate(records):
+            if number % _LINES_BETWEEN_LOOKS == 0:
+                self._look_up()
+            self.last_line = record.line_number
+            if isinstance(record, Row):
+                self.rows += 1
+                yield (self.last_line, company_id, None, None, uuid7(), *record.values, *self._meaning(record, now))
+            else:
+                self._note(record)
+                yield (self.last_line, company_id, record.raw_text, record.reason, *nothing)
+
+    def problem(self) -> str | None:
+        """Why the file as a whole is not to be trusted."""
+        few = self.rejections < FEW_REJECTIONS and self.rows > 0
+        first = self._first_rejection
+        if first is None or few or self.rejections <= self.rows:
+            return None
+        return (
+            f"{self._company.company_name}: {self.rejections:,} of {self.rejections + self.rows:,} lines of its CSV "
+            f"cannot be taken, so nothing was; the first is line {first.line_number}: {first.reason}. Is it the right "
+            f"file? It has no header and {len(COLUMNS)} columns"
+        )
+
+    def _meaning(self, row: Row, now: datetime) -> tuple[object, object, str | None]:
+        notes: dict[str, object] = {"nul_characters": row.nul_characters} if row.nul_characters else {}
+        try:
+            times = interpret(row.values[1], row.values[2], self._zone)
+        except PermanentError:  # the stage itself will say so, as that session's failure
+            return None, None, json.dumps(notes) if notes else None
+        notes |= peculiarities(times, self._zone, now)
+        return *times, json.dumps(notes) if notes else None
+
+    def _note(self, rejection: Rejection) -> None:
+        self.rejections += 1
+        self._first_rejection = self._first_rejection or rejection
+        if self.rejections > MAX_REJECTIONS:
+            raise PermanentError(
+                f"{self._company.company_name}: more than {MAX_REJECTIONS:,} lines of its CSV cannot be taken, so "
+                f"nothing was; the first is line {self._first_rejection.line_number}: {self._first_rejection.reason}"
+            )
+
+    def _look_up(self) -> None:
+        if self._stopping():
+            raise StoppedReading
+        if time.monotonic() > self._ends_at:
+            raise TransientError(
+                f"{self._company.company_name}: its CSV could not be read within {MAX_READING_SECONDS} s; nothing of "
+                "it was taken"
+            )
