@@ -36,7 +36,11 @@ def count_orphans(old: OldDatabase, report: Report) -> None:
     questions = report.tables["Question"]
     wordless = sorted(report.wordless_questions)
     (asked,) = old.rows("asked", refused=report.refused_sessions, wordless=wordless)
-    questions.copied = asked.taken_over
+    # Which of them were asked here before this run is not known: they all count as its own, if it copied any session.
+    if report.tables["Session"].copied:
+        questions.copied = asked.taken_over
+    else:
+        questions.here = asked.taken_over
     questions.list("it has no words", wordless)
     if only_refused := asked.at_all - asked.taken_over - len(wordless):
         questions.listed["only sessions that are not copied ask it"] += only_refused

@@ -2,35 +2,29 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, text
 
 from livedash_core.bulk import copy_text_into
-from livedash_core.errors import PermanentError
 from livedash_core.insights import counted_sessions
+from livedash_core.moving_in.candidates import Candidate, candidate, chosen_json, sort
 from livedash_core.moving_in.checks import check
-from livedash_core.moving_in.ids import our_id
 from livedash_core.moving_in.old_database import OldDatabase
 from livedash_core.moving_in.questions import copy_questions
 from livedash_core.moving_in.report import Report
 from livedash_core.moving_in.requests import copy_requests
 from livedash_core.moving_in.states import SESSION_CREATION, THROUGH, Facts, States, from_facts, from_rows, status_of
 from livedash_core.parsing.csv_rows import COLUMNS, MAX_ID_CHARACTERS
-from livedash_core.stages.times import Times, interpret
 from livedash_core.status import STAGES, ProcessingStatusManager, SessionHistory
 from livedash_core.vocabulary import CATEGORIES, SENTIMENTS
 
 #: Who judged and asked what moved in: analyzer and prompt version of its analyses.
 MAKER = "livedash-node"
-#: livedash-node reads every company's times alike; ours has a zone per company, UTC until somebody says another.
-ZONE = ZoneInfo("UTC")
 
 _NOT_COPIED = "its session is not copied"
 _CHILDREN = ("Message", "SessionQuestion", "AIProcessingRequest", "SessionProcessingStatus")
@@ -43,18 +37,6 @@ _SESSION = (
 )  # fmt: skip
 _MESSAGE = ("session_id", "position", "role", "content", "sent_at")
 _ANALYSIS = ("id", "session_id", "input_hash", "analyzer", "model", "prompt_version", "result", "created_at")
-
-
-class Candidate(NamedTuple):
-    """A row of ``candidates.sql`` that becomes a session here, with our ids and, if it never was one, its times."""
-
-    id: UUID
-    company_id: UUID
-    external_id: str
-    session_id: str | None
-    import_id: str | None
-    times: Times | None = None
-    problem: str | None = None
 
 
 class Determined(NamedTuple):
@@ -84,19 +66,20 @@ class Chunk:
         """Copy what is new. Raises ``SystemicError`` when what is here then is not what is there."""
         # An import of the same external ids at the same moment would end this transaction with an error.
         self._connection.execute(text("LOCK TABLE livedash.session_import IN SHARE ROW EXCLUSIVE MODE"))
-        new, here = self._sort([self._candidate(row) for row in self._acceptable(rows)])
+        new, here = self._sort([candidate(row, self._companies) for row in self._acceptable(rows)])
         self._count_here(here)
-        kept: dict[str, list[str]] = {}
-        requests = _chosen([*new, *here])
+        links: list[str] = []
         if new:
             determined = self._determine(new)
             chosen = self._copy_rows(new, determined)
-            kept["SessionQuestion"] = copy_questions(self._old, self._connection, chosen, self._report)
+            links = copy_questions(self._old, self._connection, chosen, self._report)
             self._take_over(new, determined)
-        kept["AIProcessingRequest"] = copy_requests(
-            self._old, self._connection, requests, MAKER, self._tables["AIProcessingRequest"]
+        requests = copy_requests(
+            self._old, self._connection, chosen_json([*new, *here]), MAKER, self._tables["AIProcessingRequest"]
         )
-        check(self._old, self._connection, _chosen(new), kept, self._tables)
+        if new:
+            kept = {"SessionQuestion": links, "AIProcessingRequest": requests}
+            check(self._old, self._connection, chosen_json(new), kept, self._tables)
 
     # --- which
 
@@ -118,50 +101,18 @@ class Chunk:
                 refused.append(row.session_id)
         self._list_children(refused)
 
-    def _candidate(self, row: Any) -> Candidate:
-        candidate = Candidate(
-            our_id(row.session_id or row.import_id),
-            self._companies[row.company_id],
-            row.external_id,
-            row.session_id,
-            row.import_id,
-        )
-        if row.session_id is not None:
-            return candidate
-        try:
-            return candidate._replace(times=interpret(row.start_time, row.end_time, ZONE))
-        except PermanentError as error:
-            return candidate._replace(problem=str(error))
-
     def _sort(self, candidates: list[Candidate]) -> tuple[list[Candidate], list[Candidate]]:
-        """Which are new and which are here already: moved in before, under the id of their session or import."""
-        ids = {our_id(old) for one in candidates for old in (one.session_id, one.import_id) if old is not None}
-        parameters = {
-            "ids": list(ids),
-            "company_ids": [one.company_id for one in candidates],
-            "external_ids": [one.external_id for one in candidates],
-        }
-        known = {row.id: row for row in self._connection.execute(_KNOWN, parameters)}
-        taken = {(row.company_id, row.external_session_id): row.id for row in known.values()}
-        new: list[Candidate] = []
-        here: list[Candidate] = []
-        strangers: list[str] = []
-        for one in candidates:
-            same = next((our_id(old) for old in (one.session_id, one.import_id) if old and our_id(old) in known), None)
-            if same is not None:
-                here.append(one._replace(id=same))
-            elif (one.company_id, one.external_id) not in taken:
-                new.append(one)
-            else:
-                self._list(one.session_id, one.import_id, "a session with its external id came here from the CSV")
-                strangers.extend([one.session_id] if one.session_id else [])
-        self._list_children(strangers)
-        return new, here
+        """Which are new, and which are here already under the id they are returned with."""
+        sorted_ = sort(self._connection, candidates)
+        for one in sorted_.strangers:
+            self._list(one.session_id, one.import_id, "a session with its external id came here from the CSV")
+        self._list_children([one.session_id for one in sorted_.strangers if one.session_id])
+        return sorted_.new, sorted_.here
 
     # --- what
 
     def _determine(self, new: list[Candidate]) -> dict[UUID, Determined]:
-        chosen = _chosen(new)
+        chosen = chosen_json(new)
         told: defaultdict[UUID, list[Any]] = defaultdict(list)
         for row in self._old.rows("statuses", chosen=chosen):
             told[row.id].append(row)
@@ -192,7 +143,7 @@ class Chunk:
         connection = self._connection
         analysed = [one.id for one in new if determined[one.id].is_analysed]
         numbers = connection.scalars(_ANALYSIS_IDS, {"number": len(analysed)})
-        chosen = _chosen(
+        chosen = chosen_json(
             new,
             {one.id for one in new if one.session_id or determined[one.id].is_created},
             dict(zip(analysed, numbers, strict=True)),
@@ -251,38 +202,6 @@ class Chunk:
         return {table: rows for table, rows in zip(_CHILDREN, row, strict=True) if rows}
 
 
-def _chosen(
-    candidates: list[Candidate], sessions: set[UUID] | None = None, analyses: dict[UUID, int] | None = None
-) -> str:
-    """The JSON that ``old.chosen`` reads (shape.py)."""
-    return json.dumps(
-        [
-            {
-                "id": str(one.id),
-                "company_id": str(one.company_id),
-                "external_id": one.external_id,
-                "session_id": one.session_id,
-                "import_id": one.import_id,
-                "started_at": one.times and one.times.started_at.isoformat(),
-                "ended_at": one.times and one.times.ended_at.isoformat(),
-                "is_session": one.id in (sessions or ()),
-                "analysis_id": (analyses or {}).get(one.id),
-            }
-            for one in candidates
-        ]
-    )
-
-
-_KNOWN = text(
-    """
-    SELECT id, company_id, external_session_id FROM livedash.session_import WHERE id = ANY (CAST(:ids AS uuid[]))
-    UNION
-    SELECT session.id, session.company_id, session.external_session_id
-    FROM unnest(CAST(:company_ids AS uuid[]), CAST(:external_ids AS text[])) AS wanted (company_id, external_id)
-    JOIN livedash.session_import AS session
-      ON session.company_id = wanted.company_id AND session.external_session_id = wanted.external_id
-    """
-)
 _ANALYSIS_IDS = text(
     "SELECT nextval(pg_get_serial_sequence('livedash.session_analysis', 'id')) FROM generate_series(1, :number)"
 )

@@ -140,10 +140,13 @@ class LivedashNode:
         **session: Any,
     ) -> str:
         """A session with its import, messages, judgement and questions; returns its id."""
-        source = self.add(
-            "SessionImport", companyId=company, fullTranscriptUrl=url, rawTranscriptContent=transcript,
-            messagesSent=turns, countryCode="NL", **(imported or {}),
-        )  # fmt: skip
+        cells = {
+            "fullTranscriptUrl": url,
+            "rawTranscriptContent": transcript,
+            "messagesSent": turns,
+            "countryCode": "NL",
+        }
+        source = self.add("SessionImport", companyId=company, **cells | (imported or {}))
         if analysed:
             session = {
                 "summary": "Somebody asked for leave.", "sentiment": "NEUTRAL", "category": "LEAVE_VACATION",
