@@ -11,7 +11,7 @@ import typer
 from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError
 
-from livedash_core.cli import companies, inspection, migration, money, processing
+from livedash_core.cli import companies, erasing, inspection, migration, money, processing
 from livedash_core.cli.output import breakdown_table, complain, say
 from livedash_core.db import first_line, make_engine
 from livedash_core.errors import LiveDashError, UsageError
@@ -30,7 +30,7 @@ database_app = typer.Typer(help="The schema.", no_args_is_help=True)
 app.add_typer(database_app, name="db")
 app.add_typer(companies.app, name="company")
 app.add_typer(money.app, name="price")
-for command in (*processing.COMMANDS, *inspection.COMMANDS, *money.COMMANDS, *migration.COMMANDS):
+for command in (*processing.COMMANDS, *inspection.COMMANDS, *money.COMMANDS, *migration.COMMANDS, *erasing.COMMANDS):
     app.command()(command)
 
 

@@ -39,6 +39,9 @@ def add(
     mode: Annotated[
         Mode | None, typer.Option(help="How a model is asked: at once, or in batches for half the price within a day.")
     ] = None,
+    retention_days: Annotated[
+        int | None, typer.Option(min=0, help="Erase sessions so many days after their start, daily; 0: never.")
+    ] = None,
 ) -> None:
     """Add a company, or change what the options say of one that exists.
 
@@ -53,6 +56,7 @@ def add(
         "analyzer": analyzer,
         "model": model,
         "mode": mode,
+        "retention_days": retention_days,
     }
     changes = {column: value for column, value in given.items() if value is not None}
     with database(Settings()) as engine, engine.begin() as connection:

@@ -30,7 +30,10 @@ _SHOWN = (
     Company.analyzer,
     Company.model,
     Company.mode,
+    Company.retention_days,
 )
+#: A century: any further back, and there is no date.
+MAX_RETENTION_DAYS = 36_500
 #: What is allowed one by one.
 _LISTS = (Company.allowed_networks, Company.allowed_origins)
 
@@ -134,6 +137,10 @@ def _checked(column: str, value: Any) -> Any:
         return networks + [_LOOPBACK_V6] * (_LOOPBACK_V4 in networks and _LOOPBACK_V6 not in networks)
     if column == "allowed_origins":
         return list(dict.fromkeys(origin_of(httpx2.URL(checked_url(origin, "an allowed origin"))) for origin in value))
+    if column == "retention_days":
+        if not 0 <= value <= MAX_RETENTION_DAYS:
+            raise UsageError(f"sessions can be kept for 1 to {MAX_RETENTION_DAYS:,} days, or with 0 for ever")
+        return value or None
     if column in ("http_conn_id", "model"):
         return value.strip() or None
     return value

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC
+import shlex
+from datetime import UTC, timedelta
 from typing import NamedTuple
 
 from sqlalchemy import Connection, text
 
+from livedash_core.operations.erasure import count_expired
 from livedash_core.status import read_breakdown
 from livedash_core.status.incidents import list_incidents
+
+#: The retention DAG runs daily, and may fail once.
+_RETENTION_GRACE = timedelta(days=2)
 
 
 class Finding(NamedTuple):
@@ -26,6 +31,7 @@ def examine(connection: Connection, stages: tuple[str, ...]) -> list[Finding]:
         *_counted(connection, "orphan", _WITHOUT_LEASE, "they are in progress but nobody holds them; please report it"),
         *_counted(connection, "orphan", _WITHOUT_STATUS, "they cannot be processed; please report it"),
         *_counted(connection, "company", _WITHOUT_CSV, "give it one: livedash company add NAME --csv-url URL"),
+        *_expired(connection),
         *_drift(connection, stages),
     ]
 
@@ -43,6 +49,17 @@ def _incidents(connection: Connection) -> list[Finding]:
 
 def _counted(connection: Connection, check: str, query: str, advice: str) -> list[Finding]:
     return [Finding(check, f"{row.what}: {advice}") for row in connection.execute(text(query))]
+
+
+def _expired(connection: Connection) -> list[Finding]:
+    return [
+        Finding(
+            "retention",
+            f"{company} keeps {sessions:,} sessions longer than it wants: let the DAG livedash_retention run daily, or "
+            f"erase them: livedash erase --company {shlex.quote(company)} --before DATE",
+        )
+        for company, sessions in count_expired(connection, grace=_RETENTION_GRACE).items()
+    ]
 
 
 def _drift(connection: Connection, stages: tuple[str, ...]) -> list[Finding]:

@@ -21,7 +21,7 @@ from livedash_core.models import (
 from livedash_core.status import ProcessingStatusManager
 
 #: Known as soon as the row is imported; the rest of a session when it is created.
-_IMPORTED = ("id", "external_session_id", "started_at", "ended_at")
+_IMPORTED = ("id", "external_session_id", "started_at", "ended_at", "erased_at")
 
 
 def find_session(connection: Connection, wanted: str, company_id: UUID | None = None) -> UUID:

@@ -56,7 +56,7 @@ class CsvImport(Stage):
                 Company.timezone,
             )
             .join(Company, Company.id == SessionImport.company_id)
-            .where(SessionImport.id.in_(session_ids), SessionImport.erased_at.is_(None))
+            .where(SessionImport.id.in_(session_ids))
         )
         return [RawTimes._make((*row[:5], ZoneInfo(row.timezone))) for row in rows]
 

@@ -62,7 +62,7 @@ class SessionCreation(Stage):
             select(SessionImport.__table__, SessionTranscript.content, Company.timezone)
             .join(Company, Company.id == SessionImport.company_id)
             .join(SessionTranscript, SessionTranscript.session_id == SessionImport.id, isouter=True)
-            .where(SessionImport.id.in_(session_ids), SessionImport.erased_at.is_(None))
+            .where(SessionImport.id.in_(session_ids))
         )
         return [ImportedSession(row.id, row.company_id, row, row.content, ZoneInfo(row.timezone)) for row in rows]
 

@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, select
 
 from livedash_core.db import in_transaction
 from livedash_core.errors import PermanentError, SystemicError, UnavailableError
+from livedash_core.models import SessionImport
 from livedash_core.stages.failures import describe, failure_of, is_the_databases_fault
 from livedash_core.stages.report import StageReport
 from livedash_core.stages.stage import Completed, Item, Outcome, Skipped, Stage
@@ -43,19 +44,36 @@ class Settling:
         )
 
     def load(self, token: UUID, session_ids: Iterable[UUID]) -> list[Item]:
-        """What the stage needs to know of these sessions; those that cannot be read, or are gone, fail."""
+        """What the stage needs to know of these sessions.
+
+        Those that cannot be read, or are gone, fail; those that were erased are skipped before anybody looks.
+        """
         items: list[Item] = []
 
         def load(part: list[UUID]) -> None:
             with self.engine.begin() as connection:
                 items.extend(self.stage.load(connection, part))
 
-        wanted = list(session_ids)
+        claimed = list(session_ids)
+        erased = self._skip_erased(token, claimed)
+        wanted = [session_id for session_id in claimed if session_id not in erased]
         unreadable = self._in_halves(wanted, load)
         missing = set(wanted) - {item.session_id for item in items} - {one.session_id for one in unreadable}
         gone = "its imported row is gone; import the company's CSV again"
         self.fail(token, unreadable + [Failure(session_id, PermanentError.kind, gone) for session_id in missing])
         return items
+
+    def _skip_erased(self, token: UUID, claimed: list[UUID]) -> set[UUID]:
+        query = select(SessionImport.id).where(SessionImport.id.in_(claimed), SessionImport.erased_at.is_not(None))
+
+        def skip(connection: Connection) -> tuple[set[UUID], list[UUID]]:
+            erased = set(connection.scalars(query))
+            reasons = dict.fromkeys(erased, "its content was erased")
+            return erased, self.manager(connection).skip(self.stage.name, token, reasons) if reasons else []
+
+        erased, skipped = in_transaction(self.engine, skip)
+        self.report.skipped += len(skipped)
+        return erased
 
     def settle(self, token: UUID, items: Mapping[UUID, Item], outcomes: Mapping[UUID, Outcome | Exception]) -> None:
         """Complete, skip or fail what the token still holds; effects are stored in the transaction that settles."""

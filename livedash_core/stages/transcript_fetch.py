@@ -45,7 +45,7 @@ class TranscriptFetch(Stage):
         rows = connection.execute(
             select(SessionImport.id, SessionImport.full_transcript_url, *Sources.COLUMNS)
             .join(Company, Company.id == SessionImport.company_id)
-            .where(SessionImport.id.in_(session_ids), SessionImport.erased_at.is_(None))
+            .where(SessionImport.id.in_(session_ids))
         )
         return [Link(row.id, row.company_id, row.full_transcript_url, row) for row in rows]
 

@@ -1,4 +1,4 @@
-"""The five DAGs as Airflow reads them: no scheduler, no database."""
+"""The DAGs as Airflow reads them: no scheduler, no database."""
 
 from __future__ import annotations
 
@@ -62,8 +62,18 @@ def test_every_dag_is_read_and_serialised_without_an_error_a_query_or_a_heavy_im
     assert read["heavy"] == []
 
 
-def test_there_is_one_dag_per_stage(read):
-    assert {key for key in read if key.startswith("livedash_")} == {f"livedash_{stage.lower()}" for stage in STAGES}
+def test_there_is_one_dag_per_stage_and_one_that_erases(read):
+    stages = {f"livedash_{stage.lower()}" for stage in STAGES}
+    assert {key for key in read if key.startswith("livedash_")} == stages | {"livedash_retention"}
+
+
+def test_what_erases_waits_for_no_asset_and_wakes_nobody(read):
+    dag = read["livedash_retention"]
+
+    assert (dag["waits_for"], dag["publishes"], dag["tasks"], dag["params"]) == ([], [], ["erase"], {})
+    assert "When it is red" in dag["doc"]
+    assert (dag["catchup"], dag["max_active_runs"], dag["timeout"]) == (False, 1, 3600)
+    assert (dag["owner"], dag["tags"]) == ("livedash", ["livedash"])
 
 
 def test_the_chain_of_assets_is_the_order_of_the_stages(read):

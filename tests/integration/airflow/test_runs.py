@@ -291,3 +291,16 @@ def test_an_import_of_named_sessions_fetches_no_csv(run, world):
     assert finished.complaints() == []
     assert finished.says("CSV_IMPORT, manual run: named sessions (1)")
     assert world.row(session, "CSV_IMPORT").attempts == 1
+
+
+def test_the_retention_run_erases_what_companies_do_not_want_kept(run, world):
+    kept = world.sessions(world.company("Forever"), 1)
+    gone = world.sessions(world.company("Gone", retention_days=1, status="ARCHIVED"), 2)
+
+    finished = run("RETENTION", "scheduled")
+
+    assert (finished.state, finished.events) == ("success", [])
+    assert finished.says("Gone: 2 sessions, 0 messages, 0 transcripts, 0 questions, 0 rejected lines erased")
+    with world.engine.connect() as connection:
+        erased = connection.execute(text("SELECT id FROM livedash.session_import WHERE erased_at IS NOT NULL"))
+        assert set(erased.scalars()) == set(gone) - set(kept)

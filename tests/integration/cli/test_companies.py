@@ -18,6 +18,8 @@ def test_a_company_is_added_changed_listed_and_suspended(livedash: CommandLine) 
         "small",
         "--mode",
         "batch",
+        "--retention-days",
+        "30",
     )
     changed, _ = livedash("company", "add", "Grüne Wiese", *options, "--allow-origin", "https://files.example.com/x")
     assert (added, changed) == ("Grüne Wiese: added.\n", "Grüne Wiese: changed.\n")
@@ -35,6 +37,7 @@ def test_a_company_is_added_changed_listed_and_suspended(livedash: CommandLine) 
             "analyzer": "openai",
             "model": "small",
             "mode": "batch",
+            "retention_days": 30,
         }
     ]
     listed, _ = livedash("company", "list")

@@ -27,6 +27,8 @@ from livedash_core.operations.companies import active_company, list_companies, s
         ("timezone", "", "no time zone"),
         ("allowed_networks", ["127.0.0.1/8"], "has host bits set"),
         ("allowed_networks", ["office"], "not a network"),
+        ("retention_days", -1, "1 to 36,500 days"),
+        ("retention_days", 10**9, "1 to 36,500 days"),
     ],
 )
 def test_what_cannot_be_right_is_refused_and_nothing_is_written(

@@ -1,0 +1,38 @@
+-- Forget what was said about these sessions, not how many there are. Whoever holds one of them loses it, unharmed: what
+-- it was about to write must not come back. Locked in the order of reopen.
+-- A failure's reason may quote the row that it was about, so that it changes its group; the counts go along.
+WITH locked AS MATERIALIZED (
+    SELECT session_id, stage, status, error_kind, error_group, status = 'IN_PROGRESS' AS is_held
+    FROM livedash.session_processing_status
+    WHERE session_id = ANY (CAST(:session_ids AS uuid[]))
+    ORDER BY array_position(CAST(:stages AS text[]), stage) NULLS FIRST, session_id
+    FOR UPDATE
+), erased AS (
+    UPDATE livedash.session_processing_status AS status
+    SET status = CASE WHEN is_held THEN 'PENDING' ELSE locked.status END,
+        attempts = CASE WHEN is_held THEN attempts - 1 ELSE attempts END,
+        available_at = CASE WHEN is_held THEN now() ELSE available_at END,
+        started_at = CASE WHEN is_held THEN NULL ELSE started_at END,
+        lease_token = NULL,
+        error_message = CASE WHEN error_message IS NOT NULL THEN :placeholder END,
+        error_group = CASE WHEN locked.error_group IS NOT NULL THEN :placeholder END
+    FROM locked
+    WHERE status.session_id = locked.session_id AND status.stage = locked.stage
+      AND (is_held OR error_message IS NOT NULL OR locked.error_group IS NOT NULL)
+    RETURNING company_id, status.stage, is_held, status.status, status.error_kind, completed_at,
+              locked.error_group AS left_group
+), history AS (
+    UPDATE livedash.session_processing_failure SET error_message = :placeholder
+    WHERE session_id = ANY (CAST(:session_ids AS uuid[]))
+), ledger AS (
+    INSERT INTO livedash.session_processing_delta (company_id, stage, status, sessions)
+    SELECT company_id, stage, change.status, change.sign * count(*)
+    FROM erased CROSS JOIN (VALUES ('IN_PROGRESS', -1), ('PENDING', 1)) AS change (status, sign)
+    WHERE is_held GROUP BY company_id, stage, change.status, change.sign
+)
+INSERT INTO livedash.session_failure_delta (company_id, stage, error_kind, error_group, sessions, seen_at)
+SELECT company_id, stage, error_kind, left_group, -count(*), NULL
+FROM erased WHERE status = 'FAILED' GROUP BY company_id, stage, error_kind, left_group
+UNION ALL
+SELECT company_id, stage, error_kind, :placeholder, count(*), max(completed_at)
+FROM erased WHERE status = 'FAILED' GROUP BY company_id, stage, error_kind

@@ -1,0 +1,230 @@
+"""What is erased is gone from every table; counts, costs and the work of others stay as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import Connection, Engine, insert, select, text
+
+from livedash_core.insights.counting import recount
+from livedash_core.models import AiProcessingRequest, Company, SessionImport
+from livedash_core.operations.doctor import examine
+from livedash_core.operations.erasure import Erased, erase_company, erase_expired, erase_session
+from livedash_core.operations.sessions import describe_session
+from livedash_core.status import STAGES, ProcessingStatusManager, read_breakdown
+from livedash_core.status.failure_groups import list_failure_groups, recount_failures
+from tests.integration.stages.pipeline import Pipeline, Scripted, complete
+from tests.integration.stages.website import Site
+from tests.integration.world import NOON, World
+
+FETCH = "TRANSCRIPT_FETCH"
+SECRET = "Grabowski"
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    with Site() as site:
+        yield site
+
+
+@pytest.fixture
+def pipeline(engine: Engine) -> Pipeline:
+    return Pipeline(engine)
+
+
+@pytest.fixture
+def acme(world: World, site: Site) -> UUID:
+    return world.company("Acme", csv_url=site.csv_url, allowed_networks=["127.0.0.0/8"])
+
+
+def told(site: Site, external_id: str, **columns: str) -> list[str]:
+    """A row and a transcript with a name in every text."""
+    said = f"User: I am {SECRET} and have {external_id} days of leave, is that right?\nAssistant: Yes, {SECRET}.\n"
+    return site.row(external_id, said, **{"initial_message": f"I am {SECRET}", "category": SECRET} | columns)
+
+
+def where_it_says(engine: Engine, word: str) -> dict[str, int]:
+    """Tables with rows that hold the word anywhere, and how many."""
+    found = {}
+    with engine.connect() as connection:
+        tables = connection.scalars(text("SELECT tablename FROM pg_tables WHERE schemaname = 'livedash'")).all()
+        for table in tables:
+            query = text(f"SELECT count(*) FROM livedash.{table} AS row WHERE strpos(CAST(row AS text), :word) > 0")
+            if rows := connection.scalar(query, {"word": word}):
+                found[table] = rows
+    return found
+
+
+def counts(engine: Engine) -> list[Any]:
+    """All that must stay: states, insights, costs."""
+    with engine.connect() as connection:
+        costs = connection.execute(select(AiProcessingRequest.cost, AiProcessingRequest.prompt_tokens)).all()
+        return [read_breakdown(connection, STAGES), recount(connection), costs]
+
+
+def test_nothing_that_was_said_is_left_anywhere_and_all_counts_stay(
+    site: Site, pipeline: Pipeline, world: World, engine: Engine, acme: UUID
+) -> None:
+    broken = told(site, "S4", start_time=SECRET)
+    site.publish([*(told(site, f"S{number}") for number in range(1, 4)), broken], also=f"{SECRET},cut off\n".encode())
+    site.answers["/transcripts/S3.txt"] = site.answers["/transcripts/S3.txt"]._replace(status=404)
+    pipeline.run_all()
+    with engine.begin() as connection:
+        request = {"session_id": pipeline.session("S1"), "company_id": acme, "prompt_version": "1", "cost": "0.25"}
+        connection.execute(
+            insert(AiProcessingRequest).values(**request, model_requested="m", error_message=f"no {SECRET}")
+        )
+    before = counts(engine)
+    assert {"session_import", "message", "session_transcript", "question", "import_rejection"} <= set(
+        where_it_says(engine, SECRET)
+    )
+
+    erased = erase_company(engine, acme, None, STAGES)
+
+    assert erased == Erased(sessions=4, messages=4, transcripts=2, questions=2, rejections=1)
+    assert where_it_says(engine, SECRET) == {}
+    assert counts(engine) == before
+    world.assert_ledger_equals_rows()
+    with engine.connect() as connection:
+        assert {(group.stage, group.error_group, group.sessions) for group in list_failure_groups(connection)} == {
+            ("CSV_IMPORT", "erased", 1),
+            (FETCH, "erased", 1),
+        }
+        assert sum(recount_failures(connection).values()) == 2
+    assert [failure.error_message for failure in world.failures(pipeline.session("S3"))] == ["erased"]
+    assert erase_company(engine, acme, None, STAGES) == Erased()
+
+
+def test_the_next_import_leaves_what_was_erased_alone(
+    site: Site, pipeline: Pipeline, engine: Engine, acme: UUID
+) -> None:
+    site.publish([told(site, "S1")], also=f"{SECRET},cut off\n".encode())
+    pipeline.run_all()
+    erase_company(engine, acme, None, STAGES)
+    before = pipeline.everything()
+    site.asked.clear()
+
+    # Even when the row went on meanwhile, and its line moved.
+    for rows in ([told(site, "S1")], [told(site, "S1", messages_sent="9")]):
+        site.publish(rows, also=f"{SECRET},cut off\n".encode())
+        assert {report.claimed for report in pipeline.run_all().values()} == {0}
+    assert set(site.asked) == {"/sessions.csv"}
+    assert pipeline.everything() == before
+
+
+def test_one_session_is_erased_and_the_questions_of_others_stay(
+    site: Site, pipeline: Pipeline, engine: Engine, acme: UUID
+) -> None:
+    site.publish([site.row("S1"), site.row("S2"), told(site, "S3")])
+    pipeline.run_all()
+    kept = pipeline.rows_of(pipeline.session("S2"))
+
+    assert erase_session(engine, pipeline.session("S1"), STAGES).questions == 0
+    assert erase_session(engine, pipeline.session("S3"), STAGES).questions == 1
+    assert pipeline.rows_of(pipeline.session("S2")) == kept
+    assert sorted(pipeline.query("SELECT content, sessions FROM livedash.question")) == [
+        ("How many days of leave do I have left?", 2),
+        ("erased", 1),
+    ]
+    with engine.connect() as connection:
+        shown = describe_session(connection, pipeline.session("S1"), STAGES)
+    assert shown["session"]["erased_at"] is not None
+    assert shown["messages"] == []
+    assert {stage["status"] for stage in shown["stages"]} == {"COMPLETED"}
+
+
+def test_who_works_on_a_session_that_is_erased_writes_nothing_of_it(
+    pipeline: Pipeline, world: World, engine: Engine, company_id: UUID
+) -> None:
+    erased, other = world.sessions(company_id, 2)
+
+    async def handle(item: Any) -> Any:
+        if item.session_id == erased:
+            erase_session(engine, erased, STAGES)
+        return await complete(item)
+
+    report = pipeline.run(Scripted(pipeline, handle))
+
+    assert pipeline.query("SELECT session_id FROM livedash.session_transcript") == [(other,)]
+    # Taken from its holder, claimed again, and found to be empty.
+    assert (report.claimed, report.completed, report.skipped) == (3, 1, 1)
+    world.assert_ledger_equals_rows()
+
+
+@pytest.mark.parametrize("stage", STAGES[:3])
+def test_an_erased_session_that_is_due_or_retried_is_skipped(
+    pipeline: Pipeline, world: World, engine: Engine, company_id: UUID, stage: str
+) -> None:
+    position = STAGES.index(stage)
+    due, failed = world.sessions(company_id, 2, completed_stages=position)
+    with engine.begin() as connection:
+        manager = ProcessingStatusManager(connection)
+        manager.fail_stage(failed, stage, manager.start_stage(failed, stage), SECRET)
+    for session in (due, failed):
+        erase_session(engine, session, STAGES)
+    world.assert_stage(due, stage, "PENDING")
+    assert (world.row(failed, stage).status, world.row(failed, stage).error_message) == ("FAILED", "erased")
+    with engine.begin() as connection:
+        ProcessingStatusManager(connection).reset_stage_for_retry(failed, stage)
+
+    report = pipeline.run(stage)
+
+    assert (report.claimed, report.skipped, report.failed) == (2, 2, 0)
+    assert {world.row(session, stage).metadata["reason"] for session in (due, failed)} == {"its content was erased"}
+    pipeline.run_all()
+    world.assert_stage(due, STAGES[-1], "SKIPPED")
+    world.assert_ledger_equals_rows()
+
+
+def test_a_period_is_counted_from_the_start_or_where_that_is_unknown_from_the_import(
+    world: World, engine: Engine, company_id: UUID
+) -> None:
+    old, edge, new = (world.sessions(company_id, 1, started_at=NOON - timedelta(days=days))[0] for days in (31, 30, 29))
+    (unknown,) = world.sessions(company_id, 1, started_at=None)
+    (others,) = world.sessions(world.company("Other"), 1, started_at=NOON - timedelta(days=400))
+
+    assert erase_company(engine, company_id, NOON - timedelta(days=30), STAGES).sessions == 1
+
+    with engine.connect() as connection:
+        kept = set(connection.scalars(select(SessionImport.id).where(SessionImport.erased_at.is_(None))))
+    assert kept == {edge, new, unknown, others}
+    assert erase_company(engine, company_id, NOON + timedelta(days=36_500), STAGES).sessions == 3
+    assert old not in kept
+
+
+def test_each_company_is_kept_as_long_as_it_wants_active_or_not(world: World, engine: Engine) -> None:
+    month = world.company("Month", retention_days=30, status="ARCHIVED")
+    forever = world.company("Forever")
+    for company in (month, forever):
+        world.sessions(company, 2, started_at=NOON - timedelta(days=31))
+        world.sessions(company, 1, started_at=NOON - timedelta(days=29))
+
+    assert {name: erased.sessions for name, erased in erase_expired(engine, STAGES, NOON).items()} == {"Month": 2}
+    assert {name: erased.sessions for name, erased in erase_expired(engine, STAGES, NOON).items()} == {"Month": 0}
+
+
+def test_more_sessions_than_a_chunk_are_erased(
+    world: World, engine: Engine, company_id: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("livedash_core.operations.erasure.CHUNK_SESSIONS", 2)
+    world.sessions(company_id, 5)
+    assert erase_company(engine, company_id, None, STAGES).sessions == 5
+
+
+def test_doctor_tells_who_is_kept_too_long(connection: Connection, world: World, engine: Engine) -> None:
+    company = world.company("Acme & Sons", csv_url="https://acme.example/x.csv", retention_days=30)
+    with engine.connect() as now:
+        today = now.scalar(text("SELECT now()"))
+    world.sessions(company, 2, started_at=today - timedelta(days=33))
+    world.sessions(company, 1, started_at=today - timedelta(days=31))
+    (found,) = examine(connection, STAGES)
+    assert found.check == "retention"
+    assert found.message.startswith("Acme & Sons keeps 2 sessions longer than it wants")
+    assert "livedash erase --company 'Acme & Sons' --before DATE" in found.message
+    erase_expired(engine, STAGES)
+    assert examine(connection, STAGES) == []
+    assert connection.scalar(select(Company.retention_days)) == 30
