@@ -8,6 +8,11 @@ Has each session judged: language, sentiment, escalation, category, summary, que
 says; an empty form means everything that is due. A backfill: the sessions that started in its days, the failed
 ones reset first (choose *All runs*, so that days which ran before are done again).
 
+**Batches.** Companies in batch mode, or a run with *Mode* batch, have their sessions sent together: half the price,
+within a day. The lane called *batches* waits for them (deferred, it takes no worker) and collects whatever they bring,
+also of batches that expired or that a crash left behind. Sessions that come in meanwhile gather for the next batch.
+*Mark failed* on that lane cancels its batches; what they had finished is collected by the next run.
+
 **When it is red.** The key was refused, the quota is used up, or the model is gone: the lane's last line says so in
 one sentence. No session lost an attempt. Mend the connection `livedash_openai` or the company's model and trigger a
 run. If *plan* is red, its last line is the reason: a form that makes no sense, or a database that is not there;
@@ -24,7 +29,7 @@ from airflow.sdk import AssetOrTimeSchedule, CronDataIntervalTimetable, dag
 
 from livedash_core.airflow.assets import awaited
 from livedash_core.airflow.forms import analysis_form, explained
-from livedash_core.airflow.lanes import RUN_TIMEOUT, stage_tasks
+from livedash_core.airflow.lanes import BATCH_ACTIVE_RUNS, BATCH_RUN_TIMEOUT, stage_tasks
 
 
 @dag(
@@ -36,8 +41,8 @@ from livedash_core.airflow.lanes import RUN_TIMEOUT, stage_tasks
     ),
     start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
     catchup=False,
-    max_active_runs=1,
-    dagrun_timeout=RUN_TIMEOUT,
+    max_active_runs=BATCH_ACTIVE_RUNS,
+    dagrun_timeout=BATCH_RUN_TIMEOUT,
     params=analysis_form(),
     tags=["livedash"],
     default_args={"owner": "livedash"},

@@ -76,7 +76,18 @@ def basic_credentials(conn_id: str) -> BasicCredentials | None:
 
 def settings() -> Settings:
     """The environment's settings, with the key and base URL of ``livedash_openai`` where that connection exists."""
-    found = _find(OPENAI)
+    return _settings(_find(OPENAI))
+
+
+async def asettings() -> Settings:
+    """``settings()`` for a trigger, whose event loop nothing may block."""
+    try:
+        return _settings(await BaseHook.aget_connection(OPENAI))
+    except AirflowNotFoundException:
+        return _settings(None)
+
+
+def _settings(found: Connection | None) -> Settings:
     if found is None:
         return Settings()
     return Settings().model_copy(
@@ -87,6 +98,6 @@ def settings() -> Settings:
     )
 
 
-def tools(engine: Engine, *, analyzer: str | None = None, model: str | None = None) -> Tools:
+def tools(engine: Engine, *, analyzer: str | None = None, model: str | None = None, mode: str | None = None) -> Tools:
     """What a stage needs when it runs in an Airflow task."""
-    return Tools(engine, settings(), basic_credentials, analyzer=analyzer, model=model)
+    return Tools(engine, settings(), basic_credentials, analyzer=analyzer, model=model, mode=mode)

@@ -83,6 +83,14 @@ def analysis_form() -> dict[str, Param]:
             title="Model",
             description="Empty: each company's own choice.",
         ),
+        "mode": Param(
+            None,
+            type=["null", "string"],
+            enum=[None, "realtime", "batch"],
+            title="Mode",
+            description="Empty: each company's own choice. batch: half the price, within a day; the run waits for it. "
+            "What offline rules judge is judged at once.",
+        ),
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import signal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import get_current_context
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
@@ -15,7 +15,11 @@ from livedash_core.airflow.run_scope import from_json
 from livedash_core.airflow.stopping import no_retry
 from livedash_core.airflow.telling import REPORT, log_report, measure
 from livedash_core.stages.registry import default_registry
+from livedash_core.stages.report import StageReport
 from livedash_core.stages.runner import Runner
+
+if TYPE_CHECKING:
+    from livedash_core.airflow.batch_lane import BatchWork
 
 log = logging.getLogger(__name__)
 
@@ -26,11 +30,9 @@ def run(stage: str, lane: dict[str, Any]) -> None:
     Raises ``AirflowFailException`` for what stopped the stage or a company: no retry mends that. Raises
     ``AirflowException``, which is retried, when the worker was told to stop.
     """
-    context = get_current_context()
-    context["label"] = lane["label"]  # type: ignore[typeddict-unknown-key] # what map_index_template shows
-    log.info("%s, %s: %s", stage, lane["label"], lane["about"])
+    dag_run = _begin(stage, lane)
     with no_retry():
-        runner = _runner(stage, lane, f"{context['dag_run'].dag_id}/{context['dag_run'].run_id}")
+        runner = _runner(stage, lane, dag_run)
         # Instead of Airflow's own handler, which ends nothing. A task marked failed and a run that timed out get
         # the signal too, and five seconds before SIGKILL.
         signal.signal(signal.SIGTERM, lambda _number, _frame: runner.stop())
@@ -38,12 +40,45 @@ def run(stage: str, lane: dict[str, Any]) -> None:
             runner.run()
         finally:
             # What a red lane moved on is published all the same.
-            context["ti"].xcom_push(key=REPORT, value=_summary(runner, context["ti"].try_number))
-            log_report(runner.report)
-            measure(runner.report)
-    if runner.stopping():
+            out_of_time = runner.budget_seconds is not None and runner.report.seconds >= runner.budget_seconds
+            _leave(runner.report, out_of_time=out_of_time)
+    _end(runner.report, stopped=runner.stopping())
+
+
+def take_turn(stage: str, lane: dict[str, Any], before: dict[str, Any] | None) -> BatchWork | None:
+    """One turn of the lane with the batches; returns what to wait for, or None at the end. Raises like ``run``."""
+    from livedash_core.airflow.batch_lane import work
+
+    dag_run = _begin(stage, lane)
+    with no_retry():
+        turn = work(lane, dag_run, before)
+    if turn.wait_seconds:
+        return turn
+    _leave(turn.report, out_of_time=False)
+    _end(turn.report, stopped=turn.stopped)
+    return None
+
+
+def _begin(stage: str, lane: dict[str, Any]) -> str:
+    context = get_current_context()
+    context["label"] = lane["label"]  # type: ignore[typeddict-unknown-key] # what map_index_template shows
+    log.info("%s, %s: %s", stage, lane["label"], lane["about"])
+    return f"{context['dag_run'].dag_id}/{context['dag_run'].run_id}"
+
+
+def _leave(report: StageReport, *, out_of_time: bool) -> None:
+    """The report for the task that publishes. An earlier try may have moved sessions on and died before it told."""
+    instance = get_current_context()["ti"]
+    told = {**report.as_dict(), "out_of_time": out_of_time, "first_try": instance.try_number == 1}
+    instance.xcom_push(key=REPORT, value=told)
+    log_report(report)
+    measure(report)
+
+
+def _end(report: StageReport, *, stopped: bool) -> None:
+    if stopped:
         raise AirflowException("stopped from outside; what was unfinished has been given back")
-    if incidents := runner.report.incidents:
+    if incidents := report.incidents:
         for incident in incidents:
             log.error("%s", incident)
         raise AirflowFailException("; ".join(str(incident) for incident in incidents))
@@ -52,7 +87,7 @@ def run(stage: str, lane: dict[str, Any]) -> None:
 def _runner(stage: str, lane: dict[str, Any], dag_run: str) -> Runner:
     run = from_json(lane)
     engine = connections.checked_engine()
-    tools = connections.tools(engine, analyzer=run.analyzer, model=run.model)
+    tools = connections.tools(engine, analyzer=run.analyzer, model=run.model, mode=run.mode)
     registry = default_registry()
     return Runner(
         engine,
@@ -64,9 +99,3 @@ def _runner(stage: str, lane: dict[str, Any], dag_run: str) -> Runner:
         dag_run=dag_run,
         on_progress=Progress(),
     )
-
-
-def _summary(runner: Runner, try_number: int) -> dict[str, Any]:
-    """The report for the task that publishes. An earlier try may have moved sessions on and died before it told."""
-    out_of_time = runner.budget_seconds is not None and runner.report.seconds >= runner.budget_seconds
-    return {**runner.report.as_dict(), "out_of_time": out_of_time, "first_try": try_number == 1}

@@ -15,11 +15,15 @@ from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import task
 
 from livedash_core.airflow.assets import PUBLISHED, WAKE
+from livedash_core.airflow.lane_operator import LaneOperator
 
 #: For a worker or an API server that comes and goes; what no retry mends is an ``AirflowFailException``.
 PATIENCE: dict[str, Any] = {"retries": 2, "retry_delay": timedelta(seconds=10)}
 #: A run that hangs makes room for the next one. Three tries of a lane, each of ``lane_seconds``, end long before.
 RUN_TIMEOUT = timedelta(hours=1)
+#: A run that has sent batches waits for them, a day at most. So that others go on meanwhile, several may be active.
+BATCH_RUN_TIMEOUT = timedelta(hours=27)
+BATCH_ACTIVE_RUNS = 16
 
 
 def stage_tasks(stage: str) -> None:
@@ -31,12 +35,6 @@ def stage_tasks(stage: str) -> None:
         from livedash_core.airflow.plan import plan
 
         return plan(stage)
-
-    @task(task_id="lane", map_index_template="{{ label }}", show_return_value_in_logs=False, **PATIENCE)
-    def run_lane(lane: dict[str, Any]) -> None:
-        from livedash_core.airflow.lane import run
-
-        run(stage, lane)
 
     @task(task_id="publish", outlets=[PUBLISHED[stage], WAKE], trigger_rule="all_done", **PATIENCE)
     def publish_moved(lanes: list[dict[str, Any]] | None, *, outlet_events: Any) -> None:
@@ -51,7 +49,9 @@ def stage_tasks(stage: str) -> None:
         wake(stage, lanes or [], outlet_events)
 
     lanes = plan_lanes()
-    done = run_lane.expand(lane=lanes)
+    done = LaneOperator.partial(
+        task_id="lane", stage=stage, map_index_template="{{ label }}", do_xcom_push=False, **PATIENCE
+    ).expand(lane=lanes)
     done >> publish_moved(lanes)  # type: ignore[call-arg, arg-type] # Airflow injects the events, resolves the XCom
     done >> EmptyOperator(task_id="all_lanes_ok", doc_md="Red when a lane was: a published Asset must not hide that.")
     if stage == next(iter(PUBLISHED)):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import ceil
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from airflow.sdk import get_current_context
 from sqlalchemy import Connection
 
+from livedash_core.airflow import batch_plan
 from livedash_core.airflow.assets import PUBLISHED
 from livedash_core.airflow.connections import checked_engine
 from livedash_core.airflow.run_scope import RunScope, for_companies, in_words, run_scope, to_json
@@ -19,6 +20,7 @@ from livedash_core.airflow.telling import log_run
 from livedash_core.operations.companies import active_companies
 from livedash_core.operations.due import count_due
 from livedash_core.settings import Settings
+from livedash_core.stages.batch_jobs import choosing
 from livedash_core.stages.registry import default_registry
 from livedash_core.status import ProcessingStatusManager
 
@@ -48,16 +50,15 @@ def plan(stage: str) -> list[dict[str, Any]]:
         if run.retry_failed:
             log.info("%d failed sessions are tried again", _reset(connection, stage, run))
         if stage == next(iter(PUBLISHED)) and not run.scope.names_sessions:
-            runs, extent = _intake(connection, run)
+            lanes, extent = _intake(connection, run)
+        elif stage == choosing.STAGE:
+            lanes, extent = _judged(connection, run, f"{dag_run.dag_id}/{dag_run.run_id}")
         else:
-            runs, extent = _queue(connection, stage, run)
-    log.info("%s; lanes: %d", extent, len(runs))
-    if not runs:
+            lanes, extent = _queue(connection, stage, run)
+    log.info("%s; lanes: %d", extent, len(lanes))
+    if not lanes:
         log_run(stage, dag_run, [])
-    return [
-        {"label": f"lane {number} of {len(runs)}", "about": f"{about}; {extent}", **to_json(share)}
-        for number, share in enumerate(runs, start=1)
-    ]
+    return [{"about": f"{about}; {extent}", **lane} for lane in lanes]
 
 
 def _reset(connection: Connection, stage: str, run: RunScope) -> int:
@@ -71,18 +72,40 @@ def _reset(connection: Connection, stage: str, run: RunScope) -> int:
     return sum(manager.reset_failed(scope).values())
 
 
-def _intake(connection: Connection, run: RunScope) -> tuple[list[RunScope], str]:
+def _intake(connection: Connection, run: RunScope) -> tuple[list[dict[str, Any]], str]:
     """Intake goes by company, whatever is due: each lane has its own."""
     wanted = [company for company in active_companies(connection) if run.scope.company_ids in (None, (company,))]
     lanes = min(Settings().lanes, len(wanted))
     runs = [for_companies(run, tuple(wanted[first::lanes])) for first in range(lanes)]
-    return runs, f"CSVs to import: {len(wanted)}"
+    return _labelled(runs), f"CSVs to import: {len(wanted)}"
 
 
-def _queue(connection: Connection, stage: str, run: RunScope) -> tuple[list[RunScope], str]:
+def _judged(connection: Connection, run: RunScope, dag_run: str) -> tuple[list[dict[str, Any]], str]:
+    """What is judged at once, and one lane more for all that goes into batches."""
+    plan = batch_plan.split(connection, run, dag_run)
+    lanes: list[dict[str, Any]] = []
+    extent, taken = "sessions due: 0", 0
+    if plan.at_once is not None:
+        lanes, extent = _queue(connection, choosing.STAGE, plan.at_once)
+        taken = count_due(connection, choosing.STAGE, plan.at_once.scope, at_most=run.limit or 0) if lanes else 0
+    rest = batch_plan.within_limit(run, taken)
+    if plan.batched and rest.limit != 0:
+        lanes.append({"label": "batches", "send": [str(company) for company in plan.send], **to_json(rest)})
+        extent += f", and batches of {len(plan.send)} companies" if plan.send else ", and batches to collect"
+    return lanes, extent
+
+
+def _labelled(runs: Sequence[RunScope]) -> list[dict[str, Any]]:
+    return [
+        {"label": f"lane {number} of {len(runs)}", "send": None, **to_json(run)}
+        for number, run in enumerate(runs, start=1)
+    ]
+
+
+def _queue(connection: Connection, stage: str, run: RunScope) -> tuple[list[dict[str, Any]], str]:
     """As many lanes as what is due is worth; each drains all of it."""
     due = count_due(connection, stage, run.scope, at_most=MOST_COUNTED)
     # A limit is for the run: one lane keeps it simple and exact.
     most = 1 if run.limit is not None else Settings().lanes
     lanes = min(most, ceil(due / SESSIONS_WORTH_A_LANE))
-    return [run] * lanes, f"sessions due: {due:,}{' or more' if due == MOST_COUNTED else ''}"
+    return _labelled([run] * lanes), f"sessions due: {due:,}{' or more' if due == MOST_COUNTED else ''}"

@@ -16,6 +16,7 @@ from livedash_core.airflow.assets import PUBLISHED, WAKE, awaited
 from livedash_core.airflow.connections import checked_engine
 from livedash_core.airflow.stopping import no_retry
 from livedash_core.airflow.telling import REPORT, add_up, log_run
+from livedash_core.stages.batch_jobs import choosing
 from livedash_core.stages.registry import default_registry
 from livedash_core.status import ProcessingStatusManager
 
@@ -74,5 +75,10 @@ def _following(stage: str) -> list[str]:
 
 
 def _due_stages() -> list[str]:
+    registry = default_registry()
     with no_retry(), checked_engine().connect() as connection:
-        return ProcessingStatusManager(connection, stages=default_registry().names).get_due_stages()
+        due = set(ProcessingStatusManager(connection, stages=registry.names).get_due_stages())
+        # Whoever looked after a batch has died: its sessions are held, and it is to be collected all the same.
+        if choosing.left_alone(connection):
+            due.add(choosing.STAGE)
+    return [stage for stage in registry.names if stage in due]

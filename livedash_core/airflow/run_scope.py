@@ -36,6 +36,7 @@ class RunScope:
     limit: int | None = None
     analyzer: str | None = None
     model: str | None = None
+    mode: str | None = None
 
 
 def run_scope(
@@ -77,6 +78,7 @@ def run_scope(
         limit=form["limit"],
         analyzer=form.get("analyzer"),
         model=form.get("model"),
+        mode=form.get("mode"),
     )
 
 
@@ -106,6 +108,7 @@ def to_json(run: RunScope) -> dict[str, Any]:
         "limit": run.limit,
         "analyzer": run.analyzer,
         "model": run.model,
+        "mode": run.mode,
     }
 
 
@@ -121,6 +124,7 @@ def from_json(found: Mapping[str, Any]) -> RunScope:
         limit=found["limit"],
         analyzer=found["analyzer"],
         model=found["model"],
+        mode=found["mode"],
     )
 
 

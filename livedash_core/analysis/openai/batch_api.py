@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from typing import IO, Any, Final, TypeVar
+from uuid import UUID
 
 import httpx2
 import openai
 from pydantic import BaseModel, Field, ValidationError
 
+from livedash_core.analysis.openai.client import make_client, server_of
 from livedash_core.analysis.openai.errors import IDENTIFIER, Call, translated
 from livedash_core.errors import PermanentError, ProcessingError, SystemicError, TransientError
 
@@ -21,6 +23,8 @@ ENDPOINT: Final = "/v1/chat/completions"
 _WINDOW: Final = "24h"
 _METADATA_KEY = "livedash_batch"
 _ENDED = ("completed", "failed", "expired", "cancelled")
+#: A look and a cancellation are short calls.
+_WATCH_SECONDS = 30.0
 #: So many pages of a hundred are searched for what a crash left behind; pages older than it are not asked for.
 _MOST_PAGES = 50
 #: Their clock need not be ours.
@@ -97,6 +101,16 @@ class BatchApi:
     def __init__(self, client: openai.AsyncOpenAI, call: Call) -> None:
         self._client = client
         self.call = call
+
+    @classmethod
+    def watching(cls, api_key: str, base_url: str | None) -> BatchApi:
+        """For who only looks and cancels. Raises ``ConfigurationError`` for a key or base URL that cannot be one."""
+        call = Call(server_of(base_url), "", _WATCH_SECONDS, UUID(int=0))
+        return cls(make_client(api_key, base_url, _WATCH_SECONDS), call)
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        await self._client.close()
 
     async def upload(self, key: str, content: IO[bytes]) -> str:
         """Upload the lines; returns the file's id."""

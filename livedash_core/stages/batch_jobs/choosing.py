@@ -57,15 +57,15 @@ def open_batches(connection: Connection, company_ids: Iterable[UUID] | None = No
     return dict(connection.execute(wanted).tuples().all())
 
 
-def left_alone(connection: Connection, dag_run: str | None = None) -> list[UUID]:
-    """The companies with a batch that nobody looks after, or only ``dag_run`` does, whatever their mode is now."""
-    rows = connection.scalars(
-        select(AiBatch.company_id)
-        .where(
-            AiBatch.status != "closed",
-            or_(AiBatch.attended_until <= func.now(), AiBatch.dag_run.is_not_distinct_from(dag_run)),
-        )
-        .distinct()
-        .order_by(AiBatch.company_id)
+def left_alone(
+    connection: Connection, company_ids: Iterable[UUID] | None = None, dag_run: str | None = None
+) -> list[UUID]:
+    """The companies (among these) with a batch that nobody looks after but perhaps ``dag_run``, whatever their mode
+    and status are now.
+    """
+    wanted = select(AiBatch.company_id).where(
+        AiBatch.status != "closed", or_(AiBatch.attended_until <= func.now(), AiBatch.dag_run == dag_run)
     )
-    return list(rows)
+    if company_ids is not None:
+        wanted = wanted.where(AiBatch.company_id.in_(list(company_ids)))
+    return list(connection.scalars(wanted.distinct().order_by(AiBatch.company_id)))

@@ -206,11 +206,13 @@ class BatchJobs:
         return found
 
     def _hold(self, row: rows.BatchRow) -> bool:
-        """Keep the batch's sessions from everybody else; False if they are somebody else's already."""
-        return in_transaction(
-            self._engine,
-            lambda connection: self._settling.manager(connection).renew(row.lease_token, lease_seconds=HELD_SECONDS),
-        )
+        """Keep the batch and its sessions from everybody else; False if the sessions are somebody else's already."""
+
+        def hold(connection: Connection) -> bool:
+            rows.attend(connection, [row.id], self._dag_run, self._attended_seconds)
+            return self._settling.manager(connection).renew(row.lease_token, lease_seconds=HELD_SECONDS)
+
+        return in_transaction(self._engine, hold)
 
     # --- what they share
 

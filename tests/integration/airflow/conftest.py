@@ -76,6 +76,7 @@ def run(airflow: subprocess.Popen[str], database_url: str) -> Run:
         interval: tuple[str, str] | None = None,
         connection: dict[str, Any] | None = None,
         connected: bool = True,
+        environment: dict[str, str] | None = None,
     ) -> Finished:
         request = {
             "dag_id": f"livedash_{stage.lower()}",
@@ -84,7 +85,8 @@ def run(airflow: subprocess.Popen[str], database_url: str) -> Run:
             "interval": interval,
             # Airflow takes an empty variable for one that is not set.
             "environment": {
-                "AIRFLOW_CONN_LIVEDASH_POSTGRES": json.dumps(ours | (connection or {})) if connected else ""
+                "AIRFLOW_CONN_LIVEDASH_POSTGRES": json.dumps(ours | (connection or {})) if connected else "",
+                **(environment or {}),
             },
         }
         airflow.stdin.write(json.dumps(request) + "\n")

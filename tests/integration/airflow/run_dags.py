@@ -49,7 +49,16 @@ class Recorder(NoStatsLogger):
 def run(
     dag_id: str, run_type: str, conf: dict[str, Any], interval: list[str] | None, environment: dict[str, str]
 ) -> dict[str, Any]:
+    before = dict(os.environ)
     os.environ.update(environment)
+    try:
+        return run_once(dag_id, run_type, conf, interval)
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def run_once(dag_id: str, run_type: str, conf: dict[str, Any], interval: list[str] | None) -> dict[str, Any]:
     recorder = Recorder()
     stats.initialize(factory=lambda: recorder, export_legacy_names=False)
 

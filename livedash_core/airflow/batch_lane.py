@@ -1,0 +1,91 @@
+"""The lane that has sessions judged in batches: it sends, then collects whenever it is woken."""
+
+from __future__ import annotations
+
+import logging
+import signal
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from livedash_core.airflow import connections
+from livedash_core.airflow.progress import Progress
+from livedash_core.airflow.run_scope import from_json
+from livedash_core.airflow.telling import COUNTED
+from livedash_core.errors import SystemicError
+from livedash_core.stages.ai_analysis import AiAnalysis
+from livedash_core.stages.batch_jobs.jobs import BatchJobs
+from livedash_core.stages.registry import default_registry
+from livedash_core.stages.report import StageReport
+
+log = logging.getLogger(__name__)
+
+#: A trigger waits for so long at most; then the task looks itself, writes down how far the batches are, and shows
+#: others that somebody still looks after them.
+WAIT_SECONDS = 1_800
+#: Of a batch that could not be found nor made yet.
+WAIT_FOR_SERVER_SECONDS = 60
+_LEEWAY_SECONDS = 600
+
+
+@dataclass
+class BatchWork:
+    """What all turns of the lane did so far, and what it waits for now: nothing, when ``wait_seconds`` is 0."""
+
+    report: StageReport
+    stopped: bool
+    remote_ids: list[str]
+    poll_seconds: float
+    wait_seconds: float
+
+
+def work(lane: dict[str, Any], dag_run: str, before: dict[str, Any] | None) -> BatchWork:
+    """One turn; ``before`` is the report of the earlier ones, None in the first, which sends."""
+    run = from_json(lane)
+    engine = connections.checked_engine()
+    tools = connections.tools(engine, analyzer=run.analyzer, model=run.model, mode=run.mode)
+    registry = default_registry()
+    with BatchJobs(
+        engine,
+        AiAnalysis(tools),
+        registry.names,
+        scope=run.scope,
+        limit=run.limit,
+        dag_run=dag_run,
+        attended_seconds=WAIT_SECONDS + _LEEWAY_SECONDS,
+        on_progress=Progress(),
+    ) as jobs:
+        # Instead of Airflow's own handler, which ends nothing.
+        signal.signal(signal.SIGTERM, lambda _number, _frame: jobs.stop())
+        waiting = jobs.look()
+        if before is None:
+            jobs.submit([UUID(company) for company in lane["send"]])
+            waiting = jobs.look()
+        if jobs.stopping() or not waiting:
+            jobs.leave()
+            waiting = []
+    for line in (f"{row.company}: batch of {row.requests:,} is {row.remote_status or 'prepared'}" for row in waiting):
+        log.info("%s", line)
+    _add(jobs.report, before)
+    wait_seconds = WAIT_SECONDS if all(row.remote_id for row in waiting) else WAIT_FOR_SERVER_SECONDS
+    return BatchWork(
+        jobs.report,
+        stopped=jobs.stopping(),
+        remote_ids=[row.remote_id for row in waiting if row.remote_id],
+        poll_seconds=tools.settings.batch_poll_seconds,
+        wait_seconds=wait_seconds if waiting else 0,
+    )
+
+
+def to_json(report: StageReport) -> dict[str, Any]:
+    """What the next turn has to know."""
+    return {**report.as_dict(), "incidents": [str(incident) for incident in report.incidents]}
+
+
+def _add(report: StageReport, before: dict[str, Any] | None) -> None:
+    if before is None:
+        return
+    for name in (*COUNTED, "seconds"):
+        setattr(report, name, getattr(report, name) + before[name])
+    told = {str(incident) for incident in report.incidents}
+    report.incidents[:0] = [SystemicError(text) for text in before["incidents"] if text not in told]
