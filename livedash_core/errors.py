@@ -15,6 +15,7 @@
         ├── TransientError        retried by itself, with backoff
         ├── PermanentError        waits for a person
         ├── UnavailableError      what it needs is out of reach for everyone: goes back, and waits
+        │   └── HeldBack          its company's turn has not come (a budget, a rate limit): nothing is wrong
         └── SystemicError         nobody's session is at fault: the task ends, claims go back
 
 What a stage raises while it handles a session *is* that session's failure; foreign exceptions are
@@ -25,6 +26,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 from uuid import UUID
+
+#: For what a company may have to wait.
+HELD_BACK = ("budget", "rate limit", "status")
 
 
 class LiveDashError(Exception):
@@ -124,6 +128,22 @@ class UnavailableError(ProcessingError):
     def __init__(self, message: str, *, retry_after_seconds: float) -> None:
         super().__init__(message)
         self.retry_after_seconds = retry_after_seconds
+
+
+class HeldBack(UnavailableError):
+    """Nothing is wrong, but not now: the session goes back unharmed, and the task stays green.
+
+    ``reason`` is one of ``HELD_BACK``. Unless it is only ``this_session``, its company waits for the next run.
+    """
+
+    kind = "held_back"
+
+    def __init__(
+        self, message: str, reason: str, *, retry_after_seconds: float = 0, this_session: bool = False
+    ) -> None:
+        super().__init__(message, retry_after_seconds=retry_after_seconds)
+        self.reason = reason
+        self.this_session = this_session
 
 
 class SystemicError(ProcessingError):

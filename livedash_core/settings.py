@@ -42,6 +42,10 @@ class Settings(BaseSettings):
     fetch_concurrency: int = Field(default=16, ge=1, description="transcripts fetched at once in a lane")
     fetch_per_origin: int = Field(default=8, ge=1, description="of which from one server")
     analysis_concurrency: int = Field(default=16, ge=1, description="model calls at once in a lane")
+    requests_per_minute: int | None = Field(
+        default=None, ge=1, description="asked of a model at most, by all lanes; unset: what its server tells"
+    )
+    tokens_per_minute: int | None = Field(default=None, ge=1, description="likewise, prompts and replies together")
     batch_requests: int = Field(
         default=5000, ge=1, le=50_000, description="sessions in a batch at most (OpenAI: 50 000)"
     )

@@ -6,7 +6,7 @@ Every function takes an open connection and never commits. Who makes calls one b
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -16,9 +16,11 @@ from sqlalchemy import Connection, TextClause, insert, select
 from uuid6 import uuid7
 
 from livedash_core.analysis import accounts_sql as sql
+from livedash_core.analysis.budgets import held_back
 from livedash_core.analysis.ledger import CallEnd, PlannedCall, Usage
 from livedash_core.analysis.pricing import PriceList, cost_of, most_cost_of
-from livedash_core.models import AiProcessingRequest
+from livedash_core.errors import ProcessingError
+from livedash_core.models import AiCostDaily, AiProcessingRequest
 
 #: A call that is made one by one ends within minutes (``OpenAIAnalyzer``); after so long, whoever made it is dead.
 ABANDONED_AFTER_SECONDS = 900
@@ -30,23 +32,32 @@ _CALL = AiProcessingRequest
 _PRICED_BY = (_CALL.id, _CALL.model_requested, _CALL.mode, _CALL.requested_at)
 
 
-def open_calls(connection: Connection, calls: Sequence[PlannedCall], prices: PriceList) -> list[UUID]:
-    """Record that calls are about to be made (``sent``); returns their rows' ids, in the order of ``calls``."""
+def open_calls(connection: Connection, calls: Sequence[PlannedCall], prices: PriceList) -> list[UUID | ProcessingError]:
+    """Record that calls are about to be made (``sent``), and set aside what they cost at most.
+
+    For each of ``calls`` in their order: its row's id, or why it may not be made (a budget).
+    """
     now = datetime.now(UTC)
-    rows: list[dict[str, Any]] = [
-        {
-            "id": uuid7(),
-            "session_id": call.session_id,
-            "company_id": call.company_id,
-            "mode": call.mode,
-            "prompt_version": call.prompt_version,
-            "model_requested": call.model,
-            "most_cost": most_cost_of(call, prices, now),
-        }
-        for call in calls
-    ]
-    connection.execute(insert(AiProcessingRequest), rows)
-    return [row["id"] for row in rows]
+    most_costs = [most_cost_of(call, prices, now) for call in calls]
+    opened: list[UUID | ProcessingError] = []
+    rows: list[dict[str, Any]] = []
+    for call, most_cost, reason in zip(calls, most_costs, held_back(connection, calls, most_costs), strict=True):
+        opened.append(reason or uuid7())
+        if reason is None:
+            rows.append(
+                {
+                    "id": opened[-1],
+                    "session_id": call.session_id,
+                    "company_id": call.company_id,
+                    "mode": call.mode,
+                    "prompt_version": call.prompt_version,
+                    "model_requested": call.model,
+                    "most_cost": most_cost,
+                }
+            )
+    if rows:
+        connection.execute(insert(AiProcessingRequest), rows)
+    return opened
 
 
 def close_calls(connection: Connection, ends: Mapping[UUID, CallEnd], prices: PriceList) -> set[UUID]:
@@ -104,6 +115,13 @@ def recount(connection: Connection) -> list[dict[str, Any]]:
     return [dict(row._mapping) for row in connection.execute(sql.RECOUNT)]
 
 
+def kept_sums(connection: Connection) -> list[dict[str, Any]]:
+    """``ai_cost_daily`` as ``recount`` would have it."""
+    table = AiCostDaily.__table__
+    kept = select(table).where(table.c.outcome != "reused").order_by(*AiCostDaily.__mapper__.primary_key)
+    return [dict(row._mapping) for row in connection.execute(kept)]
+
+
 def _closed(call: Any, end: CallEnd, prices: PriceList) -> dict[str, Any]:
     """The columns of a call that has ended. Nothing is paid for what was refused; None is what nobody knows."""
     pricing_id, cost = None, Decimal(0) if end.outcome == "rejected" else None
@@ -112,7 +130,8 @@ def _closed(call: Any, end: CallEnd, prices: PriceList) -> dict[str, Any]:
         price = prices.find(models, call.mode, end.service_tier, call.requested_at, tokens)
         if price is not None:
             pricing_id, cost = price.id, cost_of(end.usage, price)
-    columns = asdict(end)
+    columns = asdict(replace(end, pace=None))
+    del columns["pace"]
     return {"id": call.id, **columns, **columns.pop("usage"), "pricing_id": pricing_id, "cost": cost}
 
 

@@ -4,29 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from livedash_core.analysis.accounts import abandon_calls, close_calls, fault_calls, open_calls
 from livedash_core.analysis.ledger import CallEnd, PlannedCall
+from livedash_core.analysis.pacing import UNLIMITED, Limits, note_pace, waits
 from livedash_core.analysis.prices import load_prices
 from livedash_core.analysis.pricing import PriceList
 from livedash_core.db import first_line
-from livedash_core.errors import SystemicError
+from livedash_core.errors import HeldBack, SystemicError
 
+#: So long a call waits for its turn with its claim; beyond, the claim goes back.
+_PATIENCE_SECONDS = 60.0
 #: A price that was set meanwhile counts after so long.
 _PRICES_KEPT_SECONDS = 60.0
 
 
 class _Entry(NamedTuple):
-    """One thing to write: a call to open, or what to tell about a row; and who waits for it."""
+    """One thing to write: a call to open, what to tell about a row, or anything else; and who waits for it."""
 
-    what: PlannedCall | tuple[UUID, CallEnd] | tuple[UUID, str]
+    what: PlannedCall | tuple[UUID, CallEnd] | tuple[UUID, str] | Callable[[Connection], object]
     written: asyncio.Future[Any]
 
 
@@ -37,8 +40,15 @@ class DatabaseLedger:
     what others left open when they were killed. Raises ``SystemicError`` when the database does not answer.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        limits: Limits = UNLIMITED,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
         self._engine = engine
+        self._limits = limits
+        self._sleep = sleep
         self._connection: Connection | None = None
         self._waiting: list[_Entry] = []
         self._writer: asyncio.Task[None] | None = None
@@ -46,15 +56,29 @@ class DatabaseLedger:
         self._prices_read_at: float | None = None
 
     async def opened(self, call: PlannedCall) -> UUID:
-        """Insert a row with the outcome ``sent``."""
+        """Insert a row with the outcome ``sent``, when it is the call's turn and its company can pay for it."""
+        patience = _PATIENCE_SECONDS
+        while not isinstance(answer := await self._asked(call), UUID):
+            if answer > patience:
+                raise HeldBack(
+                    f"{call.model!r} may not be asked more often for now: a limit of its server is used up",
+                    "rate limit",
+                    retry_after_seconds=answer,
+                )
+            patience -= answer
+            await self._sleep(answer)
+        return answer
+
+    async def _asked(self, call: PlannedCall) -> UUID | float:
+        """The row of a call that may be made, or the seconds until it is worth asking again."""
         written = self._submit(call)
         try:
-            row: UUID = await asyncio.shield(written)
+            answer: UUID | float = await asyncio.shield(written)
         except asyncio.CancelledError:
             # The row is written all the same, and nothing will be sent for it.
             written.add_done_callback(self._never_sent)
             raise
-        return row
+        return answer
 
     async def closed(self, row: UUID, end: CallEnd) -> None:
         """Close a ``sent`` row with what it cost; one that is closed already stays as it is."""
@@ -64,15 +88,19 @@ class DatabaseLedger:
         """Note on a closed row why its reply was no use."""
         await asyncio.shield(self._submit((row, error_message)))
 
+    async def kept(self, write: Callable[[Connection], object]) -> None:
+        """Run ``write`` in one of the ledger's transactions: what was paid for outlives the end of its batch."""
+        await asyncio.shield(self._submit(write))
+
     async def close(self) -> None:
         """Write what is left, and give the connection back."""
         while self._writer is not None:
             await self._writer
         self._disconnect()
 
-    def _never_sent(self, written: asyncio.Future[UUID]) -> None:
-        if not written.cancelled() and written.exception() is None:
-            self._submit((written.result(), CallEnd("rejected", "stopped before it was sent")))
+    def _never_sent(self, written: asyncio.Future[UUID | float]) -> None:
+        if written.exception() is None and isinstance(row := written.result(), UUID):
+            self._submit((row, CallEnd("rejected", "stopped before it was sent")))
 
     def _submit(self, what: Any) -> asyncio.Future[Any]:
         entry = _Entry(what, asyncio.get_running_loop().create_future())
@@ -97,14 +125,15 @@ class DatabaseLedger:
             self._writer = None
 
     def _commit(self, entries: Sequence[Any]) -> list[Any]:
-        """A row's id, None or an exception for each; together, or one by one if that is refused."""
+        """A row's id, a wait, None or an exception for each; together, or one by one if that is refused."""
         try:
             return self._transaction(lambda connection: self._apply(connection, entries))
         except (OperationalError, PoolTimeout) as exc:
             error = SystemicError(f"the cost ledger cannot be written: {first_line(exc)}")
             error.__cause__ = exc
             return [error] * len(entries)
-        except DBAPIError as exc:
+        except Exception as exc:
+            # Whoever waits is told, whatever it is; one that the database refuses takes no other with it.
             if len(entries) == 1:
                 return [exc]
             return [result for entry in entries for result in self._commit([entry])]
@@ -131,11 +160,20 @@ class DatabaseLedger:
     def _apply(self, connection: Connection, entries: Sequence[Any]) -> list[Any]:
         prices = self._current_prices(connection)
         calls = [entry for entry in entries if isinstance(entry, PlannedCall)]
-        told = [entry for entry in entries if not isinstance(entry, PlannedCall)]
-        rows = iter(open_calls(connection, calls, prices) if calls else ())
-        close_calls(connection, {row: end for row, end in told if isinstance(end, CallEnd)}, prices)
-        fault_calls(connection, {row: fault for row, fault in told if isinstance(fault, str)})
-        return [next(rows) if isinstance(entry, PlannedCall) else None for entry in entries]
+        ends = {entry[0]: entry[1] for entry in entries if isinstance(entry, tuple) and isinstance(entry[1], CallEnd)}
+        faults = {entry[0]: entry[1] for entry in entries if isinstance(entry, tuple) and isinstance(entry[1], str)}
+        # First what calls have told and paid: those that follow go by it.
+        note_pace(connection, [end.pace for end in ends.values() if end.pace])
+        close_calls(connection, ends, prices)
+        fault_calls(connection, faults)
+        for entry in entries:
+            if callable(entry):
+                entry(connection)
+        turns = waits(connection, calls, self._limits)
+        due = [call for call, wait in zip(calls, turns, strict=True) if not wait]
+        opened = iter(open_calls(connection, due, prices) if due else ())
+        answers = iter([wait or next(opened) for wait in turns])
+        return [next(answers) if isinstance(entry, PlannedCall) else None for entry in entries]
 
     def _current_prices(self, connection: Connection) -> PriceList:
         now = time.monotonic()

@@ -32,7 +32,10 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class PlannedCall:
-    """A call that is about to be made. The tokens are the most that it can take: what a budget sets aside for it."""
+    """A call that is about to be made. The tokens are the most that it can take: what a budget sets aside for it.
+
+    ``connection`` tells servers and keys apart whose limits are counted together; empty: there are none.
+    """
 
     session_id: UUID
     company_id: UUID
@@ -41,6 +44,22 @@ class PlannedCall:
     most_prompt_tokens: int
     most_completion_tokens: int
     mode: Mode = "realtime"
+    connection: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PaceNews:
+    """What an answer told about how briskly its model may be asked over that connection; None is what it did not say.
+
+    ``refused``: it was too brisk. ``stay_away_seconds``: how long to leave the model alone.
+    """
+
+    connection: str
+    model: str
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+    stay_away_seconds: float | None = None
+    refused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +72,17 @@ class CallEnd:
     provider_request_id: str | None = None
     service_tier: str | None = None
     usage: Usage = Usage()
+    pace: PaceNews | None = None
 
 
 class Ledger(Protocol):
     """Where model calls are recorded. Each method has committed when it returns."""
 
     async def opened(self, call: PlannedCall) -> UUID:
-        """Record that a call is about to be made; returns the row's id."""
+        """Wait for the call's turn and record that it is about to be made; returns the row's id.
+
+        Raises ``HeldBack`` when it may not be made now, ``SystemicError`` when it may not be made at all.
+        """
         ...
 
     async def closed(self, row: UUID, end: CallEnd) -> None:

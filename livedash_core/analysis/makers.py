@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from livedash_core.analysis.contract import Analyzer
 from livedash_core.analysis.database_ledger import DatabaseLedger
+from livedash_core.analysis.pacing import Limits
 from livedash_core.errors import ConfigurationError, SystemicError
 from livedash_core.settings import Settings
 
@@ -38,7 +40,7 @@ class Makers:
 
     def __init__(self, settings: Settings, engine: Engine) -> None:
         self._settings = settings
-        self._ledger = DatabaseLedger(engine)
+        self._ledger = DatabaseLedger(engine, Limits(settings.requests_per_minute, settings.tokens_per_minute))
         self._rules: OfflineAnalyzer | None = None
         self._models: dict[str, OpenAIAnalyzer] = {}
 
@@ -88,6 +90,10 @@ class Makers:
             )
         except ConfigurationError as error:
             raise SystemicError(str(error)) from error
+
+    async def keep(self, write: Callable[[Connection], object]) -> None:
+        """Store what was paid for, at once, in a transaction of the ledger's."""
+        await self._ledger.kept(write)
 
     async def close(self) -> None:
         """End the analyzers' connections."""

@@ -42,6 +42,10 @@ def add(
     retention_days: Annotated[
         int | None, typer.Option(min=0, help="Erase sessions so many days after their start, daily; 0: never.")
     ] = None,
+    monthly_budget: Annotated[
+        str | None,
+        typer.Option(metavar="USD", help="What its model calls may cost in a calendar month (UTC); '' for no limit."),
+    ] = None,
 ) -> None:
     """Add a company, or change what the options say of one that exists.
 
@@ -57,6 +61,7 @@ def add(
         "model": model,
         "mode": mode,
         "retention_days": retention_days,
+        "monthly_budget_usd": monthly_budget,
     }
     changes = {column: value for column, value in given.items() if value is not None}
     with database(Settings()) as engine, engine.begin() as connection:
@@ -74,7 +79,17 @@ def list_(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] =
     elif not found:
         say("There are no companies yet; this adds one: livedash company add NAME --csv-url URL")
     else:
-        shown = ("name", "status", "csv_url", "http_conn_id", "timezone", "analyzer", "model", "mode")
+        shown = (
+            "name",
+            "status",
+            "csv_url",
+            "http_conn_id",
+            "timezone",
+            "analyzer",
+            "model",
+            "mode",
+            "monthly_budget_usd",
+        )
         print_table(shown, ([company[column] for column in shown] for company in found))
 
 

@@ -9,13 +9,23 @@ from rich.table import Table
 from rich.text import Text
 
 from livedash_core.cli.context import database, scope_of
-from livedash_core.cli.output import breakdown_table, console, print_json, print_table, say, shown, status_text
+from livedash_core.cli.output import (
+    breakdown_table,
+    complain,
+    console,
+    print_json,
+    print_table,
+    say,
+    shown,
+    status_text,
+)
 from livedash_core.cli.processing import Company, Json, Stages
 from livedash_core.operations.doctor import examine
 from livedash_core.operations.sessions import describe_session, find_session
 from livedash_core.settings import Settings
 from livedash_core.stages.registry import default_registry
 from livedash_core.status import ProcessingStatusManager
+from livedash_core.status.incidents import list_incidents
 
 SHOWN_FAILURES = 50
 
@@ -27,10 +37,14 @@ def status(company: Company = None, as_json: Json = False) -> None:
         with engine.connect() as connection:
             manager = ProcessingStatusManager(connection, stages=default_registry().names)
             breakdown = manager.get_pipeline_status(scope.company_ids)
+            stopped = list_incidents(connection)
     if as_json:
         print_json(breakdown.as_dict())
-    else:
-        console.print(breakdown_table(breakdown, f"{breakdown.total_sessions} sessions"))
+        return
+    console.print(breakdown_table(breakdown, f"{breakdown.total_sessions} sessions"))
+    for incident in stopped:
+        if incident.company in (None, company) or company is None:
+            complain(incident.sentence, style="red" if incident.kind == "systemic" else "yellow")
 
 
 def failures(stage: Stages = None, company: Company = None, as_json: Json = False) -> None:

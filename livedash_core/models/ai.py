@@ -203,6 +203,7 @@ class AiCostDaily(Base):
     """
 
     __tablename__ = "ai_cost_daily"
+    __table_args__ = (Index("ix_ai_cost_daily_company", "company_id", "day"),)
 
     day: Mapped[date] = mapped_column(primary_key=True)
     company_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -222,3 +223,25 @@ class AiCostDaily(Base):
     #: USD. Of unknown and unpriced calls nothing is in ``cost``; ``most_cost`` is the most that they may come to.
     cost: Mapped[Decimal] = mapped_column(Numeric)
     most_cost: Mapped[Decimal] = mapped_column(Numeric)
+
+
+class AiPace(Base):
+    """How briskly a model may be asked over one connection, by all processes together (``analysis.pacing``).
+
+    There is a row only where there is a limit, told by the server or set by the operator.
+    """
+
+    __tablename__ = "ai_pace"
+
+    #: A digest of server and key, which tells neither.
+    connection: Mapped[str] = mapped_column(primary_key=True)
+    model: Mapped[str] = mapped_column(primary_key=True)
+    #: As the server's headers told them last.
+    requests_per_minute: Mapped[int | None] = mapped_column(BigInteger)
+    tokens_per_minute: Mapped[int | None] = mapped_column(BigInteger)
+    #: Until when the requests and tokens of the calls so far last, at that pace.
+    requests_until: Mapped[datetime] = mapped_column(server_default=func.now())
+    tokens_until: Mapped[datetime] = mapped_column(server_default=func.now())
+    #: The server wants to be left alone until then, for the so-manyth time in a row.
+    blocked_until: Mapped[datetime] = mapped_column(server_default=func.now())
+    refusals: Mapped[int] = mapped_column(server_default=text("0"))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, Text, func, text
+from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, Numeric, Text, func, text
 from sqlalchemy.dialects.postgresql import CIDR, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 from uuid6 import uuid7
@@ -35,6 +36,7 @@ class Company(Base):
         one_of("analyzer", ("auto", "openai", "offline"), "analyzer_known"),
         one_of("mode", MODES, "mode_known"),
         CheckConstraint("retention_days > 0", name="retention_is_days"),
+        CheckConstraint("monthly_budget_usd >= 0", name="budget_not_negative"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
@@ -54,6 +56,8 @@ class Company(Base):
     mode: Mapped[str] = mapped_column(server_default="realtime")
     #: Days after its start that a session's content is kept; NULL: until somebody erases it.
     retention_days: Mapped[int | None]
+    #: What its model calls may cost in a calendar month (UTC); NULL: whatever they cost.
+    monthly_budget_usd: Mapped[Decimal | None] = mapped_column(Numeric)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     #: Of a company that moved in from livedash-node: its ``id`` there, and what only the old dashboard asks for.
     legacy: Mapped[dict[str, Any] | None] = mapped_column(JSONB)

@@ -14,6 +14,7 @@ from sqlalchemy import BigInteger, CheckConstraint, Identity, Index, SmallIntege
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
+from livedash_core.errors import HELD_BACK
 from livedash_core.models.base import Base, one_of
 
 STATUSES = ("PENDING", "IN_PROGRESS", "COMPLETED", "FAILED", "SKIPPED")
@@ -232,15 +233,25 @@ class FailureDelta(Base):
     seen_at: Mapped[datetime | None]
 
 
+INCIDENT_KINDS = ("systemic", *HELD_BACK)
+
+
 class SystemicIncident(Base):
-    """What stops a stage right now, for everyone or for one company; closed by the next run that gets through."""
+    """What stops a stage right now, for everyone or for one company; closed by the next run that gets through.
+
+    Its ``kind`` says whether somebody has to mend it (``systemic``) or the company only has to wait.
+    """
 
     __tablename__ = "systemic_incident"
-    __table_args__ = (UniqueConstraint("stage", "company_id", postgresql_nulls_not_distinct=True),)
+    __table_args__ = (
+        UniqueConstraint("stage", "company_id", postgresql_nulls_not_distinct=True),
+        one_of("kind", INCIDENT_KINDS, "kind_known"),
+    )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     stage: Mapped[str]
     company_id: Mapped[UUID | None]
     message: Mapped[str]
+    kind: Mapped[str] = mapped_column(server_default="systemic")
     first_seen_at: Mapped[datetime] = mapped_column(server_default=func.now())
     last_seen_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from decimal import Decimal, InvalidOperation
 from ipaddress import ip_network
 from typing import Any
 from uuid import UUID
@@ -31,6 +32,7 @@ _SHOWN = (
     Company.model,
     Company.mode,
     Company.retention_days,
+    Company.monthly_budget_usd,
 )
 #: A century: any further back, and there is no date.
 MAX_RETENTION_DAYS = 36_500
@@ -141,9 +143,23 @@ def _checked(column: str, value: Any) -> Any:
         if not 0 <= value <= MAX_RETENTION_DAYS:
             raise UsageError(f"sessions can be kept for 1 to {MAX_RETENTION_DAYS:,} days, or with 0 for ever")
         return value or None
+    if column == "monthly_budget_usd":
+        return _budget(value)
     if column in ("http_conn_id", "model"):
         return value.strip() or None
     return value
+
+
+def _budget(value: str) -> Decimal | None:
+    if not value.strip():
+        return None
+    try:
+        budget = Decimal(value)
+    except InvalidOperation:
+        budget = Decimal("NaN")
+    if not budget.is_finite() or budget < 0:
+        raise UsageError(f"{value!r} is not a budget in US dollars, such as 50 or 12.50; '' is none")
+    return budget
 
 
 def checked_url(value: str, what: str) -> str:

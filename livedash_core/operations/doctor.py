@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shlex
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from sqlalchemy import Connection, text
 
+from livedash_core.analysis.accounts import ABANDONED_AFTER_SECONDS, kept_sums, recount
+from livedash_core.analysis.prices import load_prices
 from livedash_core.operations.erasure import count_expired
 from livedash_core.status import read_breakdown
 from livedash_core.status.incidents import list_incidents
@@ -33,16 +35,16 @@ def examine(connection: Connection, stages: tuple[str, ...]) -> list[Finding]:
         *_counted(connection, "company", _WITHOUT_CSV, "give it one: livedash company add NAME --csv-url URL"),
         *_expired(connection),
         *_drift(connection, stages),
+        *_counted(
+            connection, "cost", _LEFT_OPEN, "whoever made them was killed; the next analysis counts them as unknown"
+        ),
+        *_prices(connection),
     ]
 
 
 def _incidents(connection: Connection) -> list[Finding]:
     return [
-        Finding(
-            "incident",
-            f"{incident.stage} is stopped since {incident.first_seen_at.astimezone(UTC):%Y-%m-%d %H:%MZ}: "
-            f"{incident.message}",
-        )
+        Finding("incident" if incident.kind == "systemic" else incident.kind, incident.sentence)
         for incident in list_incidents(connection)
     ]
 
@@ -63,9 +65,38 @@ def _expired(connection: Connection) -> list[Finding]:
 
 
 def _drift(connection: Connection, stages: tuple[str, ...]) -> list[Finding]:
-    if read_breakdown(connection, stages) == read_breakdown(connection, stages, recount=True):
-        return []
-    return [Finding("ledger", "the breakdown differs from the rows it counts; please report it")]
+    found = []
+    if read_breakdown(connection, stages) != read_breakdown(connection, stages, recount=True):
+        found.append(Finding("ledger", "the breakdown differs from the rows it counts; please report it"))
+    if kept_sums(connection) != recount(connection):
+        found.append(Finding("ledger", "the costs differ from the calls they add up; please report it"))
+    return found
+
+
+def _prices(connection: Connection) -> list[Finding]:
+    """Models whose calls nobody can price: those that were asked, and those that will be."""
+    prices = load_prices(connection)
+    wanted = [row.model for row in connection.execute(text(_MODELS))]
+    unpriced = {row.model: row.calls for row in connection.execute(text(_UNPRICED))}
+    gaps = [
+        model
+        for model in dict.fromkeys([*unpriced, *wanted])
+        if prices.find((model,), "realtime", None, datetime.now(UTC), 0) is None
+    ]
+    return [
+        Finding(
+            "price",
+            f"{model} has no price, {unpriced.get(model, 0)} paid calls are in no sum: "
+            f"livedash price set {model} --input USD --output USD",
+        )
+        for model in gaps
+    ] + [
+        Finding(
+            "price", f"{model}: of {calls} paid calls the server did not say what they took; ask it to report usage"
+        )
+        for model, calls in unpriced.items()
+        if model not in gaps
+    ]
 
 
 _STUCK_LEASES = """
@@ -91,4 +122,21 @@ _WITHOUT_STATUS = """
 _WITHOUT_CSV = """
     SELECT name || ' is ACTIVE but has no CSV' AS what
     FROM livedash.company WHERE status = 'ACTIVE' AND csv_url IS NULL ORDER BY name
+"""
+_LEFT_OPEN = f"""
+    SELECT company.name || ': ' || count(*) || ' model calls are open since '
+           || to_char(min(requested_at) AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI"Z"') AS what
+    FROM livedash.ai_processing_request AS request JOIN livedash.company ON company.id = request.company_id
+    WHERE outcome = 'sent' AND request.mode = 'realtime'
+      AND requested_at < now() - interval '{ABANDONED_AFTER_SECONDS} s'
+    GROUP BY company.name ORDER BY company.name
+"""  # noqa: S608 - a number of ours
+_UNPRICED = """
+    SELECT model_requested AS model, count(*) AS calls
+    FROM livedash.ai_processing_request WHERE outcome = 'answered' AND cost IS NULL
+    GROUP BY model_requested ORDER BY model_requested
+"""
+_MODELS = """
+    SELECT DISTINCT model FROM livedash.company
+    WHERE status = 'ACTIVE' AND analyzer <> 'offline' AND model IS NOT NULL ORDER BY model
 """

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
@@ -156,27 +157,18 @@ class AiAnalysis(Stage):
         if not isinstance(found, Unjudged):
             return found
         analysis = await found.analyzer.analyze(found.request)
-        return Completed(
-            Judgement(found.input_hash, found.analyzer.name, found.model, analysis.prompt_version, _result(analysis)),
-            {"analyzer": analysis.analyzer, "model": analysis.model, **analysis.notes},
+        judgement = Judgement(
+            found.input_hash, found.analyzer.name, found.model, analysis.prompt_version, _result(analysis)
         )
+        if found.model is not None:
+            # Paid for: if we are killed before the batch is settled, the next attempt finds it.
+            await self._makers.keep(partial(_keep, results={item.session_id: judgement}))
+        return Completed(judgement, {"analyzer": analysis.analyzer, "model": analysis.model, **analysis.notes})
 
     def store(self, connection: Connection, results: Mapping[UUID, Judgement]) -> None:
         """Keep the judgement with its maker, and make it the session's current one; or none, if there is none."""
         unjudged = [session_id for session_id, judgement in results.items() if judgement is _NONE]
-        rows = [
-            {
-                "session_id": session_id,
-                "input_hash": judgement.input_hash,
-                "analyzer": judgement.analyzer,
-                "model": judgement.model,
-                "prompt_version": judgement.prompt_version,
-                "result": json.dumps(judgement.result),
-            }
-            for session_id, judgement in results.items()
-            if judgement is not _NONE
-        ]
-        upsert(connection, SessionAnalysis, rows, key=_KEY)
+        rows = _keep(connection, results)
         with counted_sessions(connection, results):
             connection.execute(update(Session).where(Session.id.in_(unjudged)).values(_UNJUDGED))
             connection.execute(_MAKE_CURRENT, {column: [row[column] for row in rows] for column in _KEY})
@@ -186,6 +178,24 @@ class AiAnalysis(Stage):
     async def close(self) -> None:
         """End the makers' connections."""
         await self._makers.close()
+
+
+def _keep(connection: Connection, results: Mapping[UUID, Judgement]) -> list[dict[str, Any]]:
+    """Store the judgements, those that are not there yet; returns the rows of all."""
+    rows = [
+        {
+            "session_id": session_id,
+            "input_hash": judgement.input_hash,
+            "analyzer": judgement.analyzer,
+            "model": judgement.model,
+            "prompt_version": judgement.prompt_version,
+            "result": json.dumps(judgement.result),
+        }
+        for session_id, judgement in results.items()
+        if judgement is not _NONE
+    ]
+    upsert(connection, SessionAnalysis, rows, key=_KEY)
+    return rows
 
 
 def _digest(turns: tuple[Turn, ...]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 from uuid import UUID
 
-from livedash_core.errors import SystemicError, TransientError, UnavailableError
+from livedash_core.errors import HeldBack, SystemicError, TransientError, UnavailableError
 from livedash_core.stages.stage import Completed, Item, Outcome, Skipped
 
 
@@ -24,7 +24,8 @@ class Handler(Protocol):
 class Batch:
     """One batch on its way through ``handle``.
 
-    The first systemic error stops what has not begun, for its company or for everyone; what is under way finishes.
+    The first systemic error stops what has not begun, for its company or for everyone, and so does a company that is
+    held back; what is under way finishes.
     ``cancel`` stops at once: what is under way is given up, and whoever is left out has no outcome. ``postponed`` are
     those that could not be tried, with the reason and how long it will last.
     """
@@ -66,6 +67,8 @@ class Batch:
                     self._note(error)
                 except UnavailableError as error:
                     self.postponed[item.session_id] = error
+                    if isinstance(error, HeldBack) and not error.this_session:
+                        self._stopped.add(item.company_id)
                 except Exception as error:
                     # Whatever it is, it is this session's failure.
                     outcomes[item.session_id] = error

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from livedash_core.errors import SystemicError
+from livedash_core.errors import HeldBack, SystemicError
 
 #: Failures named in a report; the rest are counted, and `livedash failures` lists them all.
 SHOWN_FAILURES = 10
@@ -28,6 +28,8 @@ class StageReport:
     failures: list[tuple[UUID, str]] = field(default_factory=list)
     #: What stopped the stage, or a company in it. Any of these makes an Airflow task red.
     incidents: list[SystemicError] = field(default_factory=list)
+    #: Companies that wait for their turn: nothing is wrong with those.
+    held_back: list[HeldBack] = field(default_factory=list)
 
     @property
     def moved(self) -> int:

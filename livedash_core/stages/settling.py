@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Engine, select
 
 from livedash_core.db import in_transaction
-from livedash_core.errors import PermanentError, SystemicError, UnavailableError
+from livedash_core.errors import HeldBack, PermanentError, SystemicError, UnavailableError
 from livedash_core.models import SessionImport
 from livedash_core.stages.failures import describe, failure_of, is_the_databases_fault
 from livedash_core.stages.report import StageReport
@@ -31,7 +31,7 @@ class Settling:
         self.engine = engine
         self.stage = stage
         self.report = report
-        #: Whom a systemic error stopped in this run.
+        #: Whom a systemic error stopped in this run, and who is held back.
         self.stopped_companies: set[UUID] = set()
         self.everyone_stopped = False
         self._stages = stages
@@ -125,14 +125,25 @@ class Settling:
         return released
 
     def postpone(self, token: UUID, items: Mapping[UUID, Item], postponed: Mapping[UUID, UnavailableError]) -> None:
-        """Give back what could not be tried until it can be, and say once what is out of reach."""
+        """Give back what could not be tried until it can be, and say once what is out of reach or held back."""
         reasons: dict[str, list[UUID]] = {}
         for session_id, error in postponed.items():
             reasons.setdefault(str(error), []).append(session_id)
         for reason, ids in reasons.items():
             self.release(token, ids, delay_seconds=max(postponed[each].retry_after_seconds for each in ids))
-            if reason not in map(str, self.report.incidents):
-                self._note(SystemicError(reason, company_id=items[ids[0]].company_id))
+            error, company_id = postponed[ids[0]], items[ids[0]].company_id
+            if isinstance(error, HeldBack):
+                self._hold_back(error, company_id)
+            elif reason not in map(str, self.report.incidents):
+                self._note(SystemicError(reason, company_id=company_id))
+
+    def _hold_back(self, error: HeldBack, company_id: UUID) -> None:
+        if error.this_session or company_id in self.stopped_companies:
+            return
+        self.stopped_companies.add(company_id)
+        self.report.held_back.append(error)
+        with self.engine.begin() as connection:
+            open_incident(connection, self.stage.name, company_id, str(error), kind=error.reason)
 
     def note_systemic(self, error: SystemicError) -> None:
         """Stop its company, or everyone, and say so where people look."""
@@ -150,7 +161,7 @@ class Settling:
     def finish(self) -> None:
         """Close the incidents of those who got through, and fold the counts."""
         # Not only who stopped in a batch: a company's CSV may be out of reach while rows of it are imported.
-        stopped = {incident.company_id for incident in self.report.incidents}
+        stopped = {incident.company_id for incident in self.report.incidents} | self.stopped_companies
         served = bool(self._served_companies)
 
         def finish(connection: Connection) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple
 from uuid import UUID
 
@@ -22,16 +22,30 @@ class Incident(NamedTuple):
     message: str
     first_seen_at: datetime
     last_seen_at: datetime
+    #: ``systemic``: somebody has to mend it. ``budget``, ``rate limit``, ``status``: the company only has to wait.
+    kind: str = "systemic"
+
+    @property
+    def sentence(self) -> str:
+        """For people: the stage, since when, and why."""
+        stands = "is stopped" if self.kind == "systemic" else "waits"
+        return f"{self.stage} {stands} since {self.first_seen_at.astimezone(UTC):%Y-%m-%d %H:%MZ}: {self.message}"
 
 
-def open_incident(connection: Connection, stage: str, company_id: UUID | None, message: str) -> None:
+def open_incident(
+    connection: Connection, stage: str, company_id: UUID | None, message: str, *, kind: str = "systemic"
+) -> None:
     """Record that ``stage`` is stopped, for one company or for all."""
-    values = {"stage": stage, "company_id": company_id, "message": presentable(message)}
+    values = {"stage": stage, "company_id": company_id, "message": presentable(message), "kind": kind}
     statement = insert(SystemicIncident).values(values)
     connection.execute(
         statement.on_conflict_do_update(
             index_elements=["stage", "company_id"],
-            set_={"message": statement.excluded.message, "last_seen_at": func.now()},
+            set_={
+                "message": statement.excluded.message,
+                "kind": statement.excluded.kind,
+                "last_seen_at": func.now(),
+            },
         )
     )
 
@@ -52,6 +66,7 @@ def list_incidents(connection: Connection) -> list[Incident]:
             SystemicIncident.message,
             SystemicIncident.first_seen_at,
             SystemicIncident.last_seen_at,
+            SystemicIncident.kind,
         )
         .join(Company, Company.id == SystemicIncident.company_id, isouter=True)
         .order_by(SystemicIncident.first_seen_at)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import openai
@@ -17,10 +18,16 @@ from livedash_core.analysis.openai.attempt import Attempt
 from livedash_core.analysis.openai.batch_api import BatchApi
 from livedash_core.analysis.openai.client import make_client, server_of
 from livedash_core.analysis.openai.completion import Completion
-from livedash_core.analysis.openai.errors import Call, TranscriptTooLong, outcome, translated
+from livedash_core.analysis.openai.errors import Call, RateLimited, TranscriptTooLong, held_back, outcome, translated
+from livedash_core.analysis.openai.rate_limits import PaceWatch
 from livedash_core.analysis.openai.reply import ReplyCutOff, UnusableReply, read_completion
-from livedash_core.errors import ProcessingError
+from livedash_core.errors import ProcessingError, SystemicError
 from livedash_core.vocabulary import Mode
+
+if TYPE_CHECKING:
+    # What the SDK's raw responses are has no public name.
+    from openai._legacy_response import LegacyAPIResponse
+    from openai.types.chat import ChatCompletion
 
 
 class OpenAIAnalyzer:
@@ -54,6 +61,10 @@ class OpenAIAnalyzer:
         self._max_completion_tokens = max_completion_tokens
         self._max_transcript_characters = max_transcript_characters
         self._client = make_client(api_key, base_url, timeout_seconds)
+        #: Whose limits are counted together; the digest tells neither key nor address.
+        self._connection = hashlib.sha256(f"{self._client.base_url}\n{api_key}".encode()).hexdigest()[:16]
+        self._pace = PaceWatch(self._connection, model)
+        self._stopped: SystemicError | None = None
 
     async def close(self) -> None:
         """Give the connections back."""
@@ -102,32 +113,50 @@ class OpenAIAnalyzer:
         return replace(analysis, model=completion.model or self._model)
 
     async def _called(self, request: AnalysisRequest, attempt: Attempt) -> tuple[UUID, Completion]:
-        """The ledger row and the completion of one call: nothing else sends a request."""
+        """The ledger row and the completion of one call: nothing else sends a request.
+
+        After a systemic error none is sent any more: it would fail like the first.
+        """
+        self._refuse_if_stopped(request.company_id)
         row = await self._ledger.opened(self._call_of(request, attempt, "realtime"))
         try:
-            body, request_id = await self._sent(attempt)
+            self._refuse_if_stopped(request.company_id)  # meanwhile: it may have waited for its turn
+            answer = await self._sent(attempt)
+        except SystemicError:
+            await self._ledger.closed(row, CallEnd("rejected", "not sent: the model was stopped"))
+            raise
         except (openai.APIError, TimeoutError) as exc:
             error = translated(exc, Call(self._server, self._model, self._timeout_seconds, request.company_id))
-            request_id = getattr(exc, "request_id", None)
-            await self._ledger.closed(row, CallEnd(outcome(exc), str(error), provider_request_id=request_id))
+            end = CallEnd(outcome(exc), str(error), provider_request_id=getattr(exc, "request_id", None))
+            if isinstance(error, SystemicError):
+                self._stopped = error
+            if isinstance(error, RateLimited) and isinstance(exc, openai.APIStatusError):
+                end = replace(end, pace=self._pace.refused(exc.response.headers, error.retry_after_seconds))
+                error = held_back(error)
+            await self._ledger.closed(row, end)
             raise error from exc
         except asyncio.CancelledError:
             await self._ledger.closed(row, CallEnd("unknown", "stopped before the answer came"))
             raise
-        completion = Completion.read(body)
-        await self._ledger.closed(row, completion.end(request_id))
+        completion = Completion.read(answer.content)
+        end = completion.end(answer.request_id)
+        await self._ledger.closed(row, replace(end, pace=self._pace.answered(answer.headers)))
         return row, completion
 
-    async def _sent(self, attempt: Attempt) -> tuple[bytes, str | None]:
-        """The body of a 200 and the server's id for the request. Raises what the SDK raises, and ``TimeoutError``."""
+    def _refuse_if_stopped(self, company_id: UUID) -> None:
+        if self._stopped is not None:
+            of_company = self._stopped.company_id is not None
+            raise SystemicError(str(self._stopped), company_id=company_id if of_company else None)
+
+    async def _sent(self, attempt: Attempt) -> LegacyAPIResponse[ChatCompletion]:
+        """A 200 as it came. Raises what the SDK raises, and ``TimeoutError``."""
         # The SDK's timeout is per read: a server that drips a byte now and then would never reach it.
         async with asyncio.timeout(self._timeout_seconds):
             # As an extra body, which goes out as it is and replaces the empty messages: to walk through messages and
             # schema, looking for names to translate (there are none), takes the SDK two fifths of a call's CPU.
-            answer = await self._client.chat.completions.with_raw_response.create(
+            return await self._client.chat.completions.with_raw_response.create(
                 model=self._model, messages=(), extra_body=self._body(attempt)
             )
-        return answer.content, answer.request_id
 
     def _call_of(self, request: AnalysisRequest, attempt: Attempt, mode: Mode) -> PlannedCall:
         return PlannedCall(
@@ -138,6 +167,8 @@ class OpenAIAnalyzer:
             attempt.most_prompt_tokens,
             attempt.max_completion_tokens,
             mode,
+            # A batch has a queue of its own, and no limit per minute.
+            self._connection if mode == "realtime" else "",
         )
 
     def _first(self, request: AnalysisRequest) -> Attempt:

@@ -17,14 +17,16 @@ import openai
 
 from livedash_core.analysis.ledger import Outcome
 from livedash_core.clients.responses import MAX_RETRY_AFTER_SECONDS, retry_after_seconds
-from livedash_core.errors import PermanentError, ProcessingError, SystemicError, TransientError
+from livedash_core.errors import HeldBack, PermanentError, ProcessingError, SystemicError, TransientError
 
 _ACCOUNT = re.compile(
     "insufficient_quota|credit_balance_exhausted|billing.*|account_deactivated|access_terminated|invalid_api_key"
 )
 _REFUSAL = re.compile("content_filter|content_policy_violation|invalid_prompt|ResponsibleAIPolicyViolation")
 _TOO_LONG = re.compile("context_length_exceeded|exceed_context_size_error|request_too_large")
-_TOO_LONG_TEXT = re.compile(r"context (length|size|window)|prompt is too long|too many tokens", re.IGNORECASE)
+_TOO_LONG_TEXT = re.compile(
+    r"context (length|size|window)|prompt is too long|too many tokens|request too large", re.IGNORECASE
+)
 _MODEL = re.compile("model_not_found|invalid_model|model_not_available|unknown_model")
 _MODEL_TEXT = re.compile(r"\bmodel\b.*(not found|not exist|not available|deprecated|shut ?down)", re.IGNORECASE)
 _REQUEST = re.compile("unsupported_parameter|unsupported_value|unknown_parameter|invalid_json_schema")
@@ -45,8 +47,16 @@ _NEVER_SENT = (
 _GAVE_UP_WAITING = (408, 504, 524)
 
 
+#: The shared limiter (``analysis.pacing``) knows better how long it will take; it is what holds a crowd back.
+_RATE_LIMITED_SECONDS = 5.0
+
+
 class TranscriptTooLong(PermanentError):
     """The conversation does not fit in the model's context."""
+
+
+class RateLimited(TransientError):
+    """The model is asked more often than its server wants."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +87,12 @@ def translated(exc: openai.APIError | TimeoutError, call: Call) -> ProcessingErr
     return TransientError(f"{call.server} broke the connection before it had answered")
 
 
+def held_back(error: RateLimited) -> HeldBack:
+    """A rate limit is nobody's failed attempt: the session comes back when the server wants to be asked again."""
+    wait = _RATE_LIMITED_SECONDS if error.retry_after_seconds is None else error.retry_after_seconds
+    return HeldBack(str(error), "rate limit", retry_after_seconds=wait, this_session=True)
+
+
 def _of_status(exc: openai.APIStatusError, call: Call) -> ProcessingError:
     status, codes = exc.status_code, [str(value) for value in (exc.code, exc.type) if value]
     # One identifier of the server's, if it is one: a stable text, which failures can be grouped by.
@@ -95,7 +111,7 @@ def _of_status(exc: openai.APIStatusError, call: Call) -> ProcessingError:
         )
     if status == 403:
         return SystemicError(f"{call.server} forbids the use of {call.model!r} ({what}); check the key's permissions")
-    if status == 413 or (status == 400 and (says(_TOO_LONG) or _TOO_LONG_TEXT.search(text))):
+    if status == 413 or (status in (400, 429) and (says(_TOO_LONG) or _TOO_LONG_TEXT.search(text))):
         return TranscriptTooLong(f"the conversation is too long for {call.model!r} ({what})")
     if status == 400 and says(_REFUSAL):
         return PermanentError(f"the model refused to judge this conversation ({what})")
@@ -108,7 +124,8 @@ def _of_status(exc: openai.APIStatusError, call: Call) -> ProcessingError:
     if status == 400:
         return PermanentError(f"{call.server} refused this conversation ({what})")
     if status in (408, 409, 425, 429) or status >= 500:
-        return TransientError(
+        kind = RateLimited if status == 429 else TransientError
+        return kind(
             f"{call.server} is busy or out of order ({what})", retry_after_seconds=_retry_after(exc.response.headers)
         )
     return SystemicError(f"{call.server} is no chat completions server ({what}); check the base URL, and its /v1")

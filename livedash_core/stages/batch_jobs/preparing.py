@@ -14,10 +14,12 @@ from uuid import UUID
 from sqlalchemy import Connection, insert, update
 
 from livedash_core.analysis.accounts import open_calls
+from livedash_core.analysis.ledger import PlannedCall
 from livedash_core.analysis.openai import OpenAIAnalyzer
 from livedash_core.analysis.openai.batch_lines import LINE_BYTES, request_line
 from livedash_core.analysis.prices import load_prices
 from livedash_core.db import in_transaction
+from livedash_core.errors import HeldBack, ProcessingError, SystemicError, UnavailableError
 from livedash_core.models import AiBatch, AiProcessingRequest
 from livedash_core.stages.ai_analysis import AiAnalysis, Conversation, Unjudged
 from livedash_core.stages.batch_jobs import rows
@@ -68,22 +70,27 @@ class Preparing:
         if chosen:
             calls = [call for call, _ in chosen]
 
-            def open_them(connection: Connection) -> list[UUID]:
-                if not self._taken:
-                    self._insert(connection, claim, calls[0].company_id, calls[0].model)
-                opened = open_calls(connection, calls, load_prices(connection))
-                connection.execute(
-                    update(AiProcessingRequest)
-                    .where(AiProcessingRequest.id.in_(opened))
-                    .values(batch_id=self._batch_id)
-                )
-                rows.note(connection, self._batch_id, requests=len(self._taken) + len(opened))
-                return opened
+            def open_them(connection: Connection) -> list[UUID | ProcessingError]:
+                answers = open_calls(connection, calls, load_prices(connection))
+                opened = [answer for answer in answers if isinstance(answer, UUID)]
+                for answer in answers:
+                    if isinstance(answer, SystemicError):
+                        raise answer
+                if opened:
+                    self._note(connection, claim, calls[0], opened)
+                return answers
 
-            opened = in_transaction(self._settling.engine, open_them)
-            for row, (_, body) in zip(opened, chosen, strict=True):
-                content.write(request_line(row, body))
-            self._taken.update(call.session_id for call in calls)
+            held: dict[UUID, UnavailableError] = {}
+            for answer, (call, body) in zip(in_transaction(self._settling.engine, open_them), chosen, strict=True):
+                if isinstance(answer, UUID):
+                    content.write(request_line(answer, body))
+                    self._taken.add(call.session_id)
+                elif isinstance(answer, HeldBack):
+                    held[call.session_id] = answer
+            if held:
+                self._settling.postpone(claim.token, {one.request.session_id: one.request for one in unjudged}, held)
+                self.analyzer = self.analyzer if self._taken else None
+                return False
         return len(chosen) == len(unjudged)
 
     def _looked_up(self, token: UUID, part: Sequence[UUID]) -> list[Unjudged]:
@@ -93,14 +100,20 @@ class Preparing:
         self._settling.settle(token, items, outcomes)
         return [one for one in found.values() if isinstance(one, Unjudged)]
 
-    def _insert(self, connection: Connection, claim: Claim, company_id: UUID, model: str) -> None:
-        connection.execute(
-            insert(AiBatch).values(
-                id=self._batch_id,
-                company_id=company_id,
-                model=model,
-                lease_token=claim.token,
-                requests=0,
-                dag_run=self._dag_run,
+    def _note(self, connection: Connection, claim: Claim, call: PlannedCall, opened: Sequence[UUID]) -> None:
+        """Make the batch, if these are its first calls, and the calls part of it."""
+        if not self._taken:
+            connection.execute(
+                insert(AiBatch).values(
+                    id=self._batch_id,
+                    company_id=call.company_id,
+                    model=call.model,
+                    lease_token=claim.token,
+                    requests=0,
+                    dag_run=self._dag_run,
+                )
             )
+        connection.execute(
+            update(AiProcessingRequest).where(AiProcessingRequest.id.in_(opened)).values(batch_id=self._batch_id)
         )
+        rows.note(connection, self._batch_id, requests=len(self._taken) + len(opened))

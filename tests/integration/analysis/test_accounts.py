@@ -17,14 +17,16 @@ from livedash_core.analysis.accounts import (
     close_calls,
     enter_calls,
     fault_calls,
+    kept_sums,
     open_calls,
     recount,
 )
 from livedash_core.analysis.database_ledger import DatabaseLedger
-from livedash_core.analysis.ledger import CallEnd, Mode, PlannedCall, Usage
+from livedash_core.analysis.ledger import CallEnd, PlannedCall, Usage
 from livedash_core.analysis.prices import load_prices, set_price, take_over_catalogue
 from livedash_core.errors import UsageError
 from livedash_core.models import AiCostDaily, AiModelPricing, AiProcessingRequest
+from livedash_core.vocabulary import Mode
 
 COMPANY, OTHER = UUID(int=1), UUID(int=2)
 USAGE = Usage(1_000_000, 0, 0, 100_000, 0)
@@ -62,11 +64,7 @@ def grow_old(connection: Connection, rows: list[UUID]) -> None:
 
 def assert_sums_are_the_rows(engine: Engine) -> None:
     with engine.connect() as connection:
-        table = AiCostDaily.__table__
-        kept = connection.execute(
-            select(table).where(table.c.outcome != "reused").order_by(*list(table.primary_key.columns))
-        )
-        assert [dict(row._mapping) for row in kept] == recount(connection)
+        assert kept_sums(connection) == recount(connection)
 
 
 def test_a_call_is_paid_at_the_price_of_the_model_that_answered(engine: Engine) -> None:

@@ -1,9 +1,14 @@
 from __future__ import annotations
 
-from uuid import UUID
+from datetime import UTC, datetime
+from decimal import Decimal
+from uuid import UUID, uuid4
 
 from sqlalchemy import Connection, text
 
+from livedash_core.analysis.accounts import close_calls, open_calls
+from livedash_core.analysis.ledger import CallEnd, PlannedCall
+from livedash_core.analysis.prices import load_prices, set_price
 from livedash_core.operations.companies import save_company
 from livedash_core.operations.doctor import examine
 from livedash_core.status import STAGES, ProcessingStatusManager
@@ -63,3 +68,37 @@ def test_an_active_company_without_a_csv_is_found(connection: Connection, compan
     (found,) = examine(connection, STAGES)
     assert found.check == "company"
     assert "livedash company add" in found.message
+
+
+def test_a_company_that_waits_for_its_budget_is_told_as_waiting(connection: Connection, company_id: UUID) -> None:
+    open_incident(connection, "AI_ANALYSIS", company_id, "Acme's budget has no room", kind="budget")
+    found = next(finding for finding in examine(connection, STAGES) if finding.check == "budget")
+    assert found.message.startswith("AI_ANALYSIS waits since ")
+
+
+def test_models_without_a_price_and_answers_without_a_count_are_found(connection: Connection, world: World) -> None:
+    acme = world.company("Acme", csv_url="https://example.com/x.csv", model="home-made")
+    long_ago = datetime(2020, 1, 1, tzinfo=UTC)
+    set_price(connection, "small", valid_from=long_ago, input_=Decimal(1), output=Decimal(1))
+    prices = load_prices(connection)
+    calls = [PlannedCall(uuid4(), acme, model, "1", 1, 1) for model in ("other-made", "other-made", "small")]
+    rows = open_calls(connection, calls, prices)
+    close_calls(connection, {row: CallEnd("answered") for row in rows if isinstance(row, UUID)}, prices)
+    found = [finding.message for finding in examine(connection, STAGES) if finding.check == "price"]
+    assert [message.partition(":")[0] for message in found] == [
+        "other-made has no price, 2 paid calls are in no sum",
+        "home-made has no price, 0 paid calls are in no sum",
+        "small",
+    ]
+
+
+def test_calls_that_a_crash_left_open_and_sums_that_drifted_are_found(
+    connection: Connection, world: World, company_id: UUID
+) -> None:
+    open_calls(connection, [PlannedCall(uuid4(), company_id, "small", "1", 1, 1)], load_prices(connection))
+    assert "cost" not in checks(connection)
+    connection.execute(text("UPDATE livedash.ai_processing_request SET requested_at = '2026-05-01 12:00+00'"))
+    found = next(finding for finding in examine(connection, STAGES) if finding.check == "cost")
+    assert found.message.startswith("Acme: 1 model calls are open since 2026-05-01 12:00Z")
+    connection.execute(text("UPDATE livedash.ai_processing_request SET outcome = 'unknown'"))
+    assert "ledger" in checks(connection)

@@ -15,8 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from livedash_core.analysis.catalogue import catalogue
-from livedash_core.analysis.ledger import Mode, PlannedCall, Usage
+from livedash_core.analysis.ledger import PlannedCall, Usage
 from livedash_core.analysis.pricing import Price, PriceList, cost_of, most_cost_of
+from livedash_core.vocabulary import Mode
 
 PRICES = PriceList(Price(id=number, **row) for number, row in enumerate(catalogue()))
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import nullcontext
 from email.utils import formatdate
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 
 from livedash_core.analysis.contract import AnalysisRequest, Turn
 from livedash_core.analysis.ledger import CallEnd, Usage
-from livedash_core.errors import ConfigurationError, PermanentError, SystemicError, TransientError
+from livedash_core.errors import ConfigurationError, HeldBack, PermanentError, SystemicError, TransientError
 from tests.unit.analysis.openai.canned import JUDGEMENT, SECRET, CannedServer, request_of
 from tests.unit.analysis.openai.conftest import MakeAnalyzer, RecordingLedger
 
@@ -286,8 +287,8 @@ async def test_a_code_that_is_no_code_is_not_repeated(
         ("Retry-After: 0", 0),
         ("Retry-After: 99999999", 86_400),
         (f"Retry-After: {formatdate(0, usegmt=True)}", 0),
-        ("Retry-After: soon", None),
-        ("Retry-After: nan", None),
+        ("Retry-After: soon", 5),
+        ("Retry-After: nan", 5),
         ("retry-after-ms: 1500\r\nRetry-After: 9", 1.5),
         ("retry-after-ms: inf\r\nRetry-After: 9", 9),
     ],
@@ -297,10 +298,10 @@ async def test_any_retry_after_is_taken_or_left(
     make_analyzer: MakeAnalyzer,
     request_to_judge: AnalysisRequest,
     header: str,
-    seconds: float | None,
+    seconds: float,
 ) -> None:
     server.says({"error": {}}, status="429 Too Many Requests", headers=(header,))
-    with pytest.raises(TransientError) as raised:
+    with pytest.raises(HeldBack) as raised:
         await make_analyzer(server.url).analyze(request_to_judge)
     assert raised.value.retry_after_seconds == seconds
 
@@ -332,3 +333,48 @@ async def test_without_a_base_url_the_environment_does_not_choose_one(
     monkeypatch.setenv("OPENAI_BASE_URL", server.url)
     analyzer = make_analyzer(None)
     assert str(analyzer._client.base_url) == "https://api.openai.com/v1/"
+
+
+async def test_an_answer_tells_its_limits_once_and_a_limit_that_is_used_up_each_time(
+    server: CannedServer, make_analyzer: MakeAnalyzer, ledger: RecordingLedger, request_to_judge: AnalysisRequest
+) -> None:
+    limits = ("x-ratelimit-limit-requests: 500", "x-ratelimit-limit-tokens: 30000")
+    server.completes(REPLY)
+    server.completes(REPLY, headers=limits)
+    server.completes(REPLY, headers=(*limits, "x-ratelimit-remaining-requests: 17"))
+    server.completes(REPLY, headers=(*limits, "x-ratelimit-remaining-tokens: 0", "x-ratelimit-reset-tokens: 1m0.5s"))
+    server.says({"error": {}}, status="429 Too Many Requests", headers=(*limits, "retry-after: 3"))
+    server.completes(REPLY, headers=limits)
+    analyzer = make_analyzer(server.url)
+    for number in range(6):
+        with pytest.raises(HeldBack) if number == 4 else nullcontext():
+            await analyzer.analyze(request_to_judge)
+    news = [row.end.pace for row in ledger.rows.values() if row.end]
+    told = [pace and (pace.requests_per_minute, pace.stay_away_seconds, pace.refused) for pace in news]
+    assert told == [None, (500, None, False), None, (500, 60.5, False), (500, 3, True), (500, None, False)]
+    assert {pace.tokens_per_minute for pace in news if pace} == {30_000}
+
+
+@pytest.mark.parametrize(
+    ("reset", "seconds"),
+    [("1s", 1), ("6m0s", 360), ("20ms", 0.02), ("1h0m1.5s", 3601.5), ("9999h", 86_400), ("soon", None), ("", None)],
+)
+async def test_a_reset_is_read_or_left(
+    server: CannedServer,
+    make_analyzer: MakeAnalyzer,
+    ledger: RecordingLedger,
+    request_to_judge: AnalysisRequest,
+    reset: str,
+    seconds: float | None,
+) -> None:
+    headers = ("x-ratelimit-remaining-requests: 0", f"x-ratelimit-reset-requests: {reset}")
+    server.completes(REPLY, headers=headers)
+    await make_analyzer(server.url).analyze(request_to_judge)
+    pace = ledger.only.end and ledger.only.end.pace
+    assert (pace and pace.stay_away_seconds) == seconds
+
+
+async def test_the_connection_in_the_ledger_tells_keys_apart_and_no_key(make_analyzer: MakeAnalyzer) -> None:
+    made = [make_analyzer("http://127.0.0.1/v1", api_key=key)._connection for key in ("sk-one", "sk-one", "sk-two")]
+    assert made[0] == made[1] != made[2]
+    assert len(made[0]) == 16

@@ -10,7 +10,7 @@ import pytest
 from llmock.pytest_plugin import LLMock
 
 from livedash_core.analysis.contract import AnalysisRequest, Turn
-from livedash_core.errors import PermanentError, ProcessingError, SystemicError, TransientError
+from livedash_core.errors import HeldBack, PermanentError, ProcessingError, SystemicError, TransientError
 from tests.unit.analysis.openai.canned import JUDGEMENT, SECRET, request_of
 from tests.unit.analysis.openai.conftest import MakeAnalyzer, RecordingLedger
 
@@ -91,7 +91,7 @@ async def test_a_second_useless_reply_is_the_sessions_failure(
         (429, "insufficient_quota", SystemicError, "429 insufficient_quota"),
         (429, "credit_balance_exhausted", SystemicError, "check the key and its credit"),
         (429, "billing_hard_limit_reached", SystemicError, "check the key and its credit"),
-        (429, "slow_down", TransientError, "busy or out of order"),
+        (429, "slow_down", HeldBack, "busy or out of order"),
         (400, "content_filter", PermanentError, "the model refused"),
         (400, "invalid_prompt", PermanentError, "the model refused"),
         (400, None, PermanentError, "refused this conversation"),
@@ -144,13 +144,23 @@ async def test_the_key_is_everybodys_and_the_model_the_companys(
 
 @pytest.mark.parametrize("seconds", [0.25, 7, 600])
 async def test_a_rate_limit_says_how_long_to_stay_away(
-    llmock: LLMock, make_analyzer: MakeAnalyzer, request_to_judge: AnalysisRequest, seconds: float
+    llmock: LLMock,
+    make_analyzer: MakeAnalyzer,
+    ledger: RecordingLedger,
+    request_to_judge: AnalysisRequest,
+    seconds: float,
 ) -> None:
     llmock.rate_limit(retry_after=seconds)
-    with pytest.raises(TransientError) as raised:
+    with pytest.raises(HeldBack) as raised:
         await make_analyzer(llmock.base_url()).analyze(request_to_judge)
     assert raised.value.retry_after_seconds == seconds
+    assert raised.value.this_session
     assert posts(llmock) == 1
+    end = ledger.only.end
+    assert end
+    assert (end.outcome, end.pace and end.pace.refused) == ("rejected", True)
+    assert end.pace
+    assert (end.pace.stay_away_seconds or 0) >= seconds
 
 
 async def test_a_500_is_not_tried_again_here_and_asks_for_no_patience(
@@ -228,3 +238,44 @@ async def test_many_sessions_share_one_analyzer_with_a_row_each(
     await asyncio.gather(*map(analyzer.analyze, requests))
     assert posts(llmock) == 20
     assert {row.session_id for row in ledger.rows.values()} == {request.session_id for request in requests}
+
+
+@pytest.mark.parametrize(("status", "code"), [(401, None), (404, "model_not_found")])
+async def test_after_a_systemic_error_nothing_more_is_posted_and_each_company_is_told(
+    llmock: LLMock, make_analyzer: MakeAnalyzer, ledger: RecordingLedger, status: int, code: str | None
+) -> None:
+    llmock.fail(status, code=code, times=None)
+    analyzer = make_analyzer(llmock.base_url())
+    first, second = request_of(Turn("User", "Hoi")), request_of(Turn("User", "Hallo"))
+    raised = []
+    for request in (first, second):
+        with pytest.raises(SystemicError) as error:
+            await analyzer.analyze(request)
+        raised.append(error.value)
+    assert posts(llmock) == 1
+    assert ledger.history == ["opened", "rejected"]
+    assert str(raised[0]) == str(raised[1])
+    told = [None, None] if status == 401 else [first.company_id, second.company_id]
+    assert [error.company_id for error in raised] == told
+
+
+async def test_calls_under_way_finish_when_another_meets_a_systemic_error(
+    llmock: LLMock, make_analyzer: MakeAnalyzer, ledger: RecordingLedger
+) -> None:
+    llmock.fail(429, code="insufficient_quota")  # the first of three; the others are answered
+    analyzer = make_analyzer(llmock.base_url())
+    requests = [request_of(Turn("User", f"Vraag {number}?")) for number in range(3)]
+    results = await asyncio.gather(*map(analyzer.analyze, requests), return_exceptions=True)
+    assert sum(isinstance(result, SystemicError) for result in results) == 1
+    assert posts(llmock) == 3
+    assert sorted(row.end.outcome for row in ledger.rows.values() if row.end) == ["answered", "answered", "rejected"]
+
+
+async def test_a_request_that_is_larger_than_the_limit_of_a_minute_is_halved_not_waited_for(
+    llmock: LLMock, make_analyzer: MakeAnalyzer
+) -> None:
+    llmock.fail(429, code="rate_limit_exceeded", message="Request too large for small-model on tokens per min")
+    turns = [Turn("User", f"{number} " + "woord " * 50) for number in range(60)]
+    analysis = await make_analyzer(llmock.base_url()).analyze(request_of(*turns))
+    assert analysis.notes["calls_wasted"] == 1
+    assert posts(llmock) == 2

@@ -1,0 +1,172 @@
+"""The whole stage with a third party's model server: what it posts, what it pays, and what it gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import pytest
+from llmock.pytest_plugin import LLMock
+from sqlalchemy import Engine, insert, text, update
+
+from livedash_core.analysis.accounts import kept_sums, recount
+from livedash_core.analysis.prices import set_price
+from livedash_core.models import Company, Message, Session
+from livedash_core.operations.costs import CostLine, read_costs
+from livedash_core.stages.report import StageReport
+from livedash_core.stages.stage import Tools
+from tests.integration.stages.pipeline import Pipeline
+from tests.integration.world import NOON, World
+
+ANALYSIS = "AI_ANALYSIS"
+
+
+class Office:
+    """Companies with conversations, and a pipeline that asks llmock about them."""
+
+    def __init__(self, engine: Engine, world: World, llmock: LLMock) -> None:
+        self.engine, self.world, self.llmock = engine, world, llmock
+        self.pipeline = Pipeline(engine)
+        with engine.begin() as connection:
+            long_ago = datetime(2020, 1, 1, tzinfo=UTC)
+            set_price(connection, "small", valid_from=long_ago, input_=Decimal(1), output=Decimal(1))
+
+    def company(self, name: str, sessions: int, **columns: Any) -> tuple[UUID, list[UUID]]:
+        company_id = self.world.company(name, model="small", csv_url="https://example.com/x", **columns)
+        ids = self.world.sessions(company_id, sessions, completed_stages=3)
+        self.say(company_id, ids, "Hoe vraag ik verlof aan?")
+        return company_id, ids
+
+    def say(self, company_id: UUID, ids: Sequence[UUID], words: str) -> None:
+        times = {"started_at": NOON, "ended_at": NOON}
+        with self.engine.begin() as connection:
+            connection.execute(insert(Session), [{"id": each, "company_id": company_id, **times} for each in ids])
+            said = {"position": 1, "role": "User", "content": words, "sent_at": NOON}
+            connection.execute(insert(Message), [{"session_id": each, **said} for each in ids])
+
+    def run(self, **settings: Any) -> StageReport:
+        url, key = self.llmock.base_url(), "sk-test"
+        chosen = {"analyzer": "openai", "openai_base_url": url, "openai_api_key": key, "analysis_concurrency": 4}
+        tools = self.pipeline.tools
+        changed = type(tools.settings)(**{**chosen, **settings})
+        return self.pipeline.run(self.pipeline.registry.create(ANALYSIS, Tools(self.engine, changed)))
+
+    def posts(self) -> int:
+        return len(self.llmock.requests)
+
+    def costs(self, *companies: UUID) -> CostLine:
+        with self.engine.connect() as connection:
+            assert kept_sums(connection) == recount(connection)
+            return read_costs(connection, company_ids=companies or None).total
+
+
+@pytest.fixture
+def office(engine: Engine, world: World, llmock: LLMock) -> Office:
+    return Office(engine, world, llmock)
+
+
+def test_each_session_is_one_post_and_one_paid_row(office: Office) -> None:
+    office.company("Acme", 30)
+    report = office.run()
+    assert (report.completed, report.failed, office.posts()) == (30, 0, 30)
+    total = office.costs()
+    assert (total.requests, total.answered) == (30, 30)
+    assert total.cost_usd == Decimal(total.prompt_tokens + total.completion_tokens) / 1_000_000
+
+
+def test_a_budget_holds_back_what_it_cannot_pay_unharmed(office: Office) -> None:
+    acme, ids = office.company("Acme", 12, monthly_budget_usd=Decimal("0.02"))
+    other, _ = office.company("Other", 3)
+    report = office.run()
+    assert report.incidents == []
+    assert [held.reason for held in report.held_back] == ["budget"]
+    total = office.costs(acme)
+    assert 0 < total.cost_usd <= Decimal("0.02")
+    assert office.costs(other).answered == 3
+    assert report.completed == total.answered + 3
+    assert office.posts() == report.completed
+    (incident,) = office.pipeline.incidents()
+    assert (incident.company, incident.kind) == ("Acme", "budget")
+    waiting = [office.world.row(each, ANALYSIS) for each in ids]
+    assert {row.attempts for row in waiting if row.status == "PENDING"} == {0}
+    assert "FAILED" not in {row.status for row in waiting}
+
+    office.world.backoff_is_over()
+    while office.run().completed:  # what the calls did not take of what was set aside makes room for more
+        office.world.backoff_is_over()
+    posts = office.posts()
+    office.world.backoff_is_over()
+    assert office.run().claimed <= 16  # one batch learns that there is no room, and nothing is posted
+    assert office.posts() == posts
+    assert office.costs(acme).cost_usd <= Decimal("0.02")
+
+    with office.engine.begin() as connection:
+        connection.execute(update(Company).values(monthly_budget_usd=None))
+    office.world.backoff_is_over()
+    office.run()
+    assert office.pipeline.statuses(ANALYSIS) == {"COMPLETED": 15}
+    assert office.pipeline.incidents() == []
+
+
+def test_a_rate_limit_costs_no_attempt_and_a_long_one_ends_the_run(office: Office) -> None:
+    office.company("Acme", 20)
+    office.llmock.rate_limit(times=None, retry_after=600)
+    report = office.run()
+    assert office.posts() <= 4  # those under way when the first was refused
+    assert (report.failed, report.incidents) == (0, [])
+    assert [held.reason for held in report.held_back] == ["rate limit"]
+    assert office.pipeline.attempts(ANALYSIS) == {0}
+    assert office.run().completed == 0
+    assert office.posts() <= 4
+    assert office.costs().cost_usd == 0
+
+
+def test_a_quota_that_is_used_up_stops_every_company_at_the_first(office: Office) -> None:
+    for name in ("Acme", "Other"):
+        office.company(name, 20)
+    office.llmock.fail(429, code="insufficient_quota", times=None)
+    report = office.run()
+    assert office.posts() <= 4
+    assert len(report.incidents) == 1
+    assert "check the key and its credit" in str(report.incidents[0])
+    assert office.pipeline.attempts(ANALYSIS) == {0}
+    assert office.pipeline.statuses(ANALYSIS) == {"PENDING": 40}
+    office.llmock.reset()
+    assert office.run().completed == 40
+    assert office.pipeline.incidents() == []
+
+
+def test_a_model_that_is_gone_stops_each_company_that_asks_it_without_asking_again(office: Office) -> None:
+    for name in ("Acme", "Other"):
+        office.company(name, 10)
+    office.llmock.fail(404, code="model_not_found", times=None)
+    report = office.run()
+    assert office.posts() <= 4
+    assert {incident.company for incident in office.pipeline.incidents()} == {"Acme", "Other"}
+    assert report.failed == 0
+
+
+def test_the_same_words_are_not_paid_twice(office: Office) -> None:
+    office.company("Acme", 5)
+    office.run()
+    with office.engine.begin() as connection:
+        connection.execute(
+            text(
+                "UPDATE livedash.session_processing_status SET status = 'PENDING', completed_at = NULL, "
+                "available_at = now() WHERE stage = 'AI_ANALYSIS'"
+            )
+        )
+    assert office.run().completed == 5
+    assert office.posts() == 5
+    assert office.costs().reused == 5
+
+
+def test_a_suspended_company_is_asked_about_no_more(office: Office) -> None:
+    office.company("Acme", 5)
+    with office.engine.begin() as connection:
+        connection.execute(update(Company).values(status="SUSPENDED"))
+    office.run()
+    assert office.posts() == 0
