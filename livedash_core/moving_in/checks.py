@@ -16,7 +16,7 @@ from livedash_core.vocabulary import CATEGORIES, SENTIMENTS
 CHECKS = {
     "SessionImport": ("check_imports", "check_imports_here"),
     "Session": ("check_sessions", "check_sessions"),
-    "Message": ("check_messages", "check_messages"),
+    "Message": ("check_messages", "check_messages_here"),
     "SessionQuestion": ("check_questions", "check_questions_here"),
     "AIProcessingRequest": ("check_requests", "check_requests"),
 }

@@ -30,7 +30,7 @@ def memory(server: Server) -> list[Row]:
     write_csv(directory / CSV_NAME, sessions)
     with server.database() as database, serving(directory) as url:
         _add_source(database, url, "UTC")
-        said, peak = _measured(server, [sys.executable, "-m", "tests.bench.long_run", database.url], {})
+        said, peak = measured(server, [sys.executable, "-m", "tests.bench.long_run", database.url], {})
     return [
         Row(
             f"memory of a run over {sessions:,} sessions: import, then a stage that does nothing",
@@ -63,8 +63,8 @@ def process(server: Server) -> list[Row]:
             with server.database() as database:
                 _add_source(database, url, TIMEZONE)
                 settings = {"LIVEDASH_DATABASE_URL": database.url, "LIVEDASH_ANALYZER": "offline"}
-                said, peak = _measured(server, [str(LIVEDASH), "process", "--json"], settings)
-            bare, _ = _measured(server, [sys.executable, "-m", "tests.bench.bare_stages", f"{url}/{CSV_NAME}"], {})
+                said, peak = measured(server, [str(LIVEDASH), "process", "--json"], settings)
+            bare, _ = measured(server, [sys.executable, "-m", "tests.bench.bare_stages", f"{url}/{CSV_NAME}"], {})
             peaks.append(peak["peak_megabytes"])
             for stage in STAGES:
                 if said["stages"][stage]["completed"] != sessions:
@@ -79,7 +79,7 @@ def process(server: Server) -> list[Row]:
     ]
 
 
-def _measured(server: Server, command: list[str], settings: Mapping[str, str]) -> tuple[Any, dict[str, float]]:
+def measured(server: Server, command: list[str], settings: Mapping[str, str]) -> tuple[Any, dict[str, float]]:
     """What a program printed as JSON, and what it took."""
     figures = server.directory / "peak.json"
     done = subprocess.run(

@@ -33,6 +33,8 @@ class Scale:
     judged_slowly: int
     judged_at_once: int
     offline: int
+    #: With ten messages each.
+    moved_in: int
     #: Times that a new company goes through the chain of DAGs; four hops each.
     chains: int
 
@@ -59,6 +61,7 @@ SMALL = Scale(
     judged_slowly=640,
     judged_at_once=1_000,
     offline=100,
+    moved_in=2_000,
     chains=1,
 )
 FULL = Scale(
@@ -83,6 +86,7 @@ FULL = Scale(
     judged_slowly=3_200,
     judged_at_once=5_000,
     offline=1_000,
+    moved_in=100_000,
     chains=3,
 )
 SCALES = {"SMALL": SMALL, "FULL": FULL}

@@ -1,4 +1,4 @@
--- Rows and checksum of the messages: there in the old tables, here through the views.
+-- Rows and checksum of the messages, as they are there and as messages.sql reads them.
 SELECT count(*), coalesce(sum(hashtextextended(ROW(turn.*)::text, 0)), 0)
 FROM (
     SELECT message."sessionId", row_number() OVER turns,
