@@ -45,6 +45,10 @@ lint: install ## ruff, mypy (strict on livedash_core), import-linter
 	"$(BIN)/mypy"
 	"$(BIN)/lint-imports"
 
+.PHONY: screenshots
+screenshots: install ## Take the pictures of the pages in docs/images/ anew (needs Chromium)
+	@exec "$(BIN)/python" -m tests.e2e.screenshots
+
 .PHONY: bench
 bench: install ## Measure the speeds that docs/benchmarks.md speaks of (about 25 minutes)
 	@exec "$(BIN)/python" -m tests.bench --scale FULL

@@ -55,6 +55,12 @@ def scope_form() -> dict[str, Param]:
             title="Retry failed",
             description="Put the failed sessions among them back in line first, with all their attempts.",
         ),
+        "again": Param(
+            False,
+            type="boolean",
+            title="Do again",
+            description="Do this stage and all after it again for the sessions named above, even where it is done.",
+        ),
         "limit": Param(
             None,
             type=["null", "integer"],

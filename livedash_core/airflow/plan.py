@@ -47,6 +47,8 @@ def plan(stage: str) -> list[dict[str, Any]]:
         run = run_scope(connection, dag_run.run_type, form, dag_run.conf or {}, interval)
         about = in_words(run, form)
         log.info("%s, %s run: %s", stage, dag_run.run_type.value, about)
+        if run.again:
+            log.info("%d sessions are done again from here on", _reopen(connection, stage, run))
         if run.retry_failed:
             log.info("%d failed sessions are tried again", _reset(connection, stage, run))
         if stage == next(iter(PUBLISHED)) and not run.scope.names_sessions:
@@ -59,6 +61,11 @@ def plan(stage: str) -> list[dict[str, Any]]:
     if not lanes:
         log_run(stage, dag_run, [])
     return [{"about": f"{about}; {extent}", **lane} for lane in lanes]
+
+
+def _reopen(connection: Connection, stage: str, run: RunScope) -> int:
+    manager = ProcessingStatusManager(connection, stages=default_registry().names)
+    return len(manager.reopen(stage, run.scope.session_ids or ()))
 
 
 def _reset(connection: Connection, stage: str, run: RunScope) -> int:

@@ -33,6 +33,8 @@ class RunScope:
     scope: Scope
     #: FAILED sessions of the scope are put back in line first.
     retry_failed: bool = False
+    #: The named sessions are done again from this stage on, whatever became of it.
+    again: bool = False
     limit: int | None = None
     analyzer: str | None = None
     model: str | None = None
@@ -49,7 +51,8 @@ def run_scope(
     """Read a run. ``form`` are its parameters with defaults, ``given`` what its conf really said.
 
     Raises ``UsageError`` for a key the form does not have, a company that is unknown or not active, a session that
-    does not exist or is such a company's, a window that ends before it begins, days given to a backfill.
+    does not exist or is such a company's, a window that ends before it begins, days given to a backfill, or
+    doing again what is not named.
     """
     unknown = sorted(set(given) - set(form))
     if unknown:
@@ -67,6 +70,8 @@ def run_scope(
     wanted = [text.strip() for text in form["session_ids"] or () if text.strip()]
     ids = tuple(find_session(connection, text, company) for text in wanted)
     _refuse_inactive(connection, ids)
+    if form["again"] and not ids:
+        raise UsageError("what is to be done again must be named: fill in the sessions")
     return RunScope(
         Scope(
             company_ids=(company,) if company else None,
@@ -75,6 +80,7 @@ def run_scope(
             session_ids=ids or None,
         ),
         retry_failed=run_type == BACKFILL or form["retry_failed"],
+        again=form["again"],
         limit=form["limit"],
         analyzer=form.get("analyzer"),
         model=form.get("model"),

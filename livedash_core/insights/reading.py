@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Connection, Date, Integer, String, cast, func, select, true, tuple_, values
+from sqlalchemy import Connection, Date, Integer, String, cast, func, select, true, values
 from sqlalchemy import Uuid as UuidType
 from sqlalchemy.sql.expression import column
 
@@ -17,6 +17,7 @@ from livedash_core.models import Question, QuestionDayCount, SessionDayCount
 #: Of these the ones asked most in the period are chosen, so that a million questions cost as much as a thousand.
 #: What was asked more often in the period than the thousandth was ever asked cannot be missed.
 CANDIDATES = 1000
+_FACETS = ("language", "sentiment", "category", "escalated", "forwarded_hr")
 
 
 class Period(NamedTuple):
@@ -89,34 +90,25 @@ def last_day(connection: Connection, company_ids: Sequence[UUID]) -> date | None
 
 def counts(connection: Connection, company_ids: Sequence[UUID], period: Period) -> Counts:
     """The sessions of these companies that started in ``period``."""
-    rows = connection.execute(
-        select(
-            SessionDayCount.facet,
-            SessionDayCount.value,
-            SessionDayCount.day,
-            func.sum(SessionDayCount.sessions, type_=Integer),
-        )
-        .where(
-            SessionDayCount.facet.in_(("session", "language", "sentiment", "category", "escalated", "forwarded_hr")),
-            SessionDayCount.company_id.in_(company_ids),
-            SessionDayCount.day.between(*period),
-        )
-        .group_by(
-            func.grouping_sets(
-                tuple_(SessionDayCount.facet, SessionDayCount.value),
-                tuple_(SessionDayCount.facet, SessionDayCount.day),
-            )
-        )
+    sessions = func.sum(SessionDayCount.sessions, type_=Integer)
+    chosen = SessionDayCount.company_id.in_(company_ids), SessionDayCount.day.between(*period)
+    values_found = connection.execute(
+        select(SessionDayCount.facet, SessionDayCount.value, sessions)
+        .where(SessionDayCount.facet.in_(_FACETS), *chosen)
+        .group_by(SessionDayCount.facet, SessionDayCount.value)
+        .having(sessions > 0)
     )
-    found: dict[str, dict[str, int]] = {}
+    days_found = connection.execute(
+        select(SessionDayCount.day, sessions)
+        .where(SessionDayCount.facet == "session", *chosen)
+        .group_by(SessionDayCount.day)
+    )
     per_day = {period.first + timedelta(days=number): 0 for number in range(period.days)}
-    for facet, value, day, sessions in rows:
-        if day is None and sessions:
-            found.setdefault(facet, {})[value] = sessions
-        elif day is not None and facet == "session":
-            per_day[day] = sessions
-    judged = sum(found.get("sentiment", {}).values())
-    return Counts(sum(found.pop("session", {}).values()), judged, found, per_day)
+    per_day.update((day, number) for day, number in days_found)
+    found: dict[str, dict[str, int]] = {}
+    for facet, value, number in values_found:
+        found.setdefault(facet, {})[value] = number
+    return Counts(sum(per_day.values()), sum(found.get("sentiment", {}).values()), found, per_day)
 
 
 def makers(connection: Connection, company_ids: Sequence[UUID]) -> list[Maker]:

@@ -54,7 +54,10 @@ class SessionFilter:
 
 
 class Source(NamedTuple):
-    """``SELECT at, id FROM tables WHERE conditions``; ``stage`` is bound as :stage. ``by_id``: ordered by id alone."""
+    """``SELECT at, id FROM tables WHERE conditions``; ``stage`` is bound as :stage.
+
+    ``by_id``: ordered by id alone. ``per_company``: each ``company.id`` has a range of the index to itself.
+    """
 
     order: str
     at: str
@@ -63,6 +66,7 @@ class Source(NamedTuple):
     conditions: str
     stage: str | None = None
     by_id: bool = False
+    per_company: bool = True
 
 
 _STATUS = "livedash.session_processing_status AS source"
@@ -74,11 +78,16 @@ _BY_START = "the latest start first"
 _STATES = {
     "failed": ("the latest failure first", "completed_at", "source.status = 'FAILED'"),
     "skipped": ("the last one skipped first", "completed_at", "source.status = 'SKIPPED'"),
-    "ready": ("the last one to get ready first", "available_at", "source.status = 'PENDING' AND available_at <= now()"),
+    # The index is defined by what is not at infinity, so that it is said of what is due, too.
+    "ready": (
+        "the last one to get ready first",
+        "available_at",
+        "source.status = 'PENDING' AND source.available_at < 'infinity' AND source.available_at <= now()",
+    ),
     "retrying": (
         "the last one to be retried first",
         "available_at",
-        "source.status = 'PENDING' AND available_at > now() AND available_at < 'infinity'",
+        "source.status = 'PENDING' AND source.available_at < 'infinity' AND source.available_at > now()",
     ),
     "in-progress": ("the last one begun first", "started_at", "source.status = 'IN_PROGRESS'"),
 }
@@ -132,6 +141,7 @@ _THROUGH = (
     "WHERE status.session_id = imported.id AND status.stage = :through AND status.status = 'COMPLETED')"
 )
 _OF = "source.company_id = company.id"
+_OF_ANY = "source.company_id = ANY (CAST(:company_ids AS uuid[]))"
 _WITHOUT_START = Source(
     "those without a readable start last",
     "CAST('-infinity' AS timestamptz)",
@@ -175,5 +185,7 @@ def _in_state(wanted: SessionFilter, stage: str, state: str) -> Source:
     if state == "in-progress":
         # By the few leases of the stage: nothing else finds them.
         tables = f"livedash.session_processing_lease AS lease JOIN {_STATUS} ON source.lease_token = lease.token"
-        conditions += " AND lease.stage = :stage"
-    return Source(order, f"source.{at}", "source.session_id", tables, conditions, stage)
+        conditions = conditions.replace(_OF, _OF_ANY) + " AND lease.stage = :stage"
+    return Source(
+        order, f"source.{at}", "source.session_id", tables, conditions, stage, per_company=state != "in-progress"
+    )

@@ -14,7 +14,7 @@ from livedash_core.errors import UsageError
 from livedash_core.operations.session_filter import SessionFilter, Source, residue, sources
 
 #: Sessions that a page looks at, at most, when its index cannot tell all that was asked for.
-LOOKED_AT = 3000
+LOOKED_AT = 1000
 #: Of texts that companies wrote, shown in a list.
 MAX_CHARACTERS = 200
 _FIRST = ("infinity", UUID(int=2**128 - 1))
@@ -174,14 +174,17 @@ def _keys(source: Source) -> str:
     order = f"{source.at} DESC, {source.id} DESC"
     if source.by_id:
         after, order = f"{source.id} < CAST(:session_id AS uuid)", f"{source.id} DESC"
+    wanted = f"""
+        SELECT {source.at} AS at, {source.id} AS id FROM {source.tables}
+        WHERE {source.conditions} AND {after}
+        ORDER BY {order} LIMIT :look_at
+    """  # noqa: S608 - made of constants
+    if not source.per_company:
+        return wanted
     return f"""
         SELECT keys.at, keys.id
         FROM unnest(CAST(:company_ids AS uuid[])) AS company (id)
-        CROSS JOIN LATERAL (
-            SELECT {source.at} AS at, {source.id} AS id FROM {source.tables}
-            WHERE {source.conditions} AND {after}
-            ORDER BY {order} LIMIT :look_at
-        ) AS keys
+        CROSS JOIN LATERAL ({wanted}) AS keys
         ORDER BY keys.at DESC, keys.id DESC LIMIT :look_at
     """  # noqa: S608 - made of constants
 

@@ -12,10 +12,10 @@ from livedash_core.errors import UnknownSession
 
 #: Messages of a page, and characters of one: a transcript may be 2 MiB.
 MESSAGES = 40
-MESSAGE_CHARACTERS = 1200
+MESSAGE_CHARACTERS = 3000
 #: The newest failed attempts and model calls that are shown.
-ATTEMPTS = 50
-REQUESTS = 20
+ATTEMPTS = 20
+REQUESTS = 10
 
 
 class Story(NamedTuple):
@@ -61,9 +61,12 @@ _SESSION = """
            imported.started_at, imported.ended_at, left(imported.full_transcript_url, 500) AS transcript_url,
            left(imported.start_time, 40) AS start_time,
            left(company.name, 200) AS company, company.status AS company_status,
-           judged.id IS NOT NULL AS created, judged.country, judged.language, judged.messages_sent,
-           judged.sentiment, judged.escalated, judged.forwarded_hr, judged.category, judged.summary,
-           judged.analyzer, judged.model, judged.prompt_version, judged.analyzed_at,
+           judged.id IS NOT NULL AS created, left(judged.country, 40) AS country,
+           left(judged.language, 40) AS language,
+           judged.sentiment, judged.escalated, judged.forwarded_hr, judged.category,
+           left(judged.summary, 1000) AS summary,
+           judged.analyzer, left(judged.model, 100) AS model,
+           left(judged.prompt_version, 40) AS prompt_version, judged.analyzed_at,
            left(imported.initial_message, 500) AS initial_message,
            (SELECT max(position) FROM livedash.message WHERE session_id = imported.id) AS messages
     FROM livedash.session_import AS imported
@@ -74,8 +77,9 @@ _SESSION = """
 _STAGES = """
     SELECT status.stage, status.status, status.attempts, nullif(available_at, 'infinity') AS available_at,
            available_at > now() AS is_later, started_at, completed_at,
-           extract(epoch FROM completed_at - started_at) AS seconds, error_kind, error_message,
-           left(metadata ->> 'reason', 500) AS reason, metadata ->> 'reused' = 'true' AS reused,
+           extract(epoch FROM completed_at - started_at) AS seconds, error_kind,
+           left(error_message, 300) AS error_message, left(metadata ->> 'reason', 500) AS reason,
+           metadata ->> 'reused' = 'true' AS reused,
            lease.owner, lease.dag_run
     FROM livedash.session_processing_status AS status
     LEFT JOIN livedash.session_processing_lease AS lease ON lease.token = status.lease_token
@@ -83,7 +87,7 @@ _STAGES = """
 """
 _ATTEMPTS = """
     SELECT stage, attempt, started_at, failed_at, extract(epoch FROM failed_at - started_at) AS seconds, error_kind,
-           left(error_message, 1000) AS error_message, dag_run
+           left(error_message, 300) AS error_message, dag_run
     FROM livedash.session_processing_failure WHERE session_id = :session_id
     ORDER BY failed_at DESC, id DESC LIMIT :limit
 """
@@ -97,8 +101,8 @@ _QUESTIONS = """
     WHERE session_id = :session_id ORDER BY asked.position
 """
 _REQUESTS = """
-    SELECT requested_at, mode, coalesce(model_answered, model_requested) AS model, prompt_version, outcome,
-           left(error_message, 300) AS error_message, prompt_tokens, cached_tokens, completion_tokens, cost, currency,
+    SELECT requested_at, mode, left(coalesce(model_answered, model_requested), 60) AS model, outcome,
+           left(error_message, 200) AS error_message, prompt_tokens, cached_tokens, completion_tokens, cost, currency,
            extract(epoch FROM answered_at - requested_at) AS seconds
     FROM livedash.ai_processing_request WHERE session_id = :session_id
     ORDER BY requested_at DESC LIMIT :limit

@@ -17,7 +17,7 @@ from livedash_core.web.rendering import render
 from livedash_core.web.words import title
 
 #: Groups on the page, and example sessions and companies of each.
-MOST_GROUPS = 30
+MOST_GROUPS = 20
 EXAMPLES = 3
 
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from itertools import accumulate
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
+from markupsafe import escape
 
 from livedash_core.operations.session_story import MESSAGES, Story, tell_story
 from livedash_core.web.actions import Action
 from livedash_core.web.database import Reader
 from livedash_core.web.rendering import render
 from livedash_core.web.words import STATE_OF, title
+
+#: Of the messages on a page, as HTML.
+MESSAGE_BYTES = 40_000
 
 
 class Step(NamedTuple):
@@ -34,6 +39,7 @@ def make_router(read: Reader, stages: Callable[[], tuple[str, ...]]) -> APIRoute
         """One session; ``after`` is the position of the last message of the page before. Unknown: 404."""
         with read() as connection:
             story = tell_story(connection, session_id, stages(), messages_after=max(0, after))
+        messages = _that_fit(story.messages[:MESSAGES])
         return render(
             request,
             "session.html",
@@ -41,11 +47,18 @@ def make_router(read: Reader, stages: Callable[[], tuple[str, ...]]) -> APIRoute
             about=story.session,
             steps=[_step(story, status) for status in story.stages],
             after=after,
-            next_after=story.messages[-1]["position"] if len(story.messages) > MESSAGES else None,
-            messages=story.messages[:MESSAGES],
+            messages=messages,
+            there_are_more=len(messages) < len(story.messages),
         )
 
     return router
+
+
+def _that_fit(messages: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The first messages that together are no more than a page holds, and one at least."""
+    sizes = accumulate(len(escape(message["content"]).encode()) for message in messages)
+    fitting = sum(size <= MESSAGE_BYTES for size in sizes)
+    return list(messages[: max(1, fitting)])
 
 
 def _step(story: Story, status: Mapping[str, Any]) -> Step:

@@ -19,7 +19,7 @@ from livedash_core.web.export import csv_lines
 from livedash_core.web.filters import AskedFilters, Companies, Filters, read_companies
 from livedash_core.web.rendering import render
 
-PAGE_SIZE = 50
+PAGE_SIZE = 40
 #: Rows of an export; who wants more narrows it down by days.
 MOST_EXPORTED = 20_000
 

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from rich.console import Console
 
 from livedash_core.settings import Settings
-from tests.bench import analysis, latency, moving_in, product, scheduling, stages, tables, throughput
+from tests.bench import analysis, latency, moving_in, pages, product, scheduling, stages, tables, throughput
 from tests.bench.database import Server
 from tests.bench.harness import Row
 from tests.bench.report import print_table, write_json
@@ -38,6 +38,7 @@ BENCHMARKS: dict[str, Callable[[Server], list[Row]]] = {
     "session-creation": stages.session_creation,
     "slow-model": analysis.slow_model,
     "instant-model": analysis.instant_model,
+    "pages": pages.pages,
     "memory": product.memory,
     "process": product.process,
     "migrate": moving_in.migrate,

@@ -35,6 +35,7 @@ class Scale:
     offline: int
     #: With ten messages each.
     moved_in: int
+    page_views: int
     #: Times that a new company goes through the chain of DAGs; four hops each.
     chains: int
 
@@ -62,6 +63,7 @@ SMALL = Scale(
     judged_at_once=1_000,
     offline=100,
     moved_in=2_000,
+    page_views=10,
     chains=1,
 )
 FULL = Scale(
@@ -87,6 +89,7 @@ FULL = Scale(
     judged_at_once=5_000,
     offline=1_000,
     moved_in=100_000,
+    page_views=100,
     chains=3,
 )
 SCALES = {"SMALL": SMALL, "FULL": FULL}

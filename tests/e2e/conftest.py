@@ -12,9 +12,10 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,8 @@ from sqlalchemy import Engine, text
 
 from livedash_core.db import make_engine
 from livedash_core.local.embedded_postgres import Address
-from livedash_core.local.environment import LocalInstallation
+from livedash_core.local.environment import LocalInstallation, Ports
+from livedash_core.local.processes import Processes
 from livedash_core.operations.companies import save_company, set_status
 from tests.e2e.client import Client, Gate
 
@@ -160,6 +162,35 @@ def client(stack: Stack, request: pytest.FixtureRequest) -> Iterator[Client]:
         yield Client(api, engine, name, site)
         with engine.begin() as connection:
             set_status(connection, name, "ARCHIVED")  # its server ends with the test
+
+
+@pytest.fixture(scope="session")
+def roles(stack: Stack) -> Iterator[Stack]:
+    """A second API server of the same Airflow, which knows una, a user, and vera, a viewer. Both have one password."""
+    port, password = free_port(), "correct-horse"
+    with tempfile.TemporaryDirectory(prefix="livedash-roles-") as directory:
+        passwords = Path(directory) / "passwords.json"
+        passwords.write_text(json.dumps({"una": password, "vera": password}))
+        environment = stack.environment | stack.home.airflow_environment(ports=Ports(port, free_port(), free_port()))
+        environment |= {
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "una:user,vera:viewer",
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
+        }
+        with Processes(Path(directory), environment) as processes:
+            processes.start("api-server", "airflow", "api-server")
+            server = replace(stack, url=f"http://localhost:{port}", username="una", password=password)
+            with httpx2.Client(base_url=server.url, trust_env=False) as client:
+                while not answers(client):
+                    assert processes.dead() is None, processes.log("api-server").read_text()
+                    time.sleep(0.5)  # polls another process; there is nothing to hook into
+            yield server
+
+
+def answers(client: httpx2.Client) -> bool:
+    try:
+        return client.get("/api/v2/version").status_code == 200
+    except httpx2.HTTPError:
+        return False
 
 
 @pytest.fixture(scope="session")

@@ -172,7 +172,7 @@ def test_the_page_fits_a_phone_and_a_desk(stack: Any, browser: Browser, width: i
     with visiting(browser, stack, viewport={"width": width, "height": 800}) as visitor:
         page, complaints = visitor
         log_in(visitor, stack, "/livedash/")
-        expect(page.get_by_role("row", name="AI analysis")).to_be_visible()
+        expect(page.locator("tr[data-stage=AI_ANALYSIS]")).to_be_visible()
 
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert complaints == []

@@ -21,6 +21,7 @@ EMPTY: dict[str, Any] = {
     "to": None,
     "session_ids": None,
     "retry_failed": False,
+    "again": False,
     "limit": None,
 }
 
@@ -156,3 +157,11 @@ def test_a_scope_survives_its_way_to_the_lanes(connection: Connection, world: Wo
 
     assert from_json(to_json(run)) == run
     assert for_companies(run, (acme,)).scope.company_ids == (acme,)
+
+
+def test_what_is_to_be_done_again_is_named(connection: Connection, world: World):
+    (session,) = world.sessions(world.company("Acme"), 1)
+
+    assert read(connection, "manual", session_ids=[str(session)], again=True).again
+    with pytest.raises(UsageError, match="must be named"):
+        read(connection, "manual", company="Acme", again=True)

@@ -99,6 +99,16 @@ def test_a_manual_run_retries_what_failed_if_its_form_says_so_and_no_more_than_i
     assert statuses(world, suspended) == ["FAILED"]
 
 
+def test_a_manual_run_does_the_sessions_it_names_again_if_its_form_says_so(run: Run, world: World):
+    acme = world.company("Acme")
+    done = world.sessions(acme, 2, completed_stages=5)
+
+    finished = run(STAGE, "manual", {"session_ids": [str(done[0])], "again": True})
+
+    assert finished.says("1 sessions are done again from here on")
+    assert statuses(world, done) == ["SKIPPED", "COMPLETED"]
+
+
 def test_a_backfill_mends_the_failed_sessions_of_its_days_and_touches_no_others(run: Run, world: World):
     acme = world.company("Acme")
     failed = failed_sessions(world, acme, 2)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import psycopg
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection, Engine, event
 
 Mode = Literal["custom", "generic"]
 
@@ -39,15 +39,16 @@ class Plan:
 
 
 @contextmanager
-def explained(connection: Connection, mode: Mode) -> Iterator[Plan]:
-    """Executes each statement twice: explained and taken back, then for good.
+def explained(target: Connection | Engine, mode: Mode) -> Iterator[Plan]:
+    """Executes each statement of a connection, or of all connections of an engine, twice: explained and
+    taken back, then for good.
 
     A driver prepares what it repeats, and after five executions PostgreSQL may plan without looking at the
     parameters: ``generic`` is that plan, ``custom`` the other.
     """
     plan = Plan()
 
-    def explain(_connection: object, _cursor: object, statement: str, parameters: Any, *_rest: object) -> None:
+    def explain(connection: Connection, _cursor: object, statement: str, parameters: Any, *_rest: object) -> None:
         numbered = {name: f"${position}" for position, name in enumerate(parameters, 1)}
         places = ", ".join(["%s"] * len(parameters))
         # Parameters of EXECUTE are part of its text.
@@ -64,6 +65,6 @@ def explained(connection: Connection, mode: Mode) -> Iterator[Plan]:
             plan.pages += found["Shared Hit Blocks"] + found["Shared Read Blocks"]
             cursor.execute("ROLLBACK TO explained; DEALLOCATE explained")
 
-    event.listen(connection, "before_cursor_execute", explain)
+    event.listen(target, "before_cursor_execute", explain)
     yield plan
-    event.remove(connection, "before_cursor_execute", explain)
+    event.remove(target, "before_cursor_execute", explain)

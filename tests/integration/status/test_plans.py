@@ -4,86 +4,30 @@ where a timing is not. Each is planned twice, with its parameters in view and wi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import NamedTuple, get_args
 from uuid import UUID
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 
 from livedash_core.db import make_engine, upgrade_schema
 from livedash_core.local.embedded_postgres import EmbeddedPostgres
 from livedash_core.status import STAGES, Failure, ProcessingStatusManager, Scope, activity
+from tests.integration.status.large import BEGIN, COMPANIES, SESSIONS, build
 from tests.integration.status.plans import Mode, explained
 
-SESSIONS = 200_000
-BEGIN = datetime(2020, 1, 1, tzinfo=UTC)
-COMPANIES = [UUID(int=number) for number in range(1, 6)]
 FETCH, CREATE, ANALYSE, LATE = STAGES[1:]
 LARGE = {"session_processing_status", "session_processing_failure", "session_import"}
 READY, LEASE, FAILED = (f"ix_processing_status_{name}" for name in ("ready", "lease", "failed"))
 KEY, STARTED = "pk_session_processing_status", "ix_session_import_started"
-
-#: Session n starts n seconds after BEGIN. TRANSCRIPT_FETCH is through for the first 40,000, FAILED for the next
-#: 20,000, held by 40 leases for the next 20,000, and due for the rest; one company of the five is suspended.
-BUILD = """
-INSERT INTO livedash.company (id, name, status)
-SELECT id, id::text, CASE WHEN position = 1 THEN 'SUSPENDED' ELSE 'ACTIVE' END
-FROM unnest(CAST(:companies AS uuid[])) WITH ORDINALITY AS company (id, position);
-
-CREATE TEMPORARY TABLE built ON COMMIT DROP AS
-SELECT n, lpad(to_hex(n), 32, '0')::uuid AS id, (CAST(:companies AS uuid[]))[n % 5 + 1] AS company_id,
-       CAST(:begin AS timestamptz) + n * interval '1 s' AS moment,
-       CASE WHEN n > 60000 AND n <= 80000 THEN lpad(to_hex(n / 500), 32, 'f')::uuid END AS token
-FROM generate_series(1, :sessions) AS n;
-
-INSERT INTO livedash.session_import (id, company_id, external_session_id, started_at)
-SELECT id, company_id, n, moment FROM built;
-
-INSERT INTO livedash.session_processing_lease (token, expires_at, claimed_at, stage, owner)
-SELECT DISTINCT token, now() + interval '1 h', now(), 'TRANSCRIPT_FETCH', 'a worker' FROM built WHERE token IS NOT NULL;
-
--- One that ran out, for a claim of the last stage to take over, where nothing is due.
-UPDATE livedash.session_processing_lease SET expires_at = now(), stage = 'QUESTION_EXTRACTION'
-WHERE token = (SELECT token FROM built WHERE n = 60500);
-
-INSERT INTO livedash.session_processing_status
-    (session_id, company_id, stage, status, available_at, started_at, completed_at, lease_token, attempts, error_kind,
-     error_group)
-SELECT id, company_id, stage, status,
-       CASE WHEN position > 3 OR (position = 3 AND n > 40000) THEN 'infinity' ELSE moment END, moment,
-       CASE WHEN status IN ('COMPLETED', 'FAILED') THEN moment END, CASE WHEN status = 'IN_PROGRESS' THEN token END, 1,
-       CASE WHEN status = 'FAILED' THEN 'permanent' END, CASE WHEN status = 'FAILED' THEN 'no' END
-FROM (
-    SELECT built.*, stage, position,
-           CASE WHEN position = 1 OR (position = 2 AND n <= 40000) THEN 'COMPLETED'
-                WHEN position = 2 AND n <= 60000 THEN 'FAILED'
-                WHEN position = 2 AND n <= 80000 THEN 'IN_PROGRESS' ELSE 'PENDING' END AS status
-    FROM built CROSS JOIN unnest(CAST(:stages AS text[])) WITH ORDINALITY AS stages (stage, position)
-) AS placed;
-
-INSERT INTO livedash.session_processing_failure
-    (session_id, company_id, stage, attempt, started_at, failed_at, error_kind, error_message)
-SELECT id, company_id, 'TRANSCRIPT_FETCH', 1, moment, moment, 'permanent', 'no'
-FROM built WHERE n > 40000 AND n <= 60000;
-
-INSERT INTO livedash.session_processing_count (company_id, stage, status, sessions)
-SELECT company_id, stage, CASE WHEN available_at = 'infinity' THEN 'WAITING' ELSE status END, count(*)
-FROM livedash.session_processing_status GROUP BY 1, 2, 3
-"""
 
 
 @pytest.fixture(scope="module")
 def large(postgres: EmbeddedPostgres) -> Iterator[Engine]:
     engine = make_engine(postgres.database("plans").url())
     upgrade_schema(engine)
-    parameters = {"companies": COMPANIES, "begin": BEGIN, "sessions": SESSIONS, "stages": list(STAGES)}
-    with engine.begin() as connection:
-        connection.execute(text("SET LOCAL session_replication_role = replica"))  # no foreign key is looked up
-        for statement in BUILD.split(";"):
-            connection.execute(text(statement), parameters)
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text("VACUUM ANALYZE"))
+    build(engine)
     yield engine
     engine.dispose()
 

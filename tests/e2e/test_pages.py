@@ -1,0 +1,147 @@
+"""The pages as people with different rights meet them, in a real browser, against a real Airflow."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+
+from livedash_core.local.sample import NOT_FOUND_ID
+from tests.e2e.conftest import Stack
+from tests.e2e.test_page import log_in, open_pages, visiting
+
+PAGES = {"": "Pipeline", "failures": "Failures", "sessions": "Sessions", "costs": "Costs", "insights": "Insights"}
+HOSTILE = "<img src=x onerror=report('ran')>\"'><script>report('ran')</script>"
+#: WCAG 2.2 AA and what comes before it.
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
+
+
+def accessible(page: Page) -> None:
+    found = Axe().run(page, options=RULES).response["violations"]
+    assert not found, json.dumps(
+        [{"rule": one["id"], "nodes": [node["html"] for node in one["nodes"]][:3]} for one in found], indent=2
+    )
+
+
+def address_of(stack: Stack, external_id: str) -> str:
+    return f"/livedash/sessions/{stack.livedash('session', external_id, '--json')['session']['id']}"
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_page_is_without_complaint_and_accessible(stack: Stack, browser: Browser, theme: str) -> None:
+    stack.livedash("company", "add", HOSTILE)
+    with visiting(browser, stack, color_scheme=theme) as visitor:
+        page, complaints = visitor
+        log_in(visitor, stack, "/livedash/")
+        page.emulate_media(color_scheme=theme)
+        for path, heading in PAGES.items():
+            page.goto(f"/livedash/{path}")
+            expect(page.get_by_role("heading", name=heading, level=1)).to_be_visible()
+            accessible(page)
+            assert page.content().count("&lt;img src=x") >= 1
+        page.goto(address_of(stack, "LV-0003"))
+        expect(page.get_by_role("heading", name="Conversation")).to_be_visible()
+        accessible(page)
+        assert complaints == []
+
+
+def test_the_numbers_lead_to_the_session_and_its_run_and_back(stack: Stack, browser: Browser) -> None:
+    with visiting(browser, stack) as visitor:
+        page, complaints = visitor
+        log_in(visitor, stack)
+        frame = open_pages(page)
+
+        frame.locator("tr[data-stage=TRANSCRIPT_FETCH] [data-state=failed]").get_by_role("link").click()
+        frame.get_by_role("link", name=NOT_FOUND_ID).click()
+        expect(frame.get_by_role("heading", name=NOT_FOUND_ID)).to_be_visible()
+        expect(frame.locator("[data-stage=TRANSCRIPT_FETCH]")).to_contain_text("does not exist there")
+        frame.get_by_role("link", name="run in Airflow").first.click()
+        expect(page).to_have_url(re.compile(r"/dags/livedash_transcript_fetch/runs/"))
+
+        page.go_back()
+        expect(page.frame_locator("iframe").get_by_role("heading", name=NOT_FOUND_ID)).to_be_visible()
+        assert complaints == []
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_pages_fit_a_phone_and_a_desk(stack: Stack, browser: Browser, width: int) -> None:
+    with visiting(browser, stack, viewport={"width": width, "height": 800}) as visitor:
+        page = visitor.page
+        log_in(visitor, stack, "/livedash/")
+        for path in (*(f"/livedash/{path}" for path in PAGES), address_of(stack, NOT_FOUND_ID)):
+            page.goto(path)
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+
+
+def press_and_start(page: Page, name: str | re.Pattern[str]) -> None:
+    """By keyboard, as far as a keyboard is needed."""
+    page.get_by_role("button", name=name).first.press("Enter")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.get_by_role("dialog").get_by_role("button", name="Start").press("Enter")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+
+
+def test_a_user_retries_a_group_and_backfills_days_and_airflow_knows_who_it_was(
+    roles: Stack, stack: Stack, browser: Browser
+) -> None:
+    with visiting(browser, roles) as visitor, stack.api() as api:
+        page, complaints = visitor
+        log_in(visitor, replace(roles, username="una"), "/livedash/failures?stage=TRANSCRIPT_FETCH")
+
+        press_and_start(page, re.compile("Retry group"))
+        expect(page.locator("#said")).to_contain_text("The run is started.")
+        link = page.get_by_role("link", name="See it in Airflow").get_attribute("href")
+        assert link is not None
+        run = api.get(f"/api/v2{link.replace('/runs/', '/dagRuns/')}").json()
+        assert (run["triggering_user_name"], run["run_type"]) == ("una", "manual")
+        assert run["conf"]["retry_failed"] is True
+        assert len(run["conf"]["session_ids"]) == 1
+
+        page.goto("/livedash/")
+        page.get_by_role("button", name="Backfill days").nth(1).click()
+        for label in ("From", "To"):
+            page.get_by_role("dialog").get_by_label(label).fill("2026-03-02")
+        page.get_by_role("dialog").get_by_role("button", name="Start").click()
+        expect(page.locator("#said")).to_contain_text("The backfill is started.")
+
+        page.goto(address_of(stack, "LV-0003"))
+        press_and_start(page, "Run again from here")
+        expect(page.locator("#said")).to_contain_text("The run is started.")
+        assert complaints == []
+
+
+def test_a_viewer_reads_everything_and_starts_nothing(roles: Stack, browser: Browser) -> None:
+    with visiting(browser, roles) as visitor:
+        page = visitor.page
+        log_in(visitor, replace(roles, username="vera"), "/livedash/")
+        for path in PAGES:
+            page.goto(f"/livedash/{path}")
+            expect(page.get_by_role("heading", level=1)).to_be_visible()
+            expect(page.locator("button.action")).to_have_count(0)
+
+        # Whoever makes the button himself is refused by Airflow.
+        page.goto("/livedash/")
+        page.evaluate(MAKE_A_BUTTON)
+        press_and_start(page, "forged")
+        expect(page.locator("#said")).to_contain_text("Airflow refused")
+
+
+MAKE_A_BUTTON = """() => {
+    const button = document.createElement('button');
+    button.className = 'action';
+    Object.assign(button.dataset, { kind: 'run', dag: 'livedash_csv_import', conf: '{}', question: 'Really?' });
+    button.textContent = 'forged';
+    document.querySelector('main').append(button);
+}"""
+
+
+def test_nobody_reads_an_export_without_a_login(stack: Stack, browser: Browser) -> None:
+    with visiting(browser, stack) as visitor:
+        for path in (*PAGES, "sessions/export.csv", "failures/sessions"):
+            answer: Any = visitor.page.request.get(f"/livedash/{path}", headers={"Accept": "*/*"})
+            assert answer.status == 401, path

@@ -1,0 +1,119 @@
+"""At 200,000 sessions no page scans the sessions or their states: each reads a bounded number of rows, by index."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import get_args
+
+import pytest
+from sqlalchemy import Engine
+
+from livedash_core.db import make_engine, upgrade_schema
+from livedash_core.insights import counting
+from livedash_core.insights.reading import CANDIDATES
+from livedash_core.local.embedded_postgres import EmbeddedPostgres
+from livedash_core.operations.session_list import LOOKED_AT
+from tests.integration.status.large import COMPANIES, build
+from tests.integration.status.plans import Mode, explained
+from tests.integration.web.conftest import Visit, make_app
+
+#: The tables that have many rows here.
+LARGE = {
+    "session", "session_import", "session_processing_status", "session_processing_failure", "message", "question",
+    "session_question",
+}  # fmt: skip
+
+#: The first 150,000 are judged: one in a thousand is NEGATIVE, escalated and in French; each asked one of 50,000
+#: questions, the first few of them often.
+JUDGED = (
+    """
+    INSERT INTO livedash.session (id, company_id, started_at, ended_at, language, sentiment, category, escalated,
+                                  forwarded_hr, analyzer, model, prompt_version, summary, analysis_id, analyzed_at)
+    SELECT id, company_id, moment, moment, CASE WHEN n % 1000 = 0 THEN 'fr' ELSE 'nl' END,
+           CASE WHEN n % 1000 = 0 THEN 'NEGATIVE' ELSE 'NEUTRAL' END,
+           CASE WHEN n % 3 = 0 THEN 'ONBOARDING' ELSE 'OFFBOARDING' END, n % 1000 = 0, n % 2000 = 0,
+           'openai', 'a-model', '1', 'a summary', n, moment
+    FROM built WHERE n <= 150000
+    """,
+    """
+    INSERT INTO livedash.question (company_id, content, normal_form, language)
+    SELECT (CAST(:companies AS uuid[]))[n % 5 + 1], 'question ' || n, n, 'en' FROM generate_series(1, 50000) AS n
+    """,
+    """
+    INSERT INTO livedash.session_question (session_id, position, question_id, raw_text)
+    SELECT id, 1, CASE WHEN n % 10 = 0 THEN n / 10 % 20 ELSE n % 50000 END + 1, 'a question'
+    FROM built WHERE n <= 150000
+    """,
+    f"INSERT INTO livedash.session_day_count {counting._SESSIONS.format(which='true')}",
+    f"INSERT INTO livedash.question_day_count {counting._QUESTIONS.format(which='true')}",
+    """
+    UPDATE livedash.question SET sessions = counted.sessions FROM (
+        SELECT question_id, sum(sessions) AS sessions FROM livedash.question_day_count GROUP BY question_id
+    ) AS counted WHERE counted.question_id = question.id
+    """,
+    """
+    INSERT INTO livedash.session_failure_count
+    SELECT company_id, stage, error_kind, error_group, count(*), min(completed_at), max(completed_at)
+    FROM livedash.session_processing_status WHERE status = 'FAILED' GROUP BY 1, 2, 3, 4
+    """,
+    """
+    INSERT INTO livedash.message (session_id, position, role, content, sent_at)
+    SELECT id, position, 'User', 'a message', moment FROM built CROSS JOIN generate_series(1, 2) AS position
+    WHERE n <= 100000
+    """,
+)
+
+
+@pytest.fixture(scope="module")
+def crowded(postgres: EmbeddedPostgres) -> Iterator[Engine]:
+    engine = make_engine(postgres.database("page_plans").url())
+    upgrade_schema(engine)
+    build(engine, *JUDGED)
+    yield engine
+    engine.dispose()
+
+
+#: A page of a list joins up to three rows per session, and the five states of those that are shown. What no index tells
+#: is looked up in so many sessions of each of the five companies, and once more for where to go on.
+PAGE, WALK = 1000, 16 * LOOKED_AT
+FETCH = "stage=TRANSCRIPT_FETCH"
+ADDRESSES = {
+    "": 200,
+    f"?company={COMPANIES[2]}": 200,
+    "failures": PAGE,
+    "failures/sessions?stage=TRANSCRIPT_FETCH&kind=permanent&group=no": 12_000,
+    "costs": PAGE,
+    "insights?from=2020-01-01&to=2020-01-02": 5 * CANDIDATES + 100,
+    "sessions": PAGE,
+    f"sessions?company={COMPANIES[2]}": PAGE,
+    "sessions?from=2020-01-01&to=2020-01-01": PAGE,
+    f"sessions?{FETCH}&state=failed": PAGE,
+    f"sessions?{FETCH}&state=ready": PAGE,
+    f"sessions?{FETCH}&state=retrying": PAGE,
+    "sessions?stage=SESSION_CREATION&state=waiting": PAGE,
+    # Through the leases of the stage, of which there are never many: 20,000 sessions are held here.
+    f"sessions?{FETCH}&state=in-progress": 50_000,
+    "sessions?state=skipped": PAGE,
+    "sessions?state=completed": WALK,
+    f"sessions?{FETCH}&state=completed": WALK,
+    "sessions?sentiment=NEGATIVE": PAGE,
+    "sessions?language=fr": PAGE,
+    "sessions?escalated=yes": PAGE,
+    "sessions?category=ONBOARDING&sentiment=NEGATIVE": WALK,
+    "sessions?category=ONBOARDING&sentiment=POSITIVE&from=2020-01-01": WALK,
+    "sessions?question=3": PAGE,
+    "sessions?id=17": 20,
+    "sessions/00000000-0000-0000-0000-00000000c350": 100,
+}
+
+
+@pytest.mark.parametrize("mode", get_args(Mode))
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_a_page_scans_nothing_large(crowded: Engine, visit: Visit, address: str, mode: Mode) -> None:
+    page = visit(make_app(lambda: crowded))
+    with explained(crowded, mode) as plan:
+        answer = page.get(address, follow_redirects=False)
+
+    assert answer.status_code in (200, 303), answer.text
+    assert not plan.scanned_whole & LARGE
+    assert sum(plan.rows[table] for table in LARGE) <= ADDRESSES[address]

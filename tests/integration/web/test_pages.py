@@ -1,0 +1,303 @@
+"""The pages beside the Pipeline: what they show, where they lead, and that hostile text stays text and short."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from markupsafe import escape
+from sqlalchemy import Connection, Engine, insert
+from starlette.testclient import TestClient
+
+from livedash_core.insights import counted_questions, counted_sessions
+from livedash_core.models import (
+    AiProcessingRequest,
+    Message,
+    Question,
+    Session,
+    SessionImport,
+    SessionQuestion,
+)
+from livedash_core.status import STAGES, Failure, ProcessingStatusManager, Scope
+from livedash_core.web.export import harmless
+from tests.integration.web.conftest import Visit, make_app, may_run_none
+from tests.integration.world import NOON, World
+
+FETCH = STAGES[1]
+PAGES = ("", "failures", "sessions", "costs", "insights")
+HOSTILE = (
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "' onfocus='alert(1)",
+    "{{ 7 * 7 }}",
+    "=HYPERLINK(1)",
+    "left \u202eright\u200b",
+    "z" * 1_000_000,
+    '"' * 1_000_000,
+)
+
+
+@pytest.fixture(params=HOSTILE, ids=range(len(HOSTILE)))
+def told(request: pytest.FixtureRequest, world: World, engine: Engine) -> tuple[UUID, str]:
+    """A session in which everything that somebody else wrote is hostile; it failed, and was judged all the same."""
+    text = request.param
+    company_id = world.company(text[:5000])
+    session_id = uuid4()
+    with engine.begin() as connection, counted_sessions(connection, [session_id]):
+        raw = {"start_time": text, "full_transcript_url": f"javascript:{text}", "initial_message": text}
+        external = {"external_session_id": text[:2000], "country_code": text}
+        connection.execute(
+            insert(SessionImport).values(id=session_id, company_id=company_id, started_at=NOON, **external, **raw)
+        )
+        connection.execute(
+            insert(Session).values(
+                id=session_id, company_id=company_id, started_at=NOON, ended_at=NOON, country=text, analyzer="openai",
+                language=text[:500], sentiment="NEUTRAL", category="ONBOARDING", escalated=True, forwarded_hr=True,
+                model=text[:500], prompt_version=text[:100], summary=text, analyzed_at=NOON,
+            )
+        )  # fmt: skip
+        messages = [{"session_id": session_id, "position": n, "role": "User", "content": text} for n in range(1, 50)]
+        connection.execute(insert(Message).values(sent_at=NOON), messages)
+        question = insert(Question).values(company_id=company_id, content=text, normal_form=text[:500], language="en")
+        question_id = connection.scalar(question.returning(Question.id))
+        with counted_questions(connection, [session_id]):
+            row = {"session_id": session_id, "position": 1, "question_id": question_id, "raw_text": text}
+            connection.execute(insert(SessionQuestion).values(row))
+        connection.execute(
+            insert(AiProcessingRequest).values(
+                session_id=session_id, company_id=company_id, prompt_version="1", model_requested=text[:500],
+                outcome="rejected", error_message=text,
+            )
+        )  # fmt: skip
+        manager = ProcessingStatusManager(connection, max_attempts=1)
+        manager.initialize_sessions({session_id: company_id}, completed_stages=1)
+        claim = manager.claim(FETCH, 1, dag_run=f"dag/{text[:300]}")
+        manager.fail(FETCH, claim.token, [Failure(session_id, "permanent", text)])
+    return session_id, text
+
+
+def test_what_others_wrote_stays_text_and_a_page_stays_small(page: TestClient, told: tuple[UUID, str]) -> None:
+    session_id, text = told
+    for address in (*PAGES, f"sessions/{session_id}", f"sessions?stage={FETCH}&state=failed"):
+        answer = page.get(address)
+        assert answer.status_code == 200, address
+        assert len(answer.content) < 100_000, address
+        assert escape(text[:20]) in answer.text or address == "costs", address
+        for markup in ("<script>alert", "<img", "onfocus='", 'href="javascript:'):
+            assert markup not in answer.text, address
+
+
+def test_a_long_conversation_goes_on_over_pages(page: TestClient, world: World, engine: Engine) -> None:
+    company_id = world.company("Acme")
+    (session_id,) = world.sessions(company_id, 1)
+    with engine.begin() as connection:
+        row = {"id": session_id, "company_id": company_id, "started_at": NOON, "ended_at": NOON}
+        connection.execute(insert(Session).values(row))
+        messages = [{"session_id": session_id, "position": n, "content": f"message {n}."} for n in range(1, 91)]
+        connection.execute(insert(Message).values(role="User", sent_at=NOON), messages)
+
+    seen: list[str] = []
+    address: str | None = f"sessions/{session_id}"
+    while address:
+        html = page.get(address).text
+        seen += re.findall(r'class="bubble">(message \d+)\.', html)
+        found = re.search(rf'href="/livedash/(sessions/{session_id}\?after=\d+)#[^"]*">Next', html)
+        address = found[1] if found else None
+
+    assert seen == [f"message {number}" for number in range(1, 91)]
+
+
+def failed(world: World, company_id: UUID, number: int, message: str = "LV-{} is gone") -> list[UUID]:
+    ids = world.sessions(company_id, number)
+    with world.engine.begin() as connection:
+        manager = ProcessingStatusManager(connection)
+        claim = manager.claim(FETCH, number, Scope(session_ids=tuple(ids)), dag_run="livedash_transcript_fetch/run 1")
+        failures = [Failure(key, "permanent", message.format(position)) for position, key in enumerate(ids)]
+        manager.fail(FETCH, claim.token, failures)
+    return ids
+
+
+def test_failures_are_grouped_with_companies_times_and_examples(page: TestClient, world: World) -> None:
+    acme, umbrella = world.company("Acme"), world.company("Umbrella")
+    ids = failed(world, acme, 5) + failed(world, umbrella, 1)
+    failed(world, acme, 2, "another reason")
+
+    html = page.get("failures").text
+
+    first, second = re.findall(r'<li class="panel group".*?</li>', html, re.DOTALL)
+    assert "6 sessions" in first
+    assert "&lt;id&gt; is gone" in first
+    assert "Acme, Umbrella" in first
+    assert len(set(re.findall(r"/livedash/sessions/([0-9a-f-]{36})", first)) & set(map(str, ids))) == 3
+    assert "Retry group (6)" in first
+    assert "another reason" in second
+    assert "Retry failed (8)" in html
+    only = page.get("failures", params={"company": "Umbrella"}).text
+    assert "1 session<" in only
+    assert "another reason" not in only
+
+
+def test_the_sessions_of_a_group_are_handed_to_a_run_as_many_as_it_takes(
+    page: TestClient, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = failed(world, world.company("Acme"), 3)
+    failed(world, world.company("Gone", status="SUSPENDED"), 2)
+    group = {"stage": FETCH, "kind": "permanent", "group": "<id> is gone"}
+
+    answer = page.get("failures/sessions", params=group).json()
+    assert (set(answer["session_ids"]), answer["more"]) == (set(map(str, ids)), False)
+
+    monkeypatch.setattr("livedash_core.web.failures.MOST_SESSIONS", 2)
+    answer = page.get("failures/sessions", params=group).json()
+    assert (len(answer["session_ids"]), answer["more"]) == (2, True)
+
+
+@pytest.mark.parametrize("address", [*PAGES, "session"])
+def test_who_may_not_run_sees_no_button(visit: Visit, engine: Engine, world: World, address: str) -> None:
+    (session_id, *_) = failed(world, world.company("Acme"), 2)
+    address = address.replace("session", f"sessions/{session_id}") if address == "session" else address
+
+    allowed = visit(make_app(lambda: engine)).get(address).text
+    refused = visit(make_app(lambda: engine, may_run=may_run_none)).get(address).text
+
+    assert ("data-dag=" in allowed) is (address in ("", "failures") or "/" in address)
+    assert "data-dag=" not in refused
+
+
+def test_a_session_shows_each_attempt_with_its_run_and_what_may_be_done_again(page: TestClient, world: World) -> None:
+    (session_id,) = failed(world, world.company("Acme"), 1)
+
+    html = page.get(f"sessions/{session_id}").text
+
+    states = dict(re.findall(r'<li class="([\w-]+)" data-stage="(\w+)"', html))
+    assert states["failed"] == FETCH
+    assert "LV-0 is gone" in html
+    assert 'href="/dags/livedash_transcript_fetch/runs/run%201"' in html
+    again = re.findall(r'data-dag="(\w+)"[^>]*data-conf="([^"]*)"', html)
+    assert [dag for dag, _ in again] == ["livedash_csv_import", "livedash_transcript_fetch"]
+    assert all(str(session_id) in conf and "again" in conf for _, conf in again)
+
+
+def test_a_typed_id_leads_straight_to_its_session(page: TestClient, world: World) -> None:
+    session_id, _ = world.sessions(world.company("Acme"), 2)
+
+    answer = page.get("sessions", params={"id": f"ext-{session_id}"})
+
+    assert (answer.status_code, answer.headers["location"]) == (303, f"/livedash/sessions/{session_id}")
+    assert "No session has this id" in page.get("sessions", params={"id": "nobody"}).text
+
+
+def test_pages_of_the_list_lead_to_each_other(page: TestClient, world: World) -> None:
+    ids = world.sessions(world.company("Acme"), 120)
+    seen: list[str] = []
+    address: str | None = "sessions"
+    while address:
+        html = page.get(address).text
+        seen += re.findall(r'<a href="/livedash/sessions/([0-9a-f-]{36})">', html)
+        found = re.search(r'rel="next" href="/livedash/([^"]+)"', html)
+        address = found[1].replace("&amp;", "&") if found else None
+
+    assert sorted(seen) == sorted(map(str, ids))
+
+
+@pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@x", "\t=1", "\r=1", "  =1"])
+def test_a_cell_of_the_export_is_never_a_formula(cell: str) -> None:
+    assert harmless(cell) == f"'{cell}"
+
+
+def test_the_export_is_the_list_with_the_standing_of_each_session(page: TestClient, world: World) -> None:
+    company_id = world.company("=Acme()")
+    ids = failed(world, company_id, 3) + world.sessions(company_id, 2, completed_stages=5)
+
+    answer = page.get("sessions/export.csv")
+    rows = list(csv.DictReader(io.StringIO(answer.text)))
+
+    assert answer.headers["content-type"].startswith("text/csv")
+    assert {row["id"] for row in rows} == set(map(str, ids))
+    assert {row["company"] for row in rows} == {"'=Acme()"}
+    assert sorted(row[FETCH] for row in rows) == ["COMPLETED"] * 2 + ["FAILED"] * 3
+    assert len(list(csv.reader(io.StringIO(page.get(f"sessions/export.csv?stage={FETCH}&state=failed").text)))) == 4
+
+
+Judge = Callable[..., list[UUID]]
+
+
+@pytest.fixture
+def judge(world: World, engine: Engine) -> Judge:
+    def write(company_id: UUID, number: int, **columns: Any) -> list[UUID]:
+        ids = world.sessions(company_id, number, started_at=columns.get("started_at", NOON), completed_stages=5)
+        row = {"company_id": company_id, "started_at": NOON, "ended_at": NOON, "analyzer": "offline", **columns}
+        with engine.begin() as connection, counted_sessions(connection, ids):
+            connection.execute(insert(Session), [{"id": session_id, **row} for session_id in ids])
+        return ids
+
+    return write
+
+
+def test_each_number_of_the_insights_leads_to_as_many_sessions(page: TestClient, world: World, judge: Judge) -> None:
+    acme = world.company("Acme")
+    judge(acme, 3, sentiment="NEGATIVE", category="ONBOARDING", language="nl", escalated=True)
+    judge(acme, 2, sentiment="POSITIVE", category="ONBOARDING", language="de", forwarded_hr=True)
+    before = NOON - timedelta(days=30)
+    judge(acme, 5, sentiment="POSITIVE", category="ONBOARDING", language="de", started_at=before)
+
+    html = page.get("insights").text
+
+    links = re.findall(r'<a href="/livedash/(sessions\?[^"]+)"[^>]*>(\d+)</a>', html)
+    assert sorted(int(number) for _, number in links if number != "0")[-1] == 5
+    for address, number in links:
+        listed = re.findall(
+            r'<a href="/livedash/sessions/[0-9a-f-]{36}">', page.get(address.replace("&amp;", "&")).text
+        )
+        assert len(listed) == int(number), address
+    shares = dict(re.findall(r'data-share="(\w+)".*?<span class="muted">([^<]+)</span>', html, re.DOTALL))
+    assert shares["NEGATIVE"] == "60 %, +60 points"
+    assert shares["POSITIVE"] == "40 %, -60 points"
+    assert shares["ONBOARDING"] == "100 %, ±0 points"
+
+
+@pytest.mark.parametrize("address", PAGES)
+def test_an_empty_page_says_what_to_do_next(page: TestClient, world: World, address: str) -> None:
+    for _ in ("no company", "no session"):
+        html = page.get(address).text
+        assert 'class="panel empty"' in html
+        world.company(f"Acme {uuid4()}")
+
+
+@pytest.mark.parametrize(
+    ("address", "status_code"),
+    [
+        ("sessions?from=yesterday", 400),
+        ("sessions?from=2026-03-02&to=2026-03-01", 400),
+        ("insights?to=9999-12-31", 400),
+        ("sessions?stage=NOTHING", 400),
+        ("sessions?question=x", 400),
+        ("sessions?after=x", 400),
+        ("sessions/not-an-id", 400),
+        (f"sessions/{uuid4()}", 404),
+        ("costs?company=Nobody", 404),
+        ("failures/sessions", 400),
+    ],
+)
+def test_an_address_that_makes_no_sense_is_a_sentence(
+    page: TestClient, world: World, address: str, status_code: int
+) -> None:
+    world.company("Acme")
+    answer = page.get(address)
+
+    assert answer.status_code == status_code
+    assert 'class="sentence"' in answer.text
+
+
+def test_every_page_leads_to_the_others_and_says_which_it_is(page: TestClient, connection: Connection) -> None:
+    for address in PAGES:
+        html = page.get(address).text
+        links = re.findall(r'<a href="/livedash/(\w*)"(?: aria-current="(\w+)")?>', html)[:5]
+        assert [link for link, _ in links] == list(PAGES)
+        assert [link for link, current in links if current == "page"] == [address]
