@@ -42,6 +42,13 @@ def add(
     retention_days: Annotated[
         int | None, typer.Option(min=0, help="Erase sessions so many days after their start, daily; 0: never.")
     ] = None,
+    mask_personal_data: Annotated[
+        bool | None,
+        typer.Option(
+            "--mask-personal-data/--send-personal-data",
+            help="Take e-mail addresses, telephone numbers, IBANs and BSNs out before a model is asked.",
+        ),
+    ] = None,
     monthly_budget: Annotated[
         str | None,
         typer.Option(metavar="USD", help="What its model calls may cost in a calendar month (UTC); '' for no limit."),
@@ -62,6 +69,7 @@ def add(
         "mode": mode,
         "retention_days": retention_days,
         "monthly_budget_usd": monthly_budget,
+        "mask_personal_data": mask_personal_data,
     }
     changes = {column: value for column, value in given.items() if value is not None}
     with database(Settings()) as engine, engine.begin() as connection:

@@ -56,6 +56,8 @@ class Company(Base):
     mode: Mapped[str] = mapped_column(server_default="realtime")
     #: Days after its start that a session's content is kept; NULL: until somebody erases it.
     retention_days: Mapped[int | None]
+    #: Whether e-mail addresses, telephone numbers, IBANs and BSNs are taken out before a model is asked.
+    mask_personal_data: Mapped[bool] = mapped_column(server_default=text("false"))
     #: What its model calls may cost in a calendar month (UTC); NULL: whatever they cost.
     monthly_budget_usd: Mapped[Decimal | None] = mapped_column(Numeric)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -33,6 +33,7 @@ _SHOWN = (
     Company.mode,
     Company.retention_days,
     Company.monthly_budget_usd,
+    Company.mask_personal_data,
 )
 #: A century: any further back, and there is no date.
 MAX_RETENTION_DAYS = 36_500

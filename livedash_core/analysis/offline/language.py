@@ -7,7 +7,7 @@ from typing import Literal
 
 from eld import LanguageDetector  # type: ignore[import-untyped]  # eld carries no types
 
-from livedash_core.analysis.offline.wordlists import load
+from livedash_core.analysis.normalise import language_code
 from livedash_core.vocabulary import UNDETERMINED
 
 #: Those that users of an HR chatbot in Western Europe write; fewer candidates, fewer mistakes.
@@ -27,10 +27,6 @@ class LanguageRule:
         subset = self._detector.dynamic_lang_subset(list(languages))
         if not subset.success or len(subset.languages) < len(set(languages)):
             raise ValueError(f"eld does not know all of the languages {', '.join(languages)}")
-        #: The names are CLDR's in English, Dutch, German, French, Spanish and the language itself, the codes ISO 639.
-        self._codes: dict[str, str] = {
-            name: code for code, names in load("languages").items() for name in (code, *names)
-        }
 
     def __call__(self, user_text: str, hint: str | None) -> tuple[str, Source]:
         """ISO 639-1 or ``und``, and what says so: the text, or the CSV's label when the text is too short for it."""
@@ -38,10 +34,5 @@ class LanguageRule:
             found = self._detector.detect(user_text)
             if found.language and found.is_reliable():
                 return str(found.language), "text"
-        labelled = self.normalise(hint)
+        labelled = language_code(hint or "")
         return labelled, "none" if labelled == UNDETERMINED else "csv"
-
-    def normalise(self, label: str | None) -> str:
-        """A language's ISO 639-1 code from a free label ("nl-NL", "Dutch", "Nederlands", "deu"), ``und`` if unknown."""
-        name = (label or "").strip().casefold()
-        return self._codes.get(name) or self._codes.get(name.replace("_", "-").partition("-")[0], UNDETERMINED)

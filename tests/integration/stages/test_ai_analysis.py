@@ -170,3 +170,13 @@ def test_a_suspended_company_is_asked_about_no_more(office: Office) -> None:
         connection.execute(update(Company).values(status="SUSPENDED"))
     office.run()
     assert office.posts() == 0
+
+
+def test_a_company_that_wants_it_sends_no_personal_numbers(office: Office) -> None:
+    acme = office.world.company("Acme", model="small", mask_personal_data=True)
+    ids = office.world.sessions(acme, 1, completed_stages=3)
+    office.say(acme, ids, "Mail jan@voorbeeld.nl of bel 06-12345678")
+    assert office.run().completed == 1
+    sent = str(office.llmock.requests[0].body)
+    assert "Mail [e-mail] of bel [phone]" in sent
+    assert "voorbeeld" not in sent

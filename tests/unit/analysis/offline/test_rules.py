@@ -21,27 +21,6 @@ def language() -> LanguageRule:
     return LanguageRule()
 
 
-@pytest.mark.parametrize(
-    ("label", "code"),
-    [
-        ("Dutch", "nl"),
-        ("nl-NL", "nl"),
-        ("NL", "nl"),
-        ("nederlands", "nl"),
-        ("german", "de"),
-        (" pt_BR ", "pt"),
-        ("Türkisch", "tr"),
-        ("deu", "de"),
-        ("zxx", "und"),
-        ("", "und"),
-        (None, "und"),
-        ("Klingon", "und"),
-    ],
-)
-def test_a_language_label_becomes_a_code(language: LanguageRule, label: str | None, code: str) -> None:
-    assert language.normalise(label) == code
-
-
 def test_the_text_outweighs_the_label_when_it_is_long_enough(language: LanguageRule) -> None:
     # The sample CSV calls this Turkish.
     assert language("Spreek je ook turks?", "turkish") == ("nl", "text")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 from livedash_core.analysis.offline.text import fold, words
 from livedash_core.analysis.offline.wordlists import load
 from livedash_core.vocabulary import CATEGORIES
@@ -31,11 +29,6 @@ def test_every_keyword_is_a_word_or_a_pair_of_words() -> None:
 
 def test_no_keyword_is_a_stopword() -> None:
     assert set(keywords()) & STOPWORDS == set()
-
-
-def test_no_language_name_stands_for_two_languages() -> None:
-    names = Counter(name for code, listed in load("languages").items() for name in {code, *listed})
-    assert [name for name, times in names.items() if times > 1] == []
 
 
 def test_no_word_is_both_praise_and_complaint() -> None:

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from livedash_core.analysis.contract import Turn
+from livedash_core.analysis.masking import mask, masked
+
+
+@pytest.mark.parametrize(
+    ("text", "without"),
+    [
+        ("Mail naar jan.de-vries+hr@mail.voorbeeld.nl!", "Mail naar [e-mail]!"),
+        ("Bel 06-12345678 of +49 30 901820 morgen", "Bel [phone] of [phone] morgen"),
+        ("Mijn nummer is 0612345678.", "Mijn nummer is [phone]."),
+        ("IBAN NL91 ABNA 0417 1643 00 voor salaris", "IBAN [IBAN] voor salaris"),
+        ("nl91abna0417164300", "[IBAN]"),
+        ("DE89 3704 0044 0532 0130 00, Kontoinhaber", "[IBAN], Kontoinhaber"),
+        ("BSN 111222333 en 1112.22.333", "BSN [BSN] en [BSN]"),
+    ],
+)
+def test_what_identifies_a_person_is_taken_out(text: str, without: str) -> None:
+    assert mask(text) == without
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Op 12-03-2026 om 12:30 werkte ik 38,5 uur voor 2450,75 euro",
+        "Bestelling 123456789",  # no citizen service number: its digits do not add up
+        "NL91 ABNA 0417 1640 00",  # a digit is wrong
+        "het is 19:00 @ kantoor",
+        "Artikel 7.12.3, lid 4, versie 2026.11.1",
+    ],
+)
+def test_other_numbers_are_left_alone(text: str) -> None:
+    assert mask(text) == text
+
+
+def test_roles_and_order_stay() -> None:
+    turns = (Turn("User", "mail a@b.nl"), Turn("Assistant", "ok"))
+    assert masked(turns) == (Turn("User", "mail [e-mail]"), Turn("Assistant", "ok"))
+
+
+@given(st.text(max_size=300))
+def test_any_text_can_be_masked_and_twice_is_once(text: str) -> None:
+    assert mask(mask(text)) == mask(text)
