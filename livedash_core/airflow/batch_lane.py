@@ -11,7 +11,6 @@ from uuid import UUID
 from livedash_core.airflow import connections
 from livedash_core.airflow.progress import Progress
 from livedash_core.airflow.run_scope import from_json
-from livedash_core.airflow.telling import COUNTED
 from livedash_core.errors import SystemicError
 from livedash_core.stages.ai_analysis import AiAnalysis
 from livedash_core.stages.batch_jobs.jobs import BatchJobs
@@ -43,7 +42,7 @@ def work(lane: dict[str, Any], dag_run: str, before: dict[str, Any] | None) -> B
     """One turn; ``before`` is the report of the earlier ones, None in the first, which sends."""
     run = from_json(lane)
     engine = connections.checked_engine()
-    tools = connections.tools(engine, analyzer=run.analyzer, model=run.model, mode=run.mode)
+    tools = connections.tools(engine, analyzer=run.analyzer, model=run.model)
     registry = default_registry()
     with BatchJobs(
         engine,
@@ -66,7 +65,8 @@ def work(lane: dict[str, Any], dag_run: str, before: dict[str, Any] | None) -> B
             waiting = []
     for line in (f"{row.company}: batch of {row.requests:,} is {row.remote_status or 'prepared'}" for row in waiting):
         log.info("%s", line)
-    _add(jobs.report, before)
+    if before is not None:
+        jobs.report.add(_from_json(jobs.report.stage, before))
     wait_seconds = WAIT_SECONDS if all(row.remote_id for row in waiting) else WAIT_FOR_SERVER_SECONDS
     return BatchWork(
         jobs.report,
@@ -82,10 +82,6 @@ def to_json(report: StageReport) -> dict[str, Any]:
     return {**report.as_dict(), "incidents": [str(incident) for incident in report.incidents]}
 
 
-def _add(report: StageReport, before: dict[str, Any] | None) -> None:
-    if before is None:
-        return
-    for name in (*COUNTED, "seconds"):
-        setattr(report, name, getattr(report, name) + before[name])
-    told = {str(incident) for incident in report.incidents}
-    report.incidents[:0] = [SystemicError(text) for text in before["incidents"] if text not in told]
+def _from_json(stage: str, found: dict[str, Any]) -> StageReport:
+    counts = {name: value for name, value in found.items() if name != "incidents"}
+    return StageReport(stage, **counts, incidents=[SystemicError(text) for text in found["incidents"]])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Any, Self
 
@@ -19,7 +21,8 @@ class Interruption:
 
     def __init__(self) -> None:
         self.signal_number: int | None = None
-        self._runner: Runner | None = None
+        self._came = threading.Event()
+        self._stop_it: Callable[[], None] | None = None
         self._before: dict[int, Callable[[int, FrameType | None], Any] | int | None] = {}
 
     def __enter__(self) -> Self:
@@ -34,10 +37,21 @@ class Interruption:
 
     def run(self, runner: Runner) -> StageReport:
         """``runner.run()``, stopped by the first signal."""
-        self._runner = runner
-        if self.signal_number is not None:  # it came before there was a runner to stop
-            runner.stop()
-        return runner.run()
+        with self.stops(runner.stop):
+            return runner.run()
+
+    @contextmanager
+    def stops(self, stop: Callable[[], None]) -> Iterator[None]:
+        """Within it, the first signal calls ``stop``."""
+        self._stop_it = stop
+        if self.signal_number is not None:  # it came before there was anything to stop
+            stop()
+        yield
+        self._stop_it = None
+
+    def wait(self, seconds: float) -> bool:
+        """Sleep; True if a signal came, and ended the sleep."""
+        return self._came.wait(seconds)
 
     @property
     def exit_code(self) -> int | None:
@@ -49,5 +63,6 @@ class Interruption:
             raise KeyboardInterrupt
         self.signal_number = number
         complain("stopping: what is unfinished goes back …", style="")
-        if self._runner is not None:
-            self._runner.stop()
+        self._came.set()
+        if self._stop_it is not None:
+            self._stop_it()

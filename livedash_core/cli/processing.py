@@ -11,16 +11,19 @@ from typing import Annotated, Any
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from livedash_core.cli.batches import judge
 from livedash_core.cli.context import credentials, database, scope_of
 from livedash_core.cli.interruption import Interruption
 from livedash_core.cli.output import complain, errors, print_json, print_table, say
 from livedash_core.errors import UnknownStage
 from livedash_core.settings import Settings
+from livedash_core.stages.batch_jobs import choosing
 from livedash_core.stages.registry import default_registry
 from livedash_core.stages.report import StageReport
 from livedash_core.stages.runner import Runner
 from livedash_core.stages.stage import Tools
 from livedash_core.status import ProcessingStatusManager
+from livedash_core.vocabulary import Mode
 
 Stages = Annotated[list[str] | None, typer.Option("--stage", help="Only this stage; may be repeated.")]
 Company = Annotated[str | None, typer.Option("--company", help="Only this company.")]
@@ -47,6 +50,12 @@ def process(
     limit: Annotated[
         int | None, typer.Option(min=1, help="At most so many sessions per stage; a CSV is imported whole.")
     ] = None,
+    mode: Annotated[
+        Mode | None,
+        typer.Option(
+            help="How a model is asked; else as each company wants it. batch: half the price, waits up to a day."
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Run stages here, without Airflow: all of them in order, or those named.
@@ -68,6 +77,11 @@ def process(
             if interruption.signal_number is not None or (stage and name not in stage):
                 continue
             with _progress(name, hidden=as_json) as show:
+                if name == choosing.STAGE:
+                    reports[name] = judge(
+                        engine, registry, tools, interruption, scope=scope, limit=limit, mode=mode, show=show
+                    )
+                    continue
                 runner = Runner(
                     engine, registry.create(name, tools), registry.names, scope=scope, limit=limit, on_progress=show
                 )
@@ -138,9 +152,9 @@ def _progress(stage: str, *, hidden: bool) -> Iterator[Any]:
     with Progress(*columns, console=errors, disable=hidden) as progress:
         task = progress.add_task(stage, total=None)
 
-        def show(report: StageReport) -> None:
+        def show(report: StageReport, description: str = stage) -> None:
             settled = report.claimed - report.released
-            progress.update(task, completed=settled, description=stage)
+            progress.update(task, completed=settled, description=description)
 
         yield show
         progress.update(task, total=progress.tasks[0].completed or 0)

@@ -42,6 +42,14 @@ class StageReport:
         if len(self.failures) < SHOWN_FAILURES:
             self.failures.append((session_id, message))
 
+    def add(self, other: StageReport) -> None:
+        """Take in what another run of the stage did, before or after this one; an incident counts once."""
+        for name in ("claimed", "completed", "failed", "skipped", "released", "seconds"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.failures += other.failures[: SHOWN_FAILURES - len(self.failures)]
+        told = {str(incident) for incident in self.incidents}
+        self.incidents += [incident for incident in other.incidents if str(incident) not in told]
+
     def as_dict(self) -> dict[str, int | float]:
         """What `livedash process --json` prints."""
         return {

@@ -55,7 +55,7 @@ class Tools:
     """What the edge (CLI, Airflow) hands to the stages.
 
     ``credentials`` finds the Basic credentials of a connection id, wherever connections live there.
-    ``analyzer``, ``model`` and ``mode`` override the companies' own choice for this run.
+    ``analyzer`` and ``model`` override the companies' own choice for this run.
     """
 
     engine: Engine
@@ -63,7 +63,6 @@ class Tools:
     credentials: Callable[[str], BasicCredentials | None] = no_credentials
     analyzer: str | None = None
     model: str | None = None
-    mode: str | None = None
 
 
 class RunControl(Protocol):

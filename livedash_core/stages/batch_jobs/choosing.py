@@ -63,9 +63,9 @@ def left_alone(
     """The companies (among these) with a batch that nobody looks after but perhaps ``dag_run``, whatever their mode
     and status are now.
     """
-    wanted = select(AiBatch.company_id).where(
-        AiBatch.status != "closed", or_(AiBatch.attended_until <= func.now(), AiBatch.dag_run == dag_run)
-    )
+    unattended = AiBatch.attended_until <= func.now()
+    whose = unattended if dag_run is None else or_(unattended, AiBatch.dag_run == dag_run)
+    wanted = select(AiBatch.company_id).where(AiBatch.status != "closed", whose)
     if company_ids is not None:
         wanted = wanted.where(AiBatch.company_id.in_(list(company_ids)))
     return list(connection.scalars(wanted.distinct().order_by(AiBatch.company_id)))
