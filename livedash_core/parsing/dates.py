@@ -40,7 +40,7 @@ def to_utc(text: str, zone: ZoneInfo, *, fold: Literal[0, 1] = 0) -> datetime:
 def is_ambiguous(instant: datetime, zone: ZoneInfo) -> bool:
     """Whether clocks in ``zone`` show the time of ``instant`` twice that night, so that ``to_utc`` had to choose."""
     local = instant.astimezone(zone)
-    return zone.utcoffset(local.replace(fold=0)) != zone.utcoffset(local.replace(fold=1))
+    return local.utcoffset() != local.replace(fold=1 - local.fold).utcoffset()
 
 
 def _quoted(text: str) -> str:

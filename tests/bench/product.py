@@ -29,7 +29,7 @@ def memory(server: Server) -> list[Row]:
     directory = new_directory(server, "long")
     write_csv(directory / CSV_NAME, sessions)
     with server.database() as database, serving(directory) as url:
-        _add_source(database, url, "UTC")
+        add_source(database, url, "UTC")
         said, peak = measured(server, [sys.executable, "-m", "tests.bench.long_run", database.url], {})
     return [
         Row(
@@ -61,7 +61,7 @@ def process(server: Server) -> list[Row]:
         write_offline_source(directory, url, sessions)
         for _ in range(server.scale.long_rounds):
             with server.database() as database:
-                _add_source(database, url, TIMEZONE)
+                add_source(database, url, TIMEZONE)
                 settings = {"LIVEDASH_DATABASE_URL": database.url, "LIVEDASH_ANALYZER": "offline"}
                 said, peak = measured(server, [str(LIVEDASH), "process", "--json"], settings)
             bare, _ = measured(server, [sys.executable, "-m", "tests.bench.bare_stages", f"{url}/{CSV_NAME}"], {})
@@ -98,7 +98,8 @@ def environment(settings: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(foreign)} | dict(settings)
 
 
-def _add_source(database: Database, url: str, timezone: str) -> None:
+def add_source(database: Database, url: str, timezone: str) -> None:
+    """Where the one company's CSV is."""
     source = {"csv_url": f"{url}/{CSV_NAME}", "timezone": timezone, "allowed_networks": ["127.0.0.0/8"]}
     with database.engine.begin() as connection:
         save_company(connection, COMPANY, source)

@@ -27,6 +27,8 @@ class Scale:
     recounts: int
     passed_again: int
     csv_rows: int
+    large_csv_rows: int
+    transcripts: int
     created: int
     long_run: int
     #: By a model that takes its time, and by one that does not.
@@ -57,6 +59,8 @@ SMALL = Scale(
     recounts=3,
     passed_again=5_000,
     csv_rows=5_000,
+    large_csv_rows=20_000,
+    transcripts=200,
     created=1_000,
     long_run=20_000,
     judged_slowly=640,
@@ -83,6 +87,8 @@ FULL = Scale(
     recounts=5,
     passed_again=100_000,
     csv_rows=100_000,
+    large_csv_rows=1_000_000,
+    transcripts=2_000,
     created=10_000,
     long_run=1_000_000,
     judged_slowly=3_200,

@@ -41,6 +41,7 @@ EMPTY = "TRUNCATE bare.session_import, bare.status, bare.message"
 FORGET = """
 TRUNCATE livedash.session_import, livedash.session_transcript, livedash.session, livedash.message,
     livedash.session_question, livedash.session_analysis, livedash.ai_processing_request,
+    livedash.company_csv,
     livedash.session_processing_status, livedash.session_processing_delta, livedash.session_processing_count
 """
 
@@ -52,7 +53,7 @@ def csv_import(server: Server) -> list[Row]:
     directory.mkdir()
     write_csv(directory / CSV_NAME, number)
     with server.database() as database, database.bare(autocommit=False) as bare, serving(directory) as url:
-        _begin(bare, CREATE)
+        begin(bare, CREATE)
         with database.engine.begin() as connection:
             save_company(connection, COMPANY, {"csv_url": f"{url}/{CSV_NAME}", "allowed_networks": ["127.0.0.0/8"]})
 
@@ -62,9 +63,9 @@ def csv_import(server: Server) -> list[Row]:
             return number / seconds(lambda: run_stage(database, CsvImport(Tools(database.engine)), number))
 
         def theirs(*, with_status: bool) -> float:
-            _begin(bare, EMPTY)
+            begin(bare, EMPTY)
             file = directory / CSV_NAME
-            return number / seconds(lambda: _copy_csv(bare, file, database.company_id, with_status=with_status))
+            return number / seconds(lambda: copy_csv(bare, file, database.company_id, with_status=with_status))
 
         figures = interleaved(
             server.scale.long_rounds,
@@ -81,7 +82,8 @@ def csv_import(server: Server) -> list[Row]:
     ]
 
 
-def _copy_csv(bare: psycopg.Connection[Any], file: Path, company_id: UUID, *, with_status: bool) -> None:
+def copy_csv(bare: psycopg.Connection[Any], file: Path, company_id: UUID, *, with_status: bool) -> None:
+    """The yardstick of an import: its rows, and if asked its status rows."""
     ids: list[UUID] = []
 
     def rows() -> Iterable[Sequence[object]]:
@@ -110,7 +112,7 @@ def session_creation(server: Server) -> list[Row]:
     """transcripts of ten messages made into sessions, against COPY of the messages"""
     number = server.scale.created
     with server.database() as database, database.bare(autocommit=False) as bare:
-        _begin(bare, CREATE)
+        begin(bare, CREATE)
         ids = new_ids(number)
 
         def ours() -> float:
@@ -121,7 +123,7 @@ def session_creation(server: Server) -> list[Row]:
             return number * MESSAGES / seconds(lambda: run_stage(database, stage, number))
 
         def theirs() -> float:
-            _begin(bare, EMPTY)
+            begin(bare, EMPTY)
             return len(messages) / seconds(lambda: _copy_messages(bare, messages))
 
         ours()  # so that there are messages to copy
@@ -162,12 +164,14 @@ def add_transcripts(database: Database, ids: list[UUID]) -> None:
 
 
 def run_stage(database: Database, stage: Stage, expected: int) -> None:
+    """Drain one stage. Raises ``RuntimeError`` unless that completes as many sessions as expected."""
     report = Runner(database.engine, stage, STAGES).run()
     if report.completed != expected:
         raise RuntimeError(f"{report.completed} of {expected} sessions went through {stage.name}: {report.failures}")
 
 
-def _begin(bare: psycopg.Connection[Any], statement: LiteralString) -> None:
+def begin(bare: psycopg.Connection[Any], statement: LiteralString) -> None:
+    """Execute one statement before the clock starts."""
     # Committed at once: its locks would keep others from emptying the tables.
     bare.execute(statement)
     bare.commit()

@@ -45,16 +45,21 @@ Run = Callable[..., Finished]
 
 
 @pytest.fixture(scope="session")
-def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[subprocess.Popen[str]]:
-    home = tmp_path_factory.mktemp("airflow")
+def airflow_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Airflow's own database and all that it logs."""
+    return tmp_path_factory.mktemp("airflow")
+
+
+@pytest.fixture(scope="session")
+def airflow(airflow_home: Path) -> Iterator[subprocess.Popen[str]]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "LIVEDASH"))}
     environment |= {
-        "AIRFLOW_HOME": str(home),
+        "AIRFLOW_HOME": str(airflow_home),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__DAGS_FOLDER": str(DAGS),
         "AIRFLOW__LOGGING__JSON_LOGS": "True",
     }
-    program = [sys.executable, str(HERE / "run_dags.py"), str(DAGS), str(home / "log")]
+    program = [sys.executable, str(HERE / "run_dags.py"), str(DAGS), str(airflow_home / "log")]
     with subprocess.Popen(
         program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True
     ) as process:

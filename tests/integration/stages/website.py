@@ -30,6 +30,8 @@ class Site:
         #: Path → the ETag that is still right; and the ETags that were asked about, "" for none.
         self.not_modified: dict[str, str] = {}
         self.conditional: dict[str, list[str]] = {}
+        #: What whoever asked last said of himself. "{authorization}" in an answer becomes that.
+        self.authorization = ""
 
     @property
     def url(self) -> str:
@@ -109,10 +111,12 @@ def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
 
         def do_GET(self) -> None:
             answer = site.answer(self.path, self.headers.get("If-None-Match", ""))
+            site.authorization = self.headers.get("Authorization", "")
             body = answer.body.encode() if isinstance(answer.body, str) else answer.body
+            body = body.replace(b"{authorization}", site.authorization.encode())
             self.send_response(answer.status)
             for name, value in ({"Content-Type": "text/plain; charset=utf-8"} | dict(answer.headers)).items():
-                self.send_header(name, value)
+                self.send_header(name, value.replace("{authorization}", site.authorization))
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from livedash_core.parsing.dates import to_utc
+from livedash_core.parsing.dates import is_ambiguous, to_utc
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 
@@ -28,6 +29,20 @@ def test_a_local_time_becomes_utc(text: str, expected: datetime) -> None:
 
 def test_of_the_two_times_of_an_autumn_night_the_first_is_taken() -> None:
     assert to_utc("26.10.2025 02:30:00", AMSTERDAM) == datetime(2025, 10, 26, 0, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "fold", "ambiguous"),
+    [
+        ("26.10.2025 02:30:00", 0, True),
+        ("26.10.2025 02:30:00", 1, True),
+        ("26.10.2025 01:59:59", 0, False),
+        ("26.10.2025 03:00:00", 0, False),
+        ("30.03.2025 03:00:00", 0, False),
+    ],
+)
+def test_a_time_that_the_clocks_show_twice_is_told(text: str, fold: Literal[0, 1], ambiguous: bool) -> None:
+    assert is_ambiguous(to_utc(text, AMSTERDAM, fold=fold), AMSTERDAM) is ambiguous
 
 
 def test_a_time_that_the_clocks_jumped_over_is_refused() -> None:
