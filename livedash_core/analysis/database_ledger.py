@@ -22,6 +22,8 @@ from livedash_core.errors import HeldBack, SystemicError
 
 #: So long a call waits for its turn with its claim; beyond, the claim goes back.
 _PATIENCE_SECONDS = 60.0
+#: The writer waits so long for more to commit together: a transaction costs several times what a call in it does.
+_GATHER_SECONDS = 0.01
 #: A price that was set meanwhile counts after so long.
 _PRICES_KEPT_SECONDS = 60.0
 
@@ -111,8 +113,9 @@ class DatabaseLedger:
 
     async def _write(self) -> None:
         try:
-            while entries := self._waiting:
-                self._waiting = []
+            while self._waiting:
+                await asyncio.sleep(_GATHER_SECONDS)
+                entries, self._waiting = self._waiting, []
                 # In a thread: psycopg blocks, and calls are under way in this event loop.
                 results = await asyncio.to_thread(self._commit, [entry.what for entry in entries])
                 for entry, result in zip(entries, results, strict=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
@@ -41,6 +42,7 @@ class Makers:
     def __init__(self, settings: Settings, engine: Engine) -> None:
         self._settings = settings
         self._ledger = DatabaseLedger(engine, Limits(settings.requests_per_minute, settings.tokens_per_minute))
+        self._slots = asyncio.Semaphore(settings.analysis_concurrency)
         self._rules: OfflineAnalyzer | None = None
         self._models: dict[str, OpenAIAnalyzer] = {}
 
@@ -87,6 +89,7 @@ class Makers:
                 base_url=self._settings.openai_base_url,
                 model=model,
                 ledger=self._ledger,
+                slots=self._slots,
             )
         except ConfigurationError as error:
             raise SystemicError(str(error)) from error

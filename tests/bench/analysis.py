@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 from typing import Any
 
 from pydantic import SecretStr
+from sqlalchemy import text
 
 from livedash_core.analysis.contract import Turn
 from livedash_core.analysis.openai import prompt
@@ -15,15 +17,21 @@ from livedash_core.settings import Settings
 from livedash_core.stages.ai_analysis import AiAnalysis
 from livedash_core.stages.session_creation import SessionCreation
 from livedash_core.stages.stage import Tools
-from tests.bench.database import Server, new_ids
+from tests.bench.database import Database, Server, new_ids
 from tests.bench.harness import Row, at_least, interleaved, ratio_at_most, seconds
 from tests.bench.model_server import answering
+from tests.bench.product import LIVEDASH, environment
 from tests.bench.stages import FORGET, MESSAGES, add_transcripts, run_stage
 
 KEY, MODEL = "sk-bench", "bench-model"
 SLOW_SECONDS = 0.2
 TIMEOUT_SECONDS = 120.0
 TOKENS = 4_096
+LANES = Settings.model_fields["lanes"].default
+TOOK = """
+SELECT count(completed_at), extract(epoch FROM max(completed_at) - min(started_at))
+FROM livedash.session_processing_status WHERE stage = 'AI_ANALYSIS'
+"""
 
 
 def slow_model(server: Server) -> list[Row]:
@@ -43,29 +51,34 @@ def instant_model(server: Server) -> list[Row]:
     """sessions judged by a model that answers at once, against a bare loop over the same client"""
     sessions = server.scale.judged_at_once
     ours, bare = _measured(server, sessions, 0)
+    at_once = "a model that answers at once"
+    against, yardstick = "a bare loop over the same client", [sessions / figure for figure in bare]
     return [
         Row(
-            f"analysis of {sessions:,} sessions, a model that answers at once",
+            f"analysis of {sessions:,} sessions by one lane, {at_once}",
             "sessions/s",
             [sessions / figure for figure in ours],
-            "a bare loop over the same client",
-            [sessions / figure for figure in bare],
+            against,
+            yardstick,
+        ),
+        Row(
+            f"the same by the {LANES} lanes of a DAG run, a process each",
+            "sessions/s",
+            [sessions / _of_lanes(server, sessions) for _ in bare],
+            against,
+            yardstick,
             at_least(300),
-        )
+        ),
     ]
 
 
 def _measured(server: Server, sessions: int, answer_seconds: float) -> tuple[list[float], list[float]]:
     """Seconds of each round: the stage's, and the bare loop's."""
-    ids = new_ids(sessions)
     with answering(answer_seconds) as url, server.database() as database:
         settings = Settings(analyzer="openai", model=MODEL, openai_api_key=SecretStr(KEY), openai_base_url=url)
 
         def ours() -> float:
-            database.execute(FORGET)
-            add_transcripts(database, ids)
-            run_stage(database, SessionCreation(Tools(database.engine)), sessions)
-            database.settle("livedash.session", "livedash.message")
+            _make_sessions(database, sessions)
             stage = AiAnalysis(Tools(database.engine, settings))
             return seconds(lambda: run_stage(database, stage, sessions))
 
@@ -74,6 +87,38 @@ def _measured(server: Server, sessions: int, answer_seconds: float) -> tuple[lis
 
         figures = interleaved(server.scale.long_rounds, {"ours": ours, "bare": bare})
     return figures["ours"], figures["bare"]
+
+
+def _of_lanes(server: Server, sessions: int) -> float:
+    """Seconds from the first claim of several processes to the last judgement, by the database's clock."""
+    with answering(0) as url, server.database() as database:
+        _make_sessions(database, sessions)
+        settings = environment(
+            {
+                "LIVEDASH_DATABASE_URL": database.url,
+                "LIVEDASH_ANALYZER": "openai",
+                "LIVEDASH_MODEL": MODEL,
+                "OPENAI_API_KEY": KEY,
+                "OPENAI_BASE_URL": url,
+            }
+        )
+        command = [LIVEDASH, "process", "--stage", "AI_ANALYSIS", "--json"]
+        lanes = [subprocess.Popen(command, env=settings, stdout=subprocess.DEVNULL) for _ in range(LANES)]
+        if sum(lane.wait() for lane in lanes):
+            raise RuntimeError("a lane has failed")
+        with database.engine.connect() as connection:
+            completed, took = connection.execute(text(TOOK)).one()
+    if completed != sessions:
+        raise RuntimeError(f"{completed} of {sessions} sessions were judged")
+    return float(took)
+
+
+def _make_sessions(database: Database, sessions: int) -> None:
+    """So many that wait to be judged, and no others."""
+    database.execute(FORGET)
+    add_transcripts(database, new_ids(sessions))
+    run_stage(database, SessionCreation(Tools(database.engine)), sessions)
+    database.settle("livedash.session", "livedash.message")
 
 
 async def _bare_loop(url: str, sessions: int, concurrency: int) -> None:

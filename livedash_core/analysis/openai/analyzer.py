@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -35,7 +36,8 @@ class OpenAIAnalyzer:
 
     ``base_url`` None is OpenAI's own. ``timeout_seconds`` bounds one call as a whole, however slowly it drips.
     ``max_completion_tokens`` includes reasoning; a reply of our schema takes some 400.
-    ``max_transcript_characters`` is what of a conversation is sent at most; 200 000 are some 60 000 tokens.
+    ``max_transcript_characters`` is what of a conversation is sent at most; 200 000 are some 60 000 tokens. ``slots``
+    bound the calls under way; those that the ledger is told about do not count.
 
     Raises ``ConfigurationError`` for a key or base URL that cannot be one.
     """
@@ -53,6 +55,7 @@ class OpenAIAnalyzer:
         timeout_seconds: float = 120,
         max_completion_tokens: int = 4_096,
         max_transcript_characters: int = 200_000,
+        slots: asyncio.Semaphore | None = None,
     ) -> None:
         self._server = server_of(base_url)
         self._model = model
@@ -60,6 +63,7 @@ class OpenAIAnalyzer:
         self._timeout_seconds = timeout_seconds
         self._max_completion_tokens = max_completion_tokens
         self._max_transcript_characters = max_transcript_characters
+        self._slots = slots or nullcontext()
         self._client = make_client(api_key, base_url, timeout_seconds)
         #: Whose limits are counted together; the digest tells neither key nor address.
         self._connection = hashlib.sha256(f"{self._client.base_url}\n{api_key}".encode()).hexdigest()[:16]
@@ -119,9 +123,12 @@ class OpenAIAnalyzer:
         """
         self._refuse_if_stopped(request.company_id)
         row = await self._ledger.opened(self._call_of(request, attempt, "realtime"))
+        sent = False
         try:
-            self._refuse_if_stopped(request.company_id)  # meanwhile: it may have waited for its turn
-            answer = await self._sent(attempt)
+            async with self._slots:
+                self._refuse_if_stopped(request.company_id)  # meanwhile: it may have waited for its turn
+                sent = True
+                answer = await self._sent(attempt)
         except SystemicError:
             await self._ledger.closed(row, CallEnd("rejected", "not sent: the model was stopped"))
             raise
@@ -136,7 +143,8 @@ class OpenAIAnalyzer:
             await self._ledger.closed(row, end)
             raise error from exc
         except asyncio.CancelledError:
-            await self._ledger.closed(row, CallEnd("unknown", "stopped before the answer came"))
+            unanswered = CallEnd("unknown", "stopped before the answer came")
+            await self._ledger.closed(row, unanswered if sent else CallEnd("rejected", "stopped before it was sent"))
             raise
         completion = Completion.read(answer.content)
         end = completion.end(answer.request_id)

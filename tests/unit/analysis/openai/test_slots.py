@@ -1,0 +1,57 @@
+"""Calls under way are bounded; what the ledger is told about meanwhile is not."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from contextlib import suppress
+
+from livedash_core.analysis.contract import Turn
+from livedash_core.errors import SystemicError
+from tests.unit.analysis.openai.canned import JUDGEMENT, CannedServer, request_of
+from tests.unit.analysis.openai.conftest import MakeAnalyzer, RecordingLedger
+
+SPOKEN = Turn("User", "How do I request leave?")
+
+
+async def test_a_call_waits_for_a_slot_with_its_row_open_and_is_nothing_to_pay_when_it_is_stopped_there(
+    server: CannedServer, make_analyzer: MakeAnalyzer, ledger: RecordingLedger
+) -> None:
+    asked, answer = asyncio.Event(), asyncio.Event()
+
+    async def think(writer: asyncio.StreamWriter) -> None:
+        asked.set()
+        await answer.wait()
+        writer.write(b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+
+    server.answers += [think, think]
+    analyzer = make_analyzer(server.url, slots=asyncio.Semaphore(1))
+    first, second = (asyncio.create_task(analyzer.analyze(request_of(SPOKEN))) for _ in range(2))
+    await asked.wait()
+    assert ledger.history == ["opened", "opened"]
+    assert len(server.posted) == 1
+
+    second.cancel()
+    with suppress(asyncio.CancelledError):
+        await second
+    first.cancel()
+    with suppress(asyncio.CancelledError):
+        await first
+    answer.set()
+
+    assert ledger.history == ["opened", "opened", "rejected", "unknown"]
+    assert len(server.posted) == 1
+
+
+async def test_whoever_waits_for_a_slot_when_the_model_is_stopped_is_not_sent(
+    server: CannedServer, make_analyzer: MakeAnalyzer, ledger: RecordingLedger
+) -> None:
+    server.says({"error": {"code": "invalid_api_key"}}, status="401 No")
+    server.completes(json.dumps(JUDGEMENT))
+    analyzer = make_analyzer(server.url, slots=asyncio.Semaphore(1))
+
+    ends = await asyncio.gather(*(analyzer.analyze(request_of(SPOKEN)) for _ in range(3)), return_exceptions=True)
+
+    assert [type(end) for end in ends] == [SystemicError] * 3
+    assert len(server.posted) == 1
+    assert ledger.history == ["opened"] * 3 + ["rejected"] * 3
