@@ -52,6 +52,16 @@ class Filters(NamedTuple):
             "to": self.last_day.isoformat() if self.last_day else "",
         }
 
+    def as_form(self) -> dict[str, str]:
+        """The days for the form of a run; none that were not asked for."""
+        days = self.as_query()
+        return {name: days[name] for name in ("from", "to") if days[name]}
+
+    @property
+    def has_days(self) -> bool:
+        """Whether it is about some days only."""
+        return self.first_day is not None or self.last_day is not None
+
     @property
     def started_from(self) -> datetime | None:
         """Midnight (UTC) before the first day."""

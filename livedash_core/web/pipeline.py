@@ -15,10 +15,11 @@ from livedash_core.operations.costs import CostLine, read_costs
 from livedash_core.status import Breakdown, StageActivity, activity, read_breakdown
 from livedash_core.status.incidents import Incident, list_incidents
 from livedash_core.status.retrying import count_retrying
+from livedash_core.status.window import AT_MOST, read_breakdown_in_window
 from livedash_core.web.actions import Action
 from livedash_core.web.charts import Column, Segment, columns, stacked
 from livedash_core.web.database import Reader
-from livedash_core.web.filters import AskedFilters, Companies, read_companies
+from livedash_core.web.filters import AskedFilters, Companies, Filters, read_companies
 from livedash_core.web.rendering import render
 from livedash_core.web.words import title
 
@@ -60,6 +61,8 @@ class Overview:
     judges: list[Maker]
     #: Of the calls made since the first of the month (UTC).
     month: CostLine
+    #: More sessions than can be looked at started in the days that were asked for: the numbers are of all days.
+    too_many: bool
 
 
 def make_router(read: Reader, stages: Callable[[], tuple[str, ...]]) -> APIRouter:
@@ -71,14 +74,15 @@ def make_router(read: Reader, stages: Callable[[], tuple[str, ...]]) -> APIRoute
         """The Pipeline page, of one company (by name) or of all. Raises ``UnknownCompany``: 404."""
         with read() as connection:
             companies, filters = read_companies(connection, filters)
-            overview = read_overview(connection, stages(), companies)
+            overview = read_overview(connection, stages(), companies, filters)
         return render(
             request,
             "pipeline.html",
             filters=filters,
             overview=overview,
             companies=companies,
-            rows=stage_rows(overview),
+            rows=stage_rows(overview, {} if overview.too_many else filters.as_form()),
+            most=AT_MOST,
             totals=totals(overview.breakdown),
             first_stage=next(iter(overview.breakdown.stages)),
         )
@@ -86,13 +90,17 @@ def make_router(read: Reader, stages: Callable[[], tuple[str, ...]]) -> APIRoute
     return router
 
 
-def read_overview(connection: Connection, stages: tuple[str, ...], companies: Companies) -> Overview:
-    """Read it all."""
+def read_overview(connection: Connection, stages: tuple[str, ...], companies: Companies, filters: Filters) -> Overview:
+    """Read it all. What happened lately and what it cost is of all days, whatever was asked for."""
     chosen = companies.ids if companies.chosen else None
+    in_window = None
+    if filters.has_days:
+        window = filters.started_from, filters.started_before
+        in_window = read_breakdown_in_window(connection, stages, chosen, *window)
     return Overview(
         companies,
-        read_breakdown(connection, stages, chosen),
-        count_retrying(connection, stages, chosen),
+        in_window.breakdown if in_window else read_breakdown(connection, stages, chosen),
+        in_window.retrying if in_window else count_retrying(connection, stages, chosen),
         activity(connection, stages, chosen),
         [
             incident
@@ -101,11 +109,12 @@ def read_overview(connection: Connection, stages: tuple[str, ...], companies: Co
         ],
         makers(connection, companies.ids),
         read_costs(connection, company_ids=chosen, first_day=datetime.now(UTC).date().replace(day=1)).total,
+        filters.has_days and in_window is None,
     )
 
 
-def stage_rows(overview: Overview) -> list[StageRow]:
-    """The table of stages."""
+def stage_rows(overview: Overview, days: Mapping[str, str]) -> list[StageRow]:
+    """The table of stages; its buttons start runs for these days (of the run's form)."""
     rows = []
     for stage, found in overview.breakdown.stages.items():
         ready = overview.breakdown.ready(stage)
@@ -121,11 +130,8 @@ def stage_rows(overview: Overview) -> list[StageRow]:
             "failed": found["FAILED"],
         }
         active = overview.activity[stage]
-        rows.append(
-            StageRow(
-                stage, counts, stacked(counts), active, columns(active.last_day), _actions(overview, stage, counts)
-            )
-        )
+        sparkline, actions = columns(active.last_day), _actions(overview, stage, counts, days)
+        rows.append(StageRow(stage, counts, stacked(counts), active, sparkline, actions))
     return rows
 
 
@@ -139,16 +145,18 @@ def totals(breakdown: Breakdown) -> Totals:
     )
 
 
-def _actions(overview: Overview, stage: str, counts: Mapping[str, int]) -> list[Action]:
+def _actions(overview: Overview, stage: str, counts: Mapping[str, int], days: Mapping[str, str]) -> list[Action]:
     if not overview.companies.can_run:
         return []
     company = overview.companies.chosen
     whose = f" of {company.label}" if company else ""
     conf = {"company": company.name} if company else {}
-    found = [Action("Run now", f"Run {title(stage)}{whose} now, for everything that is due?", stage, conf)]
+    when = " that started in these days" if days else ""
+    question = f"Run {title(stage)}{whose} now, for everything that is due{when}?"
+    found = [Action("Run now", question, stage, {**conf, **days})]
     if failed := counts["failed"]:
-        question = f"Put the {failed:,} failed sessions{whose} back in line and run {title(stage)}?"
-        found.append(Action(f"Retry failed ({failed:,})", question, stage, {**conf, "retry_failed": True}))
+        question = f"Put the {failed:,} failed sessions{whose}{when} back in line and run {title(stage)}?"
+        found.append(Action(f"Retry failed ({failed:,})", question, stage, {**conf, **days, "retry_failed": True}))
     if stage != next(iter(overview.breakdown.stages)):
         question = f"Process the sessions{whose} that started on these days again where {title(stage)} failed?"
         found.append(Action("Backfill days", question, stage, conf, "backfill"))

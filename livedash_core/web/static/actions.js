@@ -22,6 +22,8 @@ function confirmed(button) {
   for (const field of days.querySelectorAll("input")) {
     field.required = !days.hidden;
     field.disabled = days.hidden;
+    // The days that the page shows.
+    field.value = new URLSearchParams(location.search).get(field.name) ?? "";
   }
   ask.querySelector("#ask-question").textContent = button.dataset.question;
   ask.returnValue = "";

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from livedash_core.web.charts import MIN_PERCENT, stacked
+from livedash_core.web.charts import MIN_PERCENT, columns, stacked
 
 
 @pytest.mark.parametrize("counts", [(109, 0, 0), (104, 3, 2), (1, 1_000_000, 1), (1, 1, 1), (0, 0, 5)])
@@ -27,3 +27,14 @@ def test_one_failure_in_a_million_is_still_seen() -> None:
 
 def test_without_sessions_there_is_no_segment() -> None:
     assert stacked({"completed": 0, "failed": 0}) == []
+
+
+def test_columns_stand_side_by_side_and_nothing_above_zero_disappears() -> None:
+    zero, small, highest = columns([0, 1, 1_000_000])
+
+    assert (zero.height, small.height, highest.height) == (0, 2, 100)
+    assert all(column.y + column.height == 100 for column in (zero, small, highest))
+    assert zero.x + zero.width < small.x
+    assert small.x + small.width < highest.x
+    assert columns([]) == []
+    assert [column.height for column in columns([0, 0])] == [0, 0]

@@ -29,6 +29,7 @@ def contrast(one: str, other: str) -> float:
         *((front, back, 4.5) for front in ("ink", "muted", "link") for back in ("canvas", "surface", "alert-surface")),
         ("alert", "surface", 4.5),
         ("alert", "alert-surface", 4.5),
+        ("ink", "bubble", 4.5),
         *((front, "surface", 3) for front in ("completed", "in-progress", "failed", "muted")),
     ],
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -98,3 +100,32 @@ def test_all_numbers_of_a_page_are_of_one_instant(engine: Engine, world: World) 
         before = connection.scalar(count)
         world.company("Acme")
         assert connection.scalar(count) == before == 0
+
+
+AFTER_A_FORK = """
+import os, sys
+import psycopg
+from sqlalchemy import text
+from livedash_core.db import engine_from_creator
+
+engine = engine_from_creator(lambda: psycopg.connect(sys.argv[1]), keep=2)
+
+def backend() -> int:
+    with engine.connect() as connection:
+        return connection.scalar(text("SELECT pg_backend_pid()"))
+
+parents = backend()
+assert backend() == parents, "the connection is kept"
+child = os.fork()
+if child == 0:
+    os._exit(0 if backend() != parents else 1)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0, "the child has one of its own"
+assert backend() == parents, "and the parent's still works"
+"""
+
+
+def test_connections_are_kept_between_pages_and_not_shared_with_a_forked_process(database_url: str) -> None:
+    address = database_url.replace("postgresql+psycopg://", "postgresql://")
+    done = subprocess.run([sys.executable, "-c", AFTER_A_FORK, address], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
@@ -231,3 +232,32 @@ def test_nothing_is_inline_that_the_policy_forbids(page: TestClient, world: Worl
         (' src="/livedash/static/page.js" defer', ""),
         (' src="/livedash/static/actions.js" defer', ""),
     ]
+
+
+def test_days_narrow_the_numbers_down_to_the_sessions_that_started_then(page: TestClient, world: World) -> None:
+    company_id = busy(world, "Acme")
+    world.sessions(company_id, 3, started_at=NOON + timedelta(days=1), completed_stages=5)
+    world.sessions(company_id, 2, started_at=NOON + timedelta(days=1), completed_stages=1)
+
+    answer = page.get("", params={"from": "2026-03-03", "to": "2026-03-03", "company": "Acme"})
+
+    assert cards(answer.text)["Sessions"] == 5
+    assert numbers(answer.text)["TRANSCRIPT_FETCH"] == {
+        "completed": 3, "skipped": 0, "in-progress": 0, "ready": 2, "retrying": 0, "waiting": 0, "failed": 0,
+    }  # fmt: skip
+    everything = page.get("", params={"from": "2020-01-01"}).text
+    assert numbers(everything) == numbers(page.get("").text)
+    assert "2026-03-03" in re.findall(r'data-conf="([^"]*)"', answer.text)[0]
+    assert "No session started in these days" in page.get("", params={"to": "2020-01-01"}).text
+
+
+def test_more_sessions_than_can_be_looked_at_are_said_so(
+    page: TestClient, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("livedash_core.status.window.AT_MOST", 4)
+    world.sessions(world.company("Acme"), 5)
+
+    html = page.get("", params={"from": "2020-01-01"}).text
+
+    assert "sessions started in these days: the numbers below are of all days" in html
+    assert "2020-01-01" not in "".join(re.findall(r'data-conf="([^"]*)"', html))
