@@ -53,6 +53,7 @@ def take_turn(stage: str, lane: dict[str, Any], before: dict[str, Any] | None) -
     with no_retry():
         turn = work(lane, dag_run, before)
     if turn.wait_seconds:
+        log_report(turn.report)
         return turn
     _leave(turn.report, out_of_time=False)
     _end(turn.report, stopped=turn.stopped)

@@ -33,6 +33,9 @@ def examine(connection: Connection, stages: tuple[str, ...]) -> list[Finding]:
         *_counted(connection, "orphan", _WITHOUT_LEASE, "they are in progress but nobody holds them; please report it"),
         *_counted(connection, "orphan", _WITHOUT_STATUS, "they cannot be processed; please report it"),
         *_counted(connection, "company", _WITHOUT_CSV, "give it one: livedash company add NAME --csv-url URL"),
+        *_counted(
+            connection, "batch", _UNCOLLECTED, "nobody has looked since; the next analysis collects it, if it ever runs"
+        ),
         *_expired(connection),
         *_drift(connection, stages),
         *_counted(
@@ -118,6 +121,14 @@ _WITHOUT_STATUS = """
         SELECT FROM livedash.session_processing_status AS status WHERE status.session_id = session.id
     )
     GROUP BY company.name ORDER BY company.name
+"""
+_UNCOLLECTED = """
+    SELECT company.name || ': a batch of ' || batch.requests || ' sessions, sent '
+           || to_char(batch.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI"Z"') AS what
+    FROM livedash.ai_batch AS batch
+    JOIN livedash.company ON company.id = batch.company_id
+    WHERE batch.status <> 'closed' AND batch.attended_until < now() - interval '1 day'
+    ORDER BY batch.id
 """
 _WITHOUT_CSV = """
     SELECT name || ' is ACTIVE but has no CSV' AS what

@@ -47,6 +47,7 @@ class StageReport:
         for name in ("claimed", "completed", "failed", "skipped", "released", "seconds"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.failures += other.failures[: SHOWN_FAILURES - len(self.failures)]
+        self.held_back += other.held_back
         told = {str(incident) for incident in self.incidents}
         self.incidents += [incident for incident in other.incidents if str(incident) not in told]
 

@@ -114,10 +114,10 @@ class BatchJobs:
         """Look at every batch in the scope that this run, or nobody, looks after; returns those worth waiting for."""
         with self._database():
             for row in self._mine():
-                if not self._stopping.is_set() and not self._is_stopped(row.company_id):
+                if not self._stopping.is_set() and not self._is_out_of_reach(row.company_id):
                     self._look_at(row)
                     self._tell()
-            return [row for row in self._mine() if not self._is_stopped(row.company_id)]
+            return [row for row in self._mine() if not self._is_out_of_reach(row.company_id)]
 
     def leave(self) -> None:
         """Let others look after what is still under way, from now on."""
@@ -237,6 +237,10 @@ class BatchJobs:
 
     def _is_stopped(self, company_id: UUID) -> bool:
         return self._settling.everyone_stopped or company_id in self._settling.stopped_companies
+
+    def _is_out_of_reach(self, company_id: UUID) -> bool:
+        """Whether looking would fail as before. A company that is only held back (a budget) gets what it has paid."""
+        return any(incident.company_id in (None, company_id) for incident in self.report.incidents)
 
     def _tell(self) -> None:
         if self._on_progress is not None:

@@ -130,6 +130,23 @@ def test_a_limit_holds_for_all_batches_together(engine: Engine, server: BatchSer
     assert batches.statuses() == {"COMPLETED": 3, "PENDING": 3}
 
 
+def test_a_batch_takes_what_the_budget_allows_and_is_collected_all_the_same(
+    batches: Batches, server: BatchServer, company_id: UUID
+):
+    server.ends = [End(output=all_answered, looks=1)]
+    batches.sessions(company_id, 5)
+    with batches.engine.begin() as connection:
+        connection.execute(text("UPDATE livedash.company SET monthly_budget_usd = 0.0035"))
+
+    report = batches.run(company_id)
+
+    assert 0 < report.completed < 5
+    assert report.completed + report.released == 5
+    assert (len(report.held_back), report.incidents) == (1, [])
+    assert batches.outcomes() == {"answered": report.completed}
+    batches.assert_paid_for(server)
+
+
 # --- what a batch may come to
 
 
