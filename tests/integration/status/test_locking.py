@@ -10,6 +10,7 @@ from sqlalchemy import Engine, text
 from uuid6 import uuid7
 
 from livedash_core.status import STAGES, Failure, ProcessingStatusManager, Scope, fold, read_breakdown
+from livedash_core.status.erasing import forget_failures
 from tests.integration.status.locks import impatient, locked_row, locked_rows, sessions_stored_backwards, waiting
 from tests.integration.world import NOON, World
 
@@ -34,7 +35,7 @@ def test_claiming_within_a_scope_waits_for_nobody(world: World, company_id: UUID
         assert ProcessingStatusManager(connection).claim(FETCH, 2, within).attempts == {sessions[1]: 1}
 
 
-@pytest.mark.parametrize("verb", ["complete", "fail", "release", "reclaim", "reset_failed", "reopen"])
+@pytest.mark.parametrize("verb", ["complete", "fail", "release", "reclaim", "reset_failed", "reopen", "erase"])
 def test_rows_are_locked_in_one_order(world: World, company_id: UUID, engine: Engine, verb: str) -> None:
     """Stage by stage as the pipeline has them, then by session: so two verbs never wait for each other."""
     sessions = sessions_stored_backwards(engine, company_id, 3)
@@ -53,8 +54,10 @@ def test_rows_are_locked_in_one_order(world: World, company_id: UUID, engine: En
         "reclaim": lambda manager: manager.claim(FETCH, 3),
         "reset_failed": lambda manager: manager.reset_failed(Scope(session_ids=tuple(backwards))),
         "reopen": lambda manager: manager.reopen(FETCH, backwards),
+        "erase": lambda manager: forget_failures(manager.connection, backwards, STAGES),
     }
-    order = [(session, stage) for stage in (STAGES if verb == "reopen" else [FETCH]) for session in sessions]
+    stages = STAGES if verb in ("reopen", "erase") else [FETCH]
+    order = [(session, stage) for stage in stages for session in sessions]
     middle = order.index((sessions[1], FETCH))
 
     with locked_row(engine, order[middle]) as other, waiting(engine, verbs[verb]):
