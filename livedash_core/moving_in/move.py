@@ -16,6 +16,7 @@ from livedash_core.moving_in.companies import Companies, read_companies
 from livedash_core.moving_in.connections_file import write_connections
 from livedash_core.moving_in.leftovers import count_companies, count_orphans
 from livedash_core.moving_in.old_database import OldDatabase
+from livedash_core.moving_in.prices import copy_prices
 from livedash_core.moving_in.report import Report, TableReport
 from livedash_core.moving_in.sessions import Chunk
 from livedash_core.moving_in.shape import TABLES
@@ -49,10 +50,12 @@ def move_in(
     report = Report(old.generation, dry_run, {table: TableReport(old.count(table)) for table in TABLES})
     report.candidates = old.rows("size")[0].candidates
     with engine.connect() as connection:
-        with connection.begin():
+        with connection.begin() as transaction:
             companies = read_companies(old, connection)
-            if not dry_run:
-                companies.store(connection)
+            companies.store(connection)
+            copy_prices(old, connection, report.tables["AIModelPricing"])
+            if dry_run:
+                transaction.rollback()
         count_companies(old, companies, report)
         report.notes.extend(companies.notes)
         for rows in old.chunks("candidates", chunk):

@@ -51,7 +51,10 @@ TABLES: dict[str, dict[str, str]] = {
         "completedAt": _WHEN, "errorMessage": "text", "retryCount": "int",
     },
     "AIModel": {"id": "text", "name": "text"},
-    "AIModelPricing": {"id": "text", "aiModelId": "text"},
+    "AIModelPricing": {
+        "id": "text", "aiModelId": "text", "promptTokenCost": "float8", "completionTokenCost": "float8",
+        "effectiveFrom": _WHEN,
+    },
     "CompanyAIModel": {"id": "text", "companyId": "text", "aiModelId": "text", "isDefault": "bool"},
 }  # fmt: skip
 #: Without these it is not livedash-node's database.

@@ -14,7 +14,7 @@ SELECT chosen.analysis_id, chosen.id, '', %(maker)s,
                JOIN old."Question" AS question ON question.id = asked."questionId"
                WHERE asked."sessionId" = chosen.session_id), '[]'),
            'questions_language', 'en', 'analyzer', %(maker)s::text, 'model', NULL, 'prompt_version', %(maker)s::text),
-       coalesce(session."updatedAt", session."createdAt", now()) AT TIME ZONE 'UTC'
+       coalesce(session."updatedAt", session."createdAt", localtimestamp) AT TIME ZONE 'UTC'
 FROM old.chosen AS chosen
 JOIN old."Session" AS session ON session.id = chosen.session_id
 WHERE chosen.analysis_id IS NOT NULL

@@ -1,7 +1,7 @@
 -- Companies with the model that is theirs by default.
 SELECT company.id, company.name, company."csvUrl" AS csv_url, company."csvUsername" AS login,
        company."csvPassword" AS password, company.status,
-       coalesce(company."createdAt", now()) AT TIME ZONE 'UTC' AS created_at,
+       coalesce(company."createdAt", localtimestamp) AT TIME ZONE 'UTC' AS created_at,
        jsonb_strip_nulls(jsonb_build_object('id', company.id, 'sentimentAlert', company."sentimentAlert"))
            || jsonb_build_object('dashboardOpts', company."dashboardOpts") AS legacy,
        (SELECT model.name FROM old."CompanyAIModel" AS choice JOIN old."AIModel" AS model ON model.id = choice."aiModelId"

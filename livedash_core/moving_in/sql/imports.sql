@@ -11,8 +11,8 @@ SELECT chosen.id, chosen.company_id, chosen.external_id,
        nullif(btrim(imported.category), ''), nullif(imported."initialMessage", ''),
        coalesce(session."startTime" AT TIME ZONE 'UTC', chosen.started_at),
        coalesce(session."endTime" AT TIME ZONE 'UTC', chosen.ended_at),
-       coalesce(imported."createdAt", session."createdAt", now()) AT TIME ZONE 'UTC',
-       coalesce(imported."createdAt", session."createdAt", now()) AT TIME ZONE 'UTC',
+       coalesce(imported."createdAt", session."createdAt", localtimestamp) AT TIME ZONE 'UTC',
+       coalesce(imported."createdAt", session."createdAt", localtimestamp) AT TIME ZONE 'UTC',
        CASE WHEN imported.id <> chosen.id::text THEN imported.id END
 FROM old.chosen AS chosen
 LEFT JOIN old."SessionImport" AS imported ON imported.id = chosen.import_id

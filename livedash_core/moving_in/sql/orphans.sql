@@ -21,6 +21,3 @@ WHERE NOT EXISTS (
     SELECT FROM old."SessionQuestion" AS asked
     JOIN old."Session" AS session ON session.id = asked."sessionId"
     WHERE asked."questionId" = orphan.id)
-UNION ALL
-SELECT 'AIModelPricing', id, 'what was asked keeps its cost; prices come from a catalogue here'
-FROM old."AIModelPricing" AS price

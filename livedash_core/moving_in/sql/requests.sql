@@ -7,7 +7,7 @@ SELECT request.id AS old_id, chosen.id AS session_id, chosen.company_id, request
        request."promptTokens" AS prompt_tokens, request."cachedTokens" AS cached_tokens,
        request."completionTokens" AS completion_tokens, request."reasoningTokens" AS reasoning_tokens,
        request."totalCostEur"::text::numeric AS cost,
-       coalesce(request."requestedAt", now()) AT TIME ZONE 'UTC' AS requested_at,
+       coalesce(request."requestedAt", localtimestamp) AT TIME ZONE 'UTC' AS requested_at,
        request."completedAt" AT TIME ZONE 'UTC' AS answered_at,
        jsonb_strip_nulls(jsonb_build_object(
            'id', request.id, 'systemFingerprint', request."systemFingerprint", 'totalTokens', request."totalTokens",

@@ -6,7 +6,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from livedash_core.local.embedded_postgres import EmbeddedPostgres
 from livedash_core.moving_in import Report, move_in, open_old_database
@@ -33,7 +33,10 @@ def new_node(postgres: EmbeddedPostgres) -> Iterator[NewNode]:
 
 @pytest.fixture
 def move(engine: Engine, tmp_path: Path) -> Move:
-    """``move(node)``: what `livedash migrate` does."""
+    """``move(node)``: what `livedash migrate` does. Neither server is in UTC, and neither in the other's zone."""
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text(f"ALTER DATABASE {engine.url.database} SET timezone = 'America/New_York'"))
+    engine.dispose()
 
     def run(node: LivedashNode, **how: object) -> Report:
         with open_old_database(node.url, node.schema) as old:

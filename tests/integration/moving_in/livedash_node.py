@@ -77,6 +77,8 @@ class LivedashNode:
     def __init__(self, url: str, *, refactored: bool = False, schema: str = "public") -> None:
         self.url, self.refactored, self.schema = url, refactored, schema
         self.connection = psycopg.connect(url, autocommit=True)
+        (name,) = self.connection.execute("SELECT current_database()").fetchone() or ()
+        self.connection.execute(f"ALTER DATABASE {name} SET timezone = 'Asia/Tokyo'".encode())
         self.connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(schema)))
         self.connection.execute(sql.SQL("SET search_path = {}").format(sql.Identifier(schema)))
         self._numbers = count(1)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
 from sqlalchemy import Engine, text
 
+from livedash_core.analysis.prices import take_over_catalogue
 from livedash_core.moving_in.ids import our_id
 from livedash_core.status import STAGES, ProcessingStatusManager
 from tests.integration.moving_in.conftest import Move, NewNode
@@ -99,7 +100,7 @@ def test_a_session_without_import_and_an_import_without_session_are_sessions(
     row = one(engine, "SELECT external_session_id, start_time FROM livedash.session_import WHERE id = :id", id=alone)
     assert tuple(row) == (alone, None)
     row = one(engine, "SELECT country, started_at FROM livedash.session WHERE id = :id", id=silent)
-    assert (row.country, row.started_at.replace(tzinfo=None)) == ("BE", FIRST)
+    assert (row.country, row.started_at.astimezone(UTC).replace(tzinfo=None)) == ("BE", FIRST)
 
 
 def test_two_sessions_that_claim_one_import_are_two(node: LivedashNode, acme: str, move: Move, engine: Engine) -> None:
@@ -148,7 +149,7 @@ def test_roles_in_odd_case_are_roles_and_no_word_is_lost(
         (3, "System", "System"),
         (4, "System", "chatbot"),
     ]
-    assert {row.sent_at.replace(tzinfo=None) for row in rows} == {FIRST}
+    assert {row.sent_at.astimezone(UTC).replace(tzinfo=None) for row in rows} == {FIRST}
 
 
 @pytest.mark.parametrize(
@@ -189,7 +190,7 @@ def test_where_there_is_a_status_table_its_rows_have_the_last_word(
     assert csv.metadata == {"origin": "livedash-node", "reason": "it was imported"}
     assert fetch.metadata == {"origin": "livedash-node: SessionProcessingStatus", "reason": "no URL"}
     assert (failed.error_kind, failed.error_message, failed.attempts) == ("permanent", "QUESTION_EXTRACTION broke", 2)
-    assert failed.started_at.replace(tzinfo=None) == FIRST
+    assert failed.started_at.astimezone(UTC).replace(tzinfo=None) == FIRST
 
 
 def test_ids_that_are_no_uuid_lead_to_the_same_session_each_time(new_node: NewNode, move: Move, engine: Engine) -> None:
@@ -207,6 +208,44 @@ def test_ids_that_are_no_uuid_lead_to_the_same_session_each_time(new_node: NewNo
             text('SELECT "id", "importId", "companyId" FROM livedash_compat."Session" ORDER BY "id"')
         ).all()
     assert shown == [(f"cmsession{number}", f"cmimport{number}", "cmcompany0001") for number in range(3)]
+
+
+def test_models_choices_and_prices_that_the_catalogue_lacks_are_taken_over(
+    new_node: NewNode, move: Move, engine: Engine
+) -> None:
+    with engine.begin() as connection:
+        take_over_catalogue(connection)
+    node = new_node(refactored=True)
+    company = node.add("Company", status="SUSPENDED")
+    known, own = (node.add("AIModel", name=name) for name in ("gpt-4o", "our-own-model"))
+    for model, default in ((own, False), (own, True), (known, True), ("gone", True)):
+        node.add("CompanyAIModel", companyId=company, aiModelId=model, isDefault=default)
+    priced = [node.add("AIModelPricing", aiModelId=model) for model in (known, own, own, "gone")]
+
+    first, again = move(node), move(node)
+
+    assert first.is_sound
+    assert again.is_sound
+    listed = {(group["table"], group["reason"]): group["ids"] for group in first.as_dict()["listed"]}
+    assert listed[("AIModelPricing", "the catalogue here knows its model")] == [priced[0]]
+    assert listed[("AIModelPricing", "its model does not exist")] == [priced[3]]
+    assert len(listed[("AIModelPricing", "another price of its model begins at the same time")]) == 1
+    assert first.tables["CompanyAIModel"].copied == again.tables["CompanyAIModel"].here == 1
+    assert (again.tables["AIModelPricing"].here, again.tables["AIModel"].here) == (2, 2)
+    row = one(engine, "SELECT input, output, valid_from FROM livedash.ai_model_pricing WHERE by_hand")
+    assert (
+        str(row.input.normalize()),
+        str(row.output.normalize()),
+        row.valid_from.astimezone(UTC).replace(tzinfo=None),
+    ) == (
+        "2.5",
+        "1E+1",
+        FIRST,
+    )
+    assert tuple(one(engine, "SELECT status, model FROM livedash.company")) in {
+        ("SUSPENDED", "gpt-4o"),
+        ("SUSPENDED", "our-own-model"),
+    }
 
 
 def test_values_that_only_text_columns_can_have_are_left_out(
