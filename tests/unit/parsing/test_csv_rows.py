@@ -233,6 +233,9 @@ def test_a_line_without_end_is_never_held_in_memory_whole() -> None:
 
 
 HOSTILE = {
+    # In an unquoted cell a quote is text, so that each line opens one whatever was open above it.
+    "every line closes a quote and opens another": ['a","b\n'],
+    "the same, in long lines": ['a","' + "b" * 900 + "\n"],
     "every line opens a quote": ['"x\n'],
     "every line opens a quote behind a separator": ['a,"x\n'],
     "a short line before a long one": ['"\n', '"' + "x" * 2_000 + "\n"],
