@@ -68,7 +68,7 @@ _NONE = Judgement("", "", None, "", {})
 
 
 class AiAnalysis(Stage):
-    """Slow calls at once; a batch is eight rounds of them, so that a slow answer does not idle the rest for long."""
+    """Slow calls at once; a batch is twelve rounds of them, so that a slow answer does not idle the rest for long."""
 
     name = "AI_ANALYSIS"
 
@@ -76,7 +76,7 @@ class AiAnalysis(Stage):
         super().__init__(tools)
         # Twice as many sessions as calls: while one's call is written to the ledger, another's is answered.
         self.concurrency = 2 * tools.settings.analysis_concurrency
-        self.batch_size = 8 * tools.settings.analysis_concurrency
+        self.batch_size = 12 * tools.settings.analysis_concurrency
         self._makers = Makers(tools.settings, tools.engine)
 
     def load(self, connection: Connection, session_ids: Sequence[UUID]) -> list[Conversation]:
