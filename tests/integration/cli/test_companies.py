@@ -20,6 +20,9 @@ def test_a_company_is_added_changed_listed_and_suspended(livedash: CommandLine) 
         "batch",
         "--retention-days",
         "30",
+        "--monthly-budget",
+        "12.50",
+        "--mask-personal-data",
     )
     changed, _ = livedash("company", "add", "Grüne Wiese", *options, "--allow-origin", "https://files.example.com/x")
     assert (added, changed) == ("Grüne Wiese: added.\n", "Grüne Wiese: changed.\n")
@@ -38,6 +41,8 @@ def test_a_company_is_added_changed_listed_and_suspended(livedash: CommandLine) 
             "model": "small",
             "mode": "batch",
             "retention_days": 30,
+            "monthly_budget_usd": "12.50",
+            "mask_personal_data": True,
         }
     ]
     listed, _ = livedash("company", "list")
