@@ -129,7 +129,7 @@ def test_the_company_filter_works_by_keyboard_and_can_be_reloaded(stack: Any, br
 
         frame.get_by_label("Company").select_option(COMPANY_NAME)
         frame.get_by_label("Company").press("Tab")
-        expect(frame.get_by_label("From")).to_be_focused()
+        expect(frame.locator("form.filters").get_by_label("From")).to_be_focused()
         frame.get_by_role("button", name="Show").press("Enter")
 
         expect(page).to_have_url(re.compile(re.escape(f"?company={quote_plus(COMPANY_NAME)}")))
