@@ -244,8 +244,10 @@ def test_a_reply_that_cannot_be_used_is_repaired_with_one_call(batches: Batches,
 
 
 def test_replies_are_read_even_when_nobody_can_be_asked_for_a_repair(
-    batches: Batches, server: BatchServer, company_id: UUID
+    engine: Engine, server: BatchServer, company_id: UUID
 ):
+    batches = Batches(engine, server.url, analysis_concurrency=1)
+
     def mixed(asked: list[dict]) -> list[bytes]:
         return [line(asked[0]["custom_id"], completion("no JSON")), *all_answered(asked[1:])]
 
@@ -426,6 +428,7 @@ def test_a_batch_that_nobody_could_reach_for_a_week_is_written_off(
 def test_sessions_that_were_imported_again_meanwhile_are_not_given_the_old_answer(
     batches: Batches, server: BatchServer, company_id: UUID
 ):
+    server.ends = [End(output=lambda asked: [line(one["custom_id"], completion("no JSON")) for one in asked])]
     ids = batches.sessions(company_id, 2)
     with batches.jobs() as jobs:
         jobs.submit([company_id])
@@ -433,6 +436,7 @@ def test_sessions_that_were_imported_again_meanwhile_are_not_given_the_old_answe
         ProcessingStatusManager(connection).reopen(STAGE, ids[:1])
 
     assert batches.run().completed == 1
+    assert server.seen["POST /chat/completions"] == 1  # nor is it repaired
 
     assert {row.status for row in rows(batches)} == {"PENDING", "COMPLETED"}
     batches.assert_paid_for(server)  # it is paid all the same

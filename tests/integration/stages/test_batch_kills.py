@@ -57,7 +57,8 @@ def test_a_run_that_is_killed_pays_nothing_twice(
         batches.run(company_id)
 
         assert batches.statuses() == {"COMPLETED": SESSIONS}
-        assert len(server.batches) == 1
+        assert (len(server.batches), len(server.uploaded)) == (1, 1)
+        assert server.files == {}
         # One conversation is paid twice: its reply had to be repaired.
         assert sorted(server.billed.values()) == [1] * (SESSIONS - 1) + [2]
         unknown = [call for call in batches.calls() if call.outcome == "sent"]
