@@ -2,9 +2,10 @@
 
 from livedash_core.status.activity import StageActivity, activity
 from livedash_core.status.breakdown import Breakdown, fold, read_breakdown
-from livedash_core.status.manager import STAGES, ProcessingStatusManager
+from livedash_core.status.manager import ProcessingStatusManager
 from livedash_core.status.records import Claim, FailedSession, Failure, SessionHistory, StageStatus, TakenOver
 from livedash_core.status.scope import Scope
+from livedash_core.status.set_verbs import STAGES
 
 __all__ = [
     "STAGES",

@@ -97,7 +97,7 @@ def ledger(server: Server) -> list[Row]:
     for batch in (1_000, 100):
         with _side_by_side(server, batch) as candidates:
             manager = candidates["manager"]
-            without = patch("livedash_core.status.manager.statement", _without_ledger)(manager)
+            without = patch("livedash_core.status.set_verbs.statement", _without_ledger)(manager)
             figures = interleaved(server.scale.rounds, {"with": manager, "without": without})
         rows.append(
             Row(

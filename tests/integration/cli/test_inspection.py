@@ -3,8 +3,7 @@ from __future__ import annotations
 from sqlalchemy import Engine, update
 
 from livedash_core.models import SessionImport
-from livedash_core.status import STAGES, ProcessingStatusManager
-from livedash_core.status.manager import Failure
+from livedash_core.status import STAGES, Failure, ProcessingStatusManager
 from tests.integration.cli.conftest import CommandLine, Publish
 from tests.integration.world import World
 
