@@ -74,8 +74,9 @@ class AiAnalysis(Stage):
 
     def __init__(self, tools: Tools) -> None:
         super().__init__(tools)
-        # Twice as many sessions as calls: while one's call is written to the ledger, another's is answered.
-        self.concurrency = 2 * tools.settings.analysis_concurrency
+        # Half as many sessions again as calls: while one's call is written to the ledger, another's is answered. One
+        # call at a time is kept before the next is made.
+        self.concurrency = 3 * tools.settings.analysis_concurrency // 2
         self.batch_size = 12 * tools.settings.analysis_concurrency
         self._makers = Makers(tools.settings, tools.engine)
 
