@@ -61,6 +61,8 @@ class Unjudged(NamedTuple):
     analyzer: Analyzer
     model: str | None
     request: AnalysisRequest
+    #: What was done to the conversation before, for the stage's metadata.
+    notes: dict[str, int]
 
 
 #: What is stored for a session that has nothing to judge any more.
@@ -147,12 +149,14 @@ class AiAnalysis(Stage):
         if not any(turn.role == "User" for turn in item.turns):
             return Skipped("the user said nothing" if item.turns else "there are no messages", _NONE)
         analyzer, model = self._makers.choose(item.analyzer, item.model, item.company_id)
-        turns = _without_personal_data(item.turns) if item.mask and model is not None else item.turns
+        turns, notes = item.turns, dict[str, int]()
+        if item.mask and model is not None:
+            turns, notes["masked"] = _without_personal_data(item.turns)
         key = (_digest(turns), analyzer.name, model, analyzer.prompt_version)
         if (known := item.known.get(key)) is not None:
             return Completed(Judgement(*key, known, reused_for=item.company_id), {"reused": True})
         request = AnalysisRequest(item.session_id, item.company_id, turns, item.language_hint, item.reply)
-        return Unjudged(key[0], analyzer, model, request)
+        return Unjudged(key[0], analyzer, model, request, notes)
 
     def batches_of(self, model: str, company_id: UUID) -> BatchApi:
         """The batch API of the server that ``model`` is asked at. Raises ``SystemicError`` without a key for it."""
@@ -170,7 +174,8 @@ class AiAnalysis(Stage):
         if found.model is not None:
             # Paid for: if we are killed before the batch is settled, the next attempt finds it.
             await self._makers.keep(partial(_keep, results={item.session_id: judgement}))
-        return Completed(judgement, {"analyzer": analysis.analyzer, "model": analysis.model, **analysis.notes})
+        maker = {"analyzer": analysis.analyzer, "model": analysis.model}
+        return Completed(judgement, {**maker, **analysis.notes, **found.notes})
 
     def store(self, connection: Connection, results: Mapping[UUID, Judgement]) -> None:
         """Keep the judgement with its maker, and make it the session's current one; or none, if there is none."""
@@ -205,8 +210,8 @@ def _keep(connection: Connection, results: Mapping[UUID, Judgement]) -> list[dic
     return rows
 
 
-def _without_personal_data(turns: tuple[Turn, ...]) -> tuple[Turn, ...]:
-    # Lazily: the telephone numbers of the world take a fifth of a second, and few companies want it.
+def _without_personal_data(turns: tuple[Turn, ...]) -> tuple[tuple[Turn, ...], int]:
+    # Lazily: the telephone numbers of the world take a fifth of a second, which whoever asks no model is spared.
     from livedash_core.analysis.masking import masked
 
     return masked(turns)

@@ -22,7 +22,7 @@ from livedash_core.analysis.openai.completion import Completion
 from livedash_core.analysis.openai.errors import Call, RateLimited, TranscriptTooLong, held_back, outcome, translated
 from livedash_core.analysis.openai.rate_limits import PaceWatch
 from livedash_core.analysis.openai.reply import ReplyCutOff, UnusableReply, read_completion
-from livedash_core.errors import ProcessingError, SystemicError
+from livedash_core.errors import HeldBack, ProcessingError, SystemicError
 from livedash_core.vocabulary import Mode
 
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ class OpenAIAnalyzer:
         self._connection = hashlib.sha256(f"{self._client.base_url}\n{api_key}".encode()).hexdigest()[:16]
         self._pace = PaceWatch(self._connection, model)
         self._stopped: SystemicError | None = None
+        self._refused: RateLimited | None = None
 
     async def close(self) -> None:
         """Give the connections back."""
@@ -119,18 +120,25 @@ class OpenAIAnalyzer:
     async def _called(self, request: AnalysisRequest, attempt: Attempt) -> tuple[UUID, Completion]:
         """The ledger row and the completion of one call: nothing else sends a request.
 
-        After a systemic error none is sent any more: it would fail like the first.
+        After a systemic error none is sent any more: it would fail like the first. Nor is one that still waited for
+        its slot when the server wanted a pause.
         """
         self._refuse_if_stopped(request.company_id)
+        refused_before = self._refused
         row = await self._ledger.opened(self._call_of(request, attempt, "realtime"))
         sent = False
         try:
             async with self._slots:
                 self._refuse_if_stopped(request.company_id)  # meanwhile: it may have waited for its turn
+                if self._refused is not None and self._refused is not refused_before:
+                    raise held_back(self._refused)
                 sent = True
                 answer = await self._sent(attempt)
         except SystemicError:
             await self._ledger.closed(row, CallEnd("rejected", "not sent: the model was stopped"))
+            raise
+        except HeldBack:
+            await self._ledger.closed(row, CallEnd("rejected", "not sent: the server wants to be asked less often"))
             raise
         except (openai.APIError, TimeoutError) as exc:
             error = translated(exc, Call(self._server, self._model, self._timeout_seconds, request.company_id))
@@ -138,6 +146,7 @@ class OpenAIAnalyzer:
             if isinstance(error, SystemicError):
                 self._stopped = error
             if isinstance(error, RateLimited) and isinstance(exc, openai.APIStatusError):
+                self._refused = error
                 end = replace(end, pace=self._pace.refused(exc.response.headers, error.retry_after_seconds))
                 error = held_back(error)
             await self._ledger.closed(row, end)

@@ -12,6 +12,7 @@ from livedash_core.analysis.contract import Turn
 from livedash_core.analysis.openai import prompt
 from livedash_core.analysis.openai.errors import TranscriptTooLong
 from livedash_core.analysis.openai.excerpt import Excerpt, excerpt
+from livedash_core.analysis.openai.injection import injection_cues
 from livedash_core.analysis.openai.reply import ReplyCutOff, UnusableReply
 
 if TYPE_CHECKING:
@@ -69,5 +70,6 @@ class Attempt:
             "messages_omitted": self.shown.omitted,
             "messages_shortened": self.shown.shortened,
             "calls_wasted": len(self.mended),
+            "injection_cues": injection_cues(self.turns),
         }
         return {name: count for name, count in found.items() if count}

@@ -17,6 +17,7 @@ from pydantic import BaseModel, BeforeValidator, Field, StrictBool, ValidationEr
 
 from livedash_core.analysis import normalise
 from livedash_core.analysis.contract import SUMMARY_MAX_CHARACTERS, SUMMARY_MIN_CHARACTERS, Analysis
+from livedash_core.analysis.masking import without_contacts
 from livedash_core.analysis.openai.completion import Completion
 from livedash_core.errors import PermanentError, TransientError
 from livedash_core.parsing.questions import clean_questions
@@ -90,7 +91,8 @@ def _json_object(content: str) -> dict[str, Any]:
 def _summary(value: Any) -> Any:
     if not isinstance(value, str):
         return value
-    text = " ".join(clean(value).split())
+    # A transcript may have dictated whom to call; and what is far behind the end of a summary is not worth a search.
+    text = without_contacts(" ".join(clean(value).split())[: 4 * SUMMARY_MAX_CHARACTERS])
     short = textwrap.shorten(text, SUMMARY_MAX_CHARACTERS, placeholder="…")
     # Of one endless word nothing but the placeholder would be left.
     return short if len(short) >= SUMMARY_MIN_CHARACTERS else text[:SUMMARY_MAX_CHARACTERS]

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from livedash_core.analysis.contract import Turn
-from livedash_core.analysis.masking import mask, masked
+from livedash_core.analysis.masking import mask, masked, without_contacts
 
 
 @pytest.mark.parametrize(
@@ -38,9 +38,26 @@ def test_other_numbers_are_left_alone(text: str) -> None:
     assert mask(text) == text
 
 
-def test_roles_and_order_stay() -> None:
-    turns = (Turn("User", "mail a@b.nl"), Turn("Assistant", "ok"))
-    assert masked(turns) == (Turn("User", "mail [e-mail]"), Turn("Assistant", "ok"))
+def test_roles_and_order_stay_and_what_is_replaced_is_counted() -> None:
+    turns = (Turn("User", "mail a@b.nl of c@d.nl, 06-12345678"), Turn("Assistant", "[e-mail]?"))
+    after = (Turn("User", "mail [e-mail] of [e-mail], [phone]"), Turn("Assistant", "[e-mail]?"))
+    assert masked(turns) == (after, 3)
+
+
+@pytest.mark.parametrize(
+    ("text", "without"),
+    [
+        ("Pay at https://evil.example/pay?id=1, then (www.evil.nl).", "Pay at [link], then ([link])."),
+        ("See EVIL.example/login now", "See [link] now"),
+        ("Call +31 6 12345678 or write to a@b.nl", "Call [phone] or write to [e-mail]"),
+        (
+            "It ended well.Then and/or 38.5/week, i.e./e.g. leave",
+            "It ended well.Then and/or 38.5/week, i.e./e.g. leave",
+        ),
+    ],
+)
+def test_nobody_is_left_to_write_to_to_call_or_to_visit(text: str, without: str) -> None:
+    assert without_contacts(text) == without
 
 
 @given(st.text(max_size=300))

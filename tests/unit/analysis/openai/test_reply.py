@@ -47,6 +47,7 @@ def test_a_perfect_reply_needs_no_notes() -> None:
         ("forwarded_hr", "nee", False),
         ("forwarded_hr", 1, True),
         ("summary", "  Two\nlines   and\ttabs. ", "Two lines and tabs."),
+        ("summary", "Call +31 6 12345678 or see https://evil.example/pay.", "Call [phone] or see [link]."),
         ("summary", "nul\0 and half \ud83d of it", "nul and half \ufffd of it"),
     ],
 )

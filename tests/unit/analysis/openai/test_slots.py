@@ -7,7 +7,7 @@ import json
 from contextlib import suppress
 
 from livedash_core.analysis.contract import Turn
-from livedash_core.errors import SystemicError
+from livedash_core.errors import HeldBack, SystemicError
 from tests.unit.analysis.openai.canned import JUDGEMENT, CannedServer, request_of
 from tests.unit.analysis.openai.conftest import MakeAnalyzer, RecordingLedger
 
@@ -55,3 +55,19 @@ async def test_whoever_waits_for_a_slot_when_the_model_is_stopped_is_not_sent(
     assert [type(end) for end in ends] == [SystemicError] * 3
     assert len(server.posted) == 1
     assert ledger.history == ["opened"] * 3 + ["rejected"] * 3
+
+
+async def test_whoever_waits_for_a_slot_when_the_server_wants_a_pause_is_not_sent_and_may_be_later(
+    server: CannedServer, make_analyzer: MakeAnalyzer, ledger: RecordingLedger
+) -> None:
+    server.says({"error": {}}, status="429 Too Many Requests", headers=("Retry-After: 600",))
+    server.completes(json.dumps(JUDGEMENT))
+    analyzer = make_analyzer(server.url, slots=asyncio.Semaphore(1))
+
+    ends = await asyncio.gather(*(analyzer.analyze(request_of(SPOKEN)) for _ in range(3)), return_exceptions=True)
+
+    assert [isinstance(end, HeldBack) and end.retry_after_seconds for end in ends] == [600] * 3
+    assert len(server.posted) == 1
+    assert ledger.history == ["opened"] * 3 + ["rejected"] * 3
+    await analyzer.analyze(request_of(SPOKEN))  # when its turn comes is the ledger's to say
+    assert len(server.posted) == 2
