@@ -16,7 +16,7 @@ from livedash_core.models import Question, QuestionDayCount, SessionDayCount
 
 #: Of these the ones asked most in the period are chosen, so that a million questions cost as much as a thousand.
 #: What was asked more often in the period than the last of these was ever asked cannot be missed.
-CANDIDATES = 300
+CANDIDATES = 100
 _FACETS = ("language", "sentiment", "category", "escalated", "forwarded_hr")
 
 
