@@ -6,8 +6,10 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from llmock.pytest_plugin import LLMock
 from sqlalchemy import Engine
 
+from tests.integration.stages.office import Office
 from tests.integration.stages.pipeline import Pipeline
 from tests.integration.stages.website import Site
 from tests.integration.world import World
@@ -18,6 +20,11 @@ AddCompany = Callable[..., UUID]
 @pytest.fixture
 def pipeline(engine: Engine) -> Pipeline:
     return Pipeline(engine)
+
+
+@pytest.fixture
+def office(engine: Engine, world: World, llmock: LLMock) -> Office:
+    return Office(engine, world, llmock)
 
 
 @pytest.fixture

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import Any
 from uuid import UUID
 
@@ -22,6 +20,7 @@ from livedash_core.stages.ai_analysis import AiAnalysis
 from livedash_core.stages.runner import Runner
 from livedash_core.stages.stage import Tools
 from livedash_core.status import STAGES, Scope
+from tests.integration.stages.model_server import Model
 from tests.integration.stages.pipeline import Pipeline
 from tests.integration.world import NOON, World
 from tests.unit.analysis.openai.canned import JUDGEMENT
@@ -68,46 +67,6 @@ COMPLETION = st.fixed_dictionaries(
 )
 BODY = mostly(COMPLETION).map(json.dumps).map(str.encode) | st.binary(max_size=80)
 STATUS = st.sampled_from([200] * 8 + [400, 401, 404, 500])
-
-
-class Model:
-    """Gives every POST the same answer, and counts them."""
-
-    body = b""
-    status = 200
-    posts = 0
-
-    def __enter__(self) -> Model:
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._thread = Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}/v1"
-
-
-def _handler(model: Model) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["Content-Length"]))
-            model.posts += 1
-            self.send_response(model.status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(model.body)))
-            self.end_headers()
-            self.wfile.write(model.body)
-
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the standard library's own name
-            """Nobody reads it."""
-
-    return Handler
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import Engine, text
 
+from livedash_core.analysis.openai.prompt import RESPONSE_FORMAT
 from livedash_core.stages.batch_jobs.jobs import HELD_SECONDS
 from livedash_core.status import ProcessingStatusManager
 from tests.integration.stages.batch_server import (
@@ -55,6 +56,10 @@ def test_a_batch_that_ends_well_judges_all_its_sessions_for_half_the_price(
     assert (batch.status, batch.remote_status, batch.requests) == ("closed", "completed", 7)
     assert batches.leases() == 0
     assert server.files == {}  # conversations are not left lying there
+    # The very question that a call would have asked.
+    assert {json.dumps(asked["body"]["response_format"]) for asked in server.requests_of("batch-0")} == {
+        json.dumps(RESPONSE_FORMAT)
+    }
 
 
 def test_nobody_is_asked_twice_about_the_same_words(batches: Batches, server: BatchServer, company_id: UUID):
@@ -216,6 +221,24 @@ def test_a_line_with_an_error_fails_its_session_alone(
     assert (report.completed, report.failed) == (1, 1)
     assert batches.outcomes() == {"answered": 1, "rejected": 1}
     assert {row.error_kind for row in rows(batches)} == {None, kind}
+    batches.assert_paid_for(server)
+
+
+def test_what_fails_in_every_batch_is_sent_as_often_as_there_are_attempts(
+    engine: Engine, server: BatchServer, company_id: UUID
+):
+    def broken(asked: list[dict]) -> list[bytes]:
+        return [line(one["custom_id"], {"error": {}}, 500) for one in asked]
+
+    batches = Batches(engine, server.url, max_attempts=2)
+    server.ends = [End(errors=broken) for _ in range(4)]
+    batches.sessions(company_id, 1)
+    for _ in range(4):
+        batches.run(company_id)
+        batches.world.backoff_is_over()
+
+    assert len(server.batches) == 2
+    assert batches.statuses() == {"FAILED": 1}
     batches.assert_paid_for(server)
 
 

@@ -124,6 +124,7 @@ async def test_a_refusal_is_paid_not_repaired_and_the_sessions_failure(
     with pytest.raises(PermanentError, match="the model refused to judge this conversation") as raised:
         await make_analyzer(server.url).analyze(request_to_judge)
     assert SECRET not in str(raised.value)
+    assert len(server.posted) == 1
     assert ledger.history == ["opened", "answered", "faulted"]
     assert ledger.only.fault == str(raised.value)
 
@@ -304,6 +305,7 @@ async def test_any_retry_after_is_taken_or_left(
     with pytest.raises(HeldBack) as raised:
         await make_analyzer(server.url).analyze(request_to_judge)
     assert raised.value.retry_after_seconds == seconds
+    assert len(server.posted) == 1
 
 
 async def test_half_a_character_and_a_nul_do_not_stop_a_session(

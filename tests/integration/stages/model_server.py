@@ -1,0 +1,52 @@
+"""A model server that says the same to everybody, for replies and moments that llmock does not know."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+
+
+class Model:
+    """Gives every POST the same answer, and counts them; ``on_post`` is called before each answer."""
+
+    body = b""
+    status = 200
+    posts = 0
+
+    def __init__(self, on_post: Callable[[], object] = lambda: None) -> None:
+        self.on_post = on_post
+
+    def __enter__(self) -> Model:
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._thread = Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_port}/v1"
+
+
+def _handler(model: Model) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            model.posts += 1
+            model.on_post()
+            self.send_response(model.status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(model.body)))
+            self.end_headers()
+            self.wfile.write(model.body)
+
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the standard library's own name
+            """Nobody reads it."""
+
+    return Handler
