@@ -18,6 +18,7 @@ from livedash_core.airflow.run_scope import RunScope, for_companies, in_words, r
 from livedash_core.airflow.stopping import no_retry
 from livedash_core.airflow.telling import log_run
 from livedash_core.operations.companies import active_companies
+from livedash_core.operations.costs import forecast
 from livedash_core.operations.due import count_due
 from livedash_core.settings import Settings
 from livedash_core.stages.batch_jobs import choosing
@@ -48,6 +49,7 @@ def plan(stage: str) -> list[dict[str, Any]]:
         about = in_words(run, form)
         log.info("%s, %s run: %s", stage, dag_run.run_type.value, about)
         if run.again:
+            log.info("%s", _forecast(connection, stage, run))
             log.info("%d sessions are done again from here on", _reopen(connection, stage, run))
         if run.retry_failed:
             log.info("%d failed sessions are tried again", _reset(connection, stage, run))
@@ -61,6 +63,16 @@ def plan(stage: str) -> list[dict[str, Any]]:
     if not lanes:
         log_run(stage, dag_run, [])
     return [{"about": f"{about}; {extent}", **lane} for lane in lanes]
+
+
+def _forecast(connection: Connection, stage: str, run: RunScope) -> str:
+    """What doing them again may cost, before it does."""
+    names = default_registry().names
+    if names.index(stage) > names.index(choosing.STAGE):
+        return "no model is asked again"
+    most, unknown = forecast(connection, run.scope.session_ids or ())
+    rest = f" (not known of {unknown})" if unknown else ""
+    return f"a call to a model for each costs at most USD {most:f}{rest}; one that has not changed needs none"
 
 
 def _reopen(connection: Connection, stage: str, run: RunScope) -> int:

@@ -1,6 +1,7 @@
 """What the analyses cost, added up: the command line prints it, the Costs page shows it.
 
-It reads the sums of ``ai_cost_daily`` and the few calls that are still open, never the calls themselves.
+It reads the sums of ``ai_cost_daily`` and the few calls that are still open, never the calls themselves; but for what
+asking again about named sessions may cost.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 from uuid import UUID
 
 from sqlalchemy import Connection, select, text
@@ -101,6 +102,33 @@ def read_costs(
     return Costs(by, currency, total=lines.pop(None), lines=tuple(lines.values()))
 
 
+class Forecast(NamedTuple):
+    """What one more call for each of some sessions may cost, USD; of ``unknown`` sessions nobody can tell."""
+
+    most_usd: Decimal
+    unknown: int
+
+
+def forecast(connection: Connection, session_ids: Iterable[UUID]) -> Forecast:
+    """The most that their last calls could cost, all together: as if asked once more, with that model, at that price.
+
+    A session that was never asked about, or whose model had no price, is ``unknown``. One whose words, model and prompt
+    are as they were costs nothing: its judgement is reused.
+    """
+    row = connection.execute(_LAST_CALLS, {"session_ids": list(session_ids)}).one()
+    return Forecast(row.most_usd, row.unknown)
+
+
+_LAST_CALLS = text(
+    """
+    SELECT coalesce(sum(last.most_cost), 0) AS most_usd, count(*) - count(last.most_cost) AS unknown
+    FROM unnest(CAST(:session_ids AS uuid[])) AS wanted (id)
+    LEFT JOIN LATERAL (
+        SELECT most_cost FROM livedash.ai_processing_request
+        WHERE session_id = wanted.id ORDER BY requested_at DESC, id DESC LIMIT 1
+    ) AS last ON true
+    """
+)
 _COUNTED = (
     *("unpriced", "faulted"),
     *("prompt_tokens", "cached_tokens", "cache_write_tokens", "completion_tokens", "reasoning_tokens"),

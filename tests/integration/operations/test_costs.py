@@ -2,17 +2,19 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from typing import get_args
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import Engine, update
+from sqlalchemy import Engine, text, update
 
 from livedash_core.analysis.accounts import add_reused, close_calls, fault_calls, open_calls
 from livedash_core.analysis.ledger import CallEnd, PlannedCall, Usage
 from livedash_core.analysis.prices import load_prices, set_price, set_rate
 from livedash_core.errors import UsageError
 from livedash_core.models import AiProcessingRequest
-from livedash_core.operations.costs import By, CostLine, Costs, read_costs
+from livedash_core.operations.costs import By, CostLine, Costs, Forecast, forecast, read_costs
+from tests.integration.status.plans import Mode, explained
 from tests.integration.world import World
 
 FIRST, SECOND = date(2026, 5, 1), date(2026, 5, 2)
@@ -124,6 +126,45 @@ def test_words_that_make_no_sense_are_refused(engine: Engine) -> None:
         for currency, rate in (("euro", "1"), ("USD", "1"), ("EUR", "0"), ("EUR", "NaN")):
             with pytest.raises(UsageError):
                 set_rate(connection, currency, Decimal(rate), FIRST)
+
+
+@pytest.mark.parametrize("mode", get_args(Mode))
+@pytest.mark.parametrize("by", get_args(By))
+def test_of_the_calls_only_the_open_ones_are_read(
+    engine: Engine, companies: tuple[UUID, UUID], by: By, mode: Mode
+) -> None:
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO livedash.ai_processing_request "
+                "    (id, session_id, company_id, prompt_version, model_requested, outcome, cost) "
+                "SELECT gen_random_uuid(), gen_random_uuid(), :acme, '1', 'small', 'answered', 1 "
+                "FROM generate_series(1, 5000)"
+            ),
+            {"acme": companies[0]},
+        )
+        connection.execute(text("ANALYZE livedash.ai_processing_request"))
+    with explained(engine, mode) as plan:
+        costs(engine, by)
+    assert plan.rows["ai_processing_request"] == 1
+    assert plan.rows["ai_cost_daily"] == 5
+
+
+def test_what_asking_again_may_cost_is_told_by_each_sessions_last_call(
+    engine: Engine, companies: tuple[UUID, UUID]
+) -> None:
+    acme, _ = companies
+    with engine.begin() as connection:
+        prices = load_prices(connection)
+        twice, once, unpriced = uuid4(), uuid4(), uuid4()
+        calls = [(twice, "large", 9_000), (twice, "small", 2_000), (once, "large", 500), (unpriced, "home-made", 500)]
+        for hour, (session, model, tokens) in enumerate(calls):
+            (row,) = open_calls(connection, [PlannedCall(session, acme, model, "1", tokens, 1_000)], prices)
+            at = datetime(2026, 5, 3, hour, tzinfo=UTC)
+            connection.execute(update(AiProcessingRequest).where(AiProcessingRequest.id == row).values(requested_at=at))
+        found = forecast(connection, [twice, once, unpriced, uuid4()])
+        assert found == Forecast(Decimal("0.018"), unknown=2)  # 3 000 small tokens, 1 500 large ones
+        assert forecast(connection, []) == (0, 0)
 
 
 def test_nothing_costs_nothing(engine: Engine) -> None:
