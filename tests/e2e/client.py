@@ -46,8 +46,8 @@ class Gate(Site):
         self._open = Event()
         self._open.set()
 
-    def answer(self, path: str) -> Answer:
-        answer = super().answer(path)
+    def answer(self, path: str, etag: str = "") -> Answer:
+        answer = super().answer(path, etag)
         if path != CSV:
             self._open.wait(HELD_SECONDS)
         return answer

@@ -44,8 +44,10 @@ def test_what_failed_names_the_session_and_its_airflow_run(stack: Stack):
     assert [failure["external_session_id"] for failure in failed] == ["LV-0017"]
 
     session = stack.livedash("session", "LV-0017", "--json")
-    (attempt,) = session["stages"][1]["failures"]
-    assert attempt["dag_run"].startswith("livedash_transcript_fetch/")
+    # Others may have retried it meanwhile.
+    for attempt in (attempts := session["stages"][1]["failures"]):
+        assert attempt["dag_run"].startswith("livedash_transcript_fetch/")
+    assert attempts
 
 
 def test_an_import_triggered_over_the_api_carries_a_new_company_through_the_asset_chain(stack: Stack):
