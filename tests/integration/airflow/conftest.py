@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,16 +51,17 @@ def airflow_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("airflow")
 
 
-@pytest.fixture(scope="session")
-def airflow(airflow_home: Path) -> Iterator[subprocess.Popen[str]]:
+@contextmanager
+def airflow_at(home: Path) -> Iterator[subprocess.Popen[str]]:
+    """`run_dags.py` with an Airflow of its own."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "LIVEDASH"))}
     environment |= {
-        "AIRFLOW_HOME": str(airflow_home),
+        "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__DAGS_FOLDER": str(DAGS),
         "AIRFLOW__LOGGING__JSON_LOGS": "True",
     }
-    program = [sys.executable, str(HERE / "run_dags.py"), str(DAGS), str(airflow_home / "log")]
+    program = [sys.executable, str(HERE / "run_dags.py"), str(DAGS), str(home / "log")]
     with subprocess.Popen(
         program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True
     ) as process:
@@ -67,37 +69,54 @@ def airflow(airflow_home: Path) -> Iterator[subprocess.Popen[str]]:
         process.stdin.close()  # it ends at the end of its input
 
 
+@pytest.fixture(scope="session")
+def airflow(airflow_home: Path) -> Iterator[subprocess.Popen[str]]:
+    with airflow_at(airflow_home) as process:
+        yield process
+
+
+def ask(
+    airflow: subprocess.Popen[str],
+    database_url: str,
+    stage: str,
+    run_type: str,
+    conf: dict[str, Any] | None = None,
+    *,
+    interval: tuple[str, str] | None = None,
+    connection: dict[str, Any] | None = None,
+    connected: bool = True,
+    environment: dict[str, str] | None = None,
+) -> None:
+    """Have a stage's DAG run once against a database; ``answer_of`` waits for the end."""
+    url = make_url(database_url)
+    ours = {"conn_type": "postgres", "host": url.query["host"], "login": url.username, "schema": url.database}
+    request = {
+        "dag_id": f"livedash_{stage.lower()}",
+        "run_type": run_type,
+        "conf": conf or {},
+        "interval": interval,
+        # Airflow takes an empty variable for one that is not set.
+        "environment": {
+            "AIRFLOW_CONN_LIVEDASH_POSTGRES": json.dumps(ours | (connection or {})) if connected else "",
+            **(environment or {}),
+        },
+    }
+    airflow.stdin.write(json.dumps(request) + "\n")
+    airflow.stdin.flush()
+
+
+def answer_of(airflow: subprocess.Popen[str]) -> Finished:
+    answer = airflow.stdout.readline()
+    assert answer, "run_dags.py has ended"
+    return Finished(**json.loads(answer))
+
+
 @pytest.fixture
 def run(airflow: subprocess.Popen[str], database_url: str) -> Run:
     """Run a stage's DAG once against the test's own database."""
-    url = make_url(database_url)
-    ours = {"conn_type": "postgres", "host": url.query["host"], "login": url.username, "schema": url.database}
 
-    def run(
-        stage: str,
-        run_type: str,
-        conf: dict[str, Any] | None = None,
-        *,
-        interval: tuple[str, str] | None = None,
-        connection: dict[str, Any] | None = None,
-        connected: bool = True,
-        environment: dict[str, str] | None = None,
-    ) -> Finished:
-        request = {
-            "dag_id": f"livedash_{stage.lower()}",
-            "run_type": run_type,
-            "conf": conf or {},
-            "interval": interval,
-            # Airflow takes an empty variable for one that is not set.
-            "environment": {
-                "AIRFLOW_CONN_LIVEDASH_POSTGRES": json.dumps(ours | (connection or {})) if connected else "",
-                **(environment or {}),
-            },
-        }
-        airflow.stdin.write(json.dumps(request) + "\n")
-        airflow.stdin.flush()
-        answer = airflow.stdout.readline()
-        assert answer, "run_dags.py has ended"
-        return Finished(**json.loads(answer))
+    def run(*request: Any, **options: Any) -> Finished:
+        ask(airflow, database_url, *request, **options)
+        return answer_of(airflow)
 
     return run
