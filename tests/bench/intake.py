@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 
 from sqlalchemy import insert
@@ -10,9 +11,11 @@ from livedash_core.models import SessionImport
 from livedash_core.settings import Settings
 from livedash_core.stages.stage import Tools
 from livedash_core.stages.transcript_fetch import TranscriptFetch
+from tests.bench import bare_fetch
+from tests.bench.canned_server import answering
 from tests.bench.database import Database, Server, new_ids
 from tests.bench.file_server import serving
-from tests.bench.harness import Row, at_most, ratio_at_least, ratio_at_most, seconds
+from tests.bench.harness import Row, at_most, interleaved, ratio_at_least, ratio_at_most, seconds
 from tests.bench.made_up import BEGINNING, CSV_NAME, transcript, write_csv
 from tests.bench.product import add_source, measured, new_directory
 from tests.bench.stages import CREATE, EMPTY, FORGET, begin, copy_csv, run_stage
@@ -25,27 +28,32 @@ MEGABYTES = 200
 def slow_transcripts(server: Server) -> list[Row]:
     """transcripts from a server that takes its time, against its answers alone"""
     number = server.scale.transcripts
-    directory = new_directory(server, "slow")
-    (directory / "t.txt").write_text(transcript(10))
-    figures = []
-    with server.database() as database, serving(directory, seconds=ANSWER_SECONDS) as url:
+    settings = Settings(fetch_concurrency=AT_ONCE, fetch_per_origin=AT_ONCE)
+    canned = answering("text/plain; charset=utf-8", transcript(10), seconds=ANSWER_SECONDS)
+    with server.database() as database, canned as url:
         add_source(database, url, "UTC")
-        for _ in range(1 + server.scale.long_rounds):
+
+        def ours() -> float:
             database.execute(FORGET)
             _add_links(database, f"{url}/t.txt", number)
             database.settle("livedash.session_import")
-            settings = Settings(fetch_concurrency=AT_ONCE, fetch_per_origin=AT_ONCE)
             stage = TranscriptFetch(Tools(database.engine, settings))
-            figures.append(seconds(lambda stage=stage: run_stage(database, stage, number)))  # type: ignore[misc] # mypy cannot tell the type of a lambda's default
+            return seconds(lambda: run_stage(database, stage, number))
+
+        def bare() -> float:
+            return seconds(lambda: asyncio.run(bare_fetch.get(f"{url}/t.txt", number, AT_ONCE)))
+
+        figures = interleaved(server.scale.long_rounds, {"ours": ours, "bare": bare})
     return [
         Row(
             f"{number:,} transcripts, {AT_ONCE} at once, from a server that takes {1000 * ANSWER_SECONDS:.0f} ms",
             "s",
-            figures[1:],
+            figures["ours"],
             f"its answers alone: transcripts × {ANSWER_SECONDS:g} s / {AT_ONCE}",
             [number * ANSWER_SECONDS / AT_ONCE] * server.scale.long_rounds,
             ratio_at_most(1.3),
-        )
+        ),
+        Row("the same", "s", figures["ours"], "the leanest client: bare transports", figures["bare"]),
     ]
 
 

@@ -1,0 +1,55 @@
+"""The same answer to everyone: ``python -m tests.bench.canned_server CONTENT_TYPE BODY SECONDS``.
+
+As lean as it can be, so that what is measured beside it is the client: it reads how long a request is, and no more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sys
+from contextlib import AbstractContextManager
+
+from tests.bench.server_process import started
+
+_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+
+
+class _Connection(asyncio.Protocol):
+    def __init__(self, answer: bytes, seconds: float) -> None:
+        self._answer = answer
+        self._seconds = seconds
+        self._unread = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.WriteTransport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._unread += data
+        head, end, body = self._unread.partition(b"\r\n\r\n")
+        length = _LENGTH.search(head)
+        if end and len(body) == (int(length[1]) if length else 0):
+            self._unread = b""
+            if self._seconds:
+                asyncio.get_running_loop().call_later(self._seconds, self._transport.write, self._answer)
+            else:
+                self._transport.write(self._answer)
+
+
+def answering(content_type: str, body: str, *, seconds: float) -> AbstractContextManager[str]:
+    """Its URL, without a trailing slash; it answers so long after a request has come."""
+    return started("tests.bench.canned_server", content_type, body, str(seconds))
+
+
+async def _serve(content_type: str, body: bytes, seconds: float) -> None:
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: {content_type}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    server = await asyncio.get_running_loop().create_server(
+        lambda: _Connection(head + body, seconds), "127.0.0.1", 0, backlog=128
+    )
+    print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    asyncio.run(_serve(sys.argv[1], sys.argv[2].encode(), float(sys.argv[3])))
