@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Annotated, Any
 
@@ -17,10 +17,10 @@ from pydantic import BaseModel, BeforeValidator, Field, StrictBool, ValidationEr
 
 from livedash_core.analysis import normalise
 from livedash_core.analysis.contract import SUMMARY_MAX_CHARACTERS, SUMMARY_MIN_CHARACTERS, Analysis
-from livedash_core.analysis.masking import without_contacts
+from livedash_core.analysis.masking import without_contacts, without_placeholders
 from livedash_core.analysis.openai.completion import Completion
 from livedash_core.errors import PermanentError, TransientError
-from livedash_core.parsing.questions import clean_questions
+from livedash_core.parsing.questions import MAX_CHARACTERS, clean_questions, normal_form
 from livedash_core.parsing.text import clean
 from livedash_core.vocabulary import UNDETERMINED, Category, Sentiment
 
@@ -91,19 +91,34 @@ def _json_object(content: str) -> dict[str, Any]:
 def _summary(value: Any) -> Any:
     if not isinstance(value, str):
         return value
-    # A transcript may have dictated whom to call; and what is far behind the end of a summary is not worth a search.
-    text = without_contacts(" ".join(clean(value).split())[: 4 * SUMMARY_MAX_CHARACTERS])
+    # A transcript may have dictated whom to call.
+    text = without_contacts(_searchable(value, SUMMARY_MAX_CHARACTERS))
     short = textwrap.shorten(text, SUMMARY_MAX_CHARACTERS, placeholder="…")
     # Of one endless word nothing but the placeholder would be left.
     return short if len(short) >= SUMMARY_MIN_CHARACTERS else text[:SUMMARY_MAX_CHARACTERS]
+
+
+def _searchable(value: str, characters: int) -> str:
+    """On one line; what is far behind the end of what will be kept is not worth a search."""
+    return " ".join(clean(value).split())[: 4 * characters]
 
 
 def _questions(value: Any) -> Any:
     if value is None:
         return ()
     if isinstance(value, str):
-        return clean_questions([value])
-    return clean_questions(value) if isinstance(value, list) else value
+        value = [value]
+    return clean_questions(_without_contacts(value)) if isinstance(value, list) else value
+
+
+def _without_contacts(asked: list[Any]) -> Iterator[str]:
+    """The questions like the summary; one that is nothing but contacts is none."""
+    for question in asked:
+        if isinstance(question, str):
+            before = _searchable(question, MAX_CHARACTERS)
+            after = without_contacts(before)
+            if after == before or normal_form(without_placeholders(after)):
+                yield after
 
 
 def _language(value: Any) -> str:
@@ -139,9 +154,12 @@ class _Reply(BaseModel):
 
 def _notes(found: dict[str, Any], reply: _Reply) -> dict[str, str | int]:
     notes: dict[str, str | int] = {}
-    asked = found["questions"] if isinstance(found["questions"], list) else []
+    asked = [found["questions"]] if isinstance(found["questions"], str) else found["questions"] or []
     if len(asked) > len(reply.questions):
         notes["questions_dropped"] = len(asked) - len(reply.questions)
+    texts = [_searchable(question, MAX_CHARACTERS) for question in asked if isinstance(question, str)]
+    if with_contacts := sum(without_contacts(text) != text for text in texts):
+        notes["questions_with_contacts"] = with_contacts
     changed = [
         name
         for name, value in reply.model_dump(exclude={"questions"}).items()

@@ -50,6 +50,8 @@ def test_roles_and_order_stay_and_what_is_replaced_is_counted() -> None:
         ("Pay at https://evil.example/pay?id=1, then (www.evil.nl).", "Pay at [link], then ([link])."),
         ("See EVIL.example/login now", "See [link] now"),
         ("Call +31 6 12345678 or write to a@b.nl", "Call [phone] or write to [e-mail]"),
+        ("Log in at hr.acme.co.uk, acme.nl or EVIL.COM.", "Log in at [link], [link] or [link]."),
+        ("Open report.pdf in Node.js, as jan@hr.acme.nl says", "Open report.pdf in Node.js, as [e-mail] says"),
         (
             "It ended well.Then and/or 38.5/week, i.e./e.g. leave",
             "It ended well.Then and/or 38.5/week, i.e./e.g. leave",

@@ -106,6 +106,25 @@ def test_questions_are_cleaned_and_the_dropped_are_counted(asked: Any, kept: Any
 
 
 @pytest.mark.parametrize(
+    ("asked", "kept", "counted"),
+    [
+        ("Can I mail hr@acme.example?", "Can I mail [e-mail]?", 1),
+        ("Is 06-12345678 the number of HR?", "Is [phone] the number of HR?", 1),
+        ("Do I log in at evil.example or at https://acme.nl/login?", "Do I log in at [link] or at [link]?", 1),
+        ("evil.example?", None, 1),
+        ("+31 6 12345678, a@b.nl!", None, 1),
+        ("Where is [link]?", "Where is [link]?", None),
+        ("How many hours are 38.5 a week?", "How many hours are 38.5 a week?", None),
+    ],
+)
+def test_questions_name_nobody_to_reach(asked: str, kept: str | None, counted: int | None) -> None:
+    analysis = read(questions=[asked, "How do I request leave?"])
+    assert analysis.questions == (*((kept,) if kept else ()), "How do I request leave?")
+    assert analysis.notes.get("questions_with_contacts") == counted
+    assert analysis.notes.get("questions_dropped") == (None if kept else 1)
+
+
+@pytest.mark.parametrize(
     "wrapping",
     [
         "```json\n{}\n```",
