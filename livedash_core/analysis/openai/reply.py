@@ -24,6 +24,9 @@ from livedash_core.parsing.questions import MAX_CHARACTERS, clean_questions, nor
 from livedash_core.parsing.text import clean
 from livedash_core.vocabulary import UNDETERMINED, Category, Sentiment
 
+#: A language tag is no longer (RFC 5646, 4.4.1), nor is a language's name.
+_MAX_LABEL_CHARACTERS = 35
+
 
 class UnusableReply(PermanentError):
     """The model answered something else than it was asked for. ``problems`` say what, ``content`` is its reply."""
@@ -152,6 +155,12 @@ class _Reply(BaseModel):
     category: Annotated[Category, BeforeValidator(_category)]
 
 
+def _label(value: Any) -> str:
+    """What the model called the language, fit for a note."""
+    text = without_contacts(_searchable(value, _MAX_LABEL_CHARACTERS)) if isinstance(value, str) else ""
+    return text[:_MAX_LABEL_CHARACTERS].rstrip()
+
+
 def _notes(found: dict[str, Any], reply: _Reply) -> dict[str, str | int]:
     notes: dict[str, str | int] = {}
     asked = [found["questions"]] if isinstance(found["questions"], str) else found["questions"] or []
@@ -160,6 +169,8 @@ def _notes(found: dict[str, Any], reply: _Reply) -> dict[str, str | int]:
     texts = [_searchable(question, MAX_CHARACTERS) for question in asked if isinstance(question, str)]
     if with_contacts := sum(without_contacts(text) != text for text in texts):
         notes["questions_with_contacts"] = with_contacts
+    if (label := _label(found.get("language"))) not in ("", reply.language):
+        notes["language_label"] = label
     changed = [
         name
         for name, value in reply.model_dump(exclude={"questions"}).items()

@@ -54,7 +54,25 @@ def test_a_perfect_reply_needs_no_notes() -> None:
 def test_a_harmless_deviation_is_normalised_and_noted(field: str, given_value: Any, taken: Any) -> None:
     analysis = read(**{field: given_value})
     assert getattr(analysis, field) == taken
-    assert analysis.notes == {"normalised": field}
+    assert {name: note for name, note in analysis.notes.items() if name != "language_label"} == {"normalised": field}
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("nl-NL", "nl-NL"),
+        (" Dutch\n(Flemish)\0 ", "Dutch (Flemish)"),
+        ("zxx", "zxx"),
+        ("Dutch. " * 10_000, "Dutch. Dutch. Dutch. Dutch. Dutch."),
+        ("call +31 6 12345678 or evil.example", "call [phone] or [link]"),
+        ("nl", None),
+        ("", None),
+        (None, None),
+        (["nl"], None),
+    ],
+)
+def test_what_the_model_called_the_language_is_noted_where_it_is_not_what_we_store(said: Any, kept: str | None) -> None:
+    assert read(language=said).notes.get("language_label") == kept
 
 
 def test_a_missing_language_is_undetermined() -> None:
