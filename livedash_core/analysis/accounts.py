@@ -12,13 +12,14 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, TextClause, insert, select
+from sqlalchemy import ARRAY, Connection, TextClause, Uuid, any_, bindparam, select
 from uuid6 import uuid7
 
 from livedash_core.analysis import accounts_sql as sql
 from livedash_core.analysis.budgets import held_back
 from livedash_core.analysis.ledger import CallEnd, PlannedCall, Usage
 from livedash_core.analysis.pricing import PriceList, cost_of, most_cost_of
+from livedash_core.bulk import upsert
 from livedash_core.errors import ProcessingError
 from livedash_core.models import AiCostDaily, AiProcessingRequest
 
@@ -30,6 +31,7 @@ _TOKENS = tuple(field.name for field in fields(Usage))
 _CALL = AiProcessingRequest
 #: What the price of a call depends on.
 _PRICED_BY = (_CALL.id, _CALL.model_requested, _CALL.mode, _CALL.requested_at)
+_OPEN = select(*_PRICED_BY).where(_CALL.id == any_(bindparam("ids", type_=ARRAY(Uuid))), _CALL.outcome == "sent")
 
 
 def open_calls(connection: Connection, calls: Sequence[PlannedCall], prices: PriceList) -> list[UUID | ProcessingError]:
@@ -37,6 +39,8 @@ def open_calls(connection: Connection, calls: Sequence[PlannedCall], prices: Pri
 
     For each of ``calls`` in their order: its row's id, or why it may not be made (a budget).
     """
+    if not calls:
+        return []
     now = datetime.now(UTC)
     most_costs = [most_cost_of(call, prices, now) for call in calls]
     opened: list[UUID | ProcessingError] = []
@@ -55,15 +59,16 @@ def open_calls(connection: Connection, calls: Sequence[PlannedCall], prices: Pri
                     "most_cost": most_cost,
                 }
             )
-    if rows:
-        connection.execute(insert(AiProcessingRequest), rows)
+    upsert(connection, AiProcessingRequest, rows, key=("id",))
     return opened
 
 
 def close_calls(connection: Connection, ends: Mapping[UUID, CallEnd], prices: PriceList) -> set[UUID]:
     """Record how calls ended and what they cost; returns the rows that were open. A closed row stays as it is."""
-    opened = select(*_PRICED_BY).where(_CALL.id.in_(list(ends)), _CALL.outcome == "sent")
-    return _change(connection, sql.CLOSE, [_closed(call, ends[call.id], prices) for call in connection.execute(opened)])
+    if not ends:
+        return set()
+    opened = connection.execute(_OPEN, {"ids": list(ends)})
+    return _change(connection, sql.CLOSE, [_closed(call, ends[call.id], prices) for call in opened])
 
 
 def fault_calls(connection: Connection, faults: Mapping[UUID, str]) -> set[UUID]:

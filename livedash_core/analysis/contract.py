@@ -39,7 +39,8 @@ class GivenReply:
 class AnalysisRequest:
     """One session to judge. ``language_hint`` is the CSV's own label, as it came (``"nl"``, ``"Dutch"``, None).
 
-    With a ``reply`` a model has answered already; it is only asked again for what that reply lacks.
+    With a ``reply`` a model has answered already; it is only asked again for what that reply lacks. ``input_hash`` is
+    the digest of ``turns`` that a judgement is stored under; who stores none needs none.
     """
 
     session_id: UUID
@@ -47,6 +48,7 @@ class AnalysisRequest:
     turns: tuple[Turn, ...]
     language_hint: str | None = None
     reply: GivenReply | None = None
+    input_hash: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from livedash_core.analysis.accounts import abandon_calls, close_calls, fault_calls, open_calls
+from livedash_core.analysis.judgements import Judgement, keep_judgements
 from livedash_core.analysis.ledger import CallEnd, PlannedCall
 from livedash_core.analysis.pacing import UNLIMITED, Limits, note_pace, waits
 from livedash_core.analysis.prices import load_prices
@@ -28,10 +29,25 @@ _GATHER_SECONDS = 0.01
 _PRICES_KEPT_SECONDS = 60.0
 
 
-class _Entry(NamedTuple):
-    """One thing to write: a call to open, what to tell about a row, or anything else; and who waits for it."""
+class _Ended(NamedTuple):
+    """A call to close, and what came of it."""
 
-    what: PlannedCall | tuple[UUID, CallEnd] | tuple[UUID, str] | Callable[[Connection], object]
+    row: UUID
+    end: CallEnd
+    judgement: Judgement | None = None
+
+
+class _Fault(NamedTuple):
+    """What to note on a closed call."""
+
+    row: UUID
+    error_message: str
+
+
+class _Entry(NamedTuple):
+    """One thing to write (a call that is planned is to be opened), and who waits for it."""
+
+    what: PlannedCall | _Ended | _Fault
     written: asyncio.Future[Any]
 
 
@@ -82,17 +98,13 @@ class DatabaseLedger:
             raise
         return answer
 
-    async def closed(self, row: UUID, end: CallEnd) -> None:
-        """Close a ``sent`` row with what it cost; one that is closed already stays as it is."""
-        await asyncio.shield(self._submit((row, end)))
+    async def closed(self, row: UUID, end: CallEnd, judgement: Judgement | None = None) -> None:
+        """Close a ``sent`` row with what it cost, and store ``judgement``; a row that is closed stays as it is."""
+        await asyncio.shield(self._submit(_Ended(row, end, judgement)))
 
     async def faulted(self, row: UUID, error_message: str) -> None:
         """Note on a closed row why its reply was no use."""
-        await asyncio.shield(self._submit((row, error_message)))
-
-    async def kept(self, write: Callable[[Connection], object]) -> None:
-        """Run ``write`` in one of the ledger's transactions: what was paid for outlives the end of its batch."""
-        await asyncio.shield(self._submit(write))
+        await asyncio.shield(self._submit(_Fault(row, error_message)))
 
     async def close(self) -> None:
         """Write what is left, and give the connection back."""
@@ -102,9 +114,9 @@ class DatabaseLedger:
 
     def _never_sent(self, written: asyncio.Future[UUID | float]) -> None:
         if written.exception() is None and isinstance(row := written.result(), UUID):
-            self._submit((row, CallEnd("rejected", "stopped before it was sent")))
+            self._submit(_Ended(row, CallEnd("rejected", "stopped before it was sent")))
 
-    def _submit(self, what: Any) -> asyncio.Future[Any]:
+    def _submit(self, what: PlannedCall | _Ended | _Fault) -> asyncio.Future[Any]:
         entry = _Entry(what, asyncio.get_running_loop().create_future())
         self._waiting.append(entry)
         if self._writer is None:
@@ -127,7 +139,7 @@ class DatabaseLedger:
         finally:
             self._writer = None
 
-    def _commit(self, entries: Sequence[Any]) -> list[Any]:
+    def _commit(self, entries: Sequence[PlannedCall | _Ended | _Fault]) -> list[Any]:
         """A row's id, a wait, None or an exception for each; together, or one by one if that is refused."""
         try:
             return self._transaction(lambda connection: self._apply(connection, entries))
@@ -136,10 +148,14 @@ class DatabaseLedger:
             error.__cause__ = exc
             return [error] * len(entries)
         except Exception as exc:
-            # Whoever waits is told, whatever it is; one that the database refuses takes no other with it.
-            if len(entries) == 1:
-                return [exc]
-            return [result for entry in entries for result in self._commit([entry])]
+            # Whoever waits is told, whatever it is; one that the database refuses takes no other with it, and a
+            # judgement that it refuses does not take its bill.
+            if len(entries) > 1:
+                return [result for entry in entries for result in self._commit([entry])]
+            (entry,) = entries
+            if isinstance(entry, _Ended) and entry.judgement is not None:
+                self._commit([entry._replace(judgement=None)])
+            return [exc]
 
     def _transaction(self, work: Callable[[Connection], list[Any]]) -> list[Any]:
         for attempt in (1, 2):
@@ -160,21 +176,18 @@ class DatabaseLedger:
             self._connection.close()
             self._connection = None
 
-    def _apply(self, connection: Connection, entries: Sequence[Any]) -> list[Any]:
+    def _apply(self, connection: Connection, entries: Sequence[PlannedCall | _Ended | _Fault]) -> list[Any]:
         prices = self._current_prices(connection)
         calls = [entry for entry in entries if isinstance(entry, PlannedCall)]
-        ends = {entry[0]: entry[1] for entry in entries if isinstance(entry, tuple) and isinstance(entry[1], CallEnd)}
-        faults = {entry[0]: entry[1] for entry in entries if isinstance(entry, tuple) and isinstance(entry[1], str)}
+        ended = [entry for entry in entries if isinstance(entry, _Ended)]
+        keep_judgements(connection, [entry.judgement for entry in ended if entry.judgement is not None])
         # First what calls have told and paid: those that follow go by it.
-        note_pace(connection, [end.pace for end in ends.values() if end.pace])
-        close_calls(connection, ends, prices)
-        fault_calls(connection, faults)
-        for entry in entries:
-            if callable(entry):
-                entry(connection)
+        note_pace(connection, [entry.end.pace for entry in ended if entry.end.pace])
+        close_calls(connection, {entry.row: entry.end for entry in ended}, prices)
+        fault_calls(connection, {entry.row: entry.error_message for entry in entries if isinstance(entry, _Fault)})
         turns = waits(connection, calls, self._limits)
         due = [call for call, wait in zip(calls, turns, strict=True) if not wait]
-        opened = iter(open_calls(connection, due, prices) if due else ())
+        opened = iter(open_calls(connection, due, prices))
         answers = iter([wait or next(opened) for wait in turns])
         return [next(answers) if isinstance(entry, PlannedCall) else None for entry in entries]
 

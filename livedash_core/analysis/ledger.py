@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 from uuid import UUID
 
+from livedash_core.analysis.judgements import Judgement
 from livedash_core.vocabulary import Mode
 
 Outcome = Literal["answered", "rejected", "unknown"]
@@ -64,7 +65,10 @@ class PaceNews:
 
 @dataclass(frozen=True, slots=True)
 class CallEnd:
-    """How a call ended; ``models.ai.OUTCOMES`` says what each outcome means for the bill."""
+    """How a call ended; ``models.ai.OUTCOMES`` says what each outcome means for the bill.
+
+    An ``error_message`` of an answered, hence paid, call says why its reply is no use.
+    """
 
     outcome: Outcome
     error_message: str | None = None
@@ -85,10 +89,13 @@ class Ledger(Protocol):
         """
         ...
 
-    async def closed(self, row: UUID, end: CallEnd) -> None:
-        """Record how the call ended, and what it cost."""
+    async def closed(self, row: UUID, end: CallEnd, judgement: Judgement | None = None) -> None:
+        """Record how the call ended and what it cost, and store the judgement that it brought.
+
+        Raises what the database has against the judgement; the call is closed all the same.
+        """
         ...
 
     async def faulted(self, row: UUID, error_message: str) -> None:
-        """Record that an answered, hence paid, call gave nothing that can be used."""
+        """Record that a reply is no use whose call was closed before anybody looked at it (in a batch)."""
         ...

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 
 from livedash_core.analysis.contract import Analyzer
 from livedash_core.analysis.database_ledger import DatabaseLedger
@@ -93,10 +92,6 @@ class Makers:
             )
         except ConfigurationError as error:
             raise SystemicError(str(error)) from error
-
-    async def keep(self, write: Callable[[Connection], object]) -> None:
-        """Store what was paid for, at once, in a transaction of the ledger's."""
-        await self._ledger.kept(write)
 
     async def close(self) -> None:
         """End the analyzers' connections."""

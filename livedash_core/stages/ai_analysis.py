@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
@@ -14,9 +11,9 @@ from sqlalchemy import Connection, func, select, text, update
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from livedash_core.analysis.accounts import add_reused
-from livedash_core.analysis.contract import Analysis, AnalysisRequest, Analyzer, GivenReply, Turn
+from livedash_core.analysis.contract import AnalysisRequest, Analyzer, GivenReply, Turn
+from livedash_core.analysis.judgements import KEY, Judgement, digest, judgement_of, keep_judgements
 from livedash_core.analysis.makers import Makers
-from livedash_core.bulk import upsert
 from livedash_core.insights import counted_sessions
 from livedash_core.models import AiModel, Company, Message, Session, SessionAnalysis
 from livedash_core.stages.stage import Completed, Outcome, Skipped, Stage, Tools
@@ -42,14 +39,10 @@ class Conversation(NamedTuple):
     reply: GivenReply | None = None
 
 
-class Judgement(NamedTuple):
-    """What will be stored: the contract's fields, under the key of what was judged and whom we asked."""
+class Result(NamedTuple):
+    """What becomes a session's judgement: None for one that has nothing to judge any more."""
 
-    input_hash: str
-    analyzer: str
-    model: str | None
-    prompt_version: str
-    result: dict[str, Any]
+    judgement: Judgement | None = None
     #: The company that was spared a call.
     reused_for: UUID | None = None
 
@@ -57,16 +50,11 @@ class Judgement(NamedTuple):
 class Unjudged(NamedTuple):
     """A conversation that somebody has to be asked about."""
 
-    input_hash: str
     analyzer: Analyzer
     model: str | None
     request: AnalysisRequest
     #: What was done to the conversation before, for the stage's metadata.
     notes: dict[str, int]
-
-
-#: What is stored for a session that has nothing to judge any more.
-_NONE = Judgement("", "", None, "", {})
 
 
 class AiAnalysis(Stage):
@@ -147,16 +135,16 @@ class AiAnalysis(Stage):
     def looked_up(self, item: Conversation) -> Outcome | Unjudged:
         """Its outcome, if nobody has to be asked: the same words were judged by the same maker, or nobody spoke."""
         if not any(turn.role == "User" for turn in item.turns):
-            return Skipped("the user said nothing" if item.turns else "there are no messages", _NONE)
+            return Skipped("the user said nothing" if item.turns else "there are no messages", Result())
         analyzer, model = self._makers.choose(item.analyzer, item.model, item.company_id)
         turns, notes = item.turns, dict[str, int]()
         if item.mask and model is not None:
             turns, notes["masked"] = _without_personal_data(item.turns)
-        key = (_digest(turns), analyzer.name, model, analyzer.prompt_version)
+        key = (digest(turns), analyzer.name, model, analyzer.prompt_version)
         if (known := item.known.get(key)) is not None:
-            return Completed(Judgement(*key, known, reused_for=item.company_id), {"reused": True})
-        request = AnalysisRequest(item.session_id, item.company_id, turns, item.language_hint, item.reply)
-        return Unjudged(key[0], analyzer, model, request, notes)
+            return Completed(Result(Judgement(item.session_id, *key, known), item.company_id), {"reused": True})
+        request = AnalysisRequest(item.session_id, item.company_id, turns, item.language_hint, item.reply, key[0])
+        return Unjudged(analyzer, model, request, notes)
 
     def batches_of(self, model: str, company_id: UUID) -> BatchApi:
         """The batch API of the server that ``model`` is asked at. Raises ``SystemicError`` without a key for it."""
@@ -168,23 +156,19 @@ class AiAnalysis(Stage):
         if not isinstance(found, Unjudged):
             return found
         analysis = await found.analyzer.analyze(found.request)
-        judgement = Judgement(
-            found.input_hash, found.analyzer.name, found.model, analysis.prompt_version, _result(analysis)
-        )
-        if found.model is not None:
-            # Paid for: if we are killed before the batch is settled, the next attempt finds it.
-            await self._makers.keep(partial(_keep, results={item.session_id: judgement}))
+        judgement = judgement_of(found.request, found.model, analysis)
         maker = {"analyzer": analysis.analyzer, "model": analysis.model}
-        return Completed(judgement, {**maker, **analysis.notes, **found.notes})
+        return Completed(Result(judgement), {**maker, **analysis.notes, **found.notes})
 
-    def store(self, connection: Connection, results: Mapping[UUID, Judgement]) -> None:
+    def store(self, connection: Connection, results: Mapping[UUID, Result]) -> None:
         """Keep the judgement with its maker, and make it the session's current one; or none, if there is none."""
-        unjudged = [session_id for session_id, judgement in results.items() if judgement is _NONE]
-        rows = _keep(connection, results)
+        unjudged = [session_id for session_id, result in results.items() if result.judgement is None]
+        judged = [result.judgement for result in results.values() if result.judgement is not None]
+        keep_judgements(connection, judged)
         with counted_sessions(connection, results):
             connection.execute(update(Session).where(Session.id.in_(unjudged)).values(_UNJUDGED))
-            connection.execute(_MAKE_CURRENT, {column: [row[column] for row in rows] for column in _KEY})
-        spared = [(found.reused_for, found.model) for found in results.values()]
+            connection.execute(_MAKE_CURRENT, {column: [getattr(each, column) for each in judged] for column in KEY})
+        spared = [(result.reused_for, result.judgement and result.judgement.model) for result in results.values()]
         add_reused(connection, Counter((company, model) for company, model in spared if company and model))
 
     async def close(self) -> None:
@@ -192,49 +176,11 @@ class AiAnalysis(Stage):
         await self._makers.close()
 
 
-def _keep(connection: Connection, results: Mapping[UUID, Judgement]) -> list[dict[str, Any]]:
-    """Store the judgements, those that are not there yet; returns the rows of all."""
-    rows = [
-        {
-            "session_id": session_id,
-            "input_hash": judgement.input_hash,
-            "analyzer": judgement.analyzer,
-            "model": judgement.model,
-            "prompt_version": judgement.prompt_version,
-            "result": json.dumps(judgement.result),
-        }
-        for session_id, judgement in results.items()
-        if judgement is not _NONE
-    ]
-    upsert(connection, SessionAnalysis, rows, key=_KEY)
-    return rows
-
-
 def _without_personal_data(turns: tuple[Turn, ...]) -> tuple[tuple[Turn, ...], int]:
     # Lazily: the telephone numbers of the world take a fifth of a second, which whoever asks no model is spared.
     from livedash_core.analysis.masking import masked
 
     return masked(turns)
-
-
-def _digest(turns: tuple[Turn, ...]) -> str:
-    return hashlib.sha256(json.dumps([[turn.role, turn.content] for turn in turns]).encode()).hexdigest()
-
-
-def _result(analysis: Analysis) -> dict[str, Any]:
-    return {
-        "language": analysis.language,
-        "sentiment": analysis.sentiment,
-        "escalated": analysis.escalated,
-        "forwarded_hr": analysis.forwarded_hr,
-        "category": analysis.category,
-        "summary": analysis.summary,
-        "questions": list(analysis.questions),
-        "questions_language": analysis.questions_language,
-        "analyzer": analysis.analyzer,
-        "model": analysis.model,
-        "prompt_version": analysis.prompt_version,
-    }
 
 
 #: The session's copy of a judgement; ``language`` stays, as the CSV says it.
@@ -252,7 +198,6 @@ _UNJUDGED = dict.fromkeys(
         "summary",
     )
 )
-_KEY = ("session_id", "input_hash", "analyzer", "model", "prompt_version")
 _MAKE_CURRENT = text(
     """
     UPDATE livedash.session

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from livedash_core.analysis.contract import Analyzer
+from livedash_core.analysis.judgements import Judgement
 from livedash_core.analysis.ledger import CallEnd, PlannedCall
 from livedash_core.analysis.offline import OfflineAnalyzer
 from livedash_core.analysis.openai import OpenAIAnalyzer
@@ -43,7 +44,7 @@ class Tally:
         self.calls += 1
         return uuid4()
 
-    async def closed(self, row: UUID, end: CallEnd) -> None:
+    async def closed(self, row: UUID, end: CallEnd, judgement: Judgement | None = None) -> None:
         self.prompt_tokens += end.usage.prompt_tokens or 0
         self.completion_tokens += end.usage.completion_tokens or 0
 

@@ -13,6 +13,7 @@ from uuid import UUID
 import openai
 
 from livedash_core.analysis.contract import Analysis, AnalysisRequest, GivenReply
+from livedash_core.analysis.judgements import judgement_of
 from livedash_core.analysis.ledger import CallEnd, Ledger, PlannedCall
 from livedash_core.analysis.openai import prompt
 from livedash_core.analysis.openai.attempt import Attempt
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     # What the SDK's raw responses are has no public name.
     from openai._legacy_response import LegacyAPIResponse
     from openai.types.chat import ChatCompletion
+
+    Answer = LegacyAPIResponse[ChatCompletion]
 
 
 class OpenAIAnalyzer:
@@ -84,13 +87,11 @@ class OpenAIAnalyzer:
         attempt, given = self._first(request), request.reply
         while True:
             try:
-                analysis = await self._judged(request, attempt, given)
+                analysis = await (self._judged(request, attempt) if given is None else self._read(request, given))
             except (UnusableReply, ReplyCutOff, TranscriptTooLong) as failure:
                 attempt, given = attempt.after(failure), None
             else:
-                notes = analysis.notes | attempt.notes
-                version = given.prompt_version if given else self.prompt_version
-                return replace(analysis, analyzer=self.name, prompt_version=version, notes=notes)
+                return replace(analysis, notes=analysis.notes | attempt.notes)
 
     def planned(self, request: AnalysisRequest) -> tuple[PlannedCall, bytes]:
         """The first call that ``analyze`` would make, and its JSON: for who sends it in a batch."""
@@ -102,23 +103,39 @@ class OpenAIAnalyzer:
         """The batch API of the same server, with the same key."""
         return BatchApi(self._client, Call(self._server, self._model, self._timeout_seconds, company_id))
 
-    async def _judged(self, request: AnalysisRequest, attempt: Attempt, given: GivenReply | None) -> Analysis:
-        """One call, paid and on record before its reply is looked at; or a reply for which that holds already."""
-        if given is None:
-            row, completion = await self._called(request, attempt)
-        elif given.error is not None:
-            raise given.error
-        else:
-            row, completion = given.ledger_row, Completion.read(given.body)
+    async def _judged(self, request: AnalysisRequest, attempt: Attempt) -> Analysis:
+        """One call, closed with its bill whatever its reply is worth; what it is worth is stored with it."""
+        row, answer = await self._called(request, attempt)
+        completion = Completion.read(answer.content)
+        end = replace(completion.end(answer.request_id), pace=self._pace.answered(answer.headers))
+        # From here to the ledger nothing is waited for: whoever stops us cannot come between a reply and its bill.
         try:
-            analysis = read_completion(completion, request.language_hint)
-        except ProcessingError as fault:
-            await self._ledger.faulted(row, str(fault))
+            analysis = self._analysis(completion, request, self.prompt_version)
+        except Exception as exc:
+            fault = str(exc) if isinstance(exc, ProcessingError) else f"a bug of ours: {type(exc).__name__}"
+            await self._ledger.closed(row, replace(end, error_message=fault))
             raise
-        return replace(analysis, model=completion.model or self._model)
+        judgement = judgement_of(request, self._model, analysis)
+        await self._ledger.closed(row, end, judgement)
+        return analysis
 
-    async def _called(self, request: AnalysisRequest, attempt: Attempt) -> tuple[UUID, Completion]:
-        """The ledger row and the completion of one call: nothing else sends a request.
+    async def _read(self, request: AnalysisRequest, given: GivenReply) -> Analysis:
+        """What a reply is worth that is on the ledger already."""
+        if given.error is not None:
+            raise given.error
+        try:
+            return self._analysis(Completion.read(given.body), request, given.prompt_version)
+        except ProcessingError as fault:
+            await self._ledger.faulted(given.ledger_row, str(fault))
+            raise
+
+    def _analysis(self, completion: Completion, request: AnalysisRequest, prompt_version: str) -> Analysis:
+        analysis = read_completion(completion, request.language_hint)
+        model = completion.model or self._model
+        return replace(analysis, analyzer=self.name, model=model, prompt_version=prompt_version)
+
+    async def _called(self, request: AnalysisRequest, attempt: Attempt) -> tuple[UUID, Answer]:
+        """One call that was answered, and its open row of the ledger: nothing else sends a request.
 
         After a systemic error none is sent any more: it would fail like the first. Nor is one that still waited for
         its slot when the server wanted a pause.
@@ -133,7 +150,7 @@ class OpenAIAnalyzer:
                 if self._refused is not None and self._refused is not refused_before:
                     raise held_back(self._refused)
                 sent = True
-                answer = await self._sent(attempt)
+                return row, await self._sent(attempt)
         except SystemicError:
             await self._ledger.closed(row, CallEnd("rejected", "not sent: the model was stopped"))
             raise
@@ -155,17 +172,13 @@ class OpenAIAnalyzer:
             unanswered = CallEnd("unknown", "stopped before the answer came")
             await self._ledger.closed(row, unanswered if sent else CallEnd("rejected", "stopped before it was sent"))
             raise
-        completion = Completion.read(answer.content)
-        end = completion.end(answer.request_id)
-        await self._ledger.closed(row, replace(end, pace=self._pace.answered(answer.headers)))
-        return row, completion
 
     def _refuse_if_stopped(self, company_id: UUID) -> None:
         if self._stopped is not None:
             of_company = self._stopped.company_id is not None
             raise SystemicError(str(self._stopped), company_id=company_id if of_company else None)
 
-    async def _sent(self, attempt: Attempt) -> LegacyAPIResponse[ChatCompletion]:
+    async def _sent(self, attempt: Attempt) -> Answer:
         """A 200 as it came. Raises what the SDK raises, and ``TimeoutError``."""
         # The SDK's timeout is per read: a server that drips a byte now and then would never reach it.
         async with asyncio.timeout(self._timeout_seconds):

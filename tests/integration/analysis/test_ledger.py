@@ -8,15 +8,18 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import Engine, select, text
+from sqlalchemy import Engine, insert, select, text
 
-from livedash_core.analysis.contract import Turn
+from livedash_core.analysis.contract import Analysis, AnalysisRequest, Turn
 from livedash_core.analysis.database_ledger import DatabaseLedger
+from livedash_core.analysis.judgements import Judgement, judgement_of
 from livedash_core.analysis.ledger import CallEnd, PlannedCall, Usage
 from livedash_core.analysis.openai import OpenAIAnalyzer
 from livedash_core.db import make_engine
 from livedash_core.errors import SystemicError, TransientError
-from livedash_core.models import AiProcessingRequest
+from livedash_core.models import AiProcessingRequest, Session, SessionAnalysis
+from tests.integration.stages.test_statements import statements
+from tests.integration.world import NOON, World
 from tests.unit.analysis.openai.canned import canned_server, request_of
 
 
@@ -25,6 +28,16 @@ async def ledger(engine: Engine) -> AsyncIterator[DatabaseLedger]:
     ledger = DatabaseLedger(engine)
     yield ledger
     await ledger.close()
+
+
+@pytest.fixture
+def sessions(engine: Engine, world: World) -> list[UUID]:
+    company_id = world.company("Acme")
+    ids = world.sessions(company_id, 6, completed_stages=3)
+    times = {"company_id": company_id, "started_at": NOON, "ended_at": NOON}
+    with engine.begin() as connection:
+        connection.execute(insert(Session), [{"id": each, **times} for each in ids])
+    return ids
 
 
 async def open_row(ledger: DatabaseLedger) -> UUID:
@@ -123,3 +136,60 @@ async def test_a_database_that_does_not_answer_is_nobodys_fault() -> None:
         await open_row(DatabaseLedger(engine))
     assert "hidden" not in str(raised.value)
     engine.dispose()
+
+
+def a_judgement_of(session_id: UUID, **changes: Any) -> Judgement:
+    analysis = Analysis("nl", "NEUTRAL", False, False, "LEAVE_VACATION", "How to request leave.", analyzer="openai")
+    request = AnalysisRequest(session_id, uuid4(), (), input_hash="of its words")
+    return judgement_of(request, "small", analysis)._replace(**changes)
+
+
+def kept(engine: Engine) -> list[UUID]:
+    with engine.connect() as connection:
+        return list(connection.scalars(select(SessionAnalysis.session_id)))
+
+
+async def test_a_judgement_is_there_when_its_call_is_closed(
+    engine: Engine, ledger: DatabaseLedger, sessions: list[UUID]
+) -> None:
+    rows = [await open_row(ledger) for _ in sessions]
+    ends = [
+        ledger.closed(row, CallEnd("answered"), a_judgement_of(each)) for row, each in zip(rows, sessions, strict=True)
+    ]
+    await asyncio.gather(*ends)
+    assert sorted(kept(engine)) == sorted(sessions)
+    assert {stored(engine, row).outcome for row in rows} == {"answered"}
+
+
+async def test_judgements_are_stored_in_one_statement_whatever_their_number(
+    engine: Engine, ledger: DatabaseLedger, sessions: list[UUID]
+) -> None:
+    rows = [await open_row(ledger) for _ in sessions]
+    counted = []
+    for part in (slice(0, 1), slice(1, None)):
+        ends = [
+            ledger.closed(row, CallEnd("answered"), a_judgement_of(each))
+            for row, each in zip(rows[part], sessions[part], strict=True)
+        ]
+        with statements(engine) as seen:
+            await asyncio.gather(*ends)
+        counted.append(len(seen))
+    assert counted[0] == counted[1]
+
+
+async def test_a_judgement_that_the_database_refuses_takes_neither_its_bill_nor_another_with_it(
+    engine: Engine, ledger: DatabaseLedger, sessions: list[UUID]
+) -> None:
+    good, bad, gone = [await open_row(ledger) for _ in range(3)]
+    usage = Usage(prompt_tokens=900)
+    results = await asyncio.gather(
+        ledger.closed(good, CallEnd("answered", usage=usage), a_judgement_of(sessions[0])),
+        ledger.closed(bad, CallEnd("answered", usage=usage), a_judgement_of(sessions[1], input_hash="\0")),
+        ledger.closed(gone, CallEnd("answered", usage=usage), a_judgement_of(uuid4())),
+        return_exceptions=True,
+    )
+    assert results[0] is None
+    assert [isinstance(result, Exception) for result in results[1:]] == [True, True]
+    assert kept(engine) == sessions[:1]
+    assert [stored(engine, row).prompt_tokens for row in (good, bad, gone)] == [900, 900, 900]
+    assert {stored(engine, row).outcome for row in (good, bad, gone)} == {"answered"}

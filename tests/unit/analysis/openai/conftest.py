@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from livedash_core.analysis.contract import AnalysisRequest, Turn
+from livedash_core.analysis.judgements import Judgement
 from livedash_core.analysis.ledger import CallEnd, PlannedCall
 from livedash_core.analysis.openai import OpenAIAnalyzer
 from tests.unit.analysis.openai.canned import SECRET, CannedServer, canned_server, request_of
@@ -23,7 +24,11 @@ class Row:
     model: str
     prompt_version: str
     end: CallEnd | None = None
-    fault: str | None = None
+    judgement: Judgement | None = None
+
+    @property
+    def fault(self) -> str | None:
+        return self.end and self.end.error_message
 
 
 @dataclass
@@ -39,15 +44,14 @@ class RecordingLedger:
         self.history.append("opened")
         return row
 
-    async def closed(self, row: UUID, end: CallEnd) -> None:
+    async def closed(self, row: UUID, end: CallEnd, judgement: Judgement | None = None) -> None:
         assert self.rows[row].end is None, "a row is closed once"
         self.rows[row].end = end
+        self.rows[row].judgement = judgement
         self.history.append(end.outcome)
 
     async def faulted(self, row: UUID, error_message: str) -> None:
-        assert self.rows[row].end is not None, "only a closed row can be at fault"
-        self.rows[row].fault = error_message
-        self.history.append("faulted")
+        raise AssertionError("a call of ours is closed with its fault")
 
     @property
     def only(self) -> Row:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from contextlib import nullcontext
+from dataclasses import replace
 from email.utils import formatdate
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 
 from livedash_core.analysis.contract import AnalysisRequest, Turn
 from livedash_core.analysis.ledger import CallEnd, Usage
+from livedash_core.analysis.openai import analyzer
 from livedash_core.errors import ConfigurationError, HeldBack, PermanentError, SystemicError, TransientError
 from tests.unit.analysis.openai.canned import JUDGEMENT, SECRET, CannedServer, request_of
 from tests.unit.analysis.openai.conftest import MakeAnalyzer, RecordingLedger
@@ -102,7 +104,7 @@ async def test_a_200_without_a_completion_is_passing(
     with pytest.raises(TransientError, match="answered 200 without a completion"):
         await make_analyzer(server.url).analyze(request_to_judge)
     assert len(server.posted) == 1
-    assert ledger.history == ["opened", outcome, "faulted"]
+    assert ledger.history == ["opened", outcome]
 
 
 @pytest.mark.parametrize(
@@ -125,8 +127,44 @@ async def test_a_refusal_is_paid_not_repaired_and_the_sessions_failure(
         await make_analyzer(server.url).analyze(request_to_judge)
     assert SECRET not in str(raised.value)
     assert len(server.posted) == 1
-    assert ledger.history == ["opened", "answered", "faulted"]
+    assert ledger.history == ["opened", "answered"]
     assert ledger.only.fault == str(raised.value)
+
+
+async def test_a_reply_that_we_break_on_is_paid_all_the_same(
+    server: CannedServer,
+    make_analyzer: MakeAnalyzer,
+    ledger: RecordingLedger,
+    request_to_judge: AnalysisRequest,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def read(*_arguments: object) -> None:
+        raise KeyError(SECRET)
+
+    monkeypatch.setattr(analyzer, "read_completion", read)
+    server.completes(REPLY, usage={"prompt_tokens": 5})
+    with pytest.raises(KeyError):
+        await make_analyzer(server.url).analyze(request_to_judge)
+    assert ledger.history == ["opened", "answered"]
+    assert ledger.only.end
+    assert ledger.only.end.usage.prompt_tokens == 5
+    assert ledger.only.fault == "a bug of ours: KeyError"
+
+
+async def test_a_judgement_is_handed_in_with_the_end_of_its_call_and_of_no_other(
+    server: CannedServer, make_analyzer: MakeAnalyzer, ledger: RecordingLedger, request_to_judge: AnalysisRequest
+) -> None:
+    server.completes("no JSON")
+    server.completes(REPLY)
+    maker = make_analyzer(server.url)
+    analysis = await maker.analyze(replace(request_to_judge, input_hash="of these words"))
+    wasted, useful = ledger.rows.values()
+    assert wasted.judgement is None
+    key = (request_to_judge.session_id, "of these words", "openai", "small-model", maker.prompt_version)
+    assert useful.judgement
+    assert useful.judgement[:5] == key
+    assert useful.judgement.result["summary"] == analysis.summary
+    assert useful.judgement.result["model"] == "small-model-2026"
 
 
 async def test_a_reply_cut_off_gets_twice_the_tokens_once(
@@ -137,7 +175,7 @@ async def test_a_reply_cut_off_gets_twice_the_tokens_once(
     analysis = await make_analyzer(server.url, max_completion_tokens=500).analyze(request_to_judge)
     assert [posted["max_completion_tokens"] for posted in server.posted] == [500, 1_000]
     assert analysis.notes == {"calls_wasted": 1}
-    assert ledger.history == ["opened", "answered", "faulted", "opened", "answered"]
+    assert ledger.history == ["opened", "answered", "opened", "answered"]
 
 
 async def test_a_reply_cut_off_twice_is_the_sessions_failure(
