@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import logging
 import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
+
+from airflow.sdk import get_current_context
 
 from livedash_core.airflow import connections
 from livedash_core.airflow.progress import Progress
@@ -41,21 +46,20 @@ class BatchWork:
 def work(lane: dict[str, Any], dag_run: str, before: dict[str, Any] | None) -> BatchWork:
     """One turn; ``before`` is the report of the earlier ones, None in the first, which sends."""
     run = from_json(lane)
-    engine = connections.checked_engine()
-    tools = connections.tools(engine, analyzer=run.analyzer, model=run.model)
-    registry = default_registry()
-    with BatchJobs(
-        engine,
-        AiAnalysis(tools),
-        registry.names,
-        scope=run.scope,
-        limit=run.limit,
-        dag_run=dag_run,
-        attended_seconds=WAIT_SECONDS + _LEEWAY_SECONDS,
-        on_progress=Progress(),
-    ) as jobs:
-        # Instead of Airflow's own handler, which ends nothing.
-        signal.signal(signal.SIGTERM, lambda _number, _frame: jobs.stop())
+    tools = connections.tools(analyzer=run.analyzer, model=run.model)
+    with (
+        BatchJobs(
+            tools.engine,
+            AiAnalysis(tools),
+            default_registry().names,
+            scope=run.scope,
+            limit=run.limit,
+            dag_run=dag_run,
+            attended_seconds=WAIT_SECONDS + _LEEWAY_SECONDS,
+            on_progress=Progress(),
+        ) as jobs,
+        _ended_by_sigterm(jobs),
+    ):
         waiting = jobs.look()
         if before is None:
             jobs.submit([UUID(company) for company in lane["send"]])
@@ -75,6 +79,43 @@ def work(lane: dict[str, Any], dag_run: str, before: dict[str, Any] | None) -> B
         poll_seconds=tools.settings.batch_poll_seconds,
         wait_seconds=wait_seconds if waiting else 0,
     )
+
+
+@contextmanager
+def _ended_by_sigterm(jobs: BatchJobs) -> Iterator[None]:
+    """Within it, SIGTERM stops the jobs; and cancels them, unless only this worker has to go.
+
+    SIGKILL follows five seconds later, and an upload may take longer: so the batches are cancelled beside it. What that
+    does not reach is found by the next run.
+    """
+    instance = get_current_context()["ti"]
+    is_over = threading.Event()
+
+    def cancel_if_unwanted() -> None:
+        is_over.wait()
+        if jobs.stopping() and not _is_wanted(instance):
+            jobs.cancel()
+
+    def end(_number: int, _frame: object) -> None:
+        jobs.stop()
+        is_over.set()
+
+    watcher = threading.Thread(target=cancel_if_unwanted, name="cancels batches", daemon=True)
+    watcher.start()
+    signal.signal(signal.SIGTERM, end)  # instead of Airflow's own handler, which ends nothing
+    try:
+        yield
+    finally:
+        is_over.set()
+        watcher.join()
+
+
+def _is_wanted(instance: Any) -> bool:
+    """Whether Airflow still has the task down as running. It has not, once a person has marked or cleared it."""
+    states = instance.get_task_states(
+        dag_id=instance.dag_id, task_ids=[instance.task_id], run_ids=[instance.run_id], map_index=instance.map_index
+    )
+    return "running" in states.get(instance.run_id, {}).values()
 
 
 def to_json(report: StageReport) -> dict[str, Any]:

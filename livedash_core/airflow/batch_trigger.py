@@ -61,12 +61,7 @@ class BatchTrigger(BaseTrigger):
     async def on_kill(self) -> None:
         """Cancel the batches; what they have finished is collected by the next run."""
         api = await _watching()
-        for remote_id in self.remote_ids:
-            try:
-                await api.cancel(remote_id)
-                log.info("batch %s is being cancelled; what it has finished will be collected", remote_id)
-            except ProcessingError as error:
-                log.error("batch %s could not be cancelled: %s", remote_id, error)
+        await api.cancel_all(self.remote_ids)
         await api.close()
 
     async def _wait(self, api: BatchApi) -> None:

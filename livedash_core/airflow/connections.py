@@ -98,6 +98,6 @@ def _settings(found: Connection | None) -> Settings:
     )
 
 
-def tools(engine: Engine, *, analyzer: str | None = None, model: str | None = None) -> Tools:
-    """What a stage needs when it runs in an Airflow task."""
-    return Tools(engine, settings(), basic_credentials, analyzer=analyzer, model=model)
+def tools(*, analyzer: str | None = None, model: str | None = None) -> Tools:
+    """What a stage needs when it runs in an Airflow task. Raises like ``checked_engine``."""
+    return Tools(checked_engine(), settings(), basic_credentials, analyzer=analyzer, model=model)

@@ -87,11 +87,10 @@ def _end(report: StageReport, *, stopped: bool) -> None:
 
 def _runner(stage: str, lane: dict[str, Any], dag_run: str) -> Runner:
     run = from_json(lane)
-    engine = connections.checked_engine()
-    tools = connections.tools(engine, analyzer=run.analyzer, model=run.model)
+    tools = connections.tools(analyzer=run.analyzer, model=run.model)
     registry = default_registry()
     return Runner(
-        engine,
+        tools.engine,
         registry.create(stage, tools),
         registry.names,
         scope=run.scope,

@@ -13,6 +13,8 @@ from sqlalchemy import Connection, Engine, text
 
 from livedash_core.db import make_engine, upgrade_schema
 from livedash_core.local.embedded_postgres import EmbeddedPostgres
+from tests.integration.stages.batch_server import BatchServer
+from tests.integration.stages.batches import Batches
 from tests.integration.world import World
 
 _numbers = count(1)
@@ -68,3 +70,14 @@ def world(engine: Engine) -> World:
 @pytest.fixture
 def company_id(world: World) -> UUID:
     return world.company("Acme")
+
+
+@pytest.fixture
+def server() -> Iterator[BatchServer]:
+    with BatchServer() as server:
+        yield server
+
+
+@pytest.fixture
+def batches(engine: Engine, server: BatchServer) -> Batches:
+    return Batches(engine, server.url)

@@ -5,7 +5,9 @@ The key of a job is its file's name and in its batch's metadata, so that what a 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import IO, Any, Final, TypeVar
 from uuid import UUID
@@ -17,6 +19,8 @@ from pydantic import BaseModel, Field, ValidationError
 from livedash_core.analysis.openai.client import make_client, server_of
 from livedash_core.analysis.openai.errors import IDENTIFIER, Call, translated
 from livedash_core.errors import PermanentError, ProcessingError, SystemicError, TransientError
+
+log = logging.getLogger(__name__)
 
 #: What a batch asks for each of its lines, and by when it is done or expires.
 ENDPOINT: Final = "/v1/chat/completions"
@@ -172,6 +176,18 @@ class BatchApi:
                 await self._client.batches.with_raw_response.cancel(batch_id)
             except (openai.BadRequestError, openai.ConflictError):
                 return  # it had ended already
+
+    async def cancel_all(self, batch_ids: Iterable[str]) -> None:
+        """Have batches stopped, all at once; the log says what became of each."""
+
+        async def cancel(batch_id: str) -> None:
+            try:
+                await self.cancel(batch_id)
+                log.info("batch %s is being cancelled; what it has finished will be collected", batch_id)
+            except ProcessingError as error:
+                log.error("batch %s could not be cancelled: %s", batch_id, error)
+
+        await asyncio.gather(*map(cancel, batch_ids))
 
     async def fetch(self, file_id: str, into: IO[bytes]) -> None:
         """Download a file's lines. Raises ``FileGone`` as well."""

@@ -21,6 +21,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 from uuid6 import uuid7
 
+from livedash_core.analysis.openai.batch_api import BatchApi
 from livedash_core.db import first_line, in_transaction
 from livedash_core.errors import SystemicError, TransientError
 from livedash_core.stages.ai_analysis import AiAnalysis
@@ -43,7 +44,7 @@ class BatchJobs:
     """A context manager for the work of one process: ``submit``, then ``look`` until nothing is under way.
 
     ``attended_seconds``: for so long after a look nobody else need look. ``stop()`` may be called from a signal handler
-    or another thread; what is under way goes on, and is left to whoever looks next.
+    or another thread; what is under way goes on, and is left to whoever looks next. ``cancel()`` ends that too.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class BatchJobs:
         self._on_progress = on_progress
         self._settling = Settling(engine, stage, stages, self.report)
         self._stopping = threading.Event()
+        self._cancelled = threading.Event()
         self._steps: Steps | None = None
         self._resources = ExitStack()
         self._started = time.monotonic()
@@ -94,6 +96,20 @@ class BatchJobs:
         # Read once: the batch may end meanwhile.
         if (steps := self._steps) is not None:
             steps.collecting.stop()
+
+    def cancel(self) -> None:
+        """Stop, and have the model server stop too: what it has finished by then is for whoever looks next.
+
+        Waits for nothing but the server, so it is for a thread of its own; a batch that is being made is cancelled by
+        who makes it.
+        """
+        self._cancelled.set()
+        self.stop()
+        with self._engine.connect() as connection:
+            remote_ids = rows.sent_by(connection, self._dag_run)
+        if remote_ids:
+            asyncio.run(self._cancel(remote_ids))
+        self.leave()
 
     def stopping(self) -> bool:
         """Whether somebody said stop."""
@@ -123,6 +139,12 @@ class BatchJobs:
         """Let others look after what is still under way, from now on."""
         with self._database():
             self._mine(seconds=0)
+
+    async def _cancel(self, remote_ids: Sequence[str]) -> None:
+        assert self._settings.openai_api_key is not None, "with it they were sent"
+        api = BatchApi.watching(self._settings.openai_api_key.get_secret_value(), self._settings.openai_base_url)
+        await api.cancel_all(remote_ids)
+        await api.close()
 
     # --- sending
 
@@ -191,7 +213,7 @@ class BatchJobs:
 
     def _steps_of(self, row: rows.BatchRow) -> Steps:
         api = self._stage.batches_of(row.model, row.company_id)
-        return Steps(self._settling, self._stage, self._loop, row, api)
+        return Steps(self._settling, self._stage, self._loop, row, api, self._cancelled.is_set)
 
     def _find(self, batch_id: UUID) -> rows.BatchRow | None:
         with self._engine.connect() as connection:

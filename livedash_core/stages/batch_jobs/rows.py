@@ -68,6 +68,13 @@ def to_look_after(connection: Connection, company_ids: Iterable[UUID] | None, da
     return _select(connection, unattended, *whose)
 
 
+def sent_by(connection: Connection, dag_run: str | None) -> list[str]:
+    """What the open batches that ``dag_run`` looks after are called at their server."""
+    theirs = AiBatch.dag_run.is_not_distinct_from(dag_run)
+    wanted = select(AiBatch.remote_id).where(AiBatch.status != "closed", AiBatch.remote_id.is_not(None), theirs)
+    return [str(remote_id) for remote_id in connection.scalars(wanted)]
+
+
 def note(connection: Connection, batch_id: UUID, **columns: Any) -> None:
     """Write down what is known of an open batch."""
     connection.execute(update(AiBatch).where(AiBatch.id == batch_id, AiBatch.status != "closed").values(columns))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import IO, Any
 
 from sqlalchemy import Connection, Engine
@@ -33,7 +34,13 @@ class Steps:
     """One batch on its way. Raises ``TransientError`` and ``SystemicError``; whatever was reached stays."""
 
     def __init__(
-        self, settling: Settling, stage: AiAnalysis, loop: asyncio.Runner, row: rows.BatchRow, api: BatchApi
+        self,
+        settling: Settling,
+        stage: AiAnalysis,
+        loop: asyncio.Runner,
+        row: rows.BatchRow,
+        api: BatchApi,
+        is_cancelled: Callable[[], bool],
     ) -> None:
         self.collecting = Collecting(settling, stage, loop, api, row)
         self._settling = settling
@@ -41,6 +48,7 @@ class Steps:
         self._loop = loop
         self._row = row
         self._api = api
+        self._is_cancelled = is_cancelled
 
     def send(self, content: IO[bytes]) -> None:
         """Upload a batch that has just been prepared, and have it processed."""
@@ -75,6 +83,10 @@ class Steps:
         self._end(CallEnd("unknown", why), why, 0)
 
     def _create(self, file_id: str) -> None:
+        if self._is_cancelled():
+            self.give_back("cancelled before it was sent")
+            self._loop.run(self._api.forget(file_id))
+            return
         try:
             remote_id = self._loop.run(self._api.create(self._row.key, file_id))
         except SystemicError as error:
@@ -82,15 +94,20 @@ class Steps:
             self._loop.run(self._api.forget(file_id))
             raise
         # A TransientError leaves it open whether there is a batch now. The next look finds out.
-        self._note(status="submitted", remote_id=remote_id)
         log.info("%s: %d sessions were sent as batch %s", self._row.company, self._row.requests, remote_id)
+        self._submitted(remote_id)
+
+    def _submitted(self, remote_id: str) -> None:
+        self._note(status="submitted", remote_id=remote_id)
+        if self._is_cancelled():  # before that: nobody else could know of this one
+            self._loop.run(self._api.cancel_all([remote_id]))
 
     def _adopted(self) -> str | None:
         """The batch, or its file, that a crash hid from us; a file without a batch gets one."""
         since = self._row.created_at.timestamp()
         if (remote_id := self._loop.run(self._api.find_batch(self._row.key, since))) is not None:
-            self._note(status="submitted", remote_id=remote_id)
             log.info("%s: found batch %s, which was sent before a crash", self._row.company, remote_id)
+            self._submitted(remote_id)
             return remote_id
         file_id = self._row.input_file_id or self._loop.run(self._api.find_file(self._row.key, since))
         if file_id is None:

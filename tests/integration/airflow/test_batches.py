@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import text
 
 from tests.integration.airflow.conftest import Finished, Run
 from tests.integration.stages.batch_server import BatchServer, End, all_answered, not_run
@@ -40,17 +43,6 @@ async def events():
 
 print(json.dumps(asyncio.run(events() if what == "run" else trigger.on_kill())))
 """
-
-
-@pytest.fixture
-def server() -> Iterator[BatchServer]:
-    with BatchServer() as server:
-        yield server
-
-
-@pytest.fixture
-def batches(engine: Engine, server: BatchServer) -> Batches:
-    return Batches(engine, server.url)
 
 
 def environment(server: BatchServer) -> dict[str, str]:
@@ -211,6 +203,34 @@ def test_what_expired_goes_back_and_the_run_says_what_became_of_the_rest(
 
     assert finished.events[0][1] == {"claimed": 3, "completed": 1, "failed": 0, "skipped": 0, "released": 2}
     assert batches.statuses() == {"COMPLETED": 1, "PENDING": 2}
+
+
+@pytest.mark.parametrize("is_marked", [True, False])
+def test_a_person_who_ends_the_working_task_cancels_the_batch_and_a_worker_that_has_to_go_does_not(
+    judge: Judge,
+    airflow: subprocess.Popen[str],
+    airflow_home: Path,
+    batches: Batches,
+    server: BatchServer,
+    world: World,
+    is_marked: bool,
+):
+    batches.sessions(world.company("Acme", mode="batch"), 4)
+    server.ends = [End(output=all_answered, looks=2)]
+
+    def end() -> None:
+        if is_marked:
+            with sqlite3.connect(airflow_home / "airflow.db") as database:
+                database.execute("UPDATE task_instance SET state = 'failed' WHERE state = 'running'")
+        airflow.send_signal(signal.SIGTERM)
+
+    server.meanwhile["GET /batches/ID"] = end
+    finished = judge()  # which tries again
+
+    assert server.seen["POST /batches/ID/cancel"] == is_marked
+    assert finished.tasks["lane[0]"] == ["success", 2]
+    assert batches.statuses() == {"COMPLETED": 4}
+    batches.assert_paid_for(server)
 
 
 # --- the trigger by itself

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import Engine
 
 from livedash_core.operations.companies import company_id
 from tests.integration.cli.conftest import CommandLine
@@ -15,17 +13,6 @@ from tests.integration.stages.batch_server import BatchServer, End, all_answered
 from tests.integration.stages.batches import MODEL, Batches
 
 JUDGE = ("process", "--stage", "AI_ANALYSIS")
-
-
-@pytest.fixture
-def server() -> Iterator[BatchServer]:
-    with BatchServer() as server:
-        yield server
-
-
-@pytest.fixture
-def batches(engine: Engine, server: BatchServer) -> Batches:
-    return Batches(engine, server.url)
 
 
 @pytest.fixture

@@ -98,6 +98,8 @@ class BatchServer:
     client: int | None = None
     kill_at: tuple[str, str] | None = None
     on_look: Callable[[str], None] | None = None
+    #: Called once, when a request of that name (``POST /files``) was done and is not answered yet.
+    meanwhile: dict[str, Callable[[], object]] = field(default_factory=dict)
 
     def __enter__(self) -> Self:
         server = self
@@ -136,6 +138,9 @@ class BatchServer:
             refusal = self.refuses.get(f"{method} {name}")
             status, body = refusal or self._route(method, path, query, content)
             self._killed(f"{method} {name}", "after")
+            happens = self.meanwhile.pop(f"{method} {name}", None)
+        if happens is not None:
+            happens()  # without the lock: it may ask us something
         return status, body if isinstance(body, bytes) else json.dumps(body).encode()
 
     def _killed(self, name: str, when: str) -> bool:

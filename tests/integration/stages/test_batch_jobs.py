@@ -5,7 +5,7 @@ the ledger counts what the server bills.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from uuid import UUID, uuid4
 
 import pytest
@@ -24,17 +24,6 @@ from tests.integration.stages.batch_server import (
 )
 from tests.integration.stages.batches import MODEL, STAGE, Batches
 from tests.integration.world import World
-
-
-@pytest.fixture
-def server() -> Iterator[BatchServer]:
-    with BatchServer() as server:
-        yield server
-
-
-@pytest.fixture
-def batches(engine: Engine, server: BatchServer) -> Batches:
-    return Batches(engine, server.url)
 
 
 def test_a_batch_that_ends_well_judges_all_its_sessions_for_half_the_price(
@@ -505,6 +494,34 @@ def test_a_stop_while_a_batch_is_collected_leaves_the_rest_to_the_next(
 
     assert batches.run().completed == 3
     batches.assert_paid_for(server)
+
+
+@pytest.mark.parametrize("moment", ["POST /files", "POST /batches", "GET /batches/ID", "GET /files/ID/content"])
+def test_whoever_cancels_the_run_cancels_its_batches(
+    engine: Engine, server: BatchServer, company_id: UUID, moment: str
+):
+    batches = Batches(engine, server.url, batch_requests=4)
+    server.ends = [End(output=all_answered, looks=9 if moment == "GET /batches/ID" else 0), End(looks=9)]
+    batches.sessions(company_id, 8 if moment == "GET /files/ID/content" else 4)
+
+    with batches.jobs(dag_run="livedash_ai_analysis/manual") as jobs:
+        server.meanwhile[moment] = jobs.cancel
+        jobs.submit([company_id])
+        jobs.look()
+        jobs.leave()
+
+    server.ends = []
+    if moment == "POST /files":
+        assert (server.batches, server.files) == ({}, {})
+        assert batches.statuses() == {"PENDING": 4}
+    else:
+        assert [batch["status"] for batch in server.batches.values()][-1] == "cancelling"
+        # The next run need not wait for anybody: it collects what was done. The one after it sends the rest.
+        batches.run(company_id)
+        batches.run(company_id)
+        assert set(batches.statuses()) == {"COMPLETED"}
+        assert set(server.billed.values()) == {1}
+        batches.assert_paid_for(server)
 
 
 def rows(batches: Batches) -> list:
