@@ -1,4 +1,4 @@
-"""Renews the lease of the batch at hand, off the thread that does the work."""
+"""Renews the leases of the batches at hand, off the threads that do the work."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 class LeaseKeeper:
-    """A context manager with one thread for a whole run; ``hold`` tells it which token to keep alive.
+    """A context manager with one thread for a whole run; ``hold`` tells it which tokens to keep alive.
 
     A lease is renewed at a third of its length, so that two renewals may fail before it is lost. A lost lease
     needs no alarm: settling it changes nothing, and says so.
@@ -25,7 +25,8 @@ class LeaseKeeper:
     def __init__(self, engine: Engine, lease_seconds: float) -> None:
         self._engine = engine
         self._lease_seconds = lease_seconds
-        self._token: UUID | None = None
+        #: Replaced, never changed: the thread reads it.
+        self.held: frozenset[UUID] = frozenset()
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._run, name="livedash-lease", daemon=True)
 
@@ -39,18 +40,23 @@ class LeaseKeeper:
         self._done.set()
         self._thread.join()
 
-    def hold(self, token: UUID | None) -> None:
-        """Renew this token from now on; ``None``: nothing is held."""
-        self._token = token
+    def hold(self, token: UUID) -> None:
+        """Renew this token from now on, until it is let go."""
+        self.held |= {token}
+
+    def let_go(self, token: UUID) -> None:
+        """Renew it no more."""
+        self.held -= {token}
 
     def _run(self) -> None:
         while not self._done.wait(self._lease_seconds / 3):
-            token = self._token
-            if token is None:
-                continue
-            try:
-                with self._engine.begin() as connection:
-                    ProcessingStatusManager(connection).renew(token, lease_seconds=self._lease_seconds)
-            except Exception as error:
-                # Whatever opens the connections may raise (a secrets backend too); the next tick is another chance.
-                log.warning("a lease could not be renewed, will try again: %s", type(error).__name__)
+            for token in self.held:
+                self._renew(token)
+
+    def _renew(self, token: UUID) -> None:
+        try:
+            with self._engine.begin() as connection:
+                ProcessingStatusManager(connection).renew(token, lease_seconds=self._lease_seconds)
+        except Exception as error:
+            # Whatever opens the connections may raise (a secrets backend too); the next tick is another chance.
+            log.warning("a lease could not be renewed, will try again: %s", type(error).__name__)

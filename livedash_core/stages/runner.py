@@ -1,5 +1,7 @@
 """The one loop of the project: claim → load → handle → store and settle → report, batch by batch.
 
+Two batches are under way, so that the network does not wait for the database, nor the database for the network: while
+one is handled on the event loop, another is settled, claimed or loaded by the one thread that talks to the database.
 It holds no transaction while a stage works, and no lease while it does not.
 """
 
@@ -11,21 +13,32 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
+from typing import NamedTuple
+from uuid import UUID
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from livedash_core.db import first_line, in_transaction
 from livedash_core.errors import SystemicError
-from livedash_core.stages.batch import Batch
 from livedash_core.stages.bringing_along import bring_along
+from livedash_core.stages.handling import Handled, Handling
 from livedash_core.stages.lease_keeper import LeaseKeeper
 from livedash_core.stages.report import StageReport
 from livedash_core.stages.settling import Settling
-from livedash_core.stages.stage import Stage
+from livedash_core.stages.stage import Item, Stage
 from livedash_core.status import Claim, Scope
 
 Progress = Callable[[StageReport], None]
+
+#: One is handled while another comes or goes.
+BATCHES_UNDER_WAY = 2
+
+
+class _Batch(NamedTuple):
+    token: UUID
+    items: dict[UUID, Item]
 
 
 class Runner:
@@ -57,8 +70,10 @@ class Runner:
         self.report = StageReport(stage.name)
         self._on_progress = on_progress
         self._settings = stage.tools.settings
+        self._started = time.monotonic()
         self._stopping = threading.Event()
-        self._batch: Batch | None = None
+        self._failed = False
+        self._handling: Handling | None = None
         self._settling = Settling(engine, stage, stages, self.report)
 
     def run(self) -> StageReport:
@@ -66,39 +81,64 @@ class Runner:
 
         Raises ``SystemicError`` when the database fails, or when the stage says so outside ``handle``.
         """
-        started = time.monotonic()
+        self._started = time.monotonic()
         try:
-            self._drain(started)
+            self._drain()
             self._settling.finish()
         except DBAPIError as error:
             raise SystemicError(f"the database failed during {self.stage.name}: {first_line(error)}") from error
         finally:
-            self.report.seconds = time.monotonic() - started
+            self.report.seconds = time.monotonic() - self._started
         return self.report
 
-    def _drain(self, started: float) -> None:
-        with LeaseKeeper(self.engine, self._settings.lease_seconds) as keeper, asyncio.Runner() as loop:
+    def _drain(self) -> None:
+        with LeaseKeeper(self.engine, self._settings.lease_seconds) as keeper:
             try:
-                bring_along(self.engine, self.stages)
-                self.stage.bring_in(self.stages, self.scope, self.report, self)
-                while (sessions := self._wanted(time.monotonic() - started)) and (claim := self._claim(sessions)):
-                    keeper.hold(claim.token)
-                    self._work(claim, loop)
-                    keeper.hold(None)
-                    self.report.seconds = time.monotonic() - started
-                    self.tell(self.report)
-            except SystemicError as error:
-                self._settling.note_systemic(error)
-                raise
+                with ThreadPoolExecutor(1, "livedash-database") as database, asyncio.Runner() as loop:
+                    try:
+                        bring_along(self.engine, self.stages)
+                        self.stage.bring_in(self.stages, self.scope, self.report, self)
+                        loop.run(self._take_turns(database, keeper))
+                    except SystemicError as error:
+                        self._settling.note_systemic(error)
+                        raise
+                    finally:
+                        loop.run(self.stage.close())
             finally:
-                loop.run(self.stage.close())
+                # Only what was broken off is still held. If the database is gone, this fails too: then the leases run
+                # out, and the next claim takes what they held.
+                for token in keeper.held:
+                    self._settling.release(token)
+
+    async def _take_turns(self, database: Executor, keeper: LeaseKeeper) -> None:
+        async with Handling(self.stage) as self._handling:
+            if self._stopping.is_set():  # the signal came before there was anything to cancel
+                self._handling.cancel()
+            turns = [self._turns(self._handling, database, keeper) for _ in range(BATCHES_UNDER_WAY)]
+            for ended in await asyncio.gather(*turns, return_exceptions=True):
+                if ended is not None:
+                    raise ended
+
+    async def _turns(self, handling: Handling, database: Executor, keeper: LeaseKeeper) -> None:
+        """One batch after the other. If that fails, whoever has the other one settles what is ready, and no more."""
+        loop = asyncio.get_running_loop()
+        try:
+            while batch := await loop.run_in_executor(database, self._begin, keeper):
+                handled = await handling.run(list(batch.items.values()))
+                await loop.run_in_executor(database, self._end, batch, handled, keeper)
+                self.report.seconds = time.monotonic() - self._started
+                self.tell(self.report)
+        except BaseException:
+            self._failed = True
+            handling.cancel()
+            raise
 
     def stop(self) -> None:
         """Settle what is ready, release the rest, and return."""
         self._stopping.set()
-        # Read once: the batch may end meanwhile.
-        if (batch := self._batch) is not None:
-            batch.cancel()
+        # Read once: it may end meanwhile.
+        if (handling := self._handling) is not None:
+            handling.cancel()
 
     def stopping(self) -> bool:
         """Whether somebody said stop."""
@@ -109,12 +149,29 @@ class Runner:
         if self._on_progress is not None:
             self._on_progress(report)
 
-    # --- one batch
+    # --- one batch, in the thread that talks to the database
 
-    def _wanted(self, elapsed_seconds: float) -> int:
-        if self._stopping.is_set() or self._settling.everyone_stopped:
+    def _begin(self, keeper: LeaseKeeper) -> _Batch | None:
+        """Claim and load the next one; None if there is none, or none is wanted any more."""
+        claim = self._claim(sessions) if (sessions := self._wanted()) else None
+        if claim is None:
+            return None
+        keeper.hold(claim.token)
+        items = self._settling.load(claim.token, claim.attempts)
+        return _Batch(claim.token, {item.session_id: item for item in items})
+
+    def _end(self, batch: _Batch, handled: Handled, keeper: LeaseKeeper) -> None:
+        for error in handled.systemic:
+            self._settling.note_systemic(error)
+        self._settling.settle(batch.token, batch.items, handled.outcomes)
+        self._settling.postpone(batch.token, batch.items, handled.postponed)
+        self._settling.release(batch.token)
+        keeper.let_go(batch.token)
+
+    def _wanted(self) -> int:
+        if self._stopping.is_set() or self._failed or self._settling.everyone_stopped:
             return 0
-        if self.budget_seconds is not None and elapsed_seconds >= self.budget_seconds:
+        if self.budget_seconds is not None and time.monotonic() - self._started >= self.budget_seconds:
             return 0
         if self.limit is None:
             return self.stage.batch_size
@@ -136,20 +193,3 @@ class Runner:
         claim = in_transaction(self.engine, take)
         self.report.claimed += len(claim.attempts)
         return claim if claim.attempts else None
-
-    def _work(self, claim: Claim, loop: asyncio.Runner) -> None:
-        try:
-            items = self._settling.load(claim.token, claim.attempts)
-            self._batch = batch = Batch(self.stage)
-            if self._stopping.is_set():  # the signal came while we loaded
-                batch.cancel()
-            outcomes = loop.run(batch.run(items))
-            self._batch = None
-            for error in batch.systemic:
-                self._settling.note_systemic(error)
-            known = {item.session_id: item for item in items}
-            self._settling.settle(claim.token, known, outcomes)
-            self._settling.postpone(claim.token, known, batch.postponed)
-        finally:
-            # If the database is gone, this fails too: then the lease runs out, and the next claim takes what it held.
-            self._settling.release(claim.token)

@@ -79,7 +79,7 @@ class RunControl(Protocol):
 
 class Stage(ABC):
     """One stage. ``handle`` talks to the network or computes and never touches the database; ``load`` and ``store``
-    run a fixed number of statements whatever the size of the batch.
+    run a fixed number of statements whatever the size of the batch, in another thread than ``handle``.
 
     A stage of your own: subclass, name the stage it comes ``after``, and register it (docs/stages.md).
     """
@@ -87,7 +87,7 @@ class Stage(ABC):
     name: ClassVar[str]
     #: The stage it follows; the registry needs it only for stages beyond the seed's five.
     after: ClassVar[str | None] = None
-    #: Sessions claimed at once, and handled at once.
+    #: Sessions claimed at once (two batches may be under way), and handled at once.
     batch_size: int = 500
     concurrency: int = 1
 

@@ -31,8 +31,8 @@ class Link(NamedTuple):
 class TranscriptFetch(Stage):
     """Many slow requests at once.
 
-    A batch is eight rounds of them: waiting for the last ones, and for the database in between, is little beside that,
-    and a crash repeats little. It holds all its transcripts at once, of up to 2 MiB each.
+    A batch is four rounds of them, in which the database is done with the batch before, and a crash repeats little. It
+    holds all its transcripts at once, of up to 2 MiB each.
     """
 
     name = "TRANSCRIPT_FETCH"
@@ -40,7 +40,7 @@ class TranscriptFetch(Stage):
     def __init__(self, tools: Tools) -> None:
         super().__init__(tools)
         self.concurrency = tools.settings.fetch_concurrency
-        self.batch_size = 8 * self.concurrency
+        self.batch_size = 4 * self.concurrency
         self._fetcher = Fetcher(per_origin=tools.settings.fetch_per_origin)
         self._sources = Sources(tools.credentials)
 

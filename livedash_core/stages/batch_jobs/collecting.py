@@ -27,8 +27,8 @@ from livedash_core.analysis.prices import load_prices
 from livedash_core.db import in_transaction
 from livedash_core.errors import SystemicError, TransientError
 from livedash_core.stages.ai_analysis import AiAnalysis, Conversation
-from livedash_core.stages.batch import Batch
 from livedash_core.stages.batch_jobs import rows
+from livedash_core.stages.handling import Handled, Handling
 from livedash_core.stages.settling import Settling
 from livedash_core.stages.stage import Item, Outcome
 from livedash_core.status import Failure
@@ -54,14 +54,14 @@ class Collecting:
         self._row = row
         self._held: set[UUID] = set()
         self._odd: Counter[str] = Counter()
-        self._batch: Batch | None = None
+        self._handling: Handling | None = None
         self._stopping = False
 
     def stop(self) -> None:
         """May be called from a signal handler or another thread."""
         self._stopping = True
-        if (batch := self._batch) is not None:
-            batch.cancel()
+        if (handling := self._handling) is not None:
+            handling.cancel()
 
     def collect(self, remote: RemoteBatch) -> bool:
         """Settle what the batch brought; whether that is all, so that it can be closed.
@@ -137,18 +137,20 @@ class Collecting:
             # Who was asked, not who would be now.
             items[item.session_id] = item._replace(analyzer="openai", model=self._row.model, reply=reply)
         replies = Replies(self._stage)
-        self._batch = batch = Batch(replies)
-        if self._stopping:  # the signal came while we loaded
-            batch.cancel()
-        outcomes = self._loop.run(batch.run(list(items.values())))
-        self._batch = None
+        handled = self._loop.run(self._handle(replies, list(items.values())))
         if replies.systemic:
             self._settling.note_systemic(next(iter(replies.systemic.values())))
         self._settling.settle(
-            token, items, {key: outcome for key, outcome in outcomes.items() if key not in replies.systemic}
+            token, items, {key: outcome for key, outcome in handled.outcomes.items() if key not in replies.systemic}
         )
         self._settling.release(token, list(replies.systemic))
-        self._settling.postpone(token, items, batch.postponed)
+        self._settling.postpone(token, items, handled.postponed)
+
+    async def _handle(self, replies: Replies, items: list[Item]) -> Handled:
+        async with Handling(replies) as self._handling:
+            if self._stopping:  # the signal came while we loaded
+                self._handling.cancel()
+            return await self._handling.run(items)
 
     def _settle_missing(self, remote: RemoteBatch, gone: Sequence[str]) -> None:
         """Whoever has no line in any file."""

@@ -123,7 +123,7 @@ class BatchJobs:
                     self._keeper.hold(claim.token)
                     with self._noting():
                         self._send(claim)
-                    self._keeper.hold(None)
+                    self._keeper.let_go(claim.token)
                     self._tell()
 
     def look(self) -> list[rows.BatchRow]:

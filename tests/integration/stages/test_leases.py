@@ -127,11 +127,11 @@ def renewals(engine: Engine) -> Iterator[list[None]]:
     event.remove(engine, "after_cursor_execute", note)
 
 
-def test_a_lease_is_renewed_while_the_work_lasts(
+def test_the_leases_of_both_batches_are_renewed_while_the_work_lasts(
     world: World, company_id: UUID, pipeline: Pipeline, engine: Engine, renewals: list[None]
 ):
     pipeline = Pipeline(engine, lease_seconds=LEASE_SECONDS)
-    (session,) = world.sessions(company_id, 1)
+    sessions = world.sessions(company_id, 2)
     stolen: list[dict[UUID, int]] = []
 
     def wait_until_the_lease_would_have_run_out() -> None:
@@ -149,11 +149,11 @@ def test_a_lease_is_renewed_while_the_work_lasts(
         await asyncio.to_thread(wait_until_the_lease_would_have_run_out)
         return Completed("done")
 
-    report = pipeline.run(Scripted(pipeline, handle))
+    report = pipeline.run(Scripted(pipeline, handle, batch=1))
 
-    assert stolen == [{}]
-    assert len(renewals) >= 2
-    assert (report.completed, world.row(session, FETCH).attempts) == (1, 1)
+    assert stolen == [{}, {}]
+    assert len(renewals) >= 4
+    assert (report.completed, pipeline.attempts(FETCH)) == (2, {1})
     assert pipeline.leases() == 0
 
 

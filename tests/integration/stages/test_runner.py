@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from uuid import UUID, uuid4
 
@@ -20,6 +21,7 @@ from tests.integration.stages.pipeline import Found, Pipeline, Scripted, complet
 from tests.integration.world import World
 
 FETCH = "TRANSCRIPT_FETCH"
+PATIENCE_SECONDS = 20
 
 
 class Poisoned(Scripted):
@@ -191,8 +193,8 @@ def test_a_limit_is_kept_across_batches(world: World, company_id: UUID, pipeline
     assert pipeline.statuses(FETCH) == {"COMPLETED": 7, "PENDING": 3}
 
 
-def test_a_run_ends_after_the_batch_in_which_its_time_is_up(world: World, company_id: UUID, pipeline: Pipeline):
-    world.sessions(company_id, 5)
+def test_a_run_ends_after_the_two_batches_in_which_its_time_is_up(world: World, company_id: UUID, pipeline: Pipeline):
+    world.sessions(company_id, 9)
     budget = 0.2
 
     async def slow(_item: Found) -> Outcome:
@@ -201,7 +203,97 @@ def test_a_run_ends_after_the_batch_in_which_its_time_is_up(world: World, compan
 
     report = pipeline.run(Scripted(pipeline, slow, batch=2), budget_seconds=budget)
 
-    assert (report.claimed, report.completed) == (2, 2)
+    assert (report.claimed, report.completed) == (4, 4)
+
+
+class Observed(Scripted):
+    """Its ``store`` does something more first, in the thread that talks to the database."""
+
+    def __init__(self, pipeline: Pipeline, handle, before_store: Callable[[set[UUID]], object], **options: int) -> None:
+        super().__init__(pipeline, handle, **options)
+        self._before_store = before_store
+
+    def store(self, connection: Connection, results: Mapping[UUID, str]) -> None:
+        self._before_store(set(results))
+        super().store(connection, results)
+
+
+def test_a_batch_is_handled_while_the_one_before_is_settled(world: World, company_id: UUID, pipeline: Pipeline):
+    world.sessions(company_id, 4)
+    handled: set[UUID] = set()
+    third = threading.Event()
+
+    async def handle(item: Found) -> Outcome:
+        handled.add(item.session_id)
+        if len(handled) == 3:
+            third.set()
+        return Completed("done")
+
+    stage = Observed(pipeline, handle, lambda _: third.wait(PATIENCE_SECONDS) or pytest.fail("it waits"), batch=2)
+
+    assert pipeline.run(stage).completed == 4
+
+
+def test_no_lane_idles_while_the_last_session_of_a_batch_is_slow(world: World, company_id: UUID, pipeline: Pipeline):
+    slow, *_ = world.sessions(company_id, 4)
+    next_batch = asyncio.Event()
+    begun: list[UUID] = []
+
+    async def handle(item: Found) -> Outcome:
+        begun.append(item.session_id)
+        if len(begun) == 3:
+            next_batch.set()
+        if item.session_id == slow:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await next_batch.wait()
+        return Completed("done")
+
+    report = pipeline.run(Scripted(pipeline, handle, at_once=2, batch=2))
+
+    assert (report.completed, report.failed) == (4, 0)
+
+
+def test_when_a_batch_breaks_off_the_other_settles_what_is_ready(world: World, company_id: UUID, pipeline: Pipeline):
+    world.sessions(company_id, 6)
+    broken = threading.Event()
+    begun: list[UUID] = []
+
+    async def handle(item: Found) -> Outcome:
+        begun.append(item.session_id)
+        if len(begun) <= 3:
+            return Completed("ready")
+        await asyncio.Event().wait()  # for ever
+        raise AssertionError("unreachable")
+
+    def break_off(_results: set[UUID]) -> None:
+        if not broken.is_set():
+            broken.set()
+            raise SystemicError("the archive is closed")
+
+    with pytest.raises(SystemicError, match="the archive is closed"):
+        pipeline.run(Observed(pipeline, handle, break_off, at_once=2, batch=2))
+
+    # The first batch was not stored; of the second, one was ready and one given up.
+    assert pipeline.statuses(FETCH) == {"COMPLETED": 1, "PENDING": 5}
+    assert pipeline.attempts(FETCH) == {0, 1}
+    assert pipeline.leases() == 0
+    world.assert_ledger_equals_rows()
+
+
+def test_what_a_signal_handler_raises_in_a_lane_ends_the_run(world: World, company_id: UUID, pipeline: Pipeline):
+    world.sessions(company_id, 3)
+
+    class TaskTimeout(BaseException):
+        """Airflow's is none of Exception's either."""
+
+    async def handle(_item: Found) -> Outcome:
+        raise TaskTimeout
+
+    with pytest.raises(TaskTimeout):
+        pipeline.run(Scripted(pipeline, handle, at_once=1))
+
+    assert pipeline.statuses(FETCH) == {"PENDING": 3}
+    assert pipeline.leases() == 0
 
 
 def test_a_systemic_error_lets_finish_what_is_under_way_and_returns_the_rest(
