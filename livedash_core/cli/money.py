@@ -13,7 +13,7 @@ from livedash_core.analysis.prices import list_prices, set_price, set_rate
 from livedash_core.cli.context import database, scope_of
 from livedash_core.cli.output import print_json, print_table, say
 from livedash_core.cli.processing import Company, Json
-from livedash_core.operations.costs import By, Costs, read_costs
+from livedash_core.operations.costs import By, Costs, miscounted_batches, read_costs
 from livedash_core.settings import Settings
 
 app = typer.Typer(help="Prices of models, and currency rates.", no_args_is_help=True)
@@ -50,6 +50,7 @@ def costs(
     as_json: Json = False,
 ) -> None:
     """What the models cost, in US dollars: exact, and what is not known is said."""
+    first, last = (day.date() if day else None for day in (first_day, last_day))
     with database(Settings()) as engine:
         scope = scope_of(engine, company=company)
         with engine.connect() as connection:
@@ -57,14 +58,17 @@ def costs(
                 connection,
                 by=by,
                 company_ids=scope.company_ids,
-                first_day=first_day.date() if first_day else None,
-                last_day=last_day.date() if last_day else None,
+                first_day=first,
+                last_day=last,
                 currency=currency.upper() if currency else None,
             )
+            miscounted = miscounted_batches(connection, company_ids=scope.company_ids, first_day=first, last_day=last)
     if as_json:
-        print_json(asdict(found))
+        print_json({**asdict(found), "miscounted_batches": miscounted})
     else:
         _show(found)
+        for sentence in miscounted:
+            say(sentence)
 
 
 def _show(found: Costs) -> None:

@@ -21,6 +21,8 @@ OUTCOMES = ("sent", "answered", "rejected", "unknown")
 #: prepared: its calls are on the ledger. uploaded: their file is at the server. submitted: the server works on it, and
 #: every call may be billed. closed: every session has its outcome.
 BATCH_STATUSES = ("prepared", "uploaded", "submitted", "closed")
+#: How the ``error_message`` of a batch begins that was collected well, but whose tokens add up to another sum.
+MISCOUNTED = "the server counts other tokens"
 
 
 class AiModel(Base):

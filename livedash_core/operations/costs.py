@@ -17,7 +17,7 @@ from sqlalchemy import Connection, select, text
 
 from livedash_core.errors import UsageError
 from livedash_core.models import CurrencyRate
-from livedash_core.models.ai import OUTCOMES
+from livedash_core.models.ai import MISCOUNTED, OUTCOMES
 
 By = Literal["day", "company", "model"]
 
@@ -102,6 +102,26 @@ def read_costs(
     return Costs(by, currency, total=lines.pop(None), lines=tuple(lines.values()))
 
 
+def miscounted_batches(
+    connection: Connection,
+    *,
+    company_ids: Iterable[UUID] | None = None,
+    first_day: date | None = None,
+    last_day: date | None = None,
+) -> list[str]:
+    """The batches whose tokens the server adds up to another sum than the ledger, a sentence each, newest first."""
+    found = connection.scalars(
+        _MISCOUNTED,
+        {
+            "begins": MISCOUNTED,
+            "company_ids": None if company_ids is None else list(company_ids),
+            "first_day": first_day,
+            "last_day": last_day,
+        },
+    )
+    return list(found)
+
+
 class Forecast(NamedTuple):
     """What one more call for each of some sessions may cost, USD; of ``unknown`` sessions nobody can tell."""
 
@@ -119,6 +139,17 @@ def forecast(connection: Connection, session_ids: Iterable[UUID]) -> Forecast:
     return Forecast(row.most_usd, row.unknown)
 
 
+_MISCOUNTED = text(
+    """
+    SELECT company.name || ', batch ' || remote_id || ': ' || error_message
+    FROM livedash.ai_batch AS batch JOIN livedash.company ON company.id = company_id
+    WHERE starts_with(error_message, :begins)
+      AND (CAST(:company_ids AS uuid[]) IS NULL OR company_id = ANY (CAST(:company_ids AS uuid[])))
+      AND CAST(batch.created_at AT TIME ZONE 'UTC' AS date)
+          BETWEEN coalesce(:first_day, date '-infinity') AND coalesce(:last_day, date 'infinity')
+    ORDER BY batch.id DESC
+    """
+)
 _LAST_CALLS = text(
     """
     SELECT coalesce(sum(last.most_cost), 0) AS most_usd, count(*) - count(last.most_cost) AS unknown

@@ -14,7 +14,7 @@ from uuid import UUID
 
 import httpx2
 import openai
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, NonNegativeInt, ValidationError
 
 from livedash_core.analysis.openai.client import make_client, server_of
 from livedash_core.analysis.openai.errors import IDENTIFIER, Call, translated
@@ -55,6 +55,11 @@ class _Errors(BaseModel):
     data: list[_Error] | None = None
 
 
+class _Usage(BaseModel):
+    input_tokens: NonNegativeInt
+    output_tokens: NonNegativeInt
+
+
 class RemoteFile(BaseModel):
     """A file that was uploaded."""
 
@@ -74,6 +79,16 @@ class RemoteBatch(BaseModel):
     counts: _Counts | None = Field(default=None, alias="request_counts")
     errors: _Errors | None = None
     metadata: dict[str, Any] | None = None
+    usage: Any = None
+
+    @property
+    def tokens(self) -> tuple[int, int] | None:
+        """What the server counts for the whole batch, in and out; None where it does not say."""
+        try:
+            usage = _Usage.model_validate(self.usage)
+        except ValidationError:
+            return None
+        return usage.input_tokens, usage.output_tokens
 
     @property
     def has_ended(self) -> bool:

@@ -110,6 +110,14 @@ def open_calls_of(connection: Connection, batch_id: UUID) -> list[UUID]:
     return list(connection.scalars(select(call.id).where(call.batch_id == batch_id, call.outcome == "sent")))
 
 
+def tokens_of(connection: Connection, batch_id: UUID) -> tuple[int, int]:
+    """What the answers of the batch took together, in and out, as the ledger has it."""
+    call = AiProcessingRequest
+    prompt, completion = func.sum(call.prompt_tokens), func.sum(call.completion_tokens)
+    row = connection.execute(select(prompt, completion).where(call.batch_id == batch_id)).one()
+    return row[0] or 0, row[1] or 0
+
+
 def shrunk_to(connection: Connection, company_id: UUID) -> int | None:
     """How many requests a batch may have after the server's queue was too short for one, within the last day."""
     requests = connection.scalar(

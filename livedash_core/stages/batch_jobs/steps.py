@@ -19,6 +19,7 @@ from livedash_core.analysis.openai.batch_api import BatchApi, RemoteBatch
 from livedash_core.analysis.prices import load_prices
 from livedash_core.db import in_transaction
 from livedash_core.errors import SystemicError, TransientError
+from livedash_core.models.ai import MISCOUNTED
 from livedash_core.stages.ai_analysis import AiAnalysis
 from livedash_core.stages.batch_jobs import rows
 from livedash_core.stages.batch_jobs.collecting import Collecting
@@ -138,12 +139,23 @@ class Steps:
             if file_id:
                 self._loop.run(self._api.forget(file_id))
 
-        def close(connection: Connection) -> None:
+        def close(connection: Connection) -> str | None:
             self._settling.manager(connection).release(self._row.lease_token)
-            rows.close(connection, self._row.id, None)
+            difference = self._difference(connection, remote)
+            rows.close(connection, self._row.id, difference)
+            return difference
 
-        in_transaction(self._engine, close)
+        difference = in_transaction(self._engine, close)
         log.info("%s: batch %s is collected (%s)", self._row.company, remote.id, remote.status)
+        if difference:
+            log.warning("%s: batch %s: %s", self._row.company, remote.id, difference)
+
+    def _difference(self, connection: Connection, remote: RemoteBatch) -> str | None:
+        """What somebody who compares the bill should know: the server's own sum is not that of its lines."""
+        theirs, ours = remote.tokens, rows.tokens_of(connection, self._row.id)
+        if theirs is None or theirs == ours:
+            return None
+        return f"{MISCOUNTED}: {theirs[0]:,} in and {theirs[1]:,} out; the ledger has {ours[0]:,} and {ours[1]:,}"
 
     def _end(self, end: CallEnd, why: str, delay_seconds: float) -> None:
         def close(connection: Connection) -> int:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from sqlalchemy import Engine
 
@@ -8,6 +8,8 @@ from livedash_core.analysis.accounts import close_calls, open_calls
 from livedash_core.analysis.ledger import CallEnd, PlannedCall, Usage
 from livedash_core.analysis.prices import load_prices
 from tests.integration.cli.conftest import CommandLine
+from tests.integration.stages.batch_server import BatchServer, End, all_answered
+from tests.integration.stages.batches import Batches
 from tests.integration.world import World
 
 
@@ -47,6 +49,17 @@ def test_a_price_and_a_rate_are_set_and_used(livedash: CommandLine, engine: Engi
     called(engine, world)
     total = livedash.json("costs", "--currency", "eur")["total"]
     assert float(total["cost"]) == float(total["cost_usd"]) / 2
+
+
+def test_a_batch_whose_server_counts_otherwise_is_told_beside_the_costs(
+    livedash: CommandLine, batches: Batches, server: BatchServer, company_id: UUID
+) -> None:
+    batches.sessions(company_id, 1)
+    server.ends = [End(output=all_answered, usage={"input_tokens": 1_000, "output_tokens": 80})]
+    batches.run(company_id)
+    sentence = "Acme, batch batch-0: the server counts other tokens: 1,000 in and 80 out; the ledger has 900 and 80"
+    assert livedash("costs")[0].endswith(f"{sentence}\n")
+    assert livedash.json("costs")["miscounted_batches"] == [sentence]
 
 
 def test_nothing_was_asked_is_said_in_a_sentence(livedash: CommandLine) -> None:

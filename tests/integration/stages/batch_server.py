@@ -64,6 +64,8 @@ class End:
     errors: Callable[[list[Body]], list[bytes]] | None = None
     codes: tuple[str, ...] = ()
     output_is_gone: bool = False
+    #: What the server says that the batch took, beside the lines.
+    usage: Any = None
     #: Looks before it has ended.
     looks: int = 0
 
@@ -227,6 +229,7 @@ class BatchServer:
 
     def _finish(self, batch: Body, end: End) -> None:
         batch["status"] = end.status
+        batch["usage"] = end.usage
         batch["errors"] = {"object": "list", "data": [{"code": code} for code in end.codes]}
         for name, make in (("output_file_id", end.output), ("error_file_id", end.errors)):
             lines = make(batch["requests"]) if make else []

@@ -6,12 +6,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import Engine, text
 
 from livedash_core.analysis.openai.prompt import RESPONSE_FORMAT
+from livedash_core.operations.costs import miscounted_batches
 from livedash_core.stages.batch_jobs.jobs import HELD_SECONDS
 from livedash_core.status import ProcessingStatusManager
 from tests.integration.stages.batch_server import (
@@ -301,6 +304,38 @@ def test_malformed_foreign_and_double_lines_do_no_harm(batches: Batches, server:
     assert batches.outcomes() == {"answered": 3, "unknown": 1}
     (failed,) = [row for row in rows(batches) if row.error_kind]
     assert failed.error_message == "the batch ended, without an answer to it; it is sent again"
+
+
+@pytest.mark.parametrize(
+    ("usage", "note"),
+    [
+        ({"input_tokens": 1_800, "output_tokens": 160, "total_tokens": 1_960}, None),
+        (
+            {"input_tokens": 1_900, "output_tokens": 160},
+            "the server counts other tokens: 1,900 in and 160 out; the ledger has 1,800 and 160",
+        ),
+        (None, None),
+        ({"input_tokens": -1, "output_tokens": "many"}, None),
+        ([], None),
+    ],
+)
+def test_what_the_server_adds_up_otherwise_is_said_and_fails_nobody(
+    batches: Batches, server: BatchServer, company_id: UUID, caplog: pytest.LogCaptureFixture, usage: Any, note: Any
+):
+    server.ends = [End(output=all_answered, usage=usage)]
+    batches.sessions(company_id, 2)
+
+    assert batches.run(company_id).completed == 2
+
+    (batch,) = batches.batches()
+    assert (batch.status, batch.error_message) == ("closed", note)
+    assert caplog.messages == ([f"Acme: batch batch-0: {note}"] if note else [])
+    with batches.engine.connect() as connection:
+        today = batch.created_at.date()
+        assert miscounted_batches(connection) == ([f"Acme, batch batch-0: {note}"] if note else [])
+        assert miscounted_batches(connection, company_ids=[uuid4()]) == []
+        assert miscounted_batches(connection, first_day=today + timedelta(days=1)) == []
+        assert len(miscounted_batches(connection, company_ids=[company_id], last_day=today)) == bool(note)
 
 
 @pytest.mark.parametrize("end", [End(output=all_answered, output_is_gone=True), End()], ids=["deleted", "never made"])
