@@ -131,7 +131,7 @@ def test_the_leases_of_both_batches_are_renewed_while_the_work_lasts(
     world: World, company_id: UUID, pipeline: Pipeline, engine: Engine, renewals: list[None]
 ):
     pipeline = Pipeline(engine, lease_seconds=LEASE_SECONDS)
-    sessions = world.sessions(company_id, 2)
+    world.sessions(company_id, 2)
     stolen: list[dict[UUID, int]] = []
 
     def wait_until_the_lease_would_have_run_out() -> None:
