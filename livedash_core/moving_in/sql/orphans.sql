@@ -1,18 +1,11 @@
 -- Rows that belong to nothing that is copied.
-SELECT 'Message' AS "table", id, 'its session does not exist' AS reason
-FROM old."Message" AS orphan
-WHERE NOT EXISTS (SELECT FROM old."Session" AS session WHERE session.id = orphan."sessionId")
-UNION ALL
-SELECT 'SessionQuestion', id, 'its session does not exist'
-FROM old."SessionQuestion" AS orphan
-WHERE NOT EXISTS (SELECT FROM old."Session" AS session WHERE session.id = orphan."sessionId")
-UNION ALL
-SELECT 'AIProcessingRequest', id, 'its session does not exist'
-FROM old."AIProcessingRequest" AS orphan
-WHERE NOT EXISTS (SELECT FROM old."Session" AS session WHERE session.id = orphan."sessionId")
-UNION ALL
-SELECT 'SessionProcessingStatus', id, 'its session does not exist'
-FROM old."SessionProcessingStatus" AS orphan
+SELECT "table", id, 'its session does not exist' AS reason
+FROM (
+    SELECT 'Message' AS "table", id, "sessionId" FROM old."Message"
+    UNION ALL SELECT 'SessionQuestion', id, "sessionId" FROM old."SessionQuestion"
+    UNION ALL SELECT 'AIProcessingRequest', id, "sessionId" FROM old."AIProcessingRequest"
+    UNION ALL SELECT 'SessionProcessingStatus', id, "sessionId" FROM old."SessionProcessingStatus"
+) AS orphan
 WHERE NOT EXISTS (SELECT FROM old."Session" AS session WHERE session.id = orphan."sessionId")
 UNION ALL
 SELECT 'Question', id, 'no session asks it'
