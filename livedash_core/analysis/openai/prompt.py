@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from openai.types.shared_params import ResponseFormatJSONSchema
 
 #: Changes with anything in this file, or in how a reply is read, that could change a judgement.
-PROMPT_VERSION = "2026-11-2"
+PROMPT_VERSION = "2026-11-3"
 #: Of an unusable reply, so much is shown to the model again.
 _SHOWN_CHARACTERS = 4_000
 

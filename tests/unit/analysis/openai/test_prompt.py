@@ -22,6 +22,8 @@ def test_the_prompt_version_changes_with_the_prompt() -> None:
         "2026-11-1": "410ecf57aedf0abf44ea2265ba47ec67d628683fee7a4113d8cfc0da309f41b0",
         # The same words, but no contacts in a summary.
         "2026-11-2": "410ecf57aedf0abf44ea2265ba47ec67d628683fee7a4113d8cfc0da309f41b0",
+        # None in questions either, and a host alone is one.
+        "2026-11-3": "410ecf57aedf0abf44ea2265ba47ec67d628683fee7a4113d8cfc0da309f41b0",
     }
     assert versions[prompt.PROMPT_VERSION] == hashlib.sha256(wording.encode()).hexdigest()
 
