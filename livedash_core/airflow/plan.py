@@ -18,7 +18,7 @@ from livedash_core.airflow.run_scope import RunScope, for_companies, in_words, r
 from livedash_core.airflow.stopping import no_retry
 from livedash_core.airflow.telling import log_run
 from livedash_core.operations.companies import active_companies
-from livedash_core.operations.costs import forecast
+from livedash_core.operations.costs import forecast_in_words
 from livedash_core.operations.due import count_due
 from livedash_core.settings import Settings
 from livedash_core.stages.batch_jobs import choosing
@@ -70,9 +70,7 @@ def _forecast(connection: Connection, stage: str, run: RunScope) -> str:
     names = default_registry().names
     if names.index(stage) > names.index(choosing.STAGE):
         return "no model is asked again"
-    most, unknown = forecast(connection, run.scope.session_ids or ())
-    rest = f" (not known of {unknown})" if unknown else ""
-    return f"a call to a model for each costs at most USD {most:f}{rest}; one that has not changed needs none"
+    return forecast_in_words(connection, run.scope.session_ids or ())
 
 
 def _reopen(connection: Connection, stage: str, run: RunScope) -> int:

@@ -4,25 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Annotated, Any
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from sqlalchemy import Connection
 
 from livedash_core.cli.batches import judge
 from livedash_core.cli.context import credentials, database, scope_of
 from livedash_core.cli.interruption import Interruption
 from livedash_core.cli.output import complain, errors, print_json, print_table, say
 from livedash_core.errors import UnknownStage
+from livedash_core.operations.costs import forecast_in_words
 from livedash_core.settings import Settings
 from livedash_core.stages.batch_jobs import choosing
 from livedash_core.stages.registry import default_registry
 from livedash_core.stages.report import StageReport
 from livedash_core.stages.runner import Runner
 from livedash_core.stages.stage import Tools
-from livedash_core.status import ProcessingStatusManager
+from livedash_core.status import ProcessingStatusManager, Scope
 from livedash_core.vocabulary import Mode
 
 Stages = Annotated[list[str] | None, typer.Option("--stage", help="Only this stage; may be repeated.")]
@@ -39,6 +42,10 @@ Sessions = Annotated[
     list[str] | None, typer.Option("--session", help="Only this session, by our id or the source's; may be repeated.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+#: More need no exact number.
+_MOST_RECKONED = 10_000
 
 
 def process(
@@ -126,6 +133,7 @@ def retry(
         )
         with engine.begin() as connection:
             manager = ProcessingStatusManager(connection, stages=default_registry().names)
+            again = _forecast(connection, manager, scope)
             reset = manager.reset_failed(scope)
             if dry_run:
                 connection.rollback()
@@ -135,9 +143,20 @@ def retry(
         say("Nothing waits for a person there.")
     else:
         print_table(("stage", "would be retried" if dry_run else "will be retried"), reset.items())
+        if choosing.STAGE in reset:
+            say(f"{choosing.STAGE}: {again}.")
 
 
 COMMANDS = (process, retry)
+
+
+def _forecast(connection: Connection, manager: ProcessingStatusManager, scope: Scope) -> str:
+    """What asking a model again about those that failed may cost."""
+    if scope.stages and choosing.STAGE not in scope.stages:
+        return ""
+    failed = manager.get_failed_sessions(replace(scope, stages=(choosing.STAGE,)), limit=_MOST_RECKONED + 1)
+    ids = [session.session_id for session in failed]
+    return forecast_in_words(connection, ids[:_MOST_RECKONED], there_are_more=len(ids) > _MOST_RECKONED)
 
 
 @contextmanager

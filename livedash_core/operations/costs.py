@@ -139,6 +139,19 @@ def forecast(connection: Connection, session_ids: Iterable[UUID]) -> Forecast:
     return Forecast(row.most_usd, row.unknown)
 
 
+def forecast_in_words(connection: Connection, session_ids: Iterable[UUID], *, there_are_more: bool = False) -> str:
+    """``forecast`` for who is about to do these sessions again; ``there_are_more`` that are not among them."""
+    asked = list(session_ids)
+    most, unknown = forecast(connection, asked)
+    if not asked:
+        return "there is nothing to ask a model about"
+    each = f"each of {'the newest ' if there_are_more else ''}{len(asked):,} sessions" if asked[1:] else "this session"
+    if unknown == len(asked):
+        return f"what a call to a model for {each} may cost is not known: none with a price was made so far"
+    rest = f", without {unknown:,} of which nobody knows" if unknown else ""
+    return f"a call to a model for {each} comes to USD {most:f} at most{rest}; what has not changed needs no call"
+
+
 _MISCOUNTED = text(
     """
     SELECT company.name || ', batch ' || remote_id || ': ' || error_message

@@ -24,6 +24,8 @@ class Action:
     stage: str
     conf: Mapping[str, Any] = field(default_factory=dict)
     kind: Literal["run", "backfill"] = "run"
+    #: What to ask ``/forecast``, if it may have a model asked again about sessions.
+    forecast: Mapping[str, str] | None = None
 
     @property
     def dag_id(self) -> str:

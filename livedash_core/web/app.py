@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import Depends, FastAPI, Request
 from sqlalchemy import Engine
 
-from livedash_core.web import costs, errors, failures, insights, pipeline, session, sessions, static_files
+from livedash_core.web import costs, errors, failures, forecast, insights, pipeline, session, sessions, static_files
 from livedash_core.web.database import page_reader
 from livedash_core.web.headers import SecurityHeaders
 
@@ -46,7 +46,7 @@ def create_app(
     app.add_middleware(SecurityHeaders)
     errors.install(app)
     read = page_reader(open_engine)
-    for page in (pipeline, failures, sessions, session, costs, insights):
+    for page in (pipeline, failures, forecast, sessions, session, costs, insights):
         app.include_router(page.make_router(read, stages))
     app.include_router(static_files.router)
     return app

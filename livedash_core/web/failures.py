@@ -9,10 +9,11 @@ from fastapi import APIRouter, Request, Response
 
 from livedash_core.operations.session_filter import SessionFilter
 from livedash_core.operations.session_list import ListedSession, list_sessions
+from livedash_core.stages.batch_jobs.choosing import STAGE
 from livedash_core.status.failure_groups import FailureGroup, list_failure_groups
 from livedash_core.web.actions import MOST_SESSIONS, Action
 from livedash_core.web.database import Reader
-from livedash_core.web.filters import AskedFilters, Companies, read_companies
+from livedash_core.web.filters import AskedFilters, Companies, Filters, read_companies
 from livedash_core.web.rendering import render
 from livedash_core.web.words import title
 
@@ -65,6 +66,7 @@ def make_router(read: Reader, stages: Callable[[], tuple[str, ...]]) -> APIRoute
             failed=sum(group.sessions for group in groups),
             unshown=len(groups) - len(rows),
             retry=_retry(companies, groups),
+            asks_a_model=STAGE,
         )
 
     @router.get("/failures/sessions")
@@ -75,12 +77,24 @@ def make_router(read: Reader, stages: Callable[[], tuple[str, ...]]) -> APIRoute
         """
         with read() as connection:
             companies, filters = read_companies(connection, filters)
-            active = tuple(company.id for company in companies.asked if company.status == "ACTIVE")
-            wanted = SessionFilter(active, stage, "failed", error_kind=kind, error_group=group.replace("\x00", ""))
+            wanted = of_active(companies, stage, filters, kind, group)
             page = list_sessions(connection, wanted, stages(), after=None, size=MOST_SESSIONS)
         return {"session_ids": [str(session.id) for session in page.sessions], "more": page.next is not None}
 
     return router
+
+
+def of_active(companies: Companies, stage: str, filters: Filters, kind: str | None, group: str | None) -> SessionFilter:
+    """What a run retries: the failed sessions of active companies, of one group or (None) for whatever reason."""
+    return SessionFilter(
+        tuple(company.id for company in companies.asked if company.status == "ACTIVE"),
+        stage,
+        "failed",
+        started_from=filters.started_from,
+        started_before=filters.started_before,
+        error_kind=None if kind is None else kind.replace("\x00", ""),
+        error_group=None if group is None else group.replace("\x00", ""),
+    )
 
 
 def _of(group: FailureGroup) -> SessionFilter:
@@ -98,4 +112,5 @@ def _retry(companies: Companies, groups: list[FailureGroup]) -> Action | None:
     failed = sum(group.sessions for group in groups)
     conf = {"retry_failed": True} | ({"company": companies.chosen.name} if companies.chosen else {})
     question = f"Put the {failed:,} failed sessions back in line and run {title(only)}?"
-    return Action(f"Retry failed ({failed:,})", question, only, conf)
+    asked = {"company": companies.key} if only == STAGE else None
+    return Action(f"Retry failed ({failed:,})", question, only, conf, forecast=asked)

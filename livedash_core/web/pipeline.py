@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from livedash_core.insights.reading import Maker, makers
 from livedash_core.operations.costs import CostLine, read_costs
+from livedash_core.stages.batch_jobs.choosing import STAGE
 from livedash_core.status import Breakdown, StageActivity, activity, read_breakdown
 from livedash_core.status.incidents import Incident, list_incidents
 from livedash_core.status.retrying import count_retrying
@@ -153,11 +154,13 @@ def _actions(overview: Overview, stage: str, counts: Mapping[str, int], days: Ma
     conf = {"company": company.name} if company else {}
     when = " that started in these days" if days else ""
     question = f"Run {title(stage)}{whose} now, for everything that is due{when}?"
+    forecast = {"company": overview.companies.key, **days} if stage == STAGE else None
     found = [Action("Run now", question, stage, {**conf, **days})]
     if failed := counts["failed"]:
         question = f"Put the {failed:,} failed sessions{whose}{when} back in line and run {title(stage)}?"
-        found.append(Action(f"Retry failed ({failed:,})", question, stage, {**conf, **days, "retry_failed": True}))
+        retry = {**conf, **days, "retry_failed": True}
+        found.append(Action(f"Retry failed ({failed:,})", question, stage, retry, forecast=forecast))
     if stage != next(iter(overview.breakdown.stages)):
         question = f"Process the sessions{whose} that started on these days again where {title(stage)} failed?"
-        found.append(Action("Backfill days", question, stage, conf, "backfill"))
+        found.append(Action("Backfill days", question, stage, conf, "backfill", forecast))
     return found

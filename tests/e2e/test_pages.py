@@ -82,6 +82,8 @@ def press_and_start(page: Page, name: str | re.Pattern[str]) -> None:
     """By keyboard, as far as a keyboard is needed."""
     page.get_by_role("button", name=name).first.press("Enter")
     expect(page.get_by_role("dialog")).to_be_visible()
+    if name == "Run again from here":
+        expect(page.get_by_role("dialog").get_by_role("status")).to_contain_text("what a call to a model")
     page.get_by_role("dialog").get_by_role("button", name="Start").press("Enter")
     expect(page.get_by_role("dialog")).to_be_hidden()
 

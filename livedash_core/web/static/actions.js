@@ -15,6 +15,25 @@ function say(text, path) {
   said.append(" ", link);
 }
 
+// What asking a model again may cost, where a button may do that; of the days in the form, if it has any.
+let reckoned = 0;
+async function reckon(button) {
+  const line = ask.querySelector("#ask-cost");
+  const turn = ++reckoned;
+  line.hidden = !button.dataset.forecast;
+  if (line.hidden) return;
+  line.textContent = "Reckoning what asking a model may cost …";
+  const query = new URLSearchParams(button.dataset.forecast);
+  for (const day of ask.querySelectorAll("#ask-days input:enabled")) query.set(day.name, day.value);
+  let sentence;
+  try {
+    sentence = (await answerOf(await fetch(`${document.body.dataset.here}/forecast?${query}`, { headers: { Accept: "application/json" } }))).sentence;
+  } catch {
+    sentence = "What asking a model may cost is not known right now.";
+  }
+  if (turn === reckoned) line.textContent = sentence;
+}
+
 // Resolves to the form's fields once the user says "Start", to null otherwise. The frame's sandbox has no confirm().
 function confirmed(button) {
   const days = ask.querySelector("#ask-days");
@@ -26,6 +45,8 @@ function confirmed(button) {
     field.value = new URLSearchParams(location.search).get(field.name) ?? "";
   }
   ask.querySelector("#ask-question").textContent = button.dataset.question;
+  days.onchange = () => reckon(button);
+  reckon(button);
   ask.returnValue = "";
   ask.showModal();
   return new Promise((resolve) => {

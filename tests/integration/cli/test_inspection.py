@@ -1,11 +1,17 @@
 from __future__ import annotations
 
+from decimal import Decimal
+from uuid import uuid4
+
 from sqlalchemy import Engine, update
 
+from livedash_core.analysis.accounts import open_calls
+from livedash_core.analysis.ledger import PlannedCall
+from livedash_core.analysis.prices import load_prices, set_price
 from livedash_core.models import SessionImport
 from livedash_core.status import STAGES, Failure, ProcessingStatusManager
 from tests.integration.cli.conftest import CommandLine, Publish
-from tests.integration.world import World
+from tests.integration.world import NOON, World
 
 MESSAGE = "https://files.example.com/a/transcript/with/a/path/that/is/longer/than/a/terminal/is/wide.txt is gone"
 
@@ -81,6 +87,23 @@ def test_retry_narrows_by_everything_and_a_dry_run_changes_nothing(
     stage, kind = livedash.refuses(("retry", "--stage", "NO_SUCH_STAGE"), ("retry", "--kind", "bad"))
     assert "TRANSCRIPT_FETCH" in stage
     assert "transient, permanent, lease_expired" in kind
+
+
+def test_retry_tells_what_asking_a_model_again_may_cost(livedash: CommandLine, world: World) -> None:
+    ids = world.sessions(world.company("Acme"), 2, completed_stages=3)
+    with world.engine.begin() as connection:
+        set_price(connection, "small", valid_from=NOON, input_=Decimal(1), output=Decimal(1))
+        open_calls(connection, [PlannedCall(ids[0], uuid4(), "small", "1", 900, 100)], load_prices(connection))
+        manager = ProcessingStatusManager(connection)
+        claim = manager.claim("AI_ANALYSIS", 2)
+        manager.fail("AI_ANALYSIS", claim.token, [Failure(one, "permanent", "no") for one in ids])
+
+    for options in (("--dry-run",), ("--stage", "AI_ANALYSIS")):
+        sentence = livedash("retry", *options)[0].splitlines()[-1]
+        assert sentence == (
+            "AI_ANALYSIS: a call to a model for each of 2 sessions comes to USD 0.001 at most, "
+            "without 1 of which nobody knows; what has not changed needs no call."
+        )
 
 
 def test_a_session_is_shown_with_what_was_said_and_escape_sequences_are_not_obeyed(

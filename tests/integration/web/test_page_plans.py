@@ -85,6 +85,7 @@ ADDRESSES = {
     f"?from=2020-01-01&company={COMPANIES[2]}": 25_000,
     "failures": PAGE,
     "failures/sessions?stage=TRANSCRIPT_FETCH&kind=permanent&group=no": 12_000,
+    "forecast?kind=permanent&group=no": 12_000,
     "costs": PAGE,
     "insights?from=2020-01-01&to=2020-01-02": 5 * CANDIDATES + 100,
     "sessions": PAGE,

@@ -7,6 +7,7 @@ import io
 import re
 from collections.abc import Callable
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -15,6 +16,9 @@ from markupsafe import escape
 from sqlalchemy import Connection, Engine, insert
 from starlette.testclient import TestClient
 
+from livedash_core.analysis.accounts import open_calls
+from livedash_core.analysis.ledger import PlannedCall
+from livedash_core.analysis.prices import load_prices, set_price
 from livedash_core.insights import counted_questions, counted_sessions
 from livedash_core.models import (
     AiProcessingRequest,
@@ -29,7 +33,7 @@ from livedash_core.web.export import harmless
 from tests.integration.web.conftest import Visit, make_app, may_run_none
 from tests.integration.world import NOON, World
 
-FETCH = STAGES[1]
+FETCH, ANALYSIS = STAGES[1], STAGES[3]
 PAGES = ("", "failures", "sessions", "costs", "insights")
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -113,13 +117,15 @@ def test_a_long_conversation_goes_on_over_pages(page: TestClient, world: World, 
     assert seen == [f"message {number}" for number in range(1, 91)]
 
 
-def failed(world: World, company_id: UUID, number: int, message: str = "LV-{} is gone") -> list[UUID]:
-    ids = world.sessions(company_id, number)
+def failed(
+    world: World, company_id: UUID, number: int, message: str = "LV-{} is gone", *, stage: str = FETCH
+) -> list[UUID]:
+    ids = world.sessions(company_id, number, completed_stages=STAGES.index(stage))
     with world.engine.begin() as connection:
         manager = ProcessingStatusManager(connection)
-        claim = manager.claim(FETCH, number, Scope(session_ids=tuple(ids)), dag_run="livedash_transcript_fetch/run 1")
+        claim = manager.claim(stage, number, Scope(session_ids=tuple(ids)), dag_run="livedash_transcript_fetch/run 1")
         failures = [Failure(key, "permanent", message.format(position)) for position, key in enumerate(ids)]
-        manager.fail(FETCH, claim.token, failures)
+        manager.fail(stage, claim.token, failures)
     return ids
 
 
@@ -156,6 +162,39 @@ def test_the_sessions_of_a_group_are_handed_to_a_run_as_many_as_it_takes(
     monkeypatch.setattr("livedash_core.web.failures.MOST_SESSIONS", 2)
     answer = page.get("failures/sessions", params=group).json()
     assert (len(answer["session_ids"]), answer["more"]) == (2, True)
+
+
+def test_what_asking_a_model_again_may_cost_is_told_before_the_start(
+    page: TestClient, world: World, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acme = world.company("Acme")
+    failed(world, world.company("Gone", status="SUSPENDED"), 1, stage=ANALYSIS)
+    ids = failed(world, acme, 2, stage=ANALYSIS)
+    (other,) = failed(world, acme, 1, "another reason", stage=ANALYSIS)
+    with engine.begin() as connection:
+        set_price(connection, "small", valid_from=NOON, input_=Decimal(1), output=Decimal(1))
+        calls = [PlannedCall(session_id, acme, "small", "1", 900, 100) for session_id in ids]
+        open_calls(connection, calls, load_prices(connection))
+
+    def told(**query: str) -> str:
+        return str(page.get("forecast", params=query).json()["sentence"])
+
+    same_words = "what has not changed needs no call"
+    each = "a call to a model for each of"
+    assert told(session=str(ids[0])) == f"a call to a model for this session comes to USD 0.001 at most; {same_words}"
+    assert told() == f"{each} 3 sessions comes to USD 0.002 at most, without 1 of which nobody knows; {same_words}"
+    assert told(kind="permanent", group="<id> is gone") == f"{each} 2 sessions comes to USD 0.002 at most; {same_words}"
+    assert told(session=str(other)).endswith("is not known: none with a price was made so far")
+    assert told(company="Gone") == told(**{"from": "2030-01-01"}) == "there is nothing to ask a model about"
+    monkeypatch.setattr("livedash_core.web.forecast.MOST_SESSIONS", 2)
+    assert "each of the newest 2 sessions" in told()
+
+    # By buttons that may have a model asked again, and by no others.
+    asking = [re.findall(r"data-forecast=", page.get(address).text) for address in ("", "failures")]
+    assert [len(found) for found in asking] == [2, 3]
+    html = page.get(f"sessions/{other}").text
+    of_session = re.findall(r'data-dag="(\w+)" [^>]*data-forecast="session=([0-9a-f-]+)"', html)
+    assert of_session == [(f"livedash_{stage.lower()}", str(other)) for stage in STAGES[:4]]
 
 
 @pytest.mark.parametrize("address", [*PAGES, "session"])
