@@ -1,9 +1,9 @@
 """Fetches CSVs and transcripts from companies' servers.
 
-It stands on httpcore2, the part of httpx2 that sends requests: that keeps no cookies, follows no redirects, unpacks
-no bodies (httpx2 would hand out all that a piece unpacks to), obeys no proxy variables and logs no URLs (httpx2 does
-each of these unless told otherwise, the last one always). Certificates are checked against the system's, or those
-that ``SSL_CERT_FILE`` names.
+It stands on httpcore2's HTTP/1.1, the part of httpx2 that speaks it: that keeps no cookies, follows no redirects,
+unpacks no bodies (httpx2 would hand out all that a piece unpacks to), obeys no proxy variables and logs no URLs (httpx2
+does each of these unless told otherwise, the last one always). Its pool is left out: that looks at every connection
+before and after every request. Certificates are checked against the system's, or those that ``SSL_CERT_FILE`` names.
 """
 
 from __future__ import annotations
@@ -11,8 +11,6 @@ from __future__ import annotations
 import asyncio
 import io
 import ssl
-from contextlib import AsyncExitStack
-from functools import cached_property
 from types import TracebackType
 from typing import BinaryIO, Self
 
@@ -20,13 +18,13 @@ import httpcore2
 import httpx2
 
 from livedash_core.clients.body import Body
+from livedash_core.clients.connections import Connections
 from livedash_core.clients.credentials import BasicCredentials, credentials_from_environment
 from livedash_core.clients.decoding import Text, decode
-from livedash_core.clients.network import JudgingBackend
 from livedash_core.clients.origins import Origin
-from livedash_core.clients.responses import GZIP, check, coding_of
+from livedash_core.clients.responses import GZIP, Answer, check
 from livedash_core.clients.source import Source
-from livedash_core.clients.urls import origin_of, shown
+from livedash_core.clients.urls import Target
 from livedash_core.clients.validators import Validators, validators_of
 from livedash_core.errors import PermanentError, ProcessingError, SystemicError, TransientError
 
@@ -35,15 +33,15 @@ __all__ = ["BasicCredentials", "Fetcher", "Source", "credentials_from_environmen
 MIB = 1024 * 1024
 MAX_REDIRECTS = 3
 NOTHING_KNOWN = Validators()
+_HEADERS = (("Accept", "*/*"), ("Accept-Encoding", "gzip"), ("User-Agent", "livedash-pipeline"))
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
 
 
 class Fetcher:
     """Fetches for any number of companies, with connections kept open; an async context manager for one event loop.
 
-    What each company may reach is its ``Source``'s to say. A connection serves the source that it was opened for
-    and no other: what one company is allowed must not carry another's requests. An origin is asked at most
-    ``per_origin`` things at once, and left alone for a while when it keeps failing (``UnavailableError``).
+    What each company may reach is its ``Source``'s to say. An origin is asked at most ``per_origin`` things at once,
+    and left alone for a while when it keeps failing (``UnavailableError``).
 
     ``connect_seconds`` limit the lookup of a name and the connection to each of its addresses, ``read_seconds`` each
     silence, ``total_seconds`` a fetch with all that belongs to it but waiting for its turn.
@@ -58,13 +56,11 @@ class Fetcher:
         per_origin: int = 8,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        self._timeouts = {"connect": connect_seconds, "read": read_seconds, "write": read_seconds}
+        self._timeouts = {"read": read_seconds}
         self._total_seconds = total_seconds
         self._per_origin = per_origin
-        self._given_tls = tls
-        self._pools: dict[tuple[Source, str], httpcore2.AsyncConnectionPool] = {}
+        self._connections = Connections(connect_seconds, tls)
         self._origins: dict[str, Origin] = {}
-        self._exit = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
         return self
@@ -72,7 +68,7 @@ class Fetcher:
     async def __aexit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        await self._exit.aclose()
+        await self._connections.aclose()
 
     async def text(self, url: str, source: Source, *, max_bytes: int = 2 * MIB) -> Text:
         """A transcript, decoded; ``""`` if the server has an empty one.
@@ -83,10 +79,10 @@ class Fetcher:
         body = io.BytesIO()
         target, answer = await self._fetch(url, source, body, max_bytes, self._total_seconds)
         try:
-            return decode(body.getvalue(), answer.charset_encoding)
+            return decode(body.getvalue(), answer.charset)
         except UnicodeDecodeError:
             # Not `from exc`: it carries the whole body.
-            raise PermanentError(f"{source.company}: {shown(target)} is not text in UTF-8 or cp1252") from None
+            raise PermanentError(f"{source.company}: {target.shown} is not text in UTF-8 or cp1252") from None
 
     async def download(
         self,
@@ -103,7 +99,7 @@ class Fetcher:
         Raises like ``text``; ``into`` then holds a part of it.
         """
         _, answer = await self._fetch(url, source, into, max_bytes, total_seconds, known)
-        return None if answer.status_code == httpx2.codes.NOT_MODIFIED else validators_of(answer)
+        return None if answer.status == httpx2.codes.NOT_MODIFIED else validators_of(answer.headers)
 
     async def _fetch(
         self,
@@ -113,89 +109,73 @@ class Fetcher:
         max_bytes: int,
         total_seconds: float,
         known: Validators = NOTHING_KNOWN,
-    ) -> tuple[httpx2.URL, httpx2.Response]:
-        """Write the body to ``into``; the URL that it came from at last, and status and headers of the answer."""
-        url = source.target(address)
-        credentials = source.credentials_for(url)
-        async with self._origin(url).turn(source.company):
+    ) -> tuple[Target, Answer]:
+        """Write the body to ``into``; where it came from at last, and status and headers of the answer."""
+        target = source.target(address)
+        credentials = source.credentials_for(target)
+        async with self._origin(target.origin).turn(source.company):
             try:
                 async with asyncio.timeout(total_seconds):
                     for _ in range(1 + MAX_REDIRECTS):
-                        answer = await self._request(url, source, credentials, into, max_bytes, known)
-                        if answer.status_code not in _REDIRECTS:
-                            return url, answer
-                        url, before = _redirected(url, answer.headers.get("Location", ""), source), url
-                        if origin_of(url) != origin_of(before):
+                        answer = await self._request(target, source, credentials, into, max_bytes, known)
+                        if answer.status not in _REDIRECTS:
+                            return target, answer
+                        target, before = _redirected(target, answer.headers.get("Location", ""), source), target
+                        if target.origin != before.origin:
                             credentials = None  # not even when another origin leads back home
             except TimeoutError as exc:
-                raise TransientError(f"{source.company}: {shown(url)} took longer than {total_seconds:g} s") from exc
-            except (httpcore2.NetworkError, httpcore2.TimeoutException, httpcore2.ProtocolError, ssl.SSLError) as exc:
-                raise _translated(exc, url, source) from exc
-            raise PermanentError(f"{source.company}: {shown(url)} redirects more than {MAX_REDIRECTS} times")
+                raise TransientError(f"{source.company}: {target.shown} took longer than {total_seconds:g} s") from exc
+            except (httpcore2.NetworkError, httpcore2.TimeoutException, httpcore2.ProtocolError) as exc:
+                raise _translated(exc, target, source) from exc
+            raise PermanentError(f"{source.company}: {target.shown} redirects more than {MAX_REDIRECTS} times")
 
     async def _request(
         self,
-        url: httpx2.URL,
+        target: Target,
         source: Source,
         credentials: BasicCredentials | None,
         into: BinaryIO,
         max_bytes: int,
         known: Validators,
-    ) -> httpx2.Response:
-        headers = [("Accept", "*/*"), ("Accept-Encoding", "gzip"), ("User-Agent", "livedash-pipeline"), *known.headers]
+    ) -> Answer:
+        headers = [*_HEADERS, *known.headers]
         if credentials is not None:
             headers.append(("Authorization", credentials.authorization))
-        target = httpcore2.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
-        async with self._pool(source, url.scheme).stream(
-            "GET", target, headers=headers, extensions={"timeout": self._timeouts}
-        ) as response:
-            answer = httpx2.Response(response.status, headers=response.headers)
-            if answer.status_code not in _REDIRECTS:
-                check(answer, url, source, conditional=bool(known))
-                where = f"{source.company}: {shown(url)}"
-                body = Body(into, where, max_bytes, gzipped=coding_of(answer.headers) in GZIP)
+        url = target.url
+        whole = httpcore2.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
+        async with (
+            self._connections.to(target, source) as connection,
+            connection.stream("GET", whole, headers=headers, extensions={"timeout": self._timeouts}) as response,
+        ):
+            answer = Answer(response.status, httpx2.Headers(response.headers))
+            if answer.status not in _REDIRECTS:
+                check(answer, target, source, conditional=bool(known))
+                body = Body(into, f"{source.company}: {target.shown}", max_bytes, gzipped=answer.coding in GZIP)
                 async for chunk in response.aiter_stream():
                     body.take(chunk)
                 body.end()
         return answer
 
-    def _origin(self, url: httpx2.URL) -> Origin:
-        name = origin_of(url)
-        return self._origins.setdefault(name, Origin(name, self._per_origin))
-
-    def _pool(self, source: Source, scheme: str) -> httpcore2.AsyncConnectionPool:
-        pool = self._pools.get((source, scheme))
-        if pool is None:
-            encrypted = scheme == "https"
-            pool = self._pools[source, scheme] = httpcore2.AsyncConnectionPool(
-                ssl_context=self._tls if encrypted else None,
-                max_connections=None,  # turns are what bounds them
-                keepalive_expiry=5.0,
-                network_backend=JudgingBackend(source, encrypted=encrypted),
-            )
-            self._exit.push_async_callback(pool.aclose)
-        return pool
-
-    @cached_property
-    def _tls(self) -> ssl.SSLContext:
-        """Once per fetcher, and only if somebody speaks https: reading all certificates takes 60 ms."""
-        return self._given_tls or httpcore2.default_ssl_context()
+    def _origin(self, name: str) -> Origin:
+        origin = self._origins.get(name)
+        if origin is None:
+            origin = self._origins[name] = Origin(name, self._per_origin)
+        return origin
 
 
-def _redirected(url: httpx2.URL, location: str, source: Source) -> httpx2.URL:
-    """Where ``url`` redirects to, judged like any address: its origin must be allowed."""
+def _redirected(target: Target, location: str, source: Source) -> Target:
+    """Where ``target`` redirects to, judged like any address: its origin must be allowed."""
     try:
-        target = url.join(location)
+        address = str(target.url.join(location))
     except (httpx2.InvalidURL, ValueError):
-        raise PermanentError(f"{source.company}: {shown(url)} redirects to what is not a URL") from None
-    return source.target(str(target))
+        raise PermanentError(f"{source.company}: {target.shown} redirects to what is not a URL") from None
+    return source.target(address)
 
 
-def _translated(exc: Exception, url: httpx2.URL, source: Source) -> ProcessingError:
+def _translated(exc: Exception, target: Target, source: Source) -> ProcessingError:
     """Our error for one of the network's. Its text stays out of ours: a server may have had a hand in it."""
-    where = f"{source.company}: {shown(url)}"
-    # httpcore wraps what TLS says in a ConnectError.
-    tls = exc if isinstance(exc, ssl.SSLError) else exc.__context__
+    where = f"{source.company}: {target.shown}"
+    tls = exc.__cause__
     if isinstance(tls, ssl.SSLCertVerificationError):
         return SystemicError(
             f"{where} has no valid certificate: {tls.verify_message} (SSL_CERT_FILE can name an authority of your own)",

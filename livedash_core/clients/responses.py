@@ -5,33 +5,58 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import NamedTuple
 
 import httpx2
 
 from livedash_core.clients.source import Source
-from livedash_core.clients.urls import origin_of, shown
+from livedash_core.clients.urls import Target
 from livedash_core.errors import PermanentError, SystemicError, TransientError
 
 #: A server may ask for patience, not for ever.
 MAX_RETRY_AFTER_SECONDS = 86_400.0
-#: What ``coding_of`` calls gzip.
+#: What an ``Answer.coding`` calls gzip.
 GZIP = ("gzip", "x-gzip")
+_CHARSET = re.compile(r";\s*charset\s*=\s*[\"']?([\w.:+-]+)", re.ASCII | re.IGNORECASE)
 _CONTENT_TYPES = frozenset(("", "application/octet-stream", "application/csv", "application/json"))
 
 
-def check(answer: httpx2.Response, url: httpx2.URL, source: Source, *, conditional: bool = False) -> None:
+class Answer(NamedTuple):
+    """What an HTTP answer says before its body."""
+
+    status: int
+    headers: httpx2.Headers
+
+    @property
+    def content_type(self) -> str:
+        """In lower case, without parameters."""
+        return self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+
+    @property
+    def charset(self) -> str | None:
+        """The label that the server gave the text, if any."""
+        label = _CHARSET.search(self.headers.get("Content-Type", ""))
+        return label and label[1]
+
+    @property
+    def coding(self) -> str:
+        """How the body is packed."""
+        return self.headers.get("Content-Encoding", "").strip().lower()
+
+
+def check(answer: Answer, target: Target, source: Source, *, conditional: bool = False) -> None:
     """Return if the body is a file to read (whole, text by its type) or, if that was asked, there is nothing new.
 
     Raises ``SystemicError`` for this company if its credentials are refused, ``TransientError`` if the server asks
     to come back later, ``PermanentError`` for the rest.
     """
-    where = f"{source.company}: {shown(url)}"
-    match answer.status_code:
+    where = f"{source.company}: {target.shown}"
+    match answer.status:
         case 200 | 204:
-            _check_content(answer.headers, where)
+            _check_content(answer, where)
         case 304 if conditional:
             return
-        case (401 | 403) as status if origin_of(url) == source.csv_origin:
+        case (401 | 403) as status if target.origin == source.csv_origin:
             raise SystemicError(
                 f"{where} answered {status}: check login and password in the Airflow connection of {source.company}; "
                 f"`livedash company list` names it, this sets another: {source.command('--http-conn-id ID')}",
@@ -62,14 +87,8 @@ def retry_after_seconds(value: str, now: datetime) -> float | None:
     return min(max(seconds, 0.0), MAX_RETRY_AFTER_SECONDS)
 
 
-def coding_of(headers: httpx2.Headers) -> str:
-    """How the body is packed."""
-    return headers.get("Content-Encoding", "").strip().lower()
-
-
-def _check_content(headers: httpx2.Headers, where: str) -> None:
-    if coding_of(headers) not in ("", "identity", *GZIP):
+def _check_content(answer: Answer, where: str) -> None:
+    if answer.coding not in ("", "identity", *GZIP):
         raise PermanentError(f"{where} came compressed in a way that was not asked for; gzip would do, or none")
-    content_type = headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    if not (content_type.startswith("text/") or content_type in _CONTENT_TYPES):
-        raise PermanentError(f"{where} is {content_type[:50]!r}, not text")
+    if not (answer.content_type.startswith("text/") or answer.content_type in _CONTENT_TYPES):
+        raise PermanentError(f"{where} is {answer.content_type[:50]!r}, not text")

@@ -11,7 +11,7 @@ import httpx2
 
 from livedash_core.clients.addresses import Network
 from livedash_core.clients.credentials import BasicCredentials
-from livedash_core.clients.urls import origin_of, shown
+from livedash_core.clients.urls import Target, origin_of
 from livedash_core.errors import PermanentError, SystemicError
 
 
@@ -30,8 +30,8 @@ class Source:
     allowed_origins: tuple[str, ...]
     allowed_networks: tuple[Network, ...]
 
-    def target(self, address: str) -> httpx2.URL:
-        """``address`` as a URL that this company may be asked for.
+    def target(self, address: str) -> Target:
+        """``address`` as what this company may be asked for.
 
         Raises ``PermanentError`` if it is none, ``SystemicError`` if the company's own URLs are unusable. Which
         *network address* the name stands for is judged later, when it is connected to.
@@ -43,22 +43,22 @@ class Source:
             raise PermanentError(f"{self.company}: the address is not a URL") from None
         if url.scheme not in ("https", "http") or not url.host or (url.port or 0) > 65_535:
             raise PermanentError(f"{self.company}: only https addresses can be fetched")
+        target = Target(url, origin_of(url))
         if url.userinfo:
             raise PermanentError(
-                f"{self.company}: {shown(url)} came with a user name; credentials belong in the Airflow connection "
+                f"{self.company}: {target.shown} came with a user name; credentials belong in the Airflow connection "
                 f"that this command names: {self.command('--http-conn-id ID')}"
             )
-        origin = origin_of(url)
-        if origin not in self._origins:
+        if target.origin not in self._origins:
             raise PermanentError(
-                f"{self.company}: {shown(url)} is not on the origin of the company's CSV ({self.csv_origin}); "
-                f"allow it with: {self.command('--allow-origin ' + shlex.quote(origin))}"
+                f"{self.company}: {target.shown} is not on the origin of the company's CSV ({self.csv_origin}); "
+                f"allow it with: {self.command('--allow-origin ' + shlex.quote(target.origin))}"
             )
-        return url
+        return target
 
-    def credentials_for(self, url: httpx2.URL) -> BasicCredentials | None:
+    def credentials_for(self, target: Target) -> BasicCredentials | None:
         """The credentials, for the origin of the CSV only."""
-        return self.credentials if origin_of(url) == self.csv_origin else None
+        return self.credentials if target.origin == self.csv_origin else None
 
     def command(self, options: str) -> str:
         """The command line that changes this company, safe to paste: names come from outside."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import httpx2
 
 SHOWN_CHARACTERS = 200
@@ -13,7 +15,14 @@ def origin_of(url: httpx2.URL) -> str:
     return f"{url.scheme}://{url.netloc.decode('ascii').removesuffix(f':{_DEFAULT_PORTS.get(url.scheme)}')}"
 
 
-def shown(url: httpx2.URL) -> str:
-    """Fit for messages and logs: no user, no password, no query (tokens travel there), at most 200 characters."""
-    path, _, _ = url.raw_path.decode("ascii").partition("?")
-    return f"{origin_of(url)}{path}"[:SHOWN_CHARACTERS]
+class Target(NamedTuple):
+    """A URL that may be fetched, with its origin: that is asked for several times on the way."""
+
+    url: httpx2.URL
+    origin: str
+
+    @property
+    def shown(self) -> str:
+        """Fit for messages and logs: no user, no password, no query (tokens travel there), at most 200 characters."""
+        path, _, _ = self.url.raw_path.decode("ascii").partition("?")
+        return f"{self.origin}{path}"[:SHOWN_CHARACTERS]

@@ -27,7 +27,7 @@ class Validators(NamedTuple):
         return [(name, value) for name, value in conditions if value is not None]
 
 
-def validators_of(answer: httpx2.Response) -> Validators:
-    """Those of this answer that may be sent back."""
-    etag, last_modified = (answer.headers.get(name, "") for name in ("ETag", "Last-Modified"))
+def validators_of(headers: httpx2.Headers) -> Validators:
+    """Those of an answer with these headers that may be sent back."""
+    etag, last_modified = (headers.get(name, "") for name in ("ETag", "Last-Modified"))
     return Validators(*(value if _FIT_TO_SEND.fullmatch(value) else None for value in (etag, last_modified)))

@@ -13,4 +13,9 @@ def clean(text: str) -> str:
 
     Nothing else changes: white space, control characters and invisible ones stay.
     """
-    return _SURROGATE.sub("\ufffd", text.replace("\0", ""))
+    text = text.replace("\0", "")
+    try:
+        text.encode()  # refuses surrogates several times as fast as a search finds that there are none
+    except UnicodeEncodeError:
+        return _SURROGATE.sub("\ufffd", text)
+    return text

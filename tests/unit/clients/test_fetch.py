@@ -3,15 +3,18 @@
 import asyncio
 import base64
 import io
+import socket
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
 
-from livedash_core.clients.fetch import Fetcher
+from livedash_core.clients import connections
+from livedash_core.clients.fetch import MIB, Fetcher, Source
 from livedash_core.clients.responses import MAX_RETRY_AFTER_SECONDS, retry_after_seconds
 from livedash_core.errors import PermanentError, SystemicError, TransientError
-from tests.unit.clients.conftest import COMPANY_ID, CREDENTIALS, http
+from tests.unit.clients.conftest import COMPANY_ID, CREDENTIALS, Server, http
 
 TEXT = http(b"User: Hoi", "Content-Type: text/plain; charset=utf-8")
 
@@ -54,6 +57,72 @@ async def test_many_transcripts_share_few_connections(serve, source_at) -> None:
         await asyncio.gather(*(fetcher.text(server.url("/t"), source) for _ in range(20)))
     assert len(server.requests) == 20
     assert 1 <= server.connections <= 3
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    """A server that does nothing while the loop sleeps, and does not need the loop to do something."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(5)
+        yield listener
+
+
+async def fetched(listener: socket.socket, fetcher: Fetcher, source_at: Callable[..., Source]) -> socket.socket:
+    """The server's end of a new connection, over which a transcript has been fetched."""
+
+    def answer() -> socket.socket:
+        connection, _ = listener.accept()
+        while not connection.recv(65536).endswith(b"\r\n\r\n"):
+            pass
+        connection.sendall(TEXT)
+        return connection
+
+    server = Server(port=listener.getsockname()[1])
+    text, connection = await asyncio.gather(
+        fetcher.text(server.url("/t"), source_at(server)), asyncio.to_thread(answer)
+    )
+    assert text.content == "User: Hoi"
+    return connection
+
+
+async def a_few_rounds_of_the_loop() -> None:
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("last_words", [b"", b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n"])
+@pytest.mark.parametrize("asleep", [True, False], ids=["while nothing runs", "while something runs"])
+async def test_a_server_that_ends_an_idle_connection_costs_nobody_an_attempt(
+    last_words: bytes, asleep: bool, listener, fetcher, source_at
+) -> None:
+    with await fetched(listener, fetcher, source_at) as connection:
+        connection.sendall(last_words)
+    if not asleep:
+        await a_few_rounds_of_the_loop()
+    (await fetched(listener, fetcher, source_at)).close()
+
+
+async def test_what_a_server_says_unasked_is_not_collected(listener, fetcher, source_at) -> None:
+    async def pour() -> None:
+        for _ in range(100):
+            connection.send(bytes(MIB))
+            await a_few_rounds_of_the_loop()
+
+    with await fetched(listener, fetcher, source_at) as connection:
+        connection.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            await pour()
+
+
+async def test_connections_that_wait_too_long_are_ended_whosever_they_are(
+    serve, fetcher, source_at, monkeypatch
+) -> None:
+    monkeypatch.setattr(connections, "KEPT_SECONDS", -1.0)
+    server = await serve({"/t": TEXT})
+    for number in range(5):
+        await fetcher.text(server.url("/t"), source_at(server, company=f"Company {number}"))
+    await a_few_rounds_of_the_loop()
+    assert server.open_now == 1
 
 
 async def test_cookies_are_not_kept(serve, fetcher, source_at) -> None:
