@@ -72,6 +72,30 @@ def test_a_server_that_may_have_billed_is_asked_no_more_often_than_there_are_att
     assert total.uncertain_usd > 0
 
 
+def test_the_servers_own_verdict_on_how_we_try_again_finds_no_fault(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # It tells a retry by its body, which ours never repeat.
+    monkeypatch.setattr("livedash_core.analysis.openai.prompt.secrets.token_hex", lambda _bytes: "a fence")
+    _, (session_id,) = office.company("Acme", 1)
+    office.llmock.rate_limit(times=2, retry_after=1).fail(500)
+    for _ in range(5):
+        office.run()
+        office.world.backoff_is_over()  # the sessions' own; a server's limits are waited for all the same
+    office.world.assert_stage(session_id, ANALYSIS, "COMPLETED")
+
+    _, (refused,) = office.company("Other", 1)
+    office.llmock.fail(400, code="content_filter", times=None)
+    for _ in range(2):
+        office.run()
+        office.world.backoff_is_over()
+    office.world.assert_stage(refused, ANALYSIS, "FAILED")
+
+    verdict = office.llmock.verdict()
+    assert ([len(call.attempts) for call in verdict.calls], office.posts()) == ([4, 1], 5)
+    verdict.assert_ok(strict=True)
+
+
 @pytest.mark.parametrize("status", ["SUSPENDED", "ARCHIVED"])
 def test_what_is_answered_for_a_company_that_was_stopped_meanwhile_is_kept_and_no_more_is_asked(
     office: Office, status: str
