@@ -15,6 +15,7 @@ from sqlalchemy import Engine, text
 
 from livedash_core.analysis.openai.prompt import RESPONSE_FORMAT
 from livedash_core.operations.costs import miscounted_batches
+from livedash_core.operations.erasure import erase_session
 from livedash_core.stages.batch_jobs.jobs import HELD_SECONDS
 from livedash_core.status import ProcessingStatusManager
 from tests.integration.stages.batch_server import (
@@ -487,6 +488,23 @@ def test_sessions_that_were_imported_again_meanwhile_are_not_given_the_old_answe
 
     assert {row.status for row in rows(batches)} == {"PENDING", "COMPLETED"}
     batches.assert_paid_for(server)  # it is paid all the same
+
+
+def test_what_is_answered_about_an_erased_session_is_paid_and_not_kept(
+    batches: Batches, server: BatchServer, company_id: UUID
+):
+    erased, kept = batches.sessions(company_id, 2)
+    with batches.jobs() as jobs:
+        jobs.submit([company_id])
+    erase_session(batches.engine, erased, batches.registry.names)
+
+    assert batches.run().completed == 1
+
+    assert [row.session_id for row in batches.query("SELECT session_id FROM livedash.session_analysis")] == [kept]
+    assert batches.result(erased).summary is None
+    assert batches.outcomes() == {"answered": 2}
+    assert batches.leases() == 0
+    batches.assert_paid_for(server)
 
 
 def test_an_answer_is_filed_under_the_model_and_the_prompt_that_were_asked(batches: Batches, company_id: UUID):

@@ -54,6 +54,12 @@ class RecordingLedger:
         raise AssertionError("a call of ours is closed with its fault")
 
     @property
+    def sent(self) -> int:
+        """Rows of calls that went out."""
+        ways = ("not sent: ", "stopped before it was sent")
+        return sum(not (row.end and (row.end.error_message or "").startswith(ways)) for row in self.rows.values())
+
+    @property
     def only(self) -> Row:
         (row,) = self.rows.values()
         return row
@@ -88,6 +94,8 @@ def request_to_judge() -> AnalysisRequest:
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[CannedServer]:
+async def server(ledger: RecordingLedger) -> AsyncIterator[CannedServer]:
+    """It holds each test to one post for every row that was not given up before it was sent."""
     async with canned_server() as canned:
         yield canned
+    assert len(canned.posted) == ledger.sent

@@ -179,6 +179,7 @@ async def test_a_short_conversation_that_is_too_long_fails_at_once(
     llmock.limits(context_window=100)
     with pytest.raises(PermanentError, match="too long for 'small-model'"):
         await make_analyzer(llmock.base_url()).analyze(request_to_judge)
+    assert posts(llmock) == 1
     assert ledger.history == ["opened", "rejected"]
 
 
@@ -188,6 +189,7 @@ async def test_a_long_conversation_that_is_too_long_is_halved_once(
     llmock.limits(context_window=4_000)  # in llmock's tokens, of four characters
     turns = [Turn("User" if number % 2 else "Assistant", f"{number} " + "woord " * 50) for number in range(60)]
     analysis = await make_analyzer(llmock.base_url()).analyze(request_of(*turns))
+    assert posts(llmock) == 2
     assert ledger.history == ["opened", "rejected", "opened", "answered"]
     assert analysis.notes["messages_omitted"] in range(25, 40)
     assert analysis.notes["calls_wasted"] == 1
