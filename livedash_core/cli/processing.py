@@ -46,6 +46,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 #: More need no exact number.
 _MOST_RECKONED = 10_000
+_NAMED_COMPANIES = 10
 
 
 def process(
@@ -184,6 +185,11 @@ def _print_reports(reports: dict[str, StageReport]) -> None:
     print_table(
         ("stage", *headings), ([name, *map(report.as_dict().get, headings)] for name, report in reports.items())
     )
+    for name, report in reports.items():
+        if companies := report.unchanged:
+            others = len(companies) - _NAMED_COMPANIES
+            which = ", ".join(companies[:_NAMED_COMPANIES]) + (f" and {others} others" if others > 0 else "")
+            say(f"{name}: the CSV has not changed since it was last imported ({which})")
     failed = sum(report.failed for report in reports.values())
     named = [(name, *failure) for name, report in reports.items() for failure in report.failures]
     for name, session_id, message in named:

@@ -92,6 +92,7 @@ class Intake:
             if version is None:
                 with self._engine.begin() as connection:
                     close_incidents(connection, STAGE, [company.company_id], for_everyone=False)
+                self._report.unchanged.append(company.company_name)
                 log.info("%s: the CSV has not changed since it was last imported; nothing to do", company.company_name)
                 return
             new = changed = 0

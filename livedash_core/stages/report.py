@@ -28,6 +28,8 @@ class StageReport:
     failures: list[tuple[UUID, str]] = field(default_factory=list)
     #: What stopped the stage, or a company in it. Any of these makes an Airflow task red.
     incidents: list[SystemicError] = field(default_factory=list)
+    #: Companies whose CSV is still the one that was imported last.
+    unchanged: list[str] = field(default_factory=list)
     #: Companies that wait for their turn: nothing is wrong with those.
     held_back: list[HeldBack] = field(default_factory=list)
 
@@ -47,6 +49,7 @@ class StageReport:
         for name in ("claimed", "completed", "failed", "skipped", "released", "seconds"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.failures += other.failures[: SHOWN_FAILURES - len(self.failures)]
+        self.unchanged += other.unchanged
         self.held_back += other.held_back
         told = {str(incident) for incident in self.incidents}
         self.incidents += [incident for incident in other.incidents if str(incident) not in told]

@@ -83,12 +83,13 @@ class SessionCreation(Stage):
             "tokens_eur": decimal(row.tokens_eur),
             "initial_message": row.initial_message,
         }
+        notes = _unread_cells(row, columns)
         if item.transcript is None:
-            return Skipped("there is no transcript", NewSession(columns, []))
+            return Skipped("there is no transcript", NewSession(columns, []), notes)
         read = parse_transcript(item.transcript, started_at=row.started_at, ended_at=row.ended_at, zone=item.zone)
+        notes |= read.notes
         if not read.messages:
-            return Skipped("the transcript has no messages", NewSession(columns, []))
-        notes = read.notes | _unread_cells(row, columns)
+            return Skipped("the transcript has no messages", NewSession(columns, []), notes)
         return Completed(NewSession(columns, read.messages), {"messages": len(read.messages), **notes})
 
     def store(self, connection: Connection, results: Mapping[UUID, NewSession]) -> None:

@@ -83,13 +83,15 @@ class Settling:
 
         def settle(part: list[UUID]) -> None:
             completed = {key: word.metadata for key in part if isinstance(word := outcomes[key], Completed)}
-            skipped = {key: word.reason for key in part if isinstance(word := outcomes[key], Skipped)}
+            skipped = {key: word for key in part if isinstance(word := outcomes[key], Skipped)}
+            reasons = {key: word.reason for key, word in skipped.items()}
+            notes = {key: word.metadata for key, word in skipped.items()}
 
             def write(connection: Connection) -> tuple[list[UUID], list[UUID]]:
                 manager = self.manager(connection)
                 # Settle first: what we no longer hold must not be written either.
                 done = manager.complete(self.stage.name, token, completed) if completed else []
-                left = manager.skip(self.stage.name, token, skipped) if skipped else []
+                left = manager.skip(self.stage.name, token, reasons, notes) if skipped else []
                 results = {key: result for key in [*done, *left] if (result := _result(outcomes[key])) is not None}
                 if results:
                     self.stage.store(connection, results)

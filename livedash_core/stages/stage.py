@@ -26,10 +26,12 @@ class Completed:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """There is nothing to do, and ``reason`` says why. A ``result`` is stored all the same."""
+    """There is nothing to do, and ``reason`` says why. A ``result`` is stored all the same; ``metadata`` (small JSON)
+    goes to the status row with the reason."""
 
     reason: str
     result: Any = None
+    metadata: Mapping[str, Any] | None = None
 
 
 Outcome = Completed | Skipped

@@ -62,16 +62,13 @@ class TranscriptFetch(Stage):
             return Skipped("the CSV row has no transcript URL", "")
         fetched = await self._fetcher.text(item.url, self._sources.of(item.company))
         content = clean(fetched.content)
+        counts = {"characters_replaced": fetched.replaced, "nul_characters": fetched.content.count("\0")}
+        notes = {name: count for name, count in counts.items() if count}
         if not content.strip():
-            return Skipped("the transcript is empty", "")
+            return Skipped("the transcript is empty", "", notes)
         if problem := not_a_transcript(content):
             raise PermanentError(f"{item.company.company_name}: what is at the row's transcript URL {problem}")
-        notes = {"characters_replaced": fetched.replaced, "nul_characters": fetched.content.count("\0")}
-        return Completed(
-            content,
-            {"characters": len(content), "encoding": fetched.encoding}
-            | {name: count for name, count in notes.items() if count},
-        )
+        return Completed(content, {"characters": len(content), "encoding": fetched.encoding, **notes})
 
     def store(self, connection: Connection, results: Mapping[UUID, str]) -> None:
         """Keep the text. A newer one replaces it, and so does that there is none any more."""

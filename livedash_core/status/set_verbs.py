@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -110,11 +111,21 @@ class SetVerbs:
         """COMPLETED; the next stage opens. Returns the ids that this token still held."""
         return self._settle("COMPLETED", stage, token, sessions)
 
-    def skip(self, stage: str, token: UUID, reasons: Mapping[UUID, str]) -> list[UUID]:
-        """SKIPPED with a reason; the next stage opens. Returns the ids that this token still held."""
-        return self._settle(
-            "SKIPPED", stage, token, {key: {"reason": presentable(reason)} for key, reason in reasons.items()}
-        )
+    def skip(
+        self,
+        stage: str,
+        token: UUID,
+        reasons: Mapping[UUID, str],
+        metadata: Mapping[UUID, Metadata | None] = MappingProxyType({}),
+    ) -> list[UUID]:
+        """SKIPPED with a reason, and with ``metadata`` for those that have some; the next stage opens.
+
+        Returns the ids that this token still held.
+        """
+        documents = {
+            key: {**(metadata.get(key) or {}), "reason": presentable(reason)} for key, reason in reasons.items()
+        }
+        return self._settle("SKIPPED", stage, token, documents)
 
     def fail(self, stage: str, token: UUID, failures: Iterable[Failure]) -> dict[UUID, str]:
         """Record failed attempts; returns id → status now (PENDING: it will be retried) where the token held it.

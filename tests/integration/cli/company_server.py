@@ -64,6 +64,8 @@ class CompanyServer:
     transcripts: str = ""
     requests: Counter[str] = field(default_factory=Counter)
     url: str = ""
+    #: Of the CSV; without one, no request is conditional.
+    etag: str = ""
     #: Transcripts answered before the server holds back the next until ``resume``; None: never.
     pause_after: int | None = None
     paused: Event = field(default_factory=Event)
@@ -100,7 +102,11 @@ class CompanyServer:
                     status, body = 401, b"who are you?"
                 else:
                     status, body = served.answer(self.path)
+                if self.path == CSV_PATH and served.etag and self.headers["If-None-Match"] == served.etag:
+                    status, body = 304, b""
                 self.send_response(status)
+                if self.path == CSV_PATH and served.etag:
+                    self.send_header("ETag", served.etag)
                 self.send_header("Content-Type", "text/csv; charset=utf-8" if self.path == CSV_PATH else "text/plain")
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()

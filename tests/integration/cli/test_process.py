@@ -39,6 +39,17 @@ def test_all_stages_run_in_order_and_failures_are_told_and_listed(livedash: Comm
     assert "`livedash failures`" in err
 
 
+def test_a_csv_that_has_not_changed_is_told_in_words(livedash: CommandLine, acme: Publish) -> None:
+    server = acme(1)
+    server.etag = '"v1"'
+    first, _ = livedash("process", "--stage", "CSV_IMPORT")
+    again, _ = livedash("process", "--stage", "CSV_IMPORT")
+    said = "CSV_IMPORT: the CSV has not changed since it was last imported (Acme)"
+    assert said not in first
+    assert said in again
+    assert numbers(livedash.json("process", "--stage", "CSV_IMPORT")["stages"]["CSV_IMPORT"]) == (0, 0, 0, 0, 0)
+
+
 def test_options_narrow_what_is_processed(livedash: CommandLine, acme: Publish, engine: Engine) -> None:
     server = acme(48)  # an hour apart, the first at 6:00 UTC on 1 May 2026
     stages = livedash.json("process", "--stage", "CSV_IMPORT", "--limit", "2")["stages"]

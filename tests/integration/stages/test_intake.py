@@ -291,7 +291,7 @@ def test_a_csv_that_has_not_changed_is_not_fetched_again_and_nothing_is_written(
         report = pipeline.run(IMPORT)
 
     assert site.conditional[CSV] == ["", '"v1"']
-    assert (report.claimed, report.incidents) == (0, [])
+    assert (report.claimed, report.incidents, report.unchanged) == (0, [], ["Acme"])
     assert "Acme: the CSV has not changed since it was last imported; nothing to do" in caplog.messages
     assert pipeline.everything() == before
 

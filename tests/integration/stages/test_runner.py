@@ -166,7 +166,9 @@ def test_what_is_raised_is_the_failure_and_says_nothing_that_a_session_said(
             raise PermanentError("no")
         if item.session_id == busy:
             raise TransientError("later", retry_after_seconds=3600)
-        return Skipped("nothing to do", "kept") if item.session_id == quiet else Completed("done", {"characters": 4})
+        if item.session_id == quiet:
+            return Skipped("nothing to do", "kept", {"lines": 2})
+        return Completed("done", {"characters": 4})
 
     report = pipeline.run(Scripted(pipeline, handle))
 
@@ -179,7 +181,7 @@ def test_what_is_raised_is_the_failure_and_says_nothing_that_a_session_said(
     assert (found[busy].status, found[busy].error_kind) == ("PENDING", "transient")
     (failure,) = world.failures(busy)
     assert (found[busy].available_at - failure.failed_at).total_seconds() == 3600
-    assert (found[quiet].status, found[quiet].metadata) == ("SKIPPED", {"reason": "nothing to do"})
+    assert (found[quiet].status, found[quiet].metadata) == ("SKIPPED", {"reason": "nothing to do", "lines": 2})
     assert (found[fine].status, found[fine].metadata) == ("COMPLETED", {"characters": 4})
     assert sorted(pipeline.query("SELECT content FROM livedash.session_transcript")) == [("done",), ("kept",)]
 

@@ -142,6 +142,27 @@ def test_what_is_no_transcript_is_told_as_it_is_fetched(
     assert says in (row.error_message or row.metadata["reason"])
 
 
+def test_what_was_read_otherwise_is_told_of_a_session_without_a_conversation_too(
+    site: Site, acme, pipeline: Pipeline, world: World
+):
+    site.publish([site.row("S1", tokens="many"), site.row("S2", tokens="many")])
+    site.answers["/transcripts/S1.txt"] = Answer(b"\0 \0")
+    site.answers["/transcripts/S2.txt"] = Answer(b"User:\r\n[31.02.2026 12:00:00] Assistant:")
+    for stage in ("CSV_IMPORT", FETCH, "SESSION_CREATION"):
+        pipeline.run(stage)
+    blank, wordless = pipeline.session("S1"), pipeline.session("S2")
+    assert world.row(blank, FETCH).metadata == {"reason": "the transcript is empty", "nul_characters": 2}
+    assert world.row(blank, "SESSION_CREATION").metadata == {
+        "reason": "there is no transcript",
+        "unread_cells": ["tokens"],
+    }
+    assert world.row(wordless, "SESSION_CREATION").metadata == {
+        "reason": "the transcript has no messages",
+        "times_unreadable": 1,
+        "unread_cells": ["tokens"],
+    }
+
+
 def test_what_was_read_otherwise_than_written_is_in_the_metadata(site: Site, acme, pipeline: Pipeline, world: World):
     site.publish([site.row("S1", tokens="\u0663", avg_response_time_seconds="nan")])
     text = (
