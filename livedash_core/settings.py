@@ -42,6 +42,9 @@ class Settings(BaseSettings):
     fetch_concurrency: int = Field(default=16, ge=1, description="transcripts fetched at once in a lane")
     fetch_per_origin: int = Field(default=8, ge=1, description="of which from one server")
     analysis_concurrency: int = Field(default=16, ge=1, description="model calls at once in a lane")
+    transcript_tokens: int = Field(
+        default=60_000, ge=1000, description="what a model is shown of a conversation at most, by estimate"
+    )
     requests_per_minute: int | None = Field(
         default=None, ge=1, description="asked of a model at most, by all lanes; unset: what its server tells"
     )

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from livedash_core.analysis.openai import OpenAIAnalyzer
 
 
+#: Prose has more (measured with OpenAI's o200k: 4.0 to 4.6), identifiers and markup have fewer.
+_CHARACTERS_PER_TOKEN = 3.3
+
+
 class Maker(NamedTuple):
     """An analyzer and the model it asks (``None`` offline)."""
 
@@ -89,6 +93,7 @@ class Makers:
                 model=model,
                 ledger=self._ledger,
                 slots=self._slots,
+                max_transcript_characters=int(_CHARACTERS_PER_TOKEN * self._settings.transcript_tokens),
             )
         except ConfigurationError as error:
             raise SystemicError(str(error)) from error

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 
 import pytest
-from sqlalchemy import text, update
+from sqlalchemy import insert, text, update
 
-from livedash_core.models import Company
+from livedash_core.models import Company, Message
 from tests.integration.stages.model_server import Model
 from tests.integration.stages.office import ANALYSIS, Office
+from tests.integration.world import NOON
 from tests.unit.analysis.openai.canned import JUDGEMENT
 
 QUESTIONS = "QUESTION_EXTRACTION"
@@ -31,6 +32,18 @@ def test_where_the_user_said_nothing_nobody_is_asked_and_nothing_is_on_the_ledge
     assert reasons == ["there are no messages", "the user said nothing"]
     assert {row.language for row in office.pipeline.query("SELECT language FROM livedash.session")} == {"nl"}
     assert office.pipeline.run(QUESTIONS).skipped == 2
+
+
+def test_a_long_conversation_is_cut_to_what_the_operator_allows(office: Office) -> None:
+    _, (session_id,) = office.company("Acme", 1)
+    with office.engine.begin() as connection:
+        more = {"session_id": session_id, "role": "Assistant", "content": "woord " * 100, "sent_at": NOON}
+        connection.execute(insert(Message), [{**more, "position": position} for position in range(2, 100)])
+
+    assert office.run(transcript_tokens=2_000).completed == 1
+
+    assert len(json.dumps(office.llmock.requests[0].body)) < 15_000
+    assert office.world.row(session_id, ANALYSIS).metadata["messages_omitted"] > 80
 
 
 def test_equal_and_too_many_questions_cost_neither_the_reply_nor_the_stage(office: Office) -> None:
