@@ -45,6 +45,12 @@ MAX_ID_CHARACTERS = 500
 #: Of a rejection's raw text.
 MAX_RAW_CHARACTERS = 10_000
 
+#: Cells without a quote, or quoted from end to end, by delimiter.
+_NEAT = {
+    delimiter: re.compile(rf"(?:{cell}{delimiter})*+{cell}[\r\n]*")
+    for delimiter in ",;"
+    for cell in [rf'(?:"[^"]*+(?:""[^"]*+)*+"|[^"{delimiter}\r\n]*+)']
+}
 _HEADER = re.compile(r"\s*(external[_ ]?)?session[_ ]?id\s*", re.IGNORECASE)
 
 
@@ -173,6 +179,9 @@ def _read_record(first: str, lines: Lines, delimiter: str) -> _Record:
         values = next(csv.reader(feed(), delimiter=delimiter, strict=True))
     except csv.Error as exc:
         return _Record(taken, [], f"cannot be read as CSV: {exc}")
+    if len(taken) > 1 and not _NEAT[delimiter].fullmatch("".join(taken).replace("\0", "")):
+        # csv takes a quote inside a cell for a letter. Below a forgotten quote it is the beginning of another's cell.
+        return _Record(taken, [], "cannot be read as CSV: a quote is opened and closed in the middle of another cell")
     if len(values) == len(COLUMNS) + 1 and not values[-1].strip():
         values.pop()
     problem = None if len(values) == len(COLUMNS) else f"{len(values)} instead of {len(COLUMNS)} columns"

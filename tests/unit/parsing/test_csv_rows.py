@@ -370,6 +370,7 @@ def test_what_csv_writer_wrote_comes_back(rows: list[tuple[str, ...]], delimiter
     assert len(results) == len(rows)
 
 
+@example([("id", ",0", *[""] * 14)], b'x,"unclosed')
 @given(ROWS, st.sampled_from([b'x,"unclosed', b'"a"x,b', b"short", b'"', b'a","b', b"," * 20, b"\xff,x"]))
 @settings(max_examples=100, deadline=None)
 def test_what_csv_writer_wrote_comes_back_after_a_broken_line(rows: list[tuple[str, ...]], broken: bytes) -> None:
