@@ -23,8 +23,10 @@ from livedash_core.errors import HeldBack, SystemicError
 
 #: So long a call waits for its turn with its claim; beyond, the claim goes back.
 _PATIENCE_SECONDS = 60.0
-#: The writer waits so long for more to commit together: a transaction costs several times what a call in it does.
-_GATHER_SECONDS = 0.01
+#: The writer waits for more to commit together while something comes in so often, but no longer than that in all: a
+#: transaction costs several times what a call in it does.
+_PAUSE_SECONDS = 0.01
+_GATHER_SECONDS = 0.1
 #: A price that was set meanwhile counts after so long.
 _PRICES_KEPT_SECONDS = 60.0
 
@@ -126,7 +128,7 @@ class DatabaseLedger:
     async def _write(self) -> None:
         try:
             while self._waiting:
-                await asyncio.sleep(_GATHER_SECONDS)
+                await self._gather()
                 entries, self._waiting = self._waiting, []
                 # In a thread: psycopg blocks, and calls are under way in this event loop.
                 results = await asyncio.to_thread(self._commit, [entry.what for entry in entries])
@@ -138,6 +140,12 @@ class DatabaseLedger:
                         entry.written.set_result(result)
         finally:
             self._writer = None
+
+    async def _gather(self) -> None:
+        deadline, before = time.monotonic() + _GATHER_SECONDS, 0
+        while len(self._waiting) > before and time.monotonic() < deadline:
+            before = len(self._waiting)
+            await asyncio.sleep(_PAUSE_SECONDS)
 
     def _commit(self, entries: Sequence[PlannedCall | _Ended | _Fault]) -> list[Any]:
         """A row's id, a wait, None or an exception for each; together, or one by one if that is refused."""

@@ -64,9 +64,9 @@ class AiAnalysis(Stage):
 
     def __init__(self, tools: Tools) -> None:
         super().__init__(tools)
-        # Half as many sessions again as calls: while one's call is written to the ledger, another's is answered. One
-        # call at a time is kept before the next is made.
-        self.concurrency = 3 * tools.settings.analysis_concurrency // 2
+        # Three times as many sessions as calls: while some are answered, the calls of others are opened and closed,
+        # many in one commit. But one call at a time is closed before the next is made.
+        self.concurrency = 3 * tools.settings.analysis_concurrency - 2
         self.batch_size = 12 * tools.settings.analysis_concurrency
         self._makers = Makers(tools.settings, tools.engine)
 

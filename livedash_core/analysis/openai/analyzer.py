@@ -17,7 +17,7 @@ from livedash_core.analysis.ledger import CallEnd, Ledger, PlannedCall
 from livedash_core.analysis.openai import prompt
 from livedash_core.analysis.openai.attempt import Attempt, most_prompt_tokens
 from livedash_core.analysis.openai.batch_api import BatchApi
-from livedash_core.analysis.openai.client import make_client, server_of
+from livedash_core.analysis.openai.client import Clients, make_client, server_of
 from livedash_core.analysis.openai.completion import Completion
 from livedash_core.analysis.openai.errors import Call, RateLimited, TranscriptTooLong, held_back, outcome, translated
 from livedash_core.analysis.openai.rate_limits import PaceWatch
@@ -60,6 +60,7 @@ class OpenAIAnalyzer:
         self._max_transcript_characters = max_transcript_characters
         self._slots = slots or nullcontext()
         self._client = make_client(api_key, base_url, timeout_seconds)
+        self._clients = Clients(self._client)
         #: Whose limits are counted together; the digest tells neither key nor address.
         self._connection = hashlib.sha256(f"{self._client.base_url}\n{api_key}".encode()).hexdigest()[:16]
         self._pace = PaceWatch(self._connection, model)
@@ -68,7 +69,7 @@ class OpenAIAnalyzer:
 
     async def close(self) -> None:
         """Give the connections back."""
-        await self._client.close()
+        await self._clients.close()
 
     async def analyze(self, request: AnalysisRequest) -> Analysis:
         """Judge one session; see ``contract.Analyzer``.
@@ -177,7 +178,8 @@ class OpenAIAnalyzer:
         async with asyncio.timeout(self._timeout_seconds):
             # The verb below ``chat.completions.create``, which would walk through all of its parameters, looking for
             # names to translate (there are none), and encode what is encoded: half of the SDK's part of a call's CPU.
-            return await self._client.post("/chat/completions", content=body, cast_to=httpx2.Response)
+            with self._clients.one() as client:
+                return await client.post("/chat/completions", content=body, cast_to=httpx2.Response)
 
     def _call_of(self, request: AnalysisRequest, attempt: Attempt, body: bytes, mode: Mode) -> PlannedCall:
         return PlannedCall(

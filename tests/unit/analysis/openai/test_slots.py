@@ -7,7 +7,7 @@ import json
 from contextlib import suppress
 
 from livedash_core.analysis.contract import Turn
-from livedash_core.errors import HeldBack, SystemicError
+from livedash_core.errors import HeldBack, SystemicError, TransientError
 from tests.unit.analysis.openai.canned import JUDGEMENT, CannedServer, request_of
 from tests.unit.analysis.openai.conftest import MakeAnalyzer, RecordingLedger
 
@@ -71,3 +71,26 @@ async def test_whoever_waits_for_a_slot_when_the_server_wants_a_pause_is_not_sen
     assert ledger.history == ["opened"] * 3 + ["rejected"] * 3
     await analyzer.analyze(request_of(SPOKEN))  # when its turn comes is the ledger's to say
     assert len(server.posted) == 2
+
+
+async def test_calls_at_once_have_a_client_each_and_none_of_them_tries_again(
+    server: CannedServer, make_analyzer: MakeAnalyzer, ledger: RecordingLedger
+) -> None:
+    all_here = asyncio.Barrier(3)
+
+    async def busy(writer: asyncio.StreamWriter) -> None:
+        await all_here.wait()
+        writer.write(b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+
+    server.answers += [busy] * 3
+    analyzer = make_analyzer(server.url)
+    ends = await asyncio.gather(*(analyzer.analyze(request_of(SPOKEN)) for _ in range(3)), return_exceptions=True)
+    assert [type(end) for end in ends] == [TransientError] * 3
+    assert len(server.posted) == 3
+    assert len(analyzer._clients._idle) == 3
+
+    server.completes(json.dumps(JUDGEMENT))
+    await analyzer.analyze(request_of(SPOKEN))
+    assert len(analyzer._clients._idle) == 3
+    await analyzer.close()
+    assert all(client.is_closed() for client in analyzer._clients._idle)
