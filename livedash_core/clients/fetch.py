@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import io
 import ssl
+import time
 from types import TracebackType
 from typing import BinaryIO, Self
 
@@ -113,21 +114,27 @@ class Fetcher:
         """Write the body to ``into``; where it came from at last, and status and headers of the answer."""
         target = source.target(address)
         credentials = source.credentials_for(target)
-        async with self._origin(target.origin).turn(source.company):
-            try:
-                async with asyncio.timeout(total_seconds):
-                    for _ in range(1 + MAX_REDIRECTS):
+        seconds_left = total_seconds
+        for _ in range(1 + MAX_REDIRECTS):
+            # A turn per hop: who is asked too much, or fails, is the server that was asked.
+            async with self._origin(target.origin).turn(source.company):
+                began = time.monotonic()
+                try:
+                    async with asyncio.timeout(seconds_left):
                         answer = await self._request(target, source, credentials, into, max_bytes, known)
-                        if answer.status not in _REDIRECTS:
-                            return target, answer
-                        target, before = _redirected(target, answer.headers.get("Location", ""), source), target
-                        if target.origin != before.origin:
-                            credentials = None  # not even when another origin leads back home
-            except TimeoutError as exc:
-                raise TransientError(f"{source.company}: {target.shown} took longer than {total_seconds:g} s") from exc
-            except (httpcore2.NetworkError, httpcore2.TimeoutException, httpcore2.ProtocolError) as exc:
-                raise _translated(exc, target, source) from exc
-            raise PermanentError(f"{source.company}: {target.shown} redirects more than {MAX_REDIRECTS} times")
+                except TimeoutError as exc:
+                    raise TransientError(
+                        f"{source.company}: {target.shown} took longer than {total_seconds:g} s"
+                    ) from exc
+                except (httpcore2.NetworkError, httpcore2.TimeoutException, httpcore2.ProtocolError) as exc:
+                    raise _translated(exc, target, source) from exc
+                seconds_left -= time.monotonic() - began
+            if answer.status not in _REDIRECTS:
+                return target, answer
+            target, before = _redirected(target, answer.headers.get("Location", ""), source), target
+            if target.origin != before.origin:
+                credentials = None  # not even when another origin leads back home
+        raise PermanentError(f"{source.company}: {target.shown} redirects more than {MAX_REDIRECTS} times")
 
     async def _request(
         self,

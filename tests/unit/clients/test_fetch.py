@@ -4,7 +4,7 @@ import asyncio
 import base64
 import io
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -152,6 +152,20 @@ async def test_a_body_that_drips_is_stopped_by_the_total_deadline(serve, source_
             await fetcher.text(server.url("/t"), source_at(server))
         with pytest.raises(TransientError, match=r"took longer than 0\.1 s"):
             await fetcher.download(server.url("/t"), source_at(server), io.BytesIO(), total_seconds=0.1)
+
+
+async def test_redirects_share_the_total_deadline(serve, source_at) -> None:
+    def slowly(answer: bytes) -> Callable[[asyncio.StreamWriter], Awaitable[None]]:
+        async def say(writer: asyncio.StreamWriter) -> None:
+            await asyncio.sleep(0.3)
+            writer.write(answer)
+
+        return say
+
+    server = await serve({"/a": slowly(http(status="302 Found\r\nLocation: /b")), "/b": slowly(TEXT)})
+    async with Fetcher(total_seconds=0.5) as fetcher:
+        with pytest.raises(TransientError, match=r"/b took longer than 0\.5 s"):
+            await fetcher.text(server.url("/a"), source_at(server))
 
 
 async def test_a_silent_server_is_given_up_on(serve, source_at) -> None:

@@ -186,6 +186,20 @@ async def test_a_server_that_keeps_failing_is_left_alone(serve, fetcher, source_
     assert len(server.requests) == FAILURES_BEFORE_REST
 
 
+async def test_a_redirect_that_leads_to_a_failing_server_blames_that_one(serve, fetcher, source_at) -> None:
+    files = await serve({"/t": http(status="503 Service Unavailable")})
+    home = await serve({"/t": http(b"", f"Location: {files.url('/t')}", status="302 Found"), "/fine": TEXT})
+    source = source_at(home, allowed_origins=(files.url(""),))
+    for _ in range(FAILURES_BEFORE_REST - 1):
+        with pytest.raises(TransientError, match="answered 503"):
+            await fetcher.text(home.url("/t"), source)
+    for _ in range(2):
+        with pytest.raises(UnavailableError, match=f"{files.url('')} failed 3 times in a row"):
+            await fetcher.text(home.url("/t"), source)
+    assert len(files.requests) == FAILURES_BEFORE_REST
+    assert (await fetcher.text(home.url("/fine"), source)).content == "User: Hoi"
+
+
 async def test_an_answer_of_any_kind_shows_that_a_server_lives(serve, fetcher, source_at) -> None:
     server = await serve({"/bad": http(status="503 Service Unavailable")})
     for _ in range(FAILURES_BEFORE_REST):
