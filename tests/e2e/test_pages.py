@@ -47,6 +47,9 @@ def test_every_page_is_without_complaint_and_accessible(stack: Stack, browser: B
         page.goto(address_of(stack, "LV-0003"))
         expect(page.get_by_role("heading", name="Conversation")).to_be_visible()
         accessible(page)
+        page.get_by_role("button", name="Run again from here").first.click()
+        expect(page.get_by_role("dialog").get_by_role("status")).to_contain_text("what a call to a model")
+        accessible(page)
         assert complaints == []
 
 
@@ -76,6 +79,9 @@ def test_the_pages_fit_a_phone_and_a_desk(stack: Stack, browser: Browser, width:
         for path in (*(f"/livedash/{path}" for path in PAGES), address_of(stack, NOT_FOUND_ID)):
             page.goto(path)
             assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+        page.get_by_role("button", name="Run again from here").first.click()
+        expect(page.get_by_role("dialog").get_by_role("status")).to_contain_text("what a call to a model")
+        assert page.get_by_role("dialog").evaluate("dialog => dialog.scrollWidth") <= width
 
 
 def press_and_start(page: Page, name: str | re.Pattern[str]) -> None:
