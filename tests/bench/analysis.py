@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
+from typing import Any
 
-import httpx2
 from pydantic import SecretStr
 from sqlalchemy import text
 
 from livedash_core.analysis.contract import Turn
+from livedash_core.analysis.openai import prompt
 from livedash_core.analysis.openai.attempt import Attempt
 from livedash_core.analysis.openai.client import make_client
 from livedash_core.settings import Settings
@@ -124,12 +125,16 @@ async def _bare_loop(url: str, sessions: int, concurrency: int) -> None:
     """As many calls as sessions, with the client and the request of the product, and nothing else."""
     turns = [Turn("Assistant" if number % 2 else "User", "x" * 80) for number in range(MESSAGES)]
     first = Attempt.first(turns, max_characters=200_000, max_completion_tokens=TOKENS)
-    body = first.body(MODEL)
+    body: dict[str, Any] = {
+        "messages": first.messages,
+        "max_completion_tokens": TOKENS,
+        "response_format": prompt.RESPONSE_FORMAT,
+    }
     waiting = iter(range(sessions))
 
     async def lane() -> None:
         for _ in waiting:
-            await client.post("/chat/completions", content=body, cast_to=httpx2.Response)
+            await client.chat.completions.with_raw_response.create(model=MODEL, messages=(), extra_body=body)
 
     async with make_client(KEY, url, TIMEOUT_SECONDS) as client:
         await asyncio.gather(*(lane() for _ in range(concurrency)))

@@ -21,15 +21,7 @@ if TYPE_CHECKING:
 #: Measured with OpenAI's o200k: Dutch 4.1, German 4.0, English 4.6 characters, identifiers and markup 2.5 to 3.
 _FEWEST_BYTES_PER_TOKEN = 2.5
 
-_encoded = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-_RESPONSE_FORMAT = _encoded(prompt.RESPONSE_FORMAT)
-
 Mendable = UnusableReply | ReplyCutOff | TranscriptTooLong
-
-
-def most_prompt_tokens(body: bytes) -> int:
-    """More than a tokenizer would count: a budget sets it aside, and a limit on tokens is measured with it."""
-    return ceil(len(body) / _FEWEST_BYTES_PER_TOKEN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,16 +57,11 @@ class Attempt:
                 shown = excerpt(self.turns, self.shown.characters // 2)
                 return replace(following, shown=shown, messages=prompt.messages_for(shown.lines))
 
-    def body(self, model: str) -> bytes:
-        """The request as JSON. Nothing that can be left out is in it: a server may refuse what it does not know."""
-        # Put together by hand, which takes a fifth of the time: most of it is the same in every request.
-        messages = ",".join(
-            f'{{"role":"{each["role"]}","content":{_encoded(each["content"])}}}' for each in self.messages
-        )
-        return (
-            f'{{"model":{_encoded(model)},"messages":[{messages}],'
-            f'"max_completion_tokens":{self.max_completion_tokens},"response_format":{_RESPONSE_FORMAT}}}'
-        ).encode()
+    @property
+    def most_prompt_tokens(self) -> int:
+        """More than a tokenizer would count: a budget sets it aside, and a limit on tokens is measured with it."""
+        sent = json.dumps([*self.messages, prompt.RESPONSE_FORMAT], ensure_ascii=False)
+        return ceil(len(sent.encode()) / _FEWEST_BYTES_PER_TOKEN)
 
     @property
     def notes(self) -> dict[str, str | int]:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from livedash_core.analysis.contract import Turn
 from livedash_core.parsing.text import clean
 
-_encoded = json.JSONEncoder(ensure_ascii=False).encode
 #: The messages that are kept first, whoever wrote them: how it began, and how it ended.
 _HEAD = 2
 _TAIL = 4
@@ -54,9 +53,8 @@ def excerpt(turns: Sequence[Turn], max_characters: int) -> Excerpt:
 
 
 def _json_lines(turns: Sequence[Turn], contents: Sequence[str]) -> list[str]:
-    # Put together by hand: an encoder takes a string five times as quickly as an object with that string in it.
     return [
-        f'{{"role": "{turn.role}", "content": {_encoded(content)}}}'
+        json.dumps({"role": turn.role, "content": content}, ensure_ascii=False)
         for turn, content in zip(turns, contents, strict=True)
     ]
 

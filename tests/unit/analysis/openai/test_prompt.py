@@ -142,16 +142,3 @@ def test_half_of_a_transcript_that_is_too_long_is_tried() -> None:
     second = first.after(TranscriptTooLong("too long"))
     assert second.shown.characters <= first.shown.characters / 2
     assert second.notes == {"messages_omitted": second.shown.omitted, "calls_wasted": 1}
-
-
-@pytest.mark.parametrize("words", ['"quoted" \\ and\nbroken\t\x1b', "ß € 🙂 \u2028 \x7f", "</s> {role}: %s", ""])
-def test_whatever_is_said_the_request_is_the_json_of_its_parts(words: str) -> None:
-    attempt = Attempt.first([Turn("User", words)], max_characters=10_000, max_completion_tokens=100)
-    attempt = attempt.after(UnusableReply(words, ["not JSON"]))
-    assert json.loads(attempt.body('the "best"')) == {
-        "model": 'the "best"',
-        "messages": attempt.messages,
-        "max_completion_tokens": 100,
-        "response_format": prompt.RESPONSE_FORMAT,
-    }
-    assert [json.loads(line) for line in attempt.shown.lines] == [{"role": "User", "content": words}]
