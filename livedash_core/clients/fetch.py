@@ -1,9 +1,9 @@
 """Fetches CSVs and transcripts from companies' servers.
 
-It stands on httpcore2's HTTP/1.1, the part of httpx2 that speaks it: that keeps no cookies, follows no redirects,
-unpacks no bodies (httpx2 would hand out all that a piece unpacks to), obeys no proxy variables and logs no URLs (httpx2
-does each of these unless told otherwise, the last one always). Its pool is left out: that looks at every connection
-before and after every request. Certificates are checked against the system's, or those that ``SSL_CERT_FILE`` names.
+It stands on httpcore2, the part of httpx2 that sends requests: that keeps no cookies, follows no redirects, unpacks
+no bodies (httpx2 would hand out all that a piece unpacks to), obeys no proxy variables and logs no URLs (httpx2 does
+each of these unless told otherwise, the last one always). Certificates are checked against the system's, or those
+that ``SSL_CERT_FILE`` names.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import asyncio
 import io
 import ssl
 import time
+from contextlib import AsyncExitStack
+from functools import cached_property
 from types import TracebackType
 from typing import BinaryIO, Self
 
@@ -19,9 +21,9 @@ import httpcore2
 import httpx2
 
 from livedash_core.clients.body import Body
-from livedash_core.clients.connections import Connections
 from livedash_core.clients.credentials import BasicCredentials, credentials_from_environment
 from livedash_core.clients.decoding import Text, decode
+from livedash_core.clients.network import JudgingBackend
 from livedash_core.clients.origins import Origin
 from livedash_core.clients.responses import GZIP, Answer, check
 from livedash_core.clients.source import Source
@@ -35,14 +37,16 @@ MIB = 1024 * 1024
 MAX_REDIRECTS = 3
 NOTHING_KNOWN = Validators()
 _HEADERS = (("Accept", "*/*"), ("Accept-Encoding", "gzip"), ("User-Agent", "livedash-pipeline"))
+_NETWORK_FAILURES = (httpcore2.NetworkError, httpcore2.TimeoutException, httpcore2.ProtocolError, ssl.SSLError)
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
 
 
 class Fetcher:
     """Fetches for any number of companies, with connections kept open; an async context manager for one event loop.
 
-    What each company may reach is its ``Source``'s to say. An origin is asked at most ``per_origin`` things at once,
-    and left alone for a while when it keeps failing (``UnavailableError``).
+    What each company may reach is its ``Source``'s to say. A connection serves the source that it was opened for
+    and no other: what one company is allowed must not carry another's requests. An origin is asked at most
+    ``per_origin`` things at once, and left alone for a while when it keeps failing (``UnavailableError``).
 
     ``connect_seconds`` limit the lookup of a name and the connection to each of its addresses, ``read_seconds`` each
     silence, ``total_seconds`` a fetch with all that belongs to it but waiting for its turn.
@@ -57,11 +61,13 @@ class Fetcher:
         per_origin: int = 8,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        self._timeouts = {"read": read_seconds}
+        self._timeouts = {"connect": connect_seconds, "read": read_seconds, "write": read_seconds}
         self._total_seconds = total_seconds
         self._per_origin = per_origin
-        self._connections = Connections(connect_seconds, tls)
+        self._given_tls = tls
+        self._pools: dict[tuple[Source, str], httpcore2.AsyncConnectionPool] = {}
         self._origins: dict[str, Origin] = {}
+        self._exit = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
         return self
@@ -69,7 +75,7 @@ class Fetcher:
     async def __aexit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        await self._connections.aclose()
+        await self._exit.aclose()
 
     async def text(self, url: str, source: Source, *, max_bytes: int = 2 * MIB) -> Text:
         """A transcript, decoded; ``""`` if the server has an empty one.
@@ -126,7 +132,7 @@ class Fetcher:
                     raise TransientError(
                         f"{source.company}: {target.shown} took longer than {total_seconds:g} s"
                     ) from exc
-                except (httpcore2.NetworkError, httpcore2.TimeoutException, httpcore2.ProtocolError) as exc:
+                except _NETWORK_FAILURES as exc:
                     raise _translated(exc, target, source) from exc
                 seconds_left -= time.monotonic() - began
             if answer.status not in _REDIRECTS:
@@ -150,10 +156,9 @@ class Fetcher:
             headers.append(("Authorization", credentials.authorization))
         url = target.url
         whole = httpcore2.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
-        async with (
-            self._connections.to(target, source) as connection,
-            connection.stream("GET", whole, headers=headers, extensions={"timeout": self._timeouts}) as response,
-        ):
+        async with self._pool(source, url.scheme).stream(
+            "GET", whole, headers=headers, extensions={"timeout": self._timeouts}
+        ) as response:
             answer = Answer(response.status, httpx2.Headers(response.headers))
             if answer.status not in _REDIRECTS:
                 check(answer, target, source, conditional=bool(known))
@@ -169,6 +174,24 @@ class Fetcher:
             origin = self._origins[name] = Origin(name, self._per_origin)
         return origin
 
+    def _pool(self, source: Source, scheme: str) -> httpcore2.AsyncConnectionPool:
+        pool = self._pools.get((source, scheme))
+        if pool is None:
+            encrypted = scheme == "https"
+            pool = self._pools[source, scheme] = httpcore2.AsyncConnectionPool(
+                ssl_context=self._tls if encrypted else None,
+                max_connections=None,  # turns are what bounds them
+                keepalive_expiry=5.0,
+                network_backend=JudgingBackend(source, encrypted=encrypted),
+            )
+            self._exit.push_async_callback(pool.aclose)
+        return pool
+
+    @cached_property
+    def _tls(self) -> ssl.SSLContext:
+        """Once per fetcher, and only if somebody speaks https: reading all certificates takes 60 ms."""
+        return self._given_tls or httpcore2.default_ssl_context()
+
 
 def _redirected(target: Target, location: str, source: Source) -> Target:
     """Where ``target`` redirects to, judged like any address: its origin must be allowed."""
@@ -182,7 +205,8 @@ def _redirected(target: Target, location: str, source: Source) -> Target:
 def _translated(exc: Exception, target: Target, source: Source) -> ProcessingError:
     """Our error for one of the network's. Its text stays out of ours: a server may have had a hand in it."""
     where = f"{source.company}: {target.shown}"
-    tls = exc.__cause__
+    # httpcore wraps what TLS says in a ConnectError.
+    tls = exc if isinstance(exc, ssl.SSLError) else exc.__context__
     if isinstance(tls, ssl.SSLCertVerificationError):
         return SystemicError(
             f"{where} has no valid certificate: {tls.verify_message} (SSL_CERT_FILE can name an authority of your own)",

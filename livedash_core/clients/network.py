@@ -5,68 +5,68 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-import ssl
+from collections.abc import Iterable
 from ipaddress import ip_address, ip_network
 
 import httpcore2
 
 from livedash_core.clients.addresses import Address, is_inside, may_connect
-from livedash_core.clients.sockets import Socket
 from livedash_core.clients.source import Source
 from livedash_core.errors import PermanentError, TransientError
 
 
-async def connect(source: Source, host: str, port: int, tls: ssl.SSLContext | None, seconds: float) -> Socket:
-    """Connect to the first address of ``host`` that answers; ``seconds`` for the lookup and for each.
+class JudgingBackend(httpcore2.AsyncNetworkBackend):
+    """The network for one source. TLS and the Host header keep the name; only the socket sees the address.
 
-    TLS, if any, checks the name; only the socket sees the address. Raises ``PermanentError`` for a name with an
-    address that ``source`` may not reach (one is enough: such a name is not to be trusted with the next lookup
-    either), ``TransientError`` for a name without addresses, ``httpcore2.ConnectError`` (from what was wrong) and
-    ``httpcore2.ConnectTimeout``.
+    Raises ``PermanentError`` for a name with an address that the company may not reach (one is enough: such a name
+    is not to be trusted with the next lookup either), ``TransientError`` for a name without addresses.
     """
 
-    async def connect_to(address: Address) -> Socket:
+    def __init__(self, source: Source, *, encrypted: bool) -> None:
+        self._source = source
+        self._encrypted = encrypted
+        self._sockets = httpcore2.AnyIOBackend()
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109 - the signature is httpcore's
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
+    ) -> httpcore2.AsyncNetworkStream:
+        """Connect to the first address of ``host`` that answers; ``timeout`` seconds for the lookup and for each."""
+
+        async def connect(address: Address) -> httpcore2.AsyncNetworkStream:
+            return await self._sockets.connect_tcp(str(address), port, timeout, local_address, socket_options)
+
+        addresses = await self._resolve(host, port, timeout)
+        for address in addresses:
+            self._judge(host, address)
+        *others, last = addresses
+        for address in others:
+            with contextlib.suppress(httpcore2.ConnectError, httpcore2.ConnectTimeout):
+                return await connect(address)
+        return await connect(last)
+
+    async def _resolve(self, host: str, port: int, seconds: float | None) -> list[Address]:
+        loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(seconds):
-                # The text of an address is never looked up.
-                _, connected = await asyncio.get_running_loop().create_connection(
-                    Socket, str(address), port, ssl=tls, server_hostname=host if tls else None
-                )
-        except TimeoutError as exc:
-            raise httpcore2.ConnectTimeout from exc
-        except OSError as exc:
-            raise httpcore2.ConnectError from exc
-        return connected
+                answers = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError) as exc:  # UnicodeError: a label that DNS does not have room for
+            raise TransientError(f"{self._source.company}: the name {host[:200]} cannot be resolved now") from exc
+        return [ip_address(sockaddr[0]) for *_, sockaddr in answers]
 
-    addresses = await _resolve(source, host, port, seconds)
-    for address in addresses:
-        _judge(source, host, address, encrypted=tls is not None)
-    *others, last = addresses
-    for address in others:
-        with contextlib.suppress(httpcore2.ConnectError, httpcore2.ConnectTimeout):
-            return await connect_to(address)
-    return await connect_to(last)
-
-
-async def _resolve(source: Source, host: str, port: int, seconds: float) -> list[Address]:
-    loop = asyncio.get_running_loop()
-    try:
-        async with asyncio.timeout(seconds):
-            answers = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as exc:  # UnicodeError: a label that DNS does not have room for
-        raise TransientError(f"{source.company}: the name {host[:200]} cannot be resolved now") from exc
-    return [ip_address(sockaddr[0]) for *_, sockaddr in answers]
-
-
-def _judge(source: Source, host: str, address: Address, *, encrypted: bool) -> None:
-    networks = source.allowed_networks
-    if not may_connect(address, networks):
-        problem = "which is not on the public internet"
-    elif not (encrypted or is_inside(address, networks)):
-        problem = "and http would show everything to everyone on the way there: use https"
-    else:
-        return
-    raise PermanentError(
-        f"{source.company}: {host[:200]} has the address {address}, {problem}; if it is your own network, "
-        f"allow it with: {source.command(f'--allow-network {ip_network(address)}')}"
-    )
+    def _judge(self, host: str, address: Address) -> None:
+        networks = self._source.allowed_networks
+        if not may_connect(address, networks):
+            problem = "which is not on the public internet"
+        elif not (self._encrypted or is_inside(address, networks)):
+            problem = "and http would show everything to everyone on the way there: use https"
+        else:
+            return
+        raise PermanentError(
+            f"{self._source.company}: {host[:200]} has the address {address}, {problem}; if it is your own network, "
+            f"allow it with: {self._source.command(f'--allow-network {ip_network(address)}')}"
+        )

@@ -41,7 +41,6 @@ class Server:
     answers: dict[str, Answer] = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)
     connections: int = 0
-    open_now: int = 0
     scheme: str = "http"
     host: str = "127.0.0.1"
 
@@ -77,13 +76,11 @@ async def serve() -> AsyncIterator[Callable[..., Awaitable[Server]]]:
             task = asyncio.current_task()
             assert task is not None
             conversations.add(task)
-            server.open_now += 1
             try:
                 await server.talk(reader, writer)
             except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
                 pass  # the client hung up, or the test is over
             finally:
-                server.open_now -= 1
                 writer.close()
 
         listener = await asyncio.start_server(converse, "127.0.0.1", 0, ssl=tls)

@@ -10,7 +10,6 @@ from email.utils import format_datetime
 
 import pytest
 
-from livedash_core.clients import connections
 from livedash_core.clients.fetch import MIB, Fetcher, Source
 from livedash_core.clients.responses import MAX_RETRY_AFTER_SECONDS, retry_after_seconds
 from livedash_core.errors import PermanentError, SystemicError, TransientError
@@ -112,17 +111,6 @@ async def test_what_a_server_says_unasked_is_not_collected(listener, fetcher, so
         connection.setblocking(False)
         with pytest.raises(BlockingIOError):
             await pour()
-
-
-async def test_connections_that_wait_too_long_are_ended_whosever_they_are(
-    serve, fetcher, source_at, monkeypatch
-) -> None:
-    monkeypatch.setattr(connections, "KEPT_SECONDS", -1.0)
-    server = await serve({"/t": TEXT})
-    for number in range(5):
-        await fetcher.text(server.url("/t"), source_at(server, company=f"Company {number}"))
-    await a_few_rounds_of_the_loop()
-    assert server.open_now == 1
 
 
 async def test_cookies_are_not_kept(serve, fetcher, source_at) -> None:
