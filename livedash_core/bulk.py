@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, cast
 
@@ -12,6 +13,11 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import DBAPIError
 
 from livedash_core.models import Base
+
+#: What stands for something else in COPY's text format: https://www.postgresql.org/docs/current/sql-copy.html
+_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+_TO_ESCAPE = re.compile(r"[\\\t\n\r]")
+_BLOCK_CHARACTERS = 65_536
 
 _DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call] # SQLAlchemy annotates no dialect's constructor
 
@@ -29,10 +35,33 @@ def copy_into(connection: Connection, table: str, columns: Sequence[str], rows: 
     _copy(connection, table, columns, write)
 
 
-def copy_text_into(connection: Connection, table: str, columns: Sequence[str], blocks: Iterable[bytes]) -> int:
-    """COPY what another database's COPY gave, as it came: nothing is parsed here. Returns the number of rows.
+def copy_line(values: Sequence[str | None]) -> str:
+    """A row as COPY's text format has it: for rows that are text anyway, a fraction of what ``copy_into`` takes."""
+    if _TO_ESCAPE.search("".join(filter(None, values))):
+        values = [value and value.translate(_ESCAPES) for value in values]
+    return "\t".join(["\\N" if value is None else value for value in values]) + "\n"
 
-    Raises what ``copy_into`` raises.
+
+def copy_blocks(lines: Iterable[str]) -> Iterator[str]:
+    """What ``copy_line`` wrote, in blocks for ``copy_text_into`` that are just longer than 64 K characters."""
+    block: list[str] = []
+    size = 0
+    for line in lines:
+        block.append(line)
+        size += len(line)
+        if size > _BLOCK_CHARACTERS:
+            yield "".join(block)
+            block.clear()
+            size = 0
+    yield "".join(block)
+
+
+def copy_text_into(
+    connection: Connection, table: str, columns: Sequence[str], blocks: Iterable[bytes] | Iterable[str]
+) -> int:
+    """COPY text in COPY's own format: what another database gave, as it came, or what ``copy_blocks`` made.
+
+    Returns the number of rows. Raises what ``copy_into`` raises.
     """
 
     def write(copy: psycopg.Copy) -> None:

@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from livedash_core.parsing.encoding import encoding_of
 from livedash_core.parsing.lines import Lines
@@ -54,8 +54,7 @@ _NEAT = {
 _HEADER = re.compile(r"\s*(external[_ ]?)?session[_ ]?id\s*", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One record. ``values`` are the 16 ``COLUMNS``: an empty one is None, ``external_session_id`` never is.
 
     White space around a value is gone, except around ``initial_message``, and so are NULs: ``nul_characters`` is how
@@ -106,6 +105,9 @@ def _results(lines: Lines, max_field_characters: int) -> Iterator[Row | Rejectio
     delimiters = ",;"
     for line in lines:
         number = lines.number
+        if len(delimiters) == 1 and (cells := _on_one_line(line, lines, delimiters)):
+            yield _taken(number, _Record([line], cells, None), max_field_characters)
+            continue
         if not line.replace("\0", "").strip():
             continue
         attempts: list[_Record] = []
@@ -128,18 +130,21 @@ def _results(lines: Lines, max_field_characters: int) -> Iterator[Row | Rejectio
 
 def _taken(number: int, record: _Record, max_field_characters: int) -> Row | Rejection:
     *stripped, initial_message = record.values
-    values = [*(value.strip() for value in stripped), initial_message]
-    longest, joined = max(values, key=len), "".join(values)
+    values = [*map(str.strip, stripped), initial_message]
+    joined = "".join(values)
+    # Hardly a row is as long as one of its fields may be.
+    longest = joined if len(joined) <= max_field_characters else max(values, key=len)
     if not values[0]:
         reason = f"has no {COLUMNS[0]}"
     elif len(values[0]) > MAX_ID_CHARACTERS:
         reason = f"has an {COLUMNS[0]} of more than {MAX_ID_CHARACTERS} characters"
     elif len(longest) > max_field_characters:
         reason = f"has a {COLUMNS[values.index(longest)]} of more than {max_field_characters:,} characters"
-    elif clean(joined) != joined:
+    elif not joined.isascii() and clean(joined) != joined:
         reason = "has bytes that are not UTF-8, unlike the rest of the file"
     else:
-        return Row(number, tuple(value or None for value in values), sum(line.count("\0") for line in record.lines))
+        nul_characters = sum([line.count("\0") for line in record.lines])
+        return Row(number, tuple([value or None for value in values]), nul_characters)
     return Rejection(number, _raw(record.lines), reason)
 
 
@@ -147,13 +152,25 @@ def _raw(lines: list[str]) -> str:
     return clean("".join(lines)[:MAX_RAW_CHARACTERS]).rstrip("\r\n")
 
 
-@dataclass(frozen=True, slots=True)
-class _Record:
+class _Record(NamedTuple):
     """The physical lines that were read as one record, its cells, and what is wrong with its structure."""
 
     lines: list[str]
     values: list[str]
     problem: str | None
+
+
+def _on_one_line(line: str, lines: Lines, delimiter: str) -> list[str] | None:
+    """The cells of ``line`` if it is what nearly all are, a record with nothing wrong about it: what
+    ``_read_record`` would say, in a third of the time.
+    """
+    if len(line) > lines.max_characters or "\0" in line:
+        return None
+    try:
+        cells = next(csv.reader((line,), delimiter=delimiter, strict=True))
+    except csv.Error:
+        return None
+    return cells if len(cells) == len(COLUMNS) and not _HEADER.fullmatch(cells[0]) else None
 
 
 def _read_record(first: str, lines: Lines, delimiter: str) -> _Record:

@@ -10,14 +10,14 @@ from typing import Any, BinaryIO, NamedTuple
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, text
-from uuid6 import uuid7
 
-from livedash_core.bulk import copy_into
+from livedash_core.bulk import copy_blocks, copy_line, copy_text_into
 from livedash_core.errors import PermanentError, TransientError
 from livedash_core.parsing.csv_rows import COLUMNS, Rejection, Row, read_rows
 from livedash_core.parsing.encoding import encoding_of
 from livedash_core.stages import intake_sql as sql
-from livedash_core.stages.times import interpret, peculiarities
+from livedash_core.stages.new_ids import new_ids
+from livedash_core.stages.times import PlainTimes, interpret, peculiarities
 
 #: A file of the largest size allowed takes a minute or two.
 MAX_READING_SECONDS = 600
@@ -54,8 +54,8 @@ def stage_file(
     encoding = encoding_of(file)
     reading = _Reading(company, stopping)
     connection.execute(text(sql.CREATE_STAGING))
-    rows = reading.staged(read_rows(file, encoding=encoding, max_lines=max_lines))
-    copy_into(connection, sql.STAGING, sql.STAGED, rows)
+    lines = reading.staged(read_rows(file, encoding=encoding, max_lines=max_lines))
+    copy_text_into(connection, sql.STAGING, sql.STAGED, copy_blocks(lines))
     connection.execute(text(sql.LAST_OF_EACH_WINS))
     problem = reading.problem()
     connection.execute(text(sql.REJECT), {"most": SHOWN_REJECTIONS if problem else None})
@@ -71,25 +71,28 @@ class _Reading:
     def __init__(self, company: Any, stopping: Callable[[], bool]) -> None:
         self.last_line = self.rows = self.rejections = 0
         self._company = company
-        self._zone = ZoneInfo(company.timezone)
+        self._zone, self._now = ZoneInfo(company.timezone), datetime.now(UTC)
+        self._plain_times = PlainTimes(self._zone, self._now)
         self._stopping = stopping
         self._first_rejection: Rejection | None = None
         self._ends_at = time.monotonic() + MAX_READING_SECONDS
 
-    def staged(self, records: Iterator[Row | Rejection]) -> Iterator[tuple[object, ...]]:
-        """The rows of the staging table."""
+    def staged(self, records: Iterator[Row | Rejection]) -> Iterator[str]:
+        """The rows of the staging table, as COPY takes them."""
         nothing = (None,) * (len(COLUMNS) + 4)
-        company_id, now = self._company.company_id, datetime.now(UTC)
+        company_id = str(self._company.company_id)
+        ids = new_ids()
         for number, record in enumerate(records):
             if number % _LINES_BETWEEN_LOOKS == 0:
                 self._look_up()
             self.last_line = record.line_number
+            place = (str(self.last_line), company_id)
             if isinstance(record, Row):
                 self.rows += 1
-                yield (self.last_line, company_id, None, None, uuid7(), *record.values, *self._meaning(record, now))
+                yield copy_line((*place, None, None, next(ids), *record.values, *self._meaning(record)))
             else:
                 self._note(record)
-                yield (self.last_line, company_id, record.raw_text, record.reason, *nothing)
+                yield copy_line((*place, record.raw_text, record.reason, *nothing))
 
     def problem(self) -> str | None:
         """Why the file as a whole is not to be trusted."""
@@ -103,14 +106,21 @@ class _Reading:
             f"file? It has no header and {len(COLUMNS)} columns"
         )
 
-    def _meaning(self, row: Row, now: datetime) -> tuple[object, object, str | None]:
+    def _meaning(self, row: Row) -> tuple[str | None, str | None, str | None]:
         notes: dict[str, object] = {"nul_characters": row.nul_characters} if row.nul_characters else {}
-        try:
-            times = interpret(row.values[1], row.values[2], self._zone)
-        except PermanentError:  # the stage itself will say so, as that session's failure
-            return None, None, json.dumps(notes) if notes else None
-        notes |= peculiarities(times, self._zone, now)
-        return *times, json.dumps(notes) if notes else None
+        _, start_time, end_time, *_ = row.values
+        began_and_ended: tuple[str, str] | tuple[None, None]
+        if plain := self._plain_times.of(start_time, end_time):
+            began_and_ended = plain
+        else:
+            try:
+                times = interpret(start_time, end_time, self._zone)
+            except PermanentError:  # the stage itself will say so, as that session's failure
+                began_and_ended = (None, None)
+            else:
+                began_and_ended = (times.started_at.isoformat(), times.ended_at.isoformat())
+                notes |= peculiarities(times, self._zone, self._now)
+        return *began_and_ended, json.dumps(notes) if notes else None
 
     def _note(self, rejection: Rejection) -> None:
         self.rejections += 1

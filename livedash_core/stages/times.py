@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -19,6 +20,9 @@ class Times(NamedTuple):
 
 #: A clock may be wrong, or in the zone where the day begins; no session begins tomorrow.
 _AHEAD = timedelta(days=1)
+#: Those of a year.
+_HOURS = 10_000
+_MINUTES_AND_SECONDS = frozenset(f":{minute:02}:{second:02}" for minute in range(60) for second in range(60))
 
 
 def interpret(start_time: str | None, end_time: str | None, zone: ZoneInfo) -> Times:
@@ -41,6 +45,47 @@ def peculiarities(times: Times, zone: ZoneInfo, now: datetime) -> dict[str, list
         "in_future": [name for name, instant in cells if instant > now + _AHEAD],
     }
     return {note: names for note, names in found.items() if names}
+
+
+class PlainTimes:
+    """The quick way to read the times of a whole file: for rows about which there is nothing to say.
+
+    Of an hour whose first and last second are as far apart as they should be and happen once, that is true of every
+    second between; hardly any hour is another. Its times are then read by looking at the hour's name alone.
+    """
+
+    def __init__(self, zone: ZoneInfo, now: datetime) -> None:
+        self._zone = zone
+        self._latest = now + _AHEAD
+        self._hour = lru_cache(maxsize=_HOURS)(self._look_up)
+
+    def of(self, start_time: str | None, end_time: str | None) -> tuple[str, str] | None:
+        """What ``interpret`` reads, in ISO 8601 with the zone's offset.
+
+        None if it may raise or ``peculiarities`` may find any: then ask those.
+        """
+        started, ended = self._read(start_time), self._read(end_time)
+        # With one offset, text is in the order of time.
+        if started is None or ended is None or started[19:] != ended[19:] or ended < started:
+            return None
+        return started, ended
+
+    def _read(self, cell: str | None) -> str | None:
+        if cell is None or (rest := cell[13:]) not in _MINUTES_AND_SECONDS or (hour := self._hour(cell[:13])) is None:
+            return None
+        return f"{hour[0]}{rest}{hour[1]}"
+
+    def _look_up(self, hour: str) -> tuple[str, str] | None:
+        """What stands before and after minutes and seconds; None for an hour that is not plain."""
+        try:
+            first, last = to_utc(f"{hour}:00:00", self._zone), to_utc(f"{hour}:59:59", self._zone)
+        except ValueError:
+            return None
+        is_plain = last - first == timedelta(minutes=59, seconds=59) and last <= self._latest
+        if not is_plain or is_ambiguous(first, self._zone) or is_ambiguous(last, self._zone):
+            return None
+        written = first.astimezone(self._zone).isoformat(" ")
+        return written[:13], written[19:]
 
 
 def _read(column: str, cell: str | None, zone: ZoneInfo, *, fold: Literal[0, 1] = 0) -> datetime:
