@@ -138,7 +138,8 @@ class Intake:
         notes = {row.id: row.notes for row in new if row.notes is not None}
         manager.initialize_new_sessions(understood, completed_stages=1, metadata=notes)
         manager.initialize_new_sessions({row.id: company.company_id for row in new if row.started_at is None})
-        changed = list(connection.execute(text(sql.UPDATE_CHANGED), chunk))
+        is_all_new = len(new) == connection.scalar(text(sql.COUNT_CHUNK), chunk)
+        changed = [] if is_all_new else list(connection.execute(text(sql.UPDATE_CHANGED), chunk))
         reopened = [row.id for row in changed if row.reopens]
         if reopened:
             manager.reopen(STAGE, reopened)

@@ -23,6 +23,10 @@ CREATE_STAGING = f"""
     )
 """
 
+#: Else each chunk would be looked for among all the others.
+INDEX_STAGING = f"CREATE INDEX ON {STAGING} (line_number)"
+COUNT_CHUNK = f"SELECT count(*) FROM {STAGING} WHERE line_number >= :first AND line_number < :end"  # noqa: S608 - made of constants
+
 #: A session that stands in the file twice counts as its last line says, and that line's notes say how often.
 LAST_OF_EACH_WINS = f"""
     WITH repeated AS (
@@ -41,7 +45,10 @@ _NEW = ("id", "company_id", *COLUMNS, "started_at", "ended_at", "notes")
 INSERT_NEW = f"""
     INSERT INTO livedash.session_import ({", ".join(_NEW)})
     SELECT {", ".join(_NEW)}
-    FROM {STAGING} WHERE line_number >= :first AND line_number < :end
+    FROM {STAGING} AS row WHERE line_number >= :first AND line_number < :end AND NOT EXISTS (
+        SELECT FROM livedash.session_import AS known
+        WHERE known.company_id = row.company_id AND known.external_session_id = row.external_session_id
+    )
     ON CONFLICT (company_id, external_session_id) DO NOTHING
     RETURNING id, started_at, notes
 """  # noqa: S608 - made of constants

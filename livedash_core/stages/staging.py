@@ -10,13 +10,13 @@ from typing import Any, BinaryIO, NamedTuple
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, text
+from uuid6 import uuid7
 
 from livedash_core.bulk import copy_blocks, copy_line, copy_text_into
 from livedash_core.errors import PermanentError, TransientError
 from livedash_core.parsing.csv_rows import COLUMNS, Rejection, Row, read_rows
 from livedash_core.parsing.encoding import encoding_of
 from livedash_core.stages import intake_sql as sql
-from livedash_core.stages.new_ids import new_ids
 from livedash_core.stages.times import PlainTimes, interpret, peculiarities
 
 #: A file of the largest size allowed takes a minute or two.
@@ -59,6 +59,7 @@ def stage_file(
     connection.execute(text(sql.LAST_OF_EACH_WINS))
     problem = reading.problem()
     connection.execute(text(sql.REJECT), {"most": SHOWN_REJECTIONS if problem else None})
+    connection.execute(text(sql.INDEX_STAGING))
     connection.commit()
     if problem:
         raise PermanentError(problem)
@@ -81,7 +82,6 @@ class _Reading:
         """The rows of the staging table, as COPY takes them."""
         nothing = (None,) * (len(COLUMNS) + 4)
         company_id = str(self._company.company_id)
-        ids = new_ids()
         for number, record in enumerate(records):
             if number % _LINES_BETWEEN_LOOKS == 0:
                 self._look_up()
@@ -89,7 +89,7 @@ class _Reading:
             place = (str(self.last_line), company_id)
             if isinstance(record, Row):
                 self.rows += 1
-                yield copy_line((*place, None, None, next(ids), *record.values, *self._meaning(record)))
+                yield copy_line((*place, None, None, str(uuid7()), *record.values, *self._meaning(record)))
             else:
                 self._note(record)
                 yield copy_line((*place, record.raw_text, record.reason, *nothing))
