@@ -198,10 +198,13 @@ def run_into_trouble(engine: Engine, trouble: Callable[[Connection], None]) -> N
 
     with pytest.raises(SystemicError, match=f"the database failed during {STAGE}"):
         Runner(engine, stage, STAGES).run()
+    committed = sum(world.row(session, STAGE).status == "COMPLETED" for session in sessions)
     world.expire_leases()
     report = Runner(engine, stage, STAGES).run()
 
-    assert report.completed == 30, "what was committed before the trouble is not done again"
+    # The other batch under way may have been settled after the trouble, if the database was there again.
+    assert committed in (20, 30)
+    assert report.completed == 50 - committed, "what was committed before the trouble is not done again"
     assert_each_once(engine, sessions)
 
 
