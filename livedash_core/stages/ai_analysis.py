@@ -58,7 +58,7 @@ class Unjudged(NamedTuple):
 
 
 class AiAnalysis(Stage):
-    """Slow calls at once; a batch is twelve rounds of them, so that a slow answer does not idle the rest for long."""
+    """Slow calls at once. A batch is twelve rounds of them: claiming and settling it is little beside that."""
 
     name = "AI_ANALYSIS"
 
