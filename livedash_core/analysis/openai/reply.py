@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, Field, StrictBool, ValidationError
+from pydantic import BaseModel, BeforeValidator, Field, StrictBool, ValidationError, ValidationInfo
 
 from livedash_core.analysis import normalise
 from livedash_core.analysis.contract import SUMMARY_MAX_CHARACTERS, SUMMARY_MIN_CHARACTERS, Analysis
@@ -70,11 +70,12 @@ def read_content(content: str) -> Analysis:
     """The judgement that ``content`` spells. Raises ``UnusableReply``."""
     found = _json_object(content)
     try:
-        reply = _Reply.model_validate(found)
+        notes: dict[str, str | int] = {}
+        reply = _Reply.model_validate(found, context=notes)
     except ValidationError as exc:
         problems = [f"{error['loc'][0]}: {error['msg']}" for error in exc.errors(include_input=False)]
         raise UnusableReply(content, problems) from None  # the cause would quote the reply
-    return Analysis(**reply.model_dump(), notes=_notes(found, reply))
+    return Analysis(**reply.model_dump(), notes=notes | _notes(found, reply))
 
 
 def _json_object(content: str) -> dict[str, Any]:
@@ -106,22 +107,22 @@ def _searchable(value: str, characters: int) -> str:
     return " ".join(clean(value).split())[: 4 * characters]
 
 
-def _questions(value: Any) -> Any:
+def _questions(value: Any, info: ValidationInfo) -> Any:
     if value is None:
         return ()
     if isinstance(value, str):
         value = [value]
-    return clean_questions(_without_contacts(value)) if isinstance(value, list) else value
-
-
-def _without_contacts(asked: list[Any]) -> Iterator[str]:
-    """The questions like the summary; one that is nothing but contacts is none."""
-    for question in asked:
-        if isinstance(question, str):
-            before = _searchable(question, MAX_CHARACTERS)
-            after = without_contacts(before)
-            if after == before or normal_form(without_placeholders(after)):
-                yield after
+    if not isinstance(value, list):
+        return value
+    asked = [_searchable(question, MAX_CHARACTERS) for question in value if isinstance(question, str)]
+    told = [(before, without_contacts(before)) for before in asked]
+    with_contacts = sum(after != before for before, after in told)
+    if with_contacts and info.context is not None:
+        info.context["questions_with_contacts"] = with_contacts
+    # One that is nothing but contacts is none.
+    return clean_questions(
+        after for before, after in told if after == before or normal_form(without_placeholders(after))
+    )
 
 
 def _language(value: Any) -> str:
@@ -142,7 +143,10 @@ def _truth(value: Any) -> Any:
 
 
 class _Reply(BaseModel):
-    """The fields as they must be after normalisation. Only the language may be missing: it never fails a reply."""
+    """The fields as they must be after normalisation. Only the language may be missing: it never fails a reply.
+
+    The validation's context takes notes.
+    """
 
     summary: Annotated[
         str, Field(min_length=SUMMARY_MIN_CHARACTERS, max_length=SUMMARY_MAX_CHARACTERS), BeforeValidator(_summary)
@@ -166,9 +170,6 @@ def _notes(found: dict[str, Any], reply: _Reply) -> dict[str, str | int]:
     asked = [found["questions"]] if isinstance(found["questions"], str) else found["questions"] or []
     if len(asked) > len(reply.questions):
         notes["questions_dropped"] = len(asked) - len(reply.questions)
-    texts = [_searchable(question, MAX_CHARACTERS) for question in asked if isinstance(question, str)]
-    if with_contacts := sum(without_contacts(text) != text for text in texts):
-        notes["questions_with_contacts"] = with_contacts
     if (label := _label(found.get("language"))) not in ("", reply.language):
         notes["language_label"] = label
     changed = [
