@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args
 from uuid import UUID
 
 from sqlalchemy import Connection, select, text
@@ -91,9 +91,7 @@ def read_costs(
         _COSTS,
         {
             "by": by,
-            "company_ids": None if company_ids is None else list(company_ids),
-            "first_day": first_day,
-            "last_day": last_day,
+            **_extent(company_ids, first_day, last_day),
             "currency": currency,
         },
     )
@@ -110,16 +108,16 @@ def miscounted_batches(
     last_day: date | None = None,
 ) -> list[str]:
     """The batches whose tokens the server adds up to another sum than the ledger, a sentence each, newest first."""
-    found = connection.scalars(
-        _MISCOUNTED,
-        {
-            "begins": MISCOUNTED,
-            "company_ids": None if company_ids is None else list(company_ids),
-            "first_day": first_day,
-            "last_day": last_day,
-        },
-    )
-    return list(found)
+    extent = _extent(company_ids, first_day, last_day)
+    return list(connection.scalars(_MISCOUNTED, {"begins": MISCOUNTED, **extent}))
+
+
+def _extent(company_ids: Iterable[UUID] | None, first_day: date | None, last_day: date | None) -> dict[str, Any]:
+    return {
+        "company_ids": None if company_ids is None else list(company_ids),
+        "first_day": first_day,
+        "last_day": last_day,
+    }
 
 
 class Forecast(NamedTuple):
