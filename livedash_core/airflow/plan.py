@@ -67,8 +67,7 @@ def plan(stage: str) -> list[dict[str, Any]]:
 
 def _forecast(connection: Connection, stage: str, run: RunScope) -> str:
     """What doing them again may cost, before it does."""
-    names = default_registry().names
-    if names.index(stage) > names.index(choosing.STAGE):
+    if not choosing.is_asked_again(stage, default_registry().names):
         return "no model is asked again"
     return forecast_in_words(connection, run.scope.session_ids or ())
 

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request, Response
 from markupsafe import escape
 
 from livedash_core.operations.session_story import MESSAGES, Story, tell_story
-from livedash_core.stages.batch_jobs.choosing import STAGE
+from livedash_core.stages.batch_jobs.choosing import is_asked_again
 from livedash_core.web.actions import Action
 from livedash_core.web.database import Reader
 from livedash_core.web.rendering import render
@@ -62,12 +62,6 @@ def _that_fit(messages: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return list(messages[: max(1, fitting)])
 
 
-def _asks_a_model(story: Story, stage: str) -> bool:
-    """Whether the analysis is done again when ``stage`` and all after it are."""
-    names = [status["stage"] for status in story.stages]
-    return STAGE in names[names.index(stage) :]
-
-
 def _step(story: Story, status: Mapping[str, Any]) -> Step:
     stage = status["stage"]
     state = STATE_OF[status["status"]]
@@ -77,11 +71,12 @@ def _step(story: Story, status: Mapping[str, Any]) -> Step:
     if story.session["company_status"] == "ACTIVE" and state != "waiting":
         question = f"Do {title(stage)} and all stages after it again for this session?"
         session_id = str(story.session["id"])
+        costs = is_asked_again(stage, [status["stage"] for status in story.stages])
         again = Action(
             "Run again from here",
             question,
             stage,
             {"session_ids": [session_id], "again": True},
-            forecast={"session": session_id} if _asks_a_model(story, stage) else None,
+            forecast={"session": session_id} if costs else None,
         )
     return Step(stage, state, status, story.attempts.get(stage, []), again)

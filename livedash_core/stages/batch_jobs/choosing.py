@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
@@ -14,6 +14,11 @@ from livedash_core.settings import Settings
 
 #: The stage whose work can be done in batches.
 STAGE = "AI_ANALYSIS"
+
+
+def is_asked_again(stage: str, stages: Sequence[str]) -> bool:
+    """Whether doing ``stage``, and all that come after it in ``stages``, has a model asked again."""
+    return STAGE in stages[stages.index(stage) :]
 
 
 class Split(NamedTuple):
