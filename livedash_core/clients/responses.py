@@ -17,6 +17,7 @@ from livedash_core.errors import PermanentError, SystemicError, TransientError
 MAX_RETRY_AFTER_SECONDS = 86_400.0
 #: What an ``Answer.coding`` calls gzip.
 GZIP = ("gzip", "x-gzip")
+# The standard library's parser raises ValueError for what a hostile server can send: charset*=%00''.
 _CHARSET = re.compile(r";\s*charset\s*=\s*[\"']?([\w.:+-]+)", re.ASCII | re.IGNORECASE)
 _CONTENT_TYPES = frozenset(("", "application/octet-stream", "application/csv", "application/json"))
 
