@@ -6,28 +6,18 @@ It judges no address, has no timeouts and knows no other answer than a whole one
 from __future__ import annotations
 
 import asyncio
-import re
 from urllib.parse import urlsplit
 
-_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+from tests.bench.http_messages import HttpMessages
 
 
-class _Client(asyncio.Protocol):
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.WriteTransport)
-        self._transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        self._unread += data
-        head, end, body = self._unread.partition(b"\r\n\r\n")
-        length = _LENGTH.search(head)
-        if end and length and len(body) == int(length[1]):
-            self._whole.set_result(None)
+class _Client(HttpMessages):
+    def message_received(self) -> None:
+        self._whole.set_result(None)
 
     async def get(self, request: bytes) -> None:
-        self._unread = b""
         self._whole = asyncio.get_running_loop().create_future()
-        self._transport.write(request)
+        self.transport.write(request)
         await self._whole
 
 

@@ -6,35 +6,24 @@ As lean as it can be, so that what is measured beside it is the client: it reads
 from __future__ import annotations
 
 import asyncio
-import re
 import sys
 from contextlib import AbstractContextManager
 
+from tests.bench.http_messages import HttpMessages
 from tests.bench.server_process import started
 
-_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
-
-class _Connection(asyncio.Protocol):
+class _Connection(HttpMessages):
     def __init__(self, answer: bytes, seconds: float) -> None:
+        super().__init__()
         self._answer = answer
         self._seconds = seconds
-        self._unread = b""
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.WriteTransport)
-        self._transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        self._unread += data
-        head, end, body = self._unread.partition(b"\r\n\r\n")
-        length = _LENGTH.search(head)
-        if end and len(body) == (int(length[1]) if length else 0):
-            self._unread = b""
-            if self._seconds:
-                asyncio.get_running_loop().call_later(self._seconds, self._transport.write, self._answer)
-            else:
-                self._transport.write(self._answer)
+    def message_received(self) -> None:
+        if self._seconds:
+            asyncio.get_running_loop().call_later(self._seconds, self.transport.write, self._answer)
+        else:
+            self.transport.write(self._answer)
 
 
 def answering(content_type: str, body: str, *, seconds: float) -> AbstractContextManager[str]:
