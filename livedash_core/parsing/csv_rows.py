@@ -103,10 +103,11 @@ def read_rows(
 
 def _results(lines: Lines, max_field_characters: int) -> Iterator[Row | Rejection]:
     delimiters = ",;"
+    on_one_line: _OnOneLine | None = None
     for line in lines:
         number = lines.number
-        if len(delimiters) == 1 and (cells := _on_one_line(line, lines, delimiters)):
-            yield _taken(number, _Record([line], cells, None), max_field_characters)
+        if on_one_line and len(line) <= lines.max_characters and (cells := on_one_line.cells(line)):
+            yield _taken(number, [line], cells, max_field_characters)
             continue
         if not line.replace("\0", "").strip():
             continue
@@ -116,6 +117,7 @@ def _results(lines: Lines, max_field_characters: int) -> Iterator[Row | Rejectio
             attempts.append(record)
             if record.problem is None:
                 delimiters = delimiter
+                on_one_line = on_one_line or _OnOneLine(delimiter)
                 break
             lines.give_back(record.lines[1:])
         else:
@@ -123,29 +125,28 @@ def _results(lines: Lines, max_field_characters: int) -> Iterator[Row | Rejectio
         if record.values and _HEADER.fullmatch(record.values[0]):
             continue
         if record.problem is None:
-            yield _taken(number, record, max_field_characters)
+            yield _taken(number, record.lines, record.values, max_field_characters)
         else:
             yield Rejection(number, _raw([line]), record.problem)
 
 
-def _taken(number: int, record: _Record, max_field_characters: int) -> Row | Rejection:
-    *stripped, initial_message = record.values
+def _taken(number: int, lines: list[str], cells: list[str], max_field_characters: int) -> Row | Rejection:
+    *stripped, initial_message = cells
     values = [*map(str.strip, stripped), initial_message]
-    joined = "".join(values)
+    written = lines[0] if len(lines) == 1 else "".join(lines)
     # Hardly a row is as long as one of its fields may be.
-    longest = joined if len(joined) <= max_field_characters else max(values, key=len)
+    longest = "" if len(written) <= max_field_characters else max(values, key=len)
     if not values[0]:
         reason = f"has no {COLUMNS[0]}"
     elif len(values[0]) > MAX_ID_CHARACTERS:
         reason = f"has an {COLUMNS[0]} of more than {MAX_ID_CHARACTERS} characters"
     elif len(longest) > max_field_characters:
         reason = f"has a {COLUMNS[values.index(longest)]} of more than {max_field_characters:,} characters"
-    elif not joined.isascii() and clean(joined) != joined:
+    elif not written.isascii() and clean(joined := "".join(values)) != joined:
         reason = "has bytes that are not UTF-8, unlike the rest of the file"
     else:
-        nul_characters = sum([line.count("\0") for line in record.lines])
-        return Row(number, tuple([value or None for value in values]), nul_characters)
-    return Rejection(number, _raw(record.lines), reason)
+        return Row(number, tuple([value or None for value in values]), written.count("\0"))
+    return Rejection(number, _raw(lines), reason)
 
 
 def _raw(lines: list[str]) -> str:
@@ -160,17 +161,23 @@ class _Record(NamedTuple):
     problem: str | None
 
 
-def _on_one_line(line: str, lines: Lines, delimiter: str) -> list[str] | None:
-    """The cells of ``line`` if it is what nearly all are, a record with nothing wrong about it: what
-    ``_read_record`` would say, in a third of the time.
-    """
-    if len(line) > lines.max_characters or "\0" in line:
-        return None
-    try:
-        cells = next(csv.reader((line,), delimiter=delimiter, strict=True))
-    except csv.Error:
-        return None
-    return cells if len(cells) == len(COLUMNS) and not _HEADER.fullmatch(cells[0]) else None
+class _OnOneLine:
+    """Reads what nearly all lines are, a record with nothing wrong about it, quicker than ``_read_record``."""
+
+    def __init__(self, delimiter: str) -> None:
+        self._lines: list[str] = []
+        self._records = csv.reader(iter(self._lines.pop, None), delimiter=delimiter, strict=True)
+
+    def cells(self, line: str) -> list[str] | None:
+        """What ``_read_record`` would say; None if it may find that something is wrong, or would read on."""
+        self._lines.append(line)
+        try:
+            cells = next(self._records)
+        except (csv.Error, IndexError):  # IndexError: there is no next line to pop
+            self._lines.clear()
+            return None
+        is_neat = len(cells) == len(COLUMNS) and "\0" not in line and not _HEADER.fullmatch(cells[0])
+        return cells if is_neat else None
 
 
 def _read_record(first: str, lines: Lines, delimiter: str) -> _Record:

@@ -28,6 +28,7 @@ class Lines:
         self._stream = stream
         self._returned: deque[str] = deque()
         self._may_be_read_again = _AGAIN_AT_ONCE
+        self._read_since = 0
 
     def __iter__(self) -> Iterator[str]:
         return self
@@ -44,6 +45,8 @@ class Lines:
     @property
     def may_look_ahead(self) -> bool:
         """Whether there is an allowance left to give lines back from."""
+        self._may_be_read_again = min(self._may_be_read_again + _AGAIN_PER_CHARACTER * self._read_since, _AGAIN_AT_ONCE)
+        self._read_since = 0
         return self._may_be_read_again > 0
 
     def give_back(self, lines: list[str]) -> None:
@@ -56,5 +59,5 @@ class Lines:
         line = piece = self._stream.readline(self.max_characters + 1)
         while len(piece) > self.max_characters and piece[-1] not in "\r\n":
             piece = self._stream.readline(self.max_characters + 1)
-        self._may_be_read_again = min(self._may_be_read_again + _AGAIN_PER_CHARACTER * len(line), _AGAIN_AT_ONCE)
+        self._read_since += len(line)
         return line
