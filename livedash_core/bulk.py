@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
 from typing import Any, cast
 
@@ -16,73 +16,85 @@ from livedash_core.models import Base
 
 #: What stands for something else in COPY's text format: https://www.postgresql.org/docs/current/sql-copy.html
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
-_TO_ESCAPE = re.compile(r"[\\\t\n\r]")
 _BLOCK_CHARACTERS = 65_536
 
 _DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call] # SQLAlchemy annotates no dialect's constructor
 
 
-def copy_into(connection: Connection, table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """COPY rows into a table within ``connection``'s transaction: the quickest way in, constant in memory.
+@contextmanager
+def copying(connection: Connection, table: str, columns: Sequence[str]) -> Iterator[psycopg.Copy]:
+    """A COPY into a table within ``connection``'s transaction: the quickest way in, constant in memory.
 
-    Raises SQLAlchemy's ``DBAPIError`` like any other statement, and what ``rows`` raises.
+    Raises SQLAlchemy's ``DBAPIError`` like any other statement.
     """
-
-    def write(copy: psycopg.Copy) -> None:
-        for row in rows:
-            copy.write_row(row)
-
-    _copy(connection, table, columns, write)
-
-
-def copy_line(values: Sequence[str | None]) -> str:
-    """A row as COPY's text format has it: for rows that are text anyway, a fraction of what ``copy_into`` takes."""
-    if _TO_ESCAPE.search("".join(filter(None, values))):
-        values = [value and value.translate(_ESCAPES) for value in values]
-    return "\t".join(["\\N" if value is None else value for value in values]) + "\n"
-
-
-def copy_blocks(lines: Iterable[str]) -> Iterator[str]:
-    """What ``copy_line`` wrote, in blocks for ``copy_text_into`` that are just longer than 64 K characters."""
-    block: list[str] = []
-    size = 0
-    for line in lines:
-        block.append(line)
-        size += len(line)
-        if size > _BLOCK_CHARACTERS:
-            yield "".join(block)
-            block.clear()
-            size = 0
-    yield "".join(block)
-
-
-def copy_text_into(
-    connection: Connection, table: str, columns: Sequence[str], blocks: Iterable[bytes] | Iterable[str]
-) -> int:
-    """COPY text in COPY's own format: what another database gave, as it came, or what ``copy_blocks`` made.
-
-    Returns the number of rows. Raises what ``copy_into`` raises.
-    """
-
-    def write(copy: psycopg.Copy) -> None:
-        for block in blocks:
-            copy.write(block)
-
-    return _copy(connection, table, columns, write)
-
-
-def _copy(connection: Connection, table: str, columns: Sequence[str], write: Callable[[psycopg.Copy], None]) -> int:
     driver = connection.connection.driver_connection
     assert driver is not None
     statement = f"COPY {table} ({', '.join(columns)}) FROM STDIN"
     try:
-        with driver.cursor() as cursor:
-            with cursor.copy(statement) as copy:
-                write(copy)
-            return int(cursor.rowcount)
+        # The cursor is left open: one that is closed forgets how many rows there were.
+        with driver.cursor().copy(statement) as copy:
+            yield copy
     except psycopg.Error as error:
         # The class that SQLAlchemy has for it: whoever handles it cannot tell how the rows went in.
         raise cast(DBAPIError, DBAPIError.instance(statement, None, error, psycopg.Error)) from error
+
+
+def copy_into(connection: Connection, table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """COPY rows into a table. Raises what ``copying`` raises, and what ``rows`` raises."""
+    with copying(connection, table, columns) as copy:
+        for row in rows:
+            copy.write_row(row)
+
+
+def copy_blocks_into(connection: Connection, table: str, columns: Sequence[str], blocks: Iterable[bytes]) -> int:
+    """COPY what another database gave, as it came. Returns the number of rows. Raises likewise."""
+    with copying(connection, table, columns) as copy:
+        for block in blocks:
+            copy.write(block)
+    return int(copy.cursor.rowcount)
+
+
+@contextmanager
+def copying_text(
+    connection: Connection, table: str, columns: Sequence[str]
+) -> Iterator[Callable[[Sequence[str | None]], None]]:
+    """A function that takes a row: for rows that are text anyway, a fraction of what ``copy_into`` takes.
+
+    Rows are sent in blocks. Raises what ``copying`` raises.
+    """
+    with copying(connection, table, columns) as copy:
+        rows = _RowsOfText(copy.write)
+        yield rows.add
+        rows.send()
+
+
+def _joined(values: Sequence[str | None]) -> str:
+    return "\t".join(["\\N" if value is None else value for value in values])
+
+
+class _RowsOfText:
+    """Collects rows in COPY's text format until there are just more than 64 K characters of them."""
+
+    def __init__(self, write: Callable[[str], None]) -> None:
+        self._write = write
+        self._lines: list[str] = []
+        self._characters = 0
+
+    def add(self, values: Sequence[str | None]) -> None:
+        line = _joined(values)
+        # As many tabs and backslashes as there are between values and in \N, or there are some in values.
+        if line.count("\t") >= len(values) or line.count("\\") > values.count(None) or "\n" in line or "\r" in line:
+            line = _joined([value and value.translate(_ESCAPES) for value in values])
+        self._lines.append(line)
+        self._characters += len(line)
+        if self._characters > _BLOCK_CHARACTERS:
+            self.send()
+
+    def send(self) -> None:
+        if self._lines:
+            self._write("\n".join(self._lines) + "\n")
+        self._lines.clear()
+        self._characters = 0
 
 
 def upsert(

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
-from livedash_core.bulk import copy_text_into
+from livedash_core.bulk import copy_blocks_into
 from livedash_core.insights import counted_sessions
 from livedash_core.moving_in.candidates import Candidate, candidate, chosen_json, sort
 from livedash_core.moving_in.checks import check
@@ -164,7 +164,7 @@ class Chunk:
         return chosen
 
     def _copy(self, name: str, table: str, columns: tuple[str, ...], **parameters: Any) -> int:
-        return copy_text_into(self._connection, table, columns, self._old.copy(name, **parameters))
+        return copy_blocks_into(self._connection, table, columns, self._old.copy(name, **parameters))
 
     def _take_over(self, new: list[Candidate], determined: dict[UUID, Determined]) -> None:
         histories = {

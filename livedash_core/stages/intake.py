@@ -1,8 +1,7 @@
 """How rows get in: each company's CSV, fetched to a file, staged, merged chunk by chunk.
 
-One transaction per chunk: rows and their status rows stand or fall together. An import that was cut short goes on
-where it stopped, because what is there already is not written again, and the version of a file is only remembered
-once all of it was taken.
+One transaction per chunk: an import that was cut short goes on where it stopped, because what is there already is not
+written again, and the version of a file is only remembered once all of it was taken.
 """
 
 from __future__ import annotations
@@ -12,9 +11,10 @@ import logging
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any, BinaryIO
 
-from sqlalchemy import Connection, Engine, func, or_, select, text
+from sqlalchemy import Connection, Engine, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 
 from livedash_core.clients.fetch import MIB, Fetcher
@@ -22,18 +22,19 @@ from livedash_core.clients.validators import Validators
 from livedash_core.errors import ProcessingError, SystemicError
 from livedash_core.models import Company, CompanyCsv, CompanyStatus
 from livedash_core.settings import Settings
-from livedash_core.stages import intake_sql as sql
 from livedash_core.stages.failures import describe, is_the_databases_fault
+from livedash_core.stages.merging import Merged, merge_share, merge_side_by_side
 from livedash_core.stages.report import StageReport
 from livedash_core.stages.sources import Sources
 from livedash_core.stages.staging import StagedFile, StoppedReading, stage_file
-from livedash_core.status import ProcessingStatusManager, Scope
+from livedash_core.status import Scope
 from livedash_core.status.incidents import close_incidents, open_incident
 
 log = logging.getLogger(__name__)
 
 STAGE = "CSV_IMPORT"
-CHUNK_LINES = 10_000
+#: Connections that take over a file side by side: each keeps a core of the server busy.
+SHARES = 2
 
 
 class Intake:
@@ -87,36 +88,48 @@ class Intake:
 
     def _import(self, company: Any, stopping: Callable[[], bool]) -> None:
         began = time.monotonic()
+        name = company.company_name
         with tempfile.TemporaryFile() as file:
             version = self._download(company, file)
             if version is None:
                 with self._engine.begin() as connection:
                     close_incidents(connection, STAGE, [company.company_id], for_everyone=False)
-                self._report.unchanged.append(company.company_name)
-                log.info("%s: the CSV has not changed since it was last imported; nothing to do", company.company_name)
+                self._report.unchanged.append(name)
+                log.info("%s: the CSV has not changed since it was last imported; nothing to do", name)
                 return
-            new = changed = 0
-            with self._engine.connect() as connection:
-                most = self._settings.csv_max_lines
-                staged = stage_file(connection, company, file, max_lines=most, stopping=stopping)
-                for first in range(1, staged.last_line + 1, CHUNK_LINES):
-                    if stopping():
-                        return
-                    added, differing = self._merge(connection, company, first)
-                    new, changed = new + added, changed + differing
-                    self._on_progress(self._report)
-                close_incidents(connection, STAGE, [company.company_id], for_everyone=False)
-                _remember(connection, company, version, staged)
-                connection.commit()
+            staged, merged = self._take_over(company, file, stopping)
+        if stopping():
+            return
+        with self._engine.begin() as connection:
+            close_incidents(connection, STAGE, [company.company_id], for_everyone=False)
+            _remember(connection, company, version, staged)
         log.info(
             "%s: %d new and %d changed sessions, %d lines rejected, read as %s, in %.1f s",
-            company.company_name,
-            new,
-            changed,
+            name,
+            sum(chunk.new for chunk in merged),
+            sum(chunk.changed for chunk in merged),
             staged.rejections,
             staged.encoding,
             time.monotonic() - began,
         )
+
+    def _take_over(self, company: Any, file: BinaryIO, stopping: Callable[[], bool]) -> tuple[StagedFile, list[Merged]]:
+        """What was found in ``file``, and the chunks of it that were merged: all unless ``stopping()``."""
+        merged: list[Merged] = []
+
+        def take(chunk: Merged) -> None:
+            merged.append(chunk)
+            self._report.claimed += chunk.understood
+            self._report.completed += chunk.understood
+            self._on_progress(self._report)
+
+        with ExitStack() as opened:
+            connections = [opened.enter_context(self._engine.connect()) for _ in range(SHARES)]
+            max_lines = self._settings.csv_max_lines
+            staged = stage_file(connections, company, file, max_lines=max_lines, stopping=stopping)
+            shares = [merge_share(one, company.company_id, self._stages, staged.last_line) for one in connections]
+            merge_side_by_side(shares, take, stopping)
+        return staged, merged
 
     def _download(self, company: Any, file: BinaryIO) -> Validators | None:
         source = self._sources.of(company)
@@ -128,25 +141,6 @@ class Intake:
                 return await fetcher.download(company.csv_url, source, file, max_bytes=max_bytes, known=known)
 
         return asyncio.run(download())
-
-    def _merge(self, connection: Connection, company: Any, first: int) -> tuple[int, int]:
-        """Take over one chunk of lines; returns how many sessions are new and how many differ from what was known."""
-        chunk = {"first": first, "end": first + CHUNK_LINES}
-        manager = ProcessingStatusManager(connection, stages=self._stages)
-        new = list(connection.execute(text(sql.INSERT_NEW), chunk))
-        understood = {row.id: company.company_id for row in new if row.started_at is not None}
-        notes = {row.id: row.notes for row in new if row.notes is not None}
-        manager.initialize_new_sessions(understood, completed_stages=1, metadata=notes)
-        manager.initialize_new_sessions({row.id: company.company_id for row in new if row.started_at is None})
-        is_all_new = len(new) == connection.scalar(text(sql.COUNT_CHUNK), chunk)
-        changed = [] if is_all_new else list(connection.execute(text(sql.UPDATE_CHANGED), chunk))
-        reopened = [row.id for row in changed if row.reopens]
-        if reopened:
-            manager.reopen(STAGE, reopened)
-        connection.commit()
-        self._report.claimed += len(understood)
-        self._report.completed += len(understood)
-        return len(new), len(changed)
 
     def _note(self, company: Any, problem: str) -> None:
         name = company.company_name

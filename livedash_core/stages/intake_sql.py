@@ -1,8 +1,9 @@
-"""The statements that merge a CSV. The staging table is temporary: it goes with the connection."""
+"""The statements that merge a CSV. The staging tables are temporary: they go with their connections."""
 
 from __future__ import annotations
 
 from livedash_core.parsing.csv_rows import COLUMNS
+from livedash_core.status import NEW_SESSIONS
 
 STAGING = "pg_temp.incoming"
 
@@ -12,14 +13,13 @@ REOPENING = ("start_time", "end_time", "messages_sent", "full_transcript_url")
 _RAW = tuple(column for column in COLUMNS if column != "external_session_id")
 
 #: What COPY fills. A line that could not be taken has a reason and no more: there may be as many of them as of rows.
-STAGED = ("line_number", "company_id", "raw_text", "reason", "id", *COLUMNS, "started_at", "ended_at", "notes")
+STAGED = ("line_number", "id", *COLUMNS, "started_at", "ended_at", "notes", "raw_text", "reason")
 
 CREATE_STAGING = f"""
     DROP TABLE IF EXISTS {STAGING};
     CREATE TEMPORARY TABLE incoming (
-        line_number bigint, company_id uuid, raw_text text, reason text,
-        id uuid, {", ".join(f"{column} text" for column in COLUMNS)}, started_at timestamptz, ended_at timestamptz,
-        notes jsonb
+        line_number bigint, id uuid, {", ".join(f"{column} text" for column in COLUMNS)},
+        started_at timestamptz, ended_at timestamptz, notes jsonb, raw_text text, reason text
     )
 """
 
@@ -41,16 +41,21 @@ LAST_OF_EACH_WINS = f"""
     WHERE staged.external_session_id = repeated.external_session_id AND line_number < repeated.last
 """  # noqa: S608 - made of constants
 
-_NEW = ("id", "company_id", *COLUMNS, "started_at", "ended_at", "notes")
+_NEW = ("id", *COLUMNS, "started_at", "ended_at", "notes")
+#: What is new goes on to the status manager without passing through here. What is known is not looked up beforehand:
+#: the unique index is asked anyway, and a plan for a table that grows under it may read all of it for each row.
 INSERT_NEW = f"""
-    INSERT INTO livedash.session_import ({", ".join(_NEW)})
-    SELECT {", ".join(_NEW)}
-    FROM {STAGING} AS row WHERE line_number >= :first AND line_number < :end AND NOT EXISTS (
-        SELECT FROM livedash.session_import AS known
-        WHERE known.company_id = row.company_id AND known.external_session_id = row.external_session_id
+    WITH new AS (
+        INSERT INTO livedash.session_import (company_id, {", ".join(_NEW)})
+        SELECT CAST(:company_id AS uuid), {", ".join(_NEW)} FROM {STAGING}
+        WHERE line_number >= :first AND line_number < :end
+        ON CONFLICT (company_id, external_session_id) DO NOTHING
+        RETURNING id, company_id, started_at, notes
+    ), handed_on AS (
+        INSERT INTO {NEW_SESSIONS} (id, company_id, completed_stages, metadata)
+        SELECT id, company_id, CASE WHEN started_at IS NULL THEN 0 ELSE 1 END, notes FROM new
     )
-    ON CONFLICT (company_id, external_session_id) DO NOTHING
-    RETURNING id, started_at, notes
+    SELECT count(*) AS sessions, count(started_at) AS understood FROM new
 """  # noqa: S608 - made of constants
 
 
@@ -64,7 +69,7 @@ UPDATE_CHANGED = f"""
     SET changed_at = now(), notes = row.notes, {", ".join(f"{column} = row.{column}" for column in _RAW)}
     FROM {STAGING} AS row
     JOIN livedash.session_import AS before
-      ON before.company_id = row.company_id AND before.external_session_id = row.external_session_id
+      ON before.company_id = :company_id AND before.external_session_id = row.external_session_id
     WHERE row.line_number >= :first AND row.line_number < :end
       AND known.id = before.id AND known.erased_at IS NULL
       AND {_row("before", _RAW)} IS DISTINCT FROM {_row("row", _RAW)}
@@ -74,9 +79,9 @@ UPDATE_CHANGED = f"""
 #: Moves them out of the staging table: all that is left there are rows. The first :most are kept.
 REJECT = f"""
     WITH rejected AS (
-        DELETE FROM {STAGING} WHERE reason IS NOT NULL RETURNING company_id, line_number, raw_text, reason
+        DELETE FROM {STAGING} WHERE reason IS NOT NULL RETURNING line_number, raw_text, reason
     )
     INSERT INTO livedash.import_rejection (company_id, line_number, raw_text, reason, digest)
-    SELECT *, md5(raw_text) FROM rejected ORDER BY line_number LIMIT :most
+    SELECT CAST(:company_id AS uuid), *, md5(raw_text) FROM rejected ORDER BY line_number LIMIT :most
     ON CONFLICT (company_id, digest) DO NOTHING
 """  # noqa: S608 - made of constants

@@ -1,18 +1,20 @@
-"""A CSV file in a temporary table, before any of it is taken over: read once, judged as a whole."""
+"""A CSV file in temporary tables, before any of it is taken over: read once, judged as a whole."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from datetime import UTC, datetime
+from itertools import count
 from typing import Any, BinaryIO, NamedTuple
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, text
 from uuid6 import uuid7
 
-from livedash_core.bulk import copy_blocks, copy_line, copy_text_into
+from livedash_core.bulk import copying_text
 from livedash_core.errors import PermanentError, TransientError
 from livedash_core.parsing.csv_rows import COLUMNS, Rejection, Row, read_rows
 from livedash_core.parsing.encoding import encoding_of
@@ -29,6 +31,9 @@ MAX_REJECTIONS = 100_000
 SHOWN_REJECTIONS = 100
 _LINES_BETWEEN_LOOKS = 1000
 
+#: Takes a row of the staging table.
+_Share = Callable[[tuple[str | None, ...]], None]
+
 
 class StoppedReading(Exception):
     """Somebody said stop; nothing of the file was taken."""
@@ -44,23 +49,28 @@ class StagedFile(NamedTuple):
 
 
 def stage_file(
-    connection: Connection, company: Any, file: BinaryIO, *, max_lines: int, stopping: Callable[[], bool]
+    connections: Sequence[Connection], company: Any, file: BinaryIO, *, max_lines: int, stopping: Callable[[], bool]
 ) -> StagedFile:
-    """Fill ``intake_sql.STAGING`` from ``file`` and keep what is rejected; commits.
+    """Share ``file`` among the ``connections``' ``intake_sql.STAGING`` and keep what is rejected; commits.
+
+    All rows of one session come to the same connection.
 
     Raises ``PermanentError`` for a file that is no text, too long, or by its rejections not this company's layout;
     ``TransientError`` if it takes too long; ``StoppedReading``.
     """
     encoding = encoding_of(file)
     reading = _Reading(company, stopping)
-    connection.execute(text(sql.CREATE_STAGING))
-    lines = reading.staged(read_rows(file, encoding=encoding, max_lines=max_lines))
-    copy_text_into(connection, sql.STAGING, sql.STAGED, copy_blocks(lines))
-    connection.execute(text(sql.LAST_OF_EACH_WINS))
+    with ExitStack() as copies:
+        shares: list[_Share] = []
+        for connection in connections:
+            connection.execute(text(sql.CREATE_STAGING))
+            shares.append(copies.enter_context(copying_text(connection, sql.STAGING, sql.STAGED)))
+        reading.stage(read_rows(file, encoding=encoding, max_lines=max_lines), shares)
     problem = reading.problem()
-    connection.execute(text(sql.REJECT), {"most": SHOWN_REJECTIONS if problem else None})
-    connection.execute(text(sql.INDEX_STAGING))
-    connection.commit()
+    rejected = {"company_id": company.company_id, "most": SHOWN_REJECTIONS if problem else None}
+    connections[0].execute(text(sql.REJECT), rejected)
+    for connection in connections:
+        connection.commit()
     if problem:
         raise PermanentError(problem)
     return StagedFile(reading.last_line, reading.rows, reading.rejections, encoding)
@@ -77,22 +87,26 @@ class _Reading:
         self._stopping = stopping
         self._first_rejection: Rejection | None = None
         self._ends_at = time.monotonic() + MAX_READING_SECONDS
+        # A file's ids count up from a random one (RFC 9562, 6.2, "Monotonic Random"): to make one for each line took
+        # as long as to read it.
+        self._ids = count(uuid7().int)
 
-    def staged(self, records: Iterator[Row | Rejection]) -> Iterator[str]:
-        """The rows of the staging table, as COPY takes them."""
+    def stage(self, records: Iterable[Row | Rejection], shares: Sequence[_Share]) -> None:
+        """Hand a session's rows to one share, and all that is rejected to the first."""
         nothing = (None,) * (len(COLUMNS) + 4)
-        company_id = str(self._company.company_id)
         for number, record in enumerate(records):
             if number % _LINES_BETWEEN_LOOKS == 0:
                 self._look_up()
             self.last_line = record.line_number
-            place = (str(self.last_line), company_id)
             if isinstance(record, Row):
                 self.rows += 1
-                yield copy_line((*place, None, None, str(uuid7()), *record.values, *self._meaning(record)))
+                share = shares[hash(record.values[0]) % len(shares)]
+                share(
+                    (str(self.last_line), f"{next(self._ids):032x}", *record.values, *self._meaning(record), None, None)
+                )
             else:
                 self._note(record)
-                yield copy_line((*place, record.raw_text, record.reason, *nothing))
+                shares[0]((str(self.last_line), *nothing, record.raw_text, record.reason))
 
     def problem(self) -> str | None:
         """Why the file as a whole is not to be trusted."""

@@ -5,9 +5,10 @@ from livedash_core.status.breakdown import Breakdown, fold, read_breakdown
 from livedash_core.status.manager import ProcessingStatusManager
 from livedash_core.status.records import Claim, FailedSession, Failure, SessionHistory, StageStatus, TakenOver
 from livedash_core.status.scope import Scope
-from livedash_core.status.set_verbs import STAGES
+from livedash_core.status.set_verbs import NEW_SESSIONS, STAGES
 
 __all__ = [
+    "NEW_SESSIONS",
     "STAGES",
     "Breakdown",
     "Claim",

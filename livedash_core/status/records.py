@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from math import isfinite
-from types import MappingProxyType
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -131,13 +130,13 @@ class StageStatus:
 def json_object(sessions: Mapping[UUID, Metadata | None]) -> str:
     """``{session id: metadata}`` as PostgreSQL's jsonb takes it; sessions without metadata are left out.
 
-    Raises like ``json_text``.
+    Raises like ``_json_text``.
     """
-    members = (f'"{key}":{json_text(key, metadata)}' for key, metadata in sessions.items() if metadata is not None)
+    members = (f'"{key}":{_json_text(key, metadata)}' for key, metadata in sessions.items() if metadata is not None)
     return "{" + ",".join(members) + "}"
 
 
-def json_text(session_id: UUID, metadata: Metadata) -> str:
+def _json_text(session_id: UUID, metadata: Metadata) -> str:
     """``metadata`` as PostgreSQL's jsonb takes it.
 
     Raises ``UsageError`` that names the session whose metadata is not JSON, or has a character that jsonb refuses.
@@ -150,22 +149,6 @@ def json_text(session_id: UUID, metadata: Metadata) -> str:
     if _NUL.search(written):
         raise UsageError(f"the metadata of session {session_id} has a NUL character, which PostgreSQL refuses")
     return written
-
-
-def initial_rows(
-    sessions: Mapping[UUID, UUID],
-    stages: Sequence[str],
-    completed_stages: int,
-    metadata: Mapping[UUID, Metadata] = MappingProxyType({}),
-) -> dict[str, Any]:
-    """What ``initialize.sql`` and ``initialize_new.sql`` read; ``metadata`` is for the first stage. Raises likewise."""
-    return {
-        "session_ids": list(sessions),
-        "company_ids": list(sessions.values()),
-        "stages": list(stages),
-        "completed_stages": completed_stages,
-        "metadata": [json_text(key, metadata[key]) if key in metadata else None for key in sessions],
-    }
 
 
 def take_over_parameters(sessions: Mapping[UUID, SessionHistory]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from livedash_core.errors import UnknownStage, UsageError
 from livedash_core.status.backoff import delays
@@ -16,7 +16,6 @@ from livedash_core.status.records import (
     Failure,
     Metadata,
     SessionHistory,
-    initial_rows,
     json_object,
     take_over_parameters,
 )
@@ -26,6 +25,16 @@ from livedash_core.status.statements import statement
 
 #: The seed's five, in order. A registry with more hands its own list to the manager.
 STAGES = ("CSV_IMPORT", "TRANSCRIPT_FETCH", "SESSION_CREATION", "AI_ANALYSIS", "QUESTION_EXTRACTION")
+
+#: Where ``initialize_new_sessions`` finds them: they need not pass through Python.
+NEW_SESSIONS = "pg_temp.new_session"
+_CREATE_NEW_SESSIONS = text(
+    f"""
+    DROP TABLE IF EXISTS {NEW_SESSIONS};
+    CREATE TEMPORARY TABLE new_session (id uuid, company_id uuid, completed_stages int, metadata jsonb)
+    ON COMMIT DELETE ROWS
+    """
+)
 
 
 class SetVerbs:
@@ -42,25 +51,31 @@ class SetVerbs:
         A session from before a stage was added gets that stage's row, due if the stage before it is through.
         """
         rows = self.connection.execute(
-            statement("initialize"), initial_rows(sessions, self.stages, completed_stages)
+            statement("initialize"),
+            {
+                "session_ids": list(sessions),
+                "company_ids": list(sessions.values()),
+                "stages": list(self.stages),
+                "completed_stages": completed_stages,
+            },
         ).all()
         if older := [row.session_id for row in rows if not row.is_new]:
             self.connection.execute(statement("realign"), {"session_ids": older, "stages": list(self.stages)})
         return [row.session_id for row in rows if row.is_new]
 
-    def initialize_new_sessions(
-        self,
-        sessions: Mapping[UUID, UUID],
-        *,
-        completed_stages: int = 0,
-        metadata: Mapping[UUID, Metadata] | None = None,
-    ) -> None:
-        """The same, quicker, for ids made in this transaction. Raises SQLAlchemy's ``IntegrityError`` for others.
+    def expect_new_sessions(self) -> None:
+        """Make the temporary table ``NEW_SESSIONS`` on this connection; each commit leaves it empty.
 
-        ``metadata`` is for the first stage, where that is completed.
+        Its columns: id, company_id, completed_stages, and metadata for the first stage, where that is completed.
         """
-        rows = initial_rows(sessions, self.stages, completed_stages, metadata or {})
-        self.connection.execute(statement("initialize_new"), rows)
+        self.connection.execute(_CREATE_NEW_SESSIONS)
+
+    def initialize_new_sessions(self) -> None:
+        """The same, quicker, for the sessions in ``NEW_SESSIONS``: ids made in this transaction.
+
+        Raises SQLAlchemy's ``IntegrityError`` for others.
+        """
+        self.connection.execute(statement("initialize_new"), {"stages": list(self.stages)})
 
     def claim(
         self,

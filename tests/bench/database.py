@@ -21,6 +21,7 @@ from livedash_core.local.embedded_postgres import Address, EmbeddedPostgres
 from livedash_core.models import Company
 from livedash_core.status import ProcessingStatusManager
 from tests.bench.scale import Scale
+from tests.new_sessions import initialize_new
 
 #: As large as the table's warm part, and no checkpoint in the middle of a measurement (docs/benchmarks.md).
 SERVER_SETTINGS = {"fsync": "on", "synchronous_commit": "on", "shared_buffers": "1GB", "max_wal_size": "8GB"}
@@ -55,9 +56,10 @@ class Database:
     def initialize(self, session_ids: Sequence[UUID], *, completed_stages: int = 1) -> None:
         """Status rows for these sessions, in chunks of a transaction each, as an import writes them."""
         for first in range(0, len(session_ids), CHUNK):
-            chunk = dict.fromkeys(session_ids[first : first + CHUNK], self.company_id)
             with self.engine.begin() as connection:
-                ProcessingStatusManager(connection).initialize_new_sessions(chunk, completed_stages=completed_stages)
+                chunk = session_ids[first : first + CHUNK]
+                manager = ProcessingStatusManager(connection)
+                initialize_new(manager, self.company_id, chunk, completed_stages=completed_stages)
 
     def grow(self, sessions: int, *, completed_stages: int = 1) -> None:
         """So many new sessions, their first ``completed_stages`` done."""

@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, text
 
-from livedash_core.bulk import copy_blocks, copy_line, copy_text_into
+from livedash_core.bulk import copying_text
 
 VALUES = st.none() | st.text(st.characters(codec="utf-8", exclude_characters="\0")) | st.text("\\Nnrt.\t\r\n")
 
@@ -17,7 +17,9 @@ VALUES = st.none() | st.text(st.characters(codec="utf-8", exclude_characters="\0
 def test_any_text_is_stored_as_it_is(connection: Connection, rows: list[tuple[str | None, str | None]]):
     connection.execute(text("CREATE TEMPORARY TABLE any_text (position serial, a text, b text)"))
 
-    assert copy_text_into(connection, "any_text", ("a", "b"), copy_blocks(map(copy_line, rows))) == len(rows)
+    with copying_text(connection, "any_text", ("a", "b")) as add:
+        for row in rows:
+            add(row)
 
     assert [tuple(row) for row in connection.execute(text("SELECT a, b FROM any_text ORDER BY position"))] == rows
     connection.execute(text("DROP TABLE any_text"))

@@ -1,14 +1,12 @@
-    -- One row per session and stage. The first :completed_stages stages are born done: an import that stored the row
-    -- has done that stage.
+    -- One row per session and stage. A session's first completed_stages stages are born done: an import that stored the
+    -- row has done that stage.
     INSERT INTO livedash.session_processing_status
         (session_id, company_id, stage, status, available_at, started_at, completed_at, attempts, metadata)
     SELECT session.id, session.company_id, stage.name,
-           CASE WHEN stage.position <= :completed_stages THEN 'COMPLETED' ELSE 'PENDING' END,
-           CASE WHEN stage.position <= :completed_stages + 1 THEN now() ELSE 'infinity' END,
-           CASE WHEN stage.position <= :completed_stages THEN now() END,
-           CASE WHEN stage.position <= :completed_stages THEN now() END,
-           CASE WHEN stage.position <= :completed_stages THEN 1 ELSE 0 END,
-           CASE WHEN stage.position = 1 AND :completed_stages > 0 THEN CAST(session.metadata AS jsonb) END
-    FROM unnest(CAST(:session_ids AS uuid[]), CAST(:company_ids AS uuid[]), CAST(:metadata AS text[]))
-         AS session (id, company_id, metadata)
-    CROSS JOIN unnest(CAST(:stages AS text[])) WITH ORDINALITY AS stage (name, position)
+           CASE WHEN stage.position <= session.completed_stages THEN 'COMPLETED' ELSE 'PENDING' END,
+           CASE WHEN stage.position <= session.completed_stages + 1 THEN now() ELSE 'infinity' END,
+           CASE WHEN stage.position <= session.completed_stages THEN now() END,
+           CASE WHEN stage.position <= session.completed_stages THEN now() END,
+           CASE WHEN stage.position <= session.completed_stages THEN 1 ELSE 0 END,
+           CASE WHEN stage.position = 1 AND session.completed_stages > 0 THEN session.metadata END
+    FROM session CROSS JOIN unnest(CAST(:stages AS text[])) WITH ORDINALITY AS stage (name, position)

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Engine
 
 from livedash_core.operations.companies import save_company
-from livedash_core.stages import intake, staging
+from livedash_core.stages import intake, merging, staging
 from livedash_core.stages.runner import Runner
 from livedash_core.status import STAGES
 from tests.integration.stages.pipeline import Pipeline
@@ -63,7 +63,7 @@ def test_a_session_twice_in_a_file_counts_as_its_last_line(site: Site, pipeline:
 def test_a_repetition_across_chunks_counts_as_its_last_line_too(
     site: Site, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(intake, "CHUNK_LINES", 2)
+    monkeypatch.setattr(merging, "CHUNK_LINES", 2)
     site.publish([*site.rows(4), site.row("S1", messages_sent="7")])
 
     assert pipeline.run(IMPORT).completed == 4
@@ -300,7 +300,8 @@ def test_a_csv_that_has_not_changed_is_not_fetched_again_and_nothing_is_written(
 def test_a_version_is_remembered_only_when_all_of_it_was_taken_from_where_it_is(
     site: Site, pipeline: Pipeline, engine: Engine, monkeypatch: pytest.MonkeyPatch, change: str
 ):
-    monkeypatch.setattr(intake, "CHUNK_LINES", 2)
+    monkeypatch.setattr(merging, "CHUNK_LINES", 2)
+    monkeypatch.setattr(intake, "SHARES", 1)
     site.publish(site.rows(5))
     version = (("ETag", '"v1"'),)
     site.answers[CSV] = site.answers[CSV]._replace(headers=version)
@@ -325,6 +326,36 @@ def test_a_version_is_remembered_only_when_all_of_it_was_taken_from_where_it_is(
 
     assert site.conditional[CSV] + site.conditional.get(MOVED, []) == ["", ""]
     assert pipeline.statuses(IMPORT) == {"COMPLETED": 5}
+
+
+# --- side by side
+
+
+@pytest.mark.parametrize("shares", [1, 2, 5])
+def test_a_file_is_taken_alike_however_many_connections_share_it(
+    site: Site, pipeline: Pipeline, world: World, monkeypatch: pytest.MonkeyPatch, shares: int
+):
+    monkeypatch.setattr(intake, "SHARES", shares)
+    monkeypatch.setattr(merging, "CHUNK_LINES", 4)
+    known = site.rows(12)
+    site.publish(known)
+    pipeline.run(IMPORT)
+    again = site.row("S1", tokens="1"), site.row("S1", tokens="2")
+    never = site.row("S99", start_time="never")
+    site.publish([*known[2:], *again, site.row("S2", messages_sent="7"), site.row("S50"), never], also=b"too,short\n")
+
+    assert pipeline.run(IMPORT).failed == 1
+
+    raw = "SELECT external_session_id, tokens, messages_sent, CAST(notes AS text) FROM livedash.session_import"
+    assert set(pipeline.query(f"{raw} WHERE external_session_id IN ('S1', 'S2', 'S3', 'S50')")) == {
+        ("S1", "2", "1", '{"earlier_lines": 1}'),
+        ("S2", "700", "7", None),
+        ("S3", "700", "1", None),
+        ("S50", "700", "1", None),
+    }
+    assert pipeline.statuses(IMPORT) == {"COMPLETED": 13, "FAILED": 1}
+    assert pipeline.query("SELECT line_number FROM livedash.import_rejection") == [(16,)]
+    world.assert_ledger_equals_rows()
 
 
 # --- rows that are taken with a note
@@ -370,7 +401,8 @@ def test_a_session_that_stands_in_a_file_more_than_once_says_so(site: Site, pipe
 def test_an_import_that_was_cut_short_between_chunks_goes_on_where_it_was(
     site: Site, pipeline: Pipeline, world: World, monkeypatch: pytest.MonkeyPatch, how: str
 ):
-    monkeypatch.setattr(intake, "CHUNK_LINES", 4)
+    monkeypatch.setattr(merging, "CHUNK_LINES", 4)
+    monkeypatch.setattr(intake, "SHARES", 1)
     site.publish(site.rows(10))
 
     def end(_report: object) -> None:

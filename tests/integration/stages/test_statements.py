@@ -52,6 +52,8 @@ def test_a_large_batch_takes_as_many_statements_as_a_small_one(site: Site, acme,
     many = count_per_stage(pipeline, MANY)
 
     assert many == few
+    # An import shares its file among two connections, and each has its own staging table.
+    assert many.pop("CSV_IMPORT") <= 26
     assert max(many.values()) <= 22
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from livedash_core.status import STAGES, Breakdown, ProcessingStatusManager, Scope
 from tests.integration.world import World
+from tests.new_sessions import initialize_new
 
 FETCH, CREATE = "TRANSCRIPT_FETCH", "SESSION_CREATION"
 Verb = Callable[[World, ProcessingStatusManager, UUID], object]
@@ -48,8 +49,8 @@ VERBS: dict[str, Verb] = {
     "reset_failed": _fail_and_reset,
     "reopen": lambda world, manager, session: manager.reopen(STAGES[0], [session]),
     "realign": _add_a_stage,
-    "initialize_new": lambda world, manager, session: manager.initialize_new_sessions(
-        {uuid4(): world.row(session, FETCH).company_id}
+    "initialize_new": lambda world, manager, session: initialize_new(
+        manager, world.row(session, FETCH).company_id, [uuid4()]
     ),
 }
 

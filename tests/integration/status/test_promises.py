@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from livedash_core.errors import IllegalMove, LeaseLost, UnknownSession, UnknownStage, UsageError
 from livedash_core.status import STAGES, Failure, ProcessingStatusManager, Scope, fold
 from tests.integration.world import NOON
+from tests.new_sessions import initialize_new
 
 FETCH, CREATE = "TRANSCRIPT_FETCH", "SESSION_CREATION"
 
@@ -45,14 +46,14 @@ def test_ids_made_a_moment_ago_get_the_same_rows_in_the_quicker_way(world, compa
     (known,) = world.sessions(company_id, 1)
     new = uuid4()
 
-    manager.initialize_new_sessions({new: company_id}, completed_stages=1)
+    initialize_new(manager, company_id, [new], completed_stages=1)
 
     assert [stage.status for stage in manager.get_session_status(new)] == [
         stage.status for stage in manager.get_session_status(known)
     ]
     assert set(manager.get_sessions_needing_processing(FETCH)) == {known, new}
     with pytest.raises(IntegrityError):
-        manager.initialize_new_sessions({known: company_id})
+        initialize_new(manager, company_id, [known])
     world.assert_ledger_equals_rows()
 
 

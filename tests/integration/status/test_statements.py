@@ -8,7 +8,7 @@ from importlib.resources import files
 import pytest
 from sqlalchemy import Connection
 
-from livedash_core.status import statements
+from livedash_core.status import ProcessingStatusManager, statements
 
 REACHES = ("everywhere", "in_window", "of_sessions")
 PARAMETER = r"(?<!:):(\w+)"
@@ -51,6 +51,7 @@ def test_a_file_can_be_read_alone(name: str) -> None:
 
 
 def test_postgres_understands_every_file(connection: Connection) -> None:
+    ProcessingStatusManager(connection).expect_new_sessions()
     with connection.connection.driver_connection.cursor() as cursor:
         for name in set(FILES) - included():
             for reach in REACHES:
