@@ -66,7 +66,7 @@ class Company(Base):
 
 
 class CompanyCsv(Base):
-    """The version of a company's CSV that was last taken whole, so that the same one need not be fetched again."""
+    """The version of a company's CSV that was last taken whole: the same one need not be fetched again, or not read."""
 
     __tablename__ = "company_csv"
 
@@ -74,6 +74,8 @@ class CompanyCsv(Base):
     url: Mapped[str]
     etag: Mapped[str | None]
     last_modified: Mapped[str | None]
+    #: Of the file's bytes, in hexadecimal: many a server has neither of the two, or a new one for the same file.
+    sha256: Mapped[str | None]
     #: As Python calls it.
     encoding: Mapped[str]
     lines: Mapped[int]

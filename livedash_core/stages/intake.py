@@ -7,14 +7,15 @@ written again, and the version of a file is only remembered once all of it was t
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from typing import Any, BinaryIO
 
-from sqlalchemy import Connection, Engine, func, or_, select
+from sqlalchemy import Connection, Engine, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from livedash_core.clients.fetch import MIB, Fetcher
@@ -77,7 +78,7 @@ class Intake:
 
     def _companies(self, scope: Scope) -> list[Any]:
         wanted = (
-            select(*Sources.COLUMNS, CompanyCsv.url, CompanyCsv.etag, CompanyCsv.last_modified)
+            select(*Sources.COLUMNS, CompanyCsv.url, CompanyCsv.etag, CompanyCsv.last_modified, CompanyCsv.sha256)
             .join(CompanyCsv, CompanyCsv.company_id == Company.id, isouter=True)
             .where(Company.status == CompanyStatus.ACTIVE, Company.csv_url.is_not(None))
         )
@@ -90,10 +91,13 @@ class Intake:
         began = time.monotonic()
         name = company.company_name
         with tempfile.TemporaryFile() as file:
-            version = self._download(company, file)
-            if version is None:
+            validators = self._download(company, file)
+            file.seek(0)
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+            if validators is None or (company.url, company.sha256) == (company.csv_url, sha256):
                 with self._engine.begin() as connection:
                     close_incidents(connection, STAGE, [company.company_id], for_everyone=False)
+                    _remember_validators(connection, company, validators)
                 self._report.unchanged.append(name)
                 log.info("%s: the CSV has not changed since it was last imported; nothing to do", name)
                 return
@@ -102,7 +106,7 @@ class Intake:
             return
         with self._engine.begin() as connection:
             close_incidents(connection, STAGE, [company.company_id], for_everyone=False)
-            _remember(connection, company, version, staged)
+            _remember(connection, company, {**validators._asdict(), "sha256": sha256}, staged)
         log.info(
             "%s: %d new and %d changed sessions, %d lines rejected, read as %s, in %.1f s",
             name,
@@ -151,11 +155,18 @@ class Intake:
             open_incident(connection, STAGE, company.company_id, message)
 
 
-def _remember(connection: Connection, company: Any, version: Validators, staged: StagedFile) -> None:
+def _remember_validators(connection: Connection, company: Any, validators: Validators | None) -> None:
+    """What the server now says of a file that is known by its content."""
+    if validators not in (None, (company.etag, company.last_modified)):
+        known = update(CompanyCsv).where(CompanyCsv.company_id == company.company_id)
+        connection.execute(known.values(validators._asdict()))
+
+
+def _remember(connection: Connection, company: Any, version: Mapping[str, str | None], staged: StagedFile) -> None:
     """What was taken whole; nothing is written if that is known."""
     facts = {
         "url": company.csv_url,
-        **version._asdict(),
+        **version,
         "encoding": staged.encoding,
         "lines": staged.last_line,
         "rejected_lines": staged.rejections,

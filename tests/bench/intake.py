@@ -13,7 +13,7 @@ from livedash_core.stages.stage import Tools
 from livedash_core.stages.transcript_fetch import TranscriptFetch
 from tests.bench import bare_fetch
 from tests.bench.canned_server import answering
-from tests.bench.database import Database, Server, new_ids
+from tests.bench.database import COMPANY, Database, Server, new_ids
 from tests.bench.file_server import serving
 from tests.bench.harness import Row, at_most, interleaved, ratio_at_least, ratio_at_most, seconds
 from tests.bench.made_up import BEGINNING, CSV_NAME, transcript, write_csv
@@ -95,12 +95,21 @@ def large_csv(server: Server) -> list[Row]:
             correct=said["imported"] == number,
         ),
         Row(
-            f"{work}, unchanged, again",
+            f"{work}, unchanged, each row compared",
             "s",
             [said["again"]],
             "the first time",
             [first],
             ratio_at_most(0.5),
             correct=said["changed"] == 0,
+        ),
+        Row(
+            f"{work}, unchanged, from a server that tells no versions",
+            "s",
+            [said["known"]],
+            "the first time",
+            [first],
+            ratio_at_most(0.5),
+            correct=said["unchanged"] == [COMPANY],
         ),
     ]

@@ -7,10 +7,10 @@ from http import HTTPStatus
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine, text
 
 from livedash_core.operations.companies import save_company
-from livedash_core.stages import intake, merging, staging
+from livedash_core.stages import intake, intake_sql, merging, staging
 from livedash_core.stages.runner import Runner
 from livedash_core.status import STAGES
 from tests.integration.stages.pipeline import Pipeline
@@ -26,18 +26,35 @@ OTHER_CONVERSATION = "User: Where do I order a new staff pass?\nAssistant: At th
 def _company(acme): ...
 
 
+def read_again(pipeline: Pipeline) -> None:
+    """The file is read as if it were a new one, and nothing is written."""
+    before = pipeline.everything()
+    with pipeline.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE livedash.company_csv SET sha256 = NULL")
+    report = pipeline.run(IMPORT)
+    assert (report.claimed, report.unchanged) == (0, [])
+    after = pipeline.everything()
+    assert before.pop("company_csv") != after["company_csv"]
+    assert before.items() <= after.items()
+
+
 # --- what is known already
 
 
-def test_importing_the_same_csv_again_writes_nothing(site: Site, pipeline: Pipeline):
+@pytest.mark.parametrize("end", [b"", b"\n\n"], ids=["the same bytes", "blank lines at its end"])
+def test_importing_the_same_rows_again_writes_nothing(site: Site, pipeline: Pipeline, end: bytes):
     site.publish(site.rows(3), also=b"too,short\n")
     pipeline.run(IMPORT)
     before = pipeline.everything()
+    site.publish(site.rows(3), also=b"too,short\n" + end)
 
     report = pipeline.run(IMPORT)
 
     assert report.claimed == 0
-    assert pipeline.everything() == before
+    assert report.unchanged == ([] if end else ["Acme"])
+    if end:
+        assert before.pop("company_csv") != pipeline.everything()["company_csv"]
+    assert before.items() <= pipeline.everything().items()
 
 
 def test_a_session_twice_in_a_file_counts_as_its_last_line(site: Site, pipeline: Pipeline, world: World):
@@ -54,9 +71,7 @@ def test_a_session_twice_in_a_file_counts_as_its_last_line(site: Site, pipeline:
         ("7",),
         ("1",),
     ]
-    before = pipeline.everything()
-    pipeline.run(IMPORT)
-    assert pipeline.everything() == before
+    read_again(pipeline)
     world.assert_ledger_equals_rows()
 
 
@@ -67,9 +82,7 @@ def test_a_repetition_across_chunks_counts_as_its_last_line_too(
     site.publish([*site.rows(4), site.row("S1", messages_sent="7")])
 
     assert pipeline.run(IMPORT).completed == 4
-    before = pipeline.everything()
-    assert pipeline.run(IMPORT).claimed == 0
-    assert pipeline.everything() == before
+    read_again(pipeline)
 
 
 # --- what changed
@@ -172,7 +185,7 @@ def test_a_changed_label_changes_the_raw_row_and_no_more(site: Site, pipeline: P
 
     assert [report.claimed for report in reports.values()] == [0] * 5
     after = pipeline.everything()
-    assert [table for table in before if before[table] != after[table]] == ["session_import"]
+    assert [table for table in before if before[table] != after[table]] == ["company_csv", "session_import"]
     assert len({tuple(row) for row in after["session_import"]} & {tuple(row) for row in before["session_import"]}) == 1
     assert pipeline.query(
         "SELECT category, sentiment, changed_at > imported_at FROM livedash.session_import WHERE id = :id", id=session
@@ -203,7 +216,7 @@ def test_rejected_lines_are_kept_once_with_number_and_reason(site: Site, pipelin
     site.publish(site.rows(2), also=broken)
 
     pipeline.run(IMPORT)
-    pipeline.run(IMPORT)
+    read_again(pipeline)
 
     assert pipeline.query("SELECT line_number, reason FROM livedash.import_rejection ORDER BY 1") == [
         (3, "2 instead of 16 columns"),
@@ -296,6 +309,21 @@ def test_a_csv_that_has_not_changed_is_not_fetched_again_and_nothing_is_written(
     assert pipeline.everything() == before
 
 
+def test_a_file_is_known_by_its_content_where_the_server_tells_no_versions(site: Site, pipeline: Pipeline):
+    site.publish(site.rows(3))
+    pipeline.run(IMPORT)
+    before = pipeline.everything()
+
+    assert pipeline.run(IMPORT).unchanged == ["Acme"]
+    assert pipeline.everything() == before
+
+    site.answers[CSV] = site.answers[CSV]._replace(headers=(("ETag", '"v2"'),))
+    site.not_modified[CSV] = '"v2"'
+    assert pipeline.run(IMPORT).unchanged == ["Acme"]
+    assert pipeline.run(IMPORT).unchanged == ["Acme"]
+    assert site.conditional[CSV] == ["", "", "", '"v2"']
+
+
 @pytest.mark.parametrize("change", ["cut short", "refused", "moved", "told to"])
 def test_a_version_is_remembered_only_when_all_of_it_was_taken_from_where_it_is(
     site: Site, pipeline: Pipeline, engine: Engine, monkeypatch: pytest.MonkeyPatch, change: str
@@ -326,6 +354,30 @@ def test_a_version_is_remembered_only_when_all_of_it_was_taken_from_where_it_is(
 
     assert site.conditional[CSV] + site.conditional.get(MOVED, []) == ["", ""]
     assert pipeline.statuses(IMPORT) == {"COMPLETED": 5}
+
+
+def test_rows_are_compared_one_by_one_whatever_the_planner_believes_of_their_table(
+    site: Site, pipeline: Pipeline, connection: Connection
+):
+    """A table that was small when it was analysed: the planner would read all of it for every chunk."""
+    connection.execute(
+        text(
+            """
+            INSERT INTO livedash.session_import (id, company_id, external_session_id)
+            SELECT gen_random_uuid(), company.id, number FROM livedash.company, generate_series(1, 30000) AS number
+            """
+        )
+    )
+    connection.execute(text(intake_sql.CREATE_STAGING))
+    connection.execute(
+        text("INSERT INTO pg_temp.incoming (line_number) SELECT number FROM generate_series(1, 10000) AS number")
+    )
+    connection.execute(text(intake_sql.INDEX_STAGING))
+    chunk = {"first": 1, "end": 5001, "company_id": connection.scalar(text("SELECT id FROM livedash.company"))}
+    plan = "\n".join(connection.execute(text(f"EXPLAIN {intake_sql.UPDATE_CHANGED}"), chunk).scalars())
+
+    assert "Hash Join" not in plan
+    assert "Seq Scan on session_import" not in plan
 
 
 # --- side by side
