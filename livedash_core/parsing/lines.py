@@ -45,15 +45,20 @@ class Lines:
     @property
     def may_look_ahead(self) -> bool:
         """Whether there is an allowance left to give lines back from."""
-        self._may_be_read_again = min(self._may_be_read_again + _AGAIN_PER_CHARACTER * self._read_since, _AGAIN_AT_ONCE)
-        self._read_since = 0
+        self._count_what_was_read()
         return self._may_be_read_again > 0
 
     def give_back(self, lines: list[str]) -> None:
         """The lines handed out last, to be handed out again."""
         self._returned.extendleft(reversed(lines))
         self.number -= len(lines)
+        self._count_what_was_read()
         self._may_be_read_again -= sum(map(len, lines))
+
+    def _count_what_was_read(self) -> None:
+        """Now and then is often enough: nearly all lines are read once."""
+        self._may_be_read_again = min(self._may_be_read_again + _AGAIN_PER_CHARACTER * self._read_since, _AGAIN_AT_ONCE)
+        self._read_since = 0
 
     def _read(self) -> str:
         line = piece = self._stream.readline(self.max_characters + 1)

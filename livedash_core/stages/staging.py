@@ -121,19 +121,18 @@ class _Reading:
         )
 
     def _meaning(self, row: Row) -> tuple[str | None, str | None, str | None]:
+        start_time, end_time = row.values[1], row.values[2]
+        if not row.nul_characters and (plain := self._plain_times.of(start_time, end_time)):
+            return *plain, None
         notes: dict[str, object] = {"nul_characters": row.nul_characters} if row.nul_characters else {}
-        _, start_time, end_time, *_ = row.values
         began_and_ended: tuple[str, str] | tuple[None, None]
-        if plain := self._plain_times.of(start_time, end_time):
-            began_and_ended = plain
+        try:
+            times = interpret(start_time, end_time, self._zone)
+        except PermanentError:  # the stage itself will say so, as that session's failure
+            began_and_ended = (None, None)
         else:
-            try:
-                times = interpret(start_time, end_time, self._zone)
-            except PermanentError:  # the stage itself will say so, as that session's failure
-                began_and_ended = (None, None)
-            else:
-                began_and_ended = (times.started_at.isoformat(), times.ended_at.isoformat())
-                notes |= peculiarities(times, self._zone, self._now)
+            began_and_ended = (times.started_at.isoformat(), times.ended_at.isoformat())
+            notes |= peculiarities(times, self._zone, self._now)
         return *began_and_ended, json.dumps(notes) if notes else None
 
     def _note(self, rejection: Rejection) -> None:
