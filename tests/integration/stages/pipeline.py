@@ -66,11 +66,18 @@ class Pipeline:
         ((number,),) = self.query("SELECT count(*) FROM livedash.session_processing_lease")
         return number
 
-    def everything(self) -> dict[str, list[Any]]:
-        """Every row of every table with the transaction that wrote it and its place: equal only if nothing was."""
+    def everything(self, but: str | None = None) -> dict[str, list[Any]]:
+        """Every row of every table with the transaction that wrote it and its place: equal only if nothing was.
+
+        ``but`` is a table to leave out.
+        """
         tables = self.query("SELECT tablename FROM pg_tables WHERE schemaname = 'livedash' ORDER BY 1")
         row = "CAST(ctid AS text), CAST(xmin AS text), CAST(row AS text)"
-        return {table: self.query(f"SELECT {row} FROM livedash.{table} AS row ORDER BY 1") for (table,) in tables}
+        return {
+            table: self.query(f"SELECT {row} FROM livedash.{table} AS row ORDER BY 1")
+            for (table,) in tables
+            if table != but
+        }
 
     def rows_of(self, session_id: UUID) -> list[Any]:
         """All that was made of one session, with the transactions that wrote it."""
