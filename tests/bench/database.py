@@ -19,7 +19,6 @@ from uuid6 import uuid7
 from livedash_core.db import make_engine, upgrade_schema
 from livedash_core.local.embedded_postgres import Address, EmbeddedPostgres
 from livedash_core.models import Company
-from livedash_core.status import ProcessingStatusManager
 from tests.bench.scale import Scale
 from tests.new_sessions import initialize_new
 
@@ -56,10 +55,8 @@ class Database:
     def initialize(self, session_ids: Sequence[UUID], *, completed_stages: int = 1) -> None:
         """Status rows for these sessions, in chunks of a transaction each, as an import writes them."""
         for first in range(0, len(session_ids), CHUNK):
-            with self.engine.begin() as connection:
-                chunk = session_ids[first : first + CHUNK]
-                manager = ProcessingStatusManager(connection)
-                initialize_new(manager, self.company_id, chunk, completed_stages=completed_stages)
+            chunk = session_ids[first : first + CHUNK]
+            initialize_new(self.engine, self.company_id, chunk, completed_stages=completed_stages)
 
     def grow(self, sessions: int, *, completed_stages: int = 1) -> None:
         """So many new sessions, their first ``completed_stages`` done."""

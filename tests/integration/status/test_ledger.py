@@ -50,7 +50,7 @@ VERBS: dict[str, Verb] = {
     "reopen": lambda world, manager, session: manager.reopen(STAGES[0], [session]),
     "realign": _add_a_stage,
     "initialize_new": lambda world, manager, session: initialize_new(
-        manager, world.row(session, FETCH).company_id, [uuid4()]
+        world.engine, world.row(session, FETCH).company_id, [uuid4()]
     ),
 }
 

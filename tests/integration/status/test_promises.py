@@ -46,14 +46,14 @@ def test_ids_made_a_moment_ago_get_the_same_rows_in_the_quicker_way(world, compa
     (known,) = world.sessions(company_id, 1)
     new = uuid4()
 
-    initialize_new(manager, company_id, [new], completed_stages=1)
+    initialize_new(world.engine, company_id, [new], completed_stages=1)
 
     assert [stage.status for stage in manager.get_session_status(new)] == [
         stage.status for stage in manager.get_session_status(known)
     ]
     assert set(manager.get_sessions_needing_processing(FETCH)) == {known, new}
     with pytest.raises(IntegrityError):
-        initialize_new(manager, company_id, [known])
+        initialize_new(world.engine, company_id, [known])
     world.assert_ledger_equals_rows()
 
 
