@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import Connection, Engine, NullPool, create_engine, make_url
+from sqlalchemy import Connection, Engine, NullPool, create_engine, make_url, text
 from sqlalchemy.exc import ArgumentError, OperationalError
 
 from livedash_core.errors import ConfigurationError, SchemaOutdated, SystemicError
@@ -22,6 +23,8 @@ T = TypeVar("T")
 DRIVER = "postgresql+psycopg"
 #: A transaction that does nothing for so long is a bug of ours; PostgreSQL ends it before it bloats the queue.
 IDLE_IN_TRANSACTION_SECONDS = 60
+#: Of every connection: in the server's own zone, an instant near year 1 or 9999 may be one that Python does not have.
+TIME_ZONE = "UTC"
 #: deadlock_detected and serialization_failure: nothing is wrong with the work, only with the moment.
 CONFLICTS = ("40P01", "40001")
 CONFLICT_ATTEMPTS = 5
@@ -48,7 +51,7 @@ def make_engine(url: str, *, pool_size: int = 5) -> Engine:
         connect_args={
             "application_name": "livedash",
             "connect_timeout": 10,
-            "options": f"-c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_SECONDS}s",
+            "options": f"-c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_SECONDS}s -c timezone={TIME_ZONE}",
         },
     )
 
@@ -59,11 +62,18 @@ def engine_from_creator(connect: Callable[[], Any], *, keep: int = 0) -> Engine:
     ``keep`` are kept between uses, for ten minutes at most, so that a rotated password is taken; four times as many
     may be open at once. Whoever is forked afterwards opens connections of its own.
     """
+
+    def connect_in_utc() -> Any:
+        connection = connect()
+        connection.execute(f"SET TIME ZONE '{TIME_ZONE}'")
+        connection.commit()
+        return connection
+
     if not keep:
-        return create_engine(f"{DRIVER}://", creator=connect, poolclass=NullPool, hide_parameters=True)
+        return create_engine(f"{DRIVER}://", creator=connect_in_utc, poolclass=NullPool, hide_parameters=True)
     engine = create_engine(
         f"{DRIVER}://",
-        creator=connect,
+        creator=connect_in_utc,
         pool_size=keep,
         max_overflow=3 * keep,
         pool_timeout=10,
@@ -128,15 +138,38 @@ def check_schema(engine: Engine) -> None:
 
 def in_transaction(engine: Engine, work: Callable[[Connection], T]) -> T:
     """Run ``work`` in a transaction of its own, again when PostgreSQL chose it as the victim of a deadlock."""
+    with engine.connect() as connection:
+        return in_transaction_on(connection, work)
+
+
+def in_transaction_on(connection: Connection, work: Callable[[Connection], T]) -> T:
+    """The same on a connection that has none open."""
     for attempt in range(1, CONFLICT_ATTEMPTS + 1):
         try:
-            with engine.begin() as connection:
+            with connection.begin():
                 return work(connection)
         except OperationalError as error:
             if getattr(error.orig, "sqlstate", None) not in CONFLICTS or attempt == CONFLICT_ATTEMPTS:
                 raise
             time.sleep(random.uniform(0, 0.05 * 2**attempt))  # noqa: S311 - jitter, not a secret
     raise AssertionError("unreachable")
+
+
+@contextmanager
+def alone(engine: Engine, what: str) -> Iterator[bool]:
+    """Be the only one who works on ``what``, or be told that somebody else is.
+
+    An advisory lock: it ends with its connection, so a crash leaves nothing to wait for.
+    """
+    number = {"what": what}
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        mine = bool(connection.scalar(text("SELECT pg_try_advisory_lock(hashtextextended(:what, 0))"), number))
+        try:
+            yield mine
+        finally:
+            # The pool keeps the connection, and with it what it holds.
+            if mine and not connection.invalidated:
+                connection.execute(text("SELECT pg_advisory_unlock(hashtextextended(:what, 0))"), number)
 
 
 def first_line(error: BaseException) -> str:

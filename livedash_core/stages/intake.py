@@ -11,15 +11,15 @@ import hashlib
 import logging
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import ExitStack
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
-from sqlalchemy import Connection, Engine, func, or_, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Connection, Engine, delete, insert, select, update
 
 from livedash_core.clients.fetch import MIB, Fetcher
 from livedash_core.clients.validators import Validators
+from livedash_core.db import alone, in_transaction
 from livedash_core.errors import ProcessingError, SystemicError
 from livedash_core.models import Company, CompanyCsv, CompanyStatus
 from livedash_core.settings import Settings
@@ -36,6 +36,13 @@ log = logging.getLogger(__name__)
 STAGE = "CSV_IMPORT"
 #: Connections that take over a file side by side: each keeps a core of the server busy.
 SHARES = 2
+
+
+class Version(NamedTuple):
+    """What tells a file from another: what its server said of it, and its SHA-256 in hexadecimal."""
+
+    validators: Validators
+    sha256: str | None
 
 
 class Intake:
@@ -77,27 +84,32 @@ class Intake:
                 self._note(company, f"its CSV was not taken: {describe(error)}")
 
     def _companies(self, scope: Scope) -> list[Any]:
-        wanted = (
-            select(*Sources.COLUMNS, CompanyCsv.url, CompanyCsv.etag, CompanyCsv.last_modified, CompanyCsv.sha256)
-            .join(CompanyCsv, CompanyCsv.company_id == Company.id, isouter=True)
-            .where(Company.status == CompanyStatus.ACTIVE, Company.csv_url.is_not(None))
-        )
+        wanted = select(*Sources.COLUMNS).where(Company.status == CompanyStatus.ACTIVE, Company.csv_url.is_not(None))
         if scope.company_ids is not None:
             wanted = wanted.where(Company.id.in_(scope.company_ids))
         with self._engine.connect() as connection:
             return list(connection.execute(wanted.order_by(Company.name)))
 
     def _import(self, company: Any, stopping: Callable[[], bool]) -> None:
+        with alone(self._engine, f"livedash import {company.company_id}") as mine:
+            if mine:
+                self._import_alone(company, stopping)
+            else:
+                log.info("%s: its CSV is being imported by another run; nothing to do here", company.company_name)
+
+    def _import_alone(self, company: Any, stopping: Callable[[], bool]) -> None:
         began = time.monotonic()
         name = company.company_name
         with tempfile.TemporaryFile() as file:
-            validators = self._download(company, file)
+            known = self._known(company)
+            validators = self._download(company, file, known.validators)
             file.seek(0)
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-            if validators is None or (company.url, company.sha256) == (company.csv_url, sha256):
+            if validators is None or sha256 == known.sha256:
                 with self._engine.begin() as connection:
                     close_incidents(connection, STAGE, [company.company_id], for_everyone=False)
-                    _remember_validators(connection, company, validators)
+                    if validators not in (None, known.validators):
+                        _remember_validators(connection, company, validators)
                 self._report.unchanged.append(name)
                 log.info("%s: the CSV has not changed since it was last imported; nothing to do", name)
                 return
@@ -106,7 +118,7 @@ class Intake:
             return
         with self._engine.begin() as connection:
             close_incidents(connection, STAGE, [company.company_id], for_everyone=False)
-            _remember(connection, company, {**validators._asdict(), "sha256": sha256}, staged)
+            _remember(connection, company, Version(validators, sha256), staged)
         log.info(
             "%s: %d new and %d changed sessions, %d lines rejected, read as %s, in %.1f s",
             name,
@@ -129,15 +141,27 @@ class Intake:
 
         with ExitStack() as opened:
             connections = [opened.enter_context(self._engine.connect()) for _ in range(SHARES)]
+            for connection in connections:
+                opened.callback(connection.invalidate)  # no pool keeps it: a temporary table has what people wrote
             max_lines = self._settings.csv_max_lines
             staged = stage_file(connections, company, file, max_lines=max_lines, stopping=stopping)
+            # Of what is taken from now on until all of it is, no version is known.
+            in_transaction(self._engine, lambda connection: _forget_version(connection, company))
             shares = [merge_share(one, company.company_id, self._stages, staged.last_line) for one in connections]
             merge_side_by_side(shares, take, stopping)
         return staged, merged
 
-    def _download(self, company: Any, file: BinaryIO) -> Validators | None:
+    def _known(self, company: Any) -> Version:
+        """What was last taken whole from where the CSV is now."""
+        wanted = select(CompanyCsv.etag, CompanyCsv.last_modified, CompanyCsv.sha256).where(
+            CompanyCsv.company_id == company.company_id, CompanyCsv.url == company.csv_url
+        )
+        with self._engine.connect() as connection:
+            row = connection.execute(wanted).first()
+        return Version(Validators(row.etag, row.last_modified), row.sha256) if row else Version(Validators(), None)
+
+    def _download(self, company: Any, file: BinaryIO, known: Validators) -> Validators | None:
         source = self._sources.of(company)
-        known = Validators(company.etag, company.last_modified) if company.url == company.csv_url else Validators()
         max_bytes = self._settings.csv_max_mib * MIB
 
         async def download() -> Validators | None:
@@ -155,27 +179,26 @@ class Intake:
             open_incident(connection, STAGE, company.company_id, message)
 
 
-def _remember_validators(connection: Connection, company: Any, validators: Validators | None) -> None:
+def _forget_version(connection: Connection, company: Any) -> None:
+    connection.execute(delete(CompanyCsv).where(CompanyCsv.company_id == company.company_id))
+
+
+def _remember_validators(connection: Connection, company: Any, validators: Validators) -> None:
     """What the server now says of a file that is known by its content."""
-    if validators not in (None, (company.etag, company.last_modified)):
-        known = update(CompanyCsv).where(CompanyCsv.company_id == company.company_id)
-        connection.execute(known.values(validators._asdict()))
+    known = update(CompanyCsv).where(CompanyCsv.company_id == company.company_id)
+    connection.execute(known.values(validators._asdict()))
 
 
-def _remember(connection: Connection, company: Any, version: Mapping[str, str | None], staged: StagedFile) -> None:
-    """What was taken whole; nothing is written if that is known."""
-    facts = {
-        "url": company.csv_url,
-        **version,
-        "encoding": staged.encoding,
-        "lines": staged.last_line,
-        "rejected_lines": staged.rejections,
-    }
-    row = insert(CompanyCsv).values(company_id=company.company_id, **facts)
-    known = [getattr(CompanyCsv, name) for name in facts]
-    differs = [column.is_distinct_from(getattr(row.excluded, column.key)) for column in known]
+def _remember(connection: Connection, company: Any, version: Version, staged: StagedFile) -> None:
+    """What was taken whole."""
     connection.execute(
-        row.on_conflict_do_update(
-            index_elements=["company_id"], set_={**facts, "taken_at": func.now()}, where=or_(*differs)
+        insert(CompanyCsv).values(
+            company_id=company.company_id,
+            url=company.csv_url,
+            **version.validators._asdict(),
+            sha256=version.sha256,
+            encoding=staged.encoding,
+            lines=staged.last_line,
+            rejected_lines=staged.rejections,
         )
     )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from functools import partial
 from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Connection, text
 
+from livedash_core.db import in_transaction_on
 from livedash_core.stages import intake_sql as sql
 from livedash_core.status import ProcessingStatusManager
 
@@ -26,21 +28,25 @@ class Merged(NamedTuple):
 
 
 def merge_share(connection: Connection, company_id: UUID, stages: tuple[str, ...], last_line: int) -> Iterator[Merged]:
-    """Take over what ``connection`` has staged, a chunk and a commit each time."""
+    """Take over what ``connection`` has staged, a chunk and a transaction each time."""
     manager = ProcessingStatusManager(connection, stages=stages)
-    manager.expect_new_sessions()
-    connection.execute(text(sql.LAST_OF_EACH_WINS))
-    connection.execute(text(sql.INDEX_STAGING))
+    with connection.begin():
+        manager.expect_new_sessions()
+        connection.execute(text(sql.LAST_OF_EACH_WINS))
+        connection.execute(text(sql.INDEX_STAGING))
     for first in range(1, last_line + 1, CHUNK_LINES):
         chunk = {"company_id": company_id, "first": first, "end": first + CHUNK_LINES}
-        new = connection.execute(text(sql.INSERT_NEW), chunk).one()
-        manager.initialize_new_sessions()
-        is_all_new = new.sessions == connection.scalar(text(sql.COUNT_CHUNK), chunk)
-        changed = [] if is_all_new else connection.execute(text(sql.UPDATE_CHANGED), chunk).all()
-        if reopened := [row.id for row in changed if row.reopens]:
-            manager.reopen(_FIRST_STAGE, reopened)
-        connection.commit()
-        yield Merged(new.sessions, new.understood, len(changed))
+        yield in_transaction_on(connection, partial(_merge_chunk, manager=manager, chunk=chunk))
+
+
+def _merge_chunk(connection: Connection, manager: ProcessingStatusManager, chunk: Mapping[str, object]) -> Merged:
+    new = connection.execute(text(sql.INSERT_NEW), chunk).one()
+    manager.initialize_new_sessions()
+    is_all_new = new.sessions == connection.scalar(text(sql.COUNT_CHUNK), chunk)
+    changed = [] if is_all_new else connection.execute(text(sql.UPDATE_CHANGED), chunk).all()
+    if reopened := [row.id for row in changed if row.reopens]:
+        manager.reopen(_FIRST_STAGE, reopened)
+    return Merged(new.sessions, new.understood, len(changed))
 
 
 def merge_side_by_side(

@@ -22,7 +22,7 @@ from sqlalchemy.exc import DBAPIError
 from uuid6 import uuid7
 
 from livedash_core.analysis.openai.batch_api import BatchApi
-from livedash_core.db import first_line, in_transaction
+from livedash_core.db import alone, first_line, in_transaction
 from livedash_core.errors import SystemicError, TransientError
 from livedash_core.stages.ai_analysis import AiAnalysis
 from livedash_core.stages.batch_jobs import rows
@@ -175,7 +175,7 @@ class BatchJobs:
     def _send(self, claim: Claim) -> None:
         batch_id = uuid7()
         # Locked before it can be seen: nobody else shall find it half done.
-        with rows.alone(self._engine, batch_id), tempfile.TemporaryFile() as content:
+        with alone(self._engine, str(batch_id)), tempfile.TemporaryFile() as content:
             preparing = Preparing(self._settling, self._stage, batch_id, self._dag_run)
             error = None
             try:
@@ -198,7 +198,7 @@ class BatchJobs:
     # --- looking after
 
     def _look_at(self, seen: rows.BatchRow) -> None:
-        with rows.alone(self._engine, seen.id) as mine:
+        with alone(self._engine, str(seen.id)) as mine:
             row = self._find(seen.id) if mine else None
             if row is None:
                 return  # somebody else is at it, or has just closed it

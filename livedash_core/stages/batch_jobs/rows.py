@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Engine, func, or_, select, text, update
+from sqlalchemy import ColumnElement, Connection, func, or_, select, text, update
 
 from livedash_core.models import AiBatch, AiProcessingRequest, Company
-
-_NUMBER = "hashtextextended(:batch, 0)"
 
 
 class BatchRow(NamedTuple):
@@ -37,23 +34,6 @@ class BatchRow(NamedTuple):
 
 
 _COLUMNS = [Company.name.label(name) if name == "company" else getattr(AiBatch, name) for name in BatchRow._fields]
-
-
-@contextmanager
-def alone(engine: Engine, batch_id: UUID) -> Iterator[bool]:
-    """Be the only one who works on a batch, or be told that somebody else is.
-
-    An advisory lock: it ends with its connection, so a crash leaves nothing to wait for.
-    """
-    batch = {"batch": str(batch_id)}
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        mine = bool(connection.scalar(text(f"SELECT pg_try_advisory_lock({_NUMBER})"), batch))
-        try:
-            yield mine
-        finally:
-            # The pool keeps the connection, and with it what it holds.
-            if mine and not connection.invalidated:
-                connection.execute(text(f"SELECT pg_advisory_unlock({_NUMBER})"), batch)
 
 
 def find(connection: Connection, batch_id: UUID) -> BatchRow | None:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
+from threading import Event
 from typing import Any
+from uuid import UUID
 
 import pytest
 from sqlalchemy import Connection, Engine, text
 
+from livedash_core.db import alone
+from livedash_core.operations import erasure
 from livedash_core.operations.companies import save_company
 from livedash_core.stages import intake, intake_sql, merging, staging
 from livedash_core.stages.runner import Runner
-from livedash_core.status import STAGES
+from livedash_core.status import STAGES, ProcessingStatusManager
 from tests.integration.stages.pipeline import Pipeline
 from tests.integration.stages.website import CONVERSATION, CSV, Answer, Site, as_csv
 from tests.integration.world import World
@@ -321,6 +326,25 @@ def test_a_file_is_known_by_its_content_where_the_server_tells_no_versions(site:
     assert site.conditional[CSV] == ["", "", "", '"v2"']
 
 
+def test_a_version_that_was_overtaken_in_part_is_read_again_when_it_comes_back(
+    site: Site, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(merging, "CHUNK_LINES", 2)
+    first = site.rows(5)
+    site.publish(first)
+    pipeline.run(IMPORT)
+    site.publish([site.row(f"S{position}", messages_sent="9") for position in range(1, 6)])
+    runner: Runner = pipeline.runner(IMPORT, on_progress=lambda _report: runner.stop())
+    runner.run()
+    sent = "SELECT count(*) FROM livedash.session_import WHERE messages_sent = '9'"
+    assert pipeline.query(sent) != [(0,)]
+
+    site.publish(first)
+    assert pipeline.run(IMPORT).unchanged == []
+
+    assert pipeline.query(sent) == [(0,)]
+
+
 @pytest.mark.parametrize("change", ["cut short", "refused", "moved", "told to"])
 def test_a_version_is_remembered_only_when_all_of_it_was_taken_from_where_it_is(
     site: Site, pipeline: Pipeline, engine: Engine, monkeypatch: pytest.MonkeyPatch, change: str
@@ -405,6 +429,55 @@ def test_a_file_is_taken_alike_however_many_connections_share_it(
     assert pipeline.statuses(IMPORT) == {"COMPLETED": 13, "FAILED": 1}
     assert pipeline.query("SELECT line_number FROM livedash.import_rejection") == [(16,)]
     world.assert_ledger_equals_rows()
+
+
+def test_a_company_is_imported_by_one_run_at_a_time(
+    site: Site, pipeline: Pipeline, acme: UUID, caplog: pytest.LogCaptureFixture
+):
+    site.publish(site.rows(3))
+    with alone(pipeline.engine, f"livedash import {acme}"), caplog.at_level("INFO"):
+        assert pipeline.run(IMPORT).claimed == 0
+    assert "Acme: its CSV is being imported by another run; nothing to do here" in caplog.messages
+    assert site.asked == []
+
+    assert pipeline.run(IMPORT).completed == 3
+
+
+def test_nothing_of_a_file_is_left_on_a_connection(site: Site, pipeline: Pipeline):
+    site.publish(site.rows(3))
+    pipeline.run(IMPORT)
+
+    assert pipeline.query("SELECT relname FROM pg_class WHERE relname IN ('incoming', 'new_session')") == []
+
+
+def test_an_import_and_an_erasure_that_wait_for_each_other_both_come_to_their_end(
+    site: Site, pipeline: Pipeline, acme: UUID, monkeypatch: pytest.MonkeyPatch
+):
+    """The one locks a session's row and then its stages, the other the other way round."""
+    site.publish(site.rows(3))
+    pipeline.run_all()
+    site.publish([site.row(f"S{position}", messages_sent="9") for position in (1, 2, 3)])
+    stages_are_locked, rows_are_locked = Event(), Event()
+    forget, reopen = erasure.forget_failures, ProcessingStatusManager.reopen
+
+    def forget_slowly(*arguments: Any) -> None:
+        forget(*arguments)
+        stages_are_locked.set()
+        rows_are_locked.wait(30)
+
+    def reopen_once_rows_are_locked(*arguments: Any) -> list[Any]:
+        rows_are_locked.set()
+        return reopen(*arguments)
+
+    monkeypatch.setattr(erasure, "forget_failures", forget_slowly)
+    monkeypatch.setattr(ProcessingStatusManager, "reopen", reopen_once_rows_are_locked)
+    with ThreadPoolExecutor() as threads:
+        erased = threads.submit(erasure.erase_company, pipeline.engine, acme, None, STAGES)
+        assert stages_are_locked.wait(30)
+        imported = threads.submit(pipeline.run, IMPORT)
+
+        assert erased.result().sessions == 3
+        assert imported.result().incidents == []
 
 
 # --- rows that are taken with a note
