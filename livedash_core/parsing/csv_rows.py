@@ -40,6 +40,8 @@ COLUMNS: tuple[str, ...] = (
 )
 #: Physical lines that the quoted fields of one record may span before an open quote counts as forgotten.
 MAX_RECORD_LINES = 200
+#: Of a record, its lines together: a character may take four bytes, and there are several copies until it is stored.
+MAX_RECORD_CHARACTERS = 2_097_152
 #: Ids are indexed, and an index entry has a limit (2,700 bytes in PostgreSQL).
 MAX_ID_CHARACTERS = 500
 #: Of a rejection's raw text.
@@ -93,9 +95,8 @@ def read_rows(
     # A byte that is not UTF-8 comes through as a lone surrogate, which costs its own record, not the file.
     stream = io.TextIOWrapper(file, encoding, "surrogateescape", newline="")
     try:
-        yield from _results(
-            Lines(stream, max_characters=len(COLUMNS) * max_field_characters, max_lines=max_lines), max_field_characters
-        )
+        max_characters = min(len(COLUMNS) * max_field_characters, MAX_RECORD_CHARACTERS)
+        yield from _results(Lines(stream, max_characters=max_characters, max_lines=max_lines), max_field_characters)
     finally:
         if not file.closed:
             stream.detach()  # or it would close the file when it is collected

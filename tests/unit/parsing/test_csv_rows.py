@@ -295,6 +295,22 @@ def test_memory_does_not_grow_with_a_hostile_file(lines: list[str], tmp_path: Pa
     assert peak < 4_000_000, "the encoding is told from pieces of a megabyte, a record is 48,000 characters at most"
 
 
+def test_a_record_of_cells_that_are_each_within_their_limit_is_not_held_whole(tmp_path: Path) -> None:
+    path = tmp_path / "large.csv"
+    cell = "\U0001f600" * 1_000_000
+    path.write_text(f"{line('a')}\nb,{','.join([cell] * 15)}\n{line('c')}\n", encoding="utf-8")
+    tracemalloc.start()
+    try:
+        with path.open("rb") as file:
+            found = list(read_rows(file))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert ids(found) == ["a", "rejected 2", "c"]
+    assert peak < 60_000_000, "a record of 2,097,152 characters of four bytes, and copies"
+
+
 #: What hurts: quotes, separators, line ends, blanks, NUL, bytes that are not UTF-8.
 HURTFUL = [b'"', b",", b";", b"\n", b"\r", b"\r\n", b" ", b"\0", b"a", b"\xff", "é".encode(), b"," * 15, b"b;" * 15]
 
