@@ -21,8 +21,9 @@ _GAP = rf"[ \t\u00a0{_MARKS}]*"
 # ASCII: without it, IGNORECASE takes "U\u017fer" for "User".
 _TIME_OR_NOTHING = re.compile(rf"{_GAP}({_TIME}{_GAP})?", re.ASCII)
 _START = re.compile(rf"{_GAP}(?:{_TIME}{_GAP})?({'|'.join(ROLES)})[{_MARKS}]*:", re.ASCII | re.IGNORECASE)
-# With a time in front, a word and a colon are somebody who speaks: a role that the contract does not know.
-_OTHER_ROLE = re.compile(rf"{_GAP}{_TIME}{_GAP}\w{{1,30}}:")
+# With a time in front, words and a colon are somebody who speaks: the role, or how the time is written, is not in the
+# contract.
+_OTHER_ROLE = re.compile(rf"{_GAP}\[\d[^\]]{{1,40}}\]{_GAP}\w[\w ]{{0,30}}:")
 _MARKUP = re.compile(rf"[\s{_MARKS}]*<(!doctype|html|head|body|\?xml|!--)", re.IGNORECASE)
 _JSON = re.compile(rf"[\s{_MARKS}]*(\{{|\[\s*[{{\[\"])")
 _ROLES: dict[str, Role] = {role.lower(): role for role in ROLES}
@@ -41,7 +42,8 @@ class ParsedMessage:
 class Transcript:
     """The messages in the order of the text, ``sent_at`` never decreasing; none when nobody said anything.
 
-    ``notes`` count what was read otherwise than it is written: ``lines_of_other_roles`` (a time and ``Bot:``, say),
+    ``notes`` count what was read otherwise than it is written: ``lines_of_other_roles`` (a time and ``Bot:``, say,
+    or ``User:`` behind a time that is written otherwise),
     ``times_unreadable``, ``times_out_of_order``. What did not happen is not in it.
     """
 

@@ -94,6 +94,9 @@ def test_marks_that_do_not_show_begin_no_line() -> None:
         ("[15.01.2026 10:05:00] User: a\n[15.01.2026 10:03:00] User: b", {"times_out_of_order": 1}),
         ("[31.02.2026 10:00:00] User: a", {"times_unreadable": 1}),
         ("User: a\n[15.01.2026 10:00:00] Bot: b\n\u200f[15.01.2026 10:01:00] Agent: c", {"lines_of_other_roles": 2}),
+        ("User: a\n[15.01.2026 10:00] Assistant: b\n[2026-01-15T10:01:00] User: c", {"lines_of_other_roles": 2}),
+        ("User: a\n[15.01.2026 10:00:00] Customer Service: b", {"lines_of_other_roles": 1}),
+        ("User: a\n[sic] Note: b", {}),
     ],
 )
 def test_what_is_read_otherwise_than_written_is_counted(text: str, notes: dict[str, int]) -> None:
