@@ -46,7 +46,8 @@ class Fetcher:
 
     What each company may reach is its ``Source``'s to say. A connection serves the source that it was opened for
     and no other: what one company is allowed must not carry another's requests. An origin is asked at most
-    ``per_origin`` things at once, and left alone for a while when it keeps failing (``UnavailableError``).
+    ``per_origin`` things at once, left alone for a while when it keeps failing (``UnavailableError``), and not asked
+    again for a source whose credentials it refused (``SystemicError``): a new fetcher asks again.
 
     ``connect_seconds`` limit the lookup of a name and the connection to each of its addresses, ``read_seconds`` each
     silence, ``total_seconds`` a fetch with all that belongs to it but waiting for its turn.
@@ -123,7 +124,7 @@ class Fetcher:
         seconds_left = total_seconds
         for _ in range(1 + MAX_REDIRECTS):
             # A turn per hop: who is asked too much, or fails, is the server that was asked.
-            async with self._origin(target.origin).turn(source.company):
+            async with self._origin(target.origin).turn(source):
                 began = time.monotonic()
                 try:
                     async with asyncio.timeout(seconds_left):

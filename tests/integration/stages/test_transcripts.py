@@ -19,7 +19,8 @@ AT_ONCE = 4
 def test_refused_credentials_stop_one_company_after_the_first_few_and_cost_no_attempt(
     site: Site, acme, new_site, add_company, engine: Engine, world: World
 ):
-    pipeline = Pipeline(engine, fetch_concurrency=AT_ONCE)
+    # Most of those under way only wait for their turn: they must not send what was refused.
+    pipeline = Pipeline(engine, fetch_concurrency=4 * AT_ONCE, fetch_per_origin=AT_ONCE)
     site.publish(site.rows(30))
     other = new_site()
     other.publish(other.rows(20))

@@ -13,14 +13,15 @@ import socket
 import tracemalloc
 import zlib
 from ipaddress import ip_network
+from uuid import uuid4
 
 import pytest
 
 from livedash_core.clients.fetch import MIB, Fetcher
 from livedash_core.clients.origins import FAILURES_BEFORE_REST, REST_SECONDS, Origin
 from livedash_core.clients.validators import Validators
-from livedash_core.errors import PermanentError, TransientError, UnavailableError
-from tests.unit.clients.conftest import http
+from livedash_core.errors import PermanentError, SystemicError, TransientError, UnavailableError
+from tests.unit.clients.conftest import COMPANY_ID, Server, http
 
 TEXT = http(b"User: Hoi", "Content-Type: text/plain")
 
@@ -209,12 +210,12 @@ async def test_an_answer_of_any_kind_shows_that_a_server_lives(serve, fetcher, s
             await fetcher.text(server.url("/missing"), source_at(server))
 
 
-async def test_after_its_rest_a_server_gets_one_chance() -> None:
-    now = 0.0
+async def test_after_its_rest_a_server_gets_one_chance(source_at) -> None:
+    now, source = 0.0, source_at(Server())
     origin = Origin("https://files.example", 8, clock=lambda: now)
 
     async def fail(patience: float | None = None) -> None:
-        async with origin.turn("Acme"):
+        async with origin.turn(source):
             raise TransientError("no", retry_after_seconds=patience)
 
     for _ in range(FAILURES_BEFORE_REST - 1):
@@ -228,7 +229,38 @@ async def test_after_its_rest_a_server_gets_one_chance() -> None:
         await fail()
     assert caught.value.retry_after_seconds == REST_SECONDS
     now += REST_SECONDS
-    async with origin.turn("Acme"):
+    async with origin.turn(source):
         pass
     with pytest.raises(TransientError):
         await fail()
+
+
+# A server that refuses the password
+
+
+@pytest.mark.parametrize("status", ["401 Unauthorized", "403 Forbidden"])
+async def test_a_refused_password_is_not_sent_again_by_those_who_waited(status: str, serve, source_at) -> None:
+    arrived = 0
+    all_arrived = asyncio.Event()
+
+    async def refuse(writer: asyncio.StreamWriter) -> None:
+        nonlocal arrived
+        arrived += 1
+        if arrived == 3:
+            all_arrived.set()
+        await all_arrived.wait()
+        writer.write(http(status=status))
+
+    server = await serve({"/t": refuse, "/fine": TEXT})
+    source, other = source_at(server), source_at(server, company_id=uuid4(), company="Zenith")
+    async with Fetcher(per_origin=3) as fetcher:
+        errors = await asyncio.gather(
+            *(fetcher.text(server.url("/t"), source) for _ in range(32)), return_exceptions=True
+        )
+        assert {(type(error), str(error), error.company_id) for error in errors} == {
+            (SystemicError, str(errors[0]), COMPANY_ID)
+        }
+        assert len(server.requests) == 3, "only those that were on their way when the first was refused"
+        assert (await fetcher.text(server.url("/fine"), other)).content == "User: Hoi"
+    async with Fetcher() as next_run:
+        assert (await next_run.text(server.url("/fine"), source)).content == "User: Hoi"
