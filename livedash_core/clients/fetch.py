@@ -120,7 +120,7 @@ class Fetcher:
     ) -> tuple[Target, Answer]:
         """Write the body to ``into``; where it came from at last, and status and headers of the answer."""
         target = source.target(address)
-        credentials = source.credentials_for(target)
+        at_home = source.is_home(target)
         seconds_left = total_seconds
         for _ in range(1 + MAX_REDIRECTS):
             # A turn per hop: who is asked too much, or fails, is the server that was asked.
@@ -128,7 +128,7 @@ class Fetcher:
                 began = time.monotonic()
                 try:
                     async with asyncio.timeout(seconds_left):
-                        answer = await self._request(target, source, credentials, into, max_bytes, known)
+                        answer = await self._request(target, source, at_home, into, max_bytes, known)
                 except TimeoutError as exc:
                     raise TransientError(
                         f"{source.company}: {target.shown} took longer than {total_seconds:g} s"
@@ -140,21 +140,21 @@ class Fetcher:
                 return target, answer
             target, before = _redirected(target, answer.headers.get("Location", ""), source), target
             if target.origin != before.origin:
-                credentials = None  # not even when another origin leads back home
+                at_home = False  # not even when another origin leads back there
         raise PermanentError(f"{source.company}: {target.shown} redirects more than {MAX_REDIRECTS} times")
 
     async def _request(
         self,
         target: Target,
         source: Source,
-        credentials: BasicCredentials | None,
+        at_home: bool,
         into: BinaryIO,
         max_bytes: int,
         known: Validators,
     ) -> Answer:
         headers = [*_HEADERS, *known.headers]
-        if credentials is not None:
-            headers.append(("Authorization", credentials.authorization))
+        if at_home and source.credentials is not None:
+            headers.append(("Authorization", source.credentials.authorization))
         url = target.url
         whole = httpcore2.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
         async with self._pool(source, url.scheme).stream(
@@ -162,7 +162,7 @@ class Fetcher:
         ) as response:
             answer = Answer(response.status, httpx2.Headers(response.headers))
             if answer.status not in _REDIRECTS:
-                check(answer, target, source, conditional=bool(known))
+                check(answer, target, source, at_home=at_home, conditional=bool(known))
                 body = Body(into, f"{source.company}: {target.shown}", max_bytes, gzipped=answer.coding in GZIP)
                 async for chunk in response.aiter_stream():
                     body.take(chunk)

@@ -45,11 +45,12 @@ class Answer(NamedTuple):
         return self.headers.get("Content-Encoding", "").strip().lower()
 
 
-def check(answer: Answer, target: Target, source: Source, *, conditional: bool = False) -> None:
+def check(answer: Answer, target: Target, source: Source, *, at_home: bool, conditional: bool = False) -> None:
     """Return if the body is a file to read (whole, text by its type) or, if that was asked, there is nothing new.
 
-    Raises ``SystemicError`` for this company if its credentials are refused, ``TransientError`` if the server asks
-    to come back later, ``PermanentError`` for the rest.
+    ``at_home``: the company's own origin was asked, by no detour, and with the credentials if it has any. Raises
+    ``SystemicError`` for this company if they are refused, ``TransientError`` if the server asks to come back later,
+    ``PermanentError`` for the rest.
     """
     where = f"{source.company}: {target.shown}"
     match answer.status:
@@ -57,11 +58,15 @@ def check(answer: Answer, target: Target, source: Source, *, conditional: bool =
             _check_content(answer, where)
         case 304 if conditional:
             return
-        case (401 | 403) as status if target.origin == source.csv_origin:
+        case (401 | 403) as status if at_home:
             raise SystemicError(
                 f"{where} answered {status}: check login and password in the Airflow connection of {source.company}; "
                 f"`livedash company list` names it, this sets another: {source.command('--http-conn-id ID')}",
                 company_id=source.company_id,
+            )
+        case (401 | 403) as status if source.is_home(target):
+            raise PermanentError(
+                f"{where} answered {status}; another origin redirected there, and then credentials are not sent"
             )
         case (401 | 403) as status:
             raise PermanentError(f"{where} answered {status}; credentials are sent to {source.csv_origin} alone")

@@ -56,9 +56,9 @@ class Source:
             )
         return target
 
-    def credentials_for(self, target: Target) -> BasicCredentials | None:
-        """The credentials, for the origin of the CSV only."""
-        return self.credentials if target.origin == self.csv_origin else None
+    def is_home(self, target: Target) -> bool:
+        """Whether ``target`` is on the origin of the CSV, the only one that may see the credentials."""
+        return target.origin == self.csv_origin
 
     def command(self, options: str) -> str:
         """The command line that changes this company, safe to paste: names come from outside."""

@@ -13,9 +13,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from livedash_core.clients.fetch import Fetcher
+from livedash_core.clients.fetch import BasicCredentials, Fetcher
 from livedash_core.errors import PermanentError, SystemicError, TransientError
-from tests.unit.clients.conftest import COMPANY_ID, Server, http
+from tests.unit.clients.conftest import COMPANY_ID, CREDENTIALS, Server, http
 
 TEXT = http(b"User: Hoi", "Content-Type: text/plain")
 LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
@@ -49,7 +49,7 @@ async def test_another_origin_that_wants_credentials_does_not_stop_the_company(s
 def test_the_default_port_makes_no_other_origin(source_at) -> None:
     source = source_at(Server(), csv_url="https://files.example/sessions.csv")
     for address in ("https://FILES.example:443/t", "HTTPS://files.example:443/t", "https://files.example/t"):
-        assert source.credentials_for(source.target(address)) is source.credentials
+        assert source.is_home(source.target(address))
     for address in ("https://files.example:8443/t", "http://files.example/t", "https://files.example./t"):
         with pytest.raises(PermanentError, match="--allow-origin"):
             source.target(address)
@@ -148,6 +148,20 @@ async def test_another_origin_that_leads_back_home_is_not_lent_the_credentials(s
     for start in (home.url("/there"), other.url("/back")):
         assert (await fetcher.text(start, source)).content == "User: Hoi"
         assert (home.requests[-1].path, "authorization" in home.requests[-1].headers) == ("/t", False)
+
+
+@pytest.mark.parametrize("credentials", [CREDENTIALS, None], ids=["with a password", "without one"])
+@pytest.mark.parametrize("status", ["401 Unauthorized", "403 Forbidden"])
+async def test_home_that_refuses_what_another_origin_led_to_does_not_stop_the_company(
+    status: str, credentials: BasicCredentials | None, serve, fetcher, source_at
+) -> None:
+    home, other = await serve({"/t": http(status=status), "/fine": TEXT}), await serve({})
+    home.answers["/there"], other.answers["/back"] = redirect_to(other.url("/back")), redirect_to(home.url("/t"))
+    source = source_at(home, allowed_origins=(other.url(""),), credentials=credentials)
+    for start in (home.url("/there"), other.url("/back")):
+        with pytest.raises(PermanentError, match=f"{home.url('/t')} answered {status[:3]}; another origin redirected"):
+            await fetcher.text(start, source)
+    assert (await fetcher.text(home.url("/fine"), source)).content == "User: Hoi"
 
 
 @pytest.mark.parametrize("location", ["//[", "http://h:port/", "javascript:alert(1)", "//u:hunter2@127.0.0.1:{port}/"])
