@@ -209,10 +209,12 @@ def _translated(exc: Exception, target: Target, source: Source) -> ProcessingErr
     # httpcore wraps what TLS says in a ConnectError.
     tls = exc if isinstance(exc, ssl.SSLError) else exc.__context__
     if isinstance(tls, ssl.SSLCertVerificationError):
-        return SystemicError(
-            f"{where} has no valid certificate: {tls.verify_message} (SSL_CERT_FILE can name an authority of your own)",
-            company_id=source.company_id,
+        problem = (
+            f"{where} has no valid certificate: {tls.verify_message} (SSL_CERT_FILE can name an authority of your own)"
         )
+        if source.is_home(target):
+            return SystemicError(problem, company_id=source.company_id)
+        return TransientError(problem)  # it will be left alone: the company's other sessions can do without it
     if isinstance(tls, ssl.SSLError):
         return TransientError(f"{where}: no encrypted connection ({tls.reason})")
     if isinstance(exc, httpcore2.ConnectError | httpcore2.ConnectTimeout):

@@ -14,7 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from livedash_core.clients.fetch import BasicCredentials, Fetcher
-from livedash_core.errors import PermanentError, SystemicError, TransientError
+from livedash_core.clients.origins import FAILURES_BEFORE_REST
+from livedash_core.errors import PermanentError, SystemicError, TransientError, UnavailableError
 from tests.unit.clients.conftest import COMPANY_ID, CREDENTIALS, Server, http
 
 TEXT = http(b"User: Hoi", "Content-Type: text/plain")
@@ -289,6 +290,21 @@ async def test_a_certificate_that_nobody_vouches_for_is_refused(serve, fetcher, 
     with pytest.raises(SystemicError, match="no valid certificate: self-signed"):
         await fetcher.text(server.url("/t"), source_at(server))
     assert not server.requests
+
+
+async def test_another_origin_without_a_valid_certificate_does_not_stop_the_company(
+    serve, fetcher, source_at, tmp_path
+) -> None:
+    theirs, _ = server_tls(tmp_path, x509.IPAddress(ip_address("127.0.0.1")))
+    home, other = await serve({"/fine": TEXT}), await serve({"/t": TEXT}, tls=theirs)
+    source = source_at(home, allowed_origins=(other.url(""),))
+    for _ in range(FAILURES_BEFORE_REST - 1):
+        with pytest.raises(TransientError, match="no valid certificate: self-signed"):
+            await fetcher.text(other.url("/t"), source)
+    with pytest.raises(UnavailableError, match=f"{other.url('')} failed"):
+        await fetcher.text(other.url("/t"), source)
+    assert (await fetcher.text(home.url("/fine"), source)).content == "User: Hoi"
+    assert not other.requests
 
 
 async def test_https_to_a_server_that_speaks_http_is_transient_and_says_why(fetcher, source_at) -> None:
