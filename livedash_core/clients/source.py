@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from uuid import UUID
 
-import httpx2
-
 from livedash_core.clients.addresses import Network
 from livedash_core.clients.credentials import BasicCredentials
-from livedash_core.clients.urls import Target, origin_of
+from livedash_core.clients.urls import Target, origin_of, url_of
 from livedash_core.errors import PermanentError, SystemicError
 
 
@@ -37,11 +35,10 @@ class Source:
         *network address* the name stands for is judged later, when it is connected to.
         """
         try:
-            url = httpx2.URL(address)
-        except httpx2.InvalidURL:
-            # Not `from exc`: its text quotes the URL, and a password may stand there.
+            url = url_of(address)
+        except ValueError:
             raise PermanentError(f"{self.company}: the address is not a URL") from None
-        if url.scheme not in ("https", "http") or not url.host or (url.port or 0) > 65_535:
+        if url.scheme not in ("https", "http") or not url.raw_host or (url.port or 0) > 65_535:
             raise PermanentError(f"{self.company}: only https addresses can be fetched")
         target = Target(url, origin_of(url))
         if url.userinfo:
@@ -76,8 +73,8 @@ class Source:
 
     def _configured_origin(self, address: str, option: str) -> str:
         try:
-            return origin_of(httpx2.URL(address))
-        except httpx2.InvalidURL:
+            return origin_of(url_of(address))
+        except ValueError:
             raise SystemicError(
                 f"{self.company}: one of its URLs cannot be used; set it with: {self.command(option)}",
                 company_id=self.company_id,

@@ -10,6 +10,18 @@ SHOWN_CHARACTERS = 200
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
+def url_of(address: str) -> httpx2.URL:
+    """``address`` as a URL. Raises ``ValueError`` if it is none.
+
+    Ask it for ``raw_host``: ``host`` raises an ``IDNAError`` for a name with xn-- in it that cannot be decoded.
+    """
+    try:
+        return httpx2.URL(address)
+    except (httpx2.InvalidURL, ValueError):  # UnicodeError: half a character, which a command line can hold
+        # Not `from exc`: its text quotes the URL, and a password may stand there.
+        raise ValueError("not a URL") from None
+
+
 def origin_of(url: httpx2.URL) -> str:
     """Scheme, host and port, in lower case and without the scheme's own port: ``https://files.example:8443``."""
     return f"{url.scheme}://{url.netloc.decode('ascii').removesuffix(f':{_DEFAULT_PORTS.get(url.scheme)}')}"

@@ -9,12 +9,11 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import httpx2
 from sqlalchemy import Connection, delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 from uuid6 import uuid7
 
-from livedash_core.clients.urls import origin_of
+from livedash_core.clients.urls import origin_of, url_of
 from livedash_core.errors import UnknownCompany, UsageError
 from livedash_core.models import Company, CompanyCsv, CompanyStatus
 
@@ -139,7 +138,7 @@ def _checked(column: str, value: Any) -> Any:
         # "localhost" answers with both, and every answer of a name must be allowed.
         return networks + [_LOOPBACK_V6] * (_LOOPBACK_V4 in networks and _LOOPBACK_V6 not in networks)
     if column == "allowed_origins":
-        return list(dict.fromkeys(origin_of(httpx2.URL(checked_url(origin, "an allowed origin"))) for origin in value))
+        return list(dict.fromkeys(origin_of(url_of(checked_url(origin, "an allowed origin"))) for origin in value))
     if column == "retention_days":
         if not 0 <= value <= MAX_RETENTION_DAYS:
             raise UsageError(f"sessions can be kept for 1 to {MAX_RETENTION_DAYS:,} days, or with 0 for ever")
@@ -166,12 +165,12 @@ def _budget(value: str) -> Decimal | None:
 def checked_url(value: str, what: str) -> str:
     """``value`` if it may be where a source is. Raises ``UsageError`` that says ``what`` it cannot be."""
     try:
-        url = httpx2.URL(value)
-    except httpx2.InvalidURL:
-        raise UsageError(f"{what} is not a URL") from None  # its text quotes the URL, and a password with it
-    if url.scheme not in ("http", "https") or not url.host:
+        url = url_of(value)
+    except ValueError:
+        raise UsageError(f"{what} is not a URL") from None
+    if url.scheme not in ("http", "https") or not url.raw_host:
         raise UsageError(f"{what} must begin with https:// (or http://, within an allowed network)")
-    if "%" in url.host or (url.port or 0) > 65_535:
+    if b"%" in url.raw_host or (url.port or 0) > 65_535:
         raise UsageError(f"{what} names a host or a port that cannot exist")
     if url.userinfo:
         raise UsageError(f"{what} carries a user name; put it into an Airflow connection and name that: --http-conn-id")

@@ -165,7 +165,13 @@ async def test_home_that_refuses_what_another_origin_led_to_does_not_stop_the_co
     assert (await fetcher.text(home.url("/fine"), source)).content == "User: Hoi"
 
 
-@pytest.mark.parametrize("location", ["//[", "http://h:port/", "javascript:alert(1)", "//u:hunter2@127.0.0.1:{port}/"])
+@pytest.mark.parametrize(
+    "location",
+    [
+        *("//[", "http://h:port/", "javascript:alert(1)", "//u:hunter2@127.0.0.1:{port}/"),
+        *("https://....xn--a/", "//files.examplexn--a /t"),
+    ],
+)
 async def test_a_redirect_to_nonsense_is_refused(location: str, serve, fetcher, source_at) -> None:
     server = await serve({})
     server.answers["/t"] = http(b"", f"Location: {location.format(port=server.port)}", status="301 Moved Permanently")
@@ -232,7 +238,7 @@ async def test_http_is_refused_on_the_public_internet(serve, fetcher, source_at)
         await fetcher.text(server.url("/t"), source_at(server))
 
 
-@pytest.mark.parametrize("host", ["a..example", "x" * 64 + ".example"])
+@pytest.mark.parametrize("host", ["a..example", "x" * 64 + ".example", "....xn--a"])
 async def test_a_name_that_cannot_be_resolved_is_transient(host: str, serve, fetcher, source_at) -> None:
     server = await serve({})
     server.host = host  # no DNS server is ever asked for these
