@@ -120,6 +120,16 @@ async def test_cookies_are_not_kept(serve, fetcher, source_at) -> None:
     assert "cookie" not in server.requests[1].headers
 
 
+async def test_cookies_do_not_follow_to_another_port(serve, fetcher, source_at) -> None:
+    other = await serve({"/t": TEXT})
+    moved = http(b"", "Set-Cookie: session=1; Path=/", f"Location: {other.url('/t')}", status="302 Found")
+    home = await serve({"/t": moved})
+    source = source_at(home, allowed_origins=(other.url(""),))
+    for start in (home.url("/t"), other.url("/t")):
+        assert (await fetcher.text(start, source)).content == "User: Hoi"
+    assert [request.headers.get("cookie") for request in other.requests] == [None, None]
+
+
 async def test_a_proxy_in_the_environment_is_not_used(serve, fetcher, source_at, monkeypatch) -> None:
     server = await serve({"/t": TEXT})
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
@@ -140,6 +150,21 @@ async def test_a_body_that_drips_is_stopped_by_the_total_deadline(serve, source_
             await fetcher.text(server.url("/t"), source_at(server))
         with pytest.raises(TransientError, match=r"took longer than 0\.1 s"):
             await fetcher.download(server.url("/t"), source_at(server), io.BytesIO(), total_seconds=0.1)
+
+
+@pytest.mark.parametrize("head", [b"HTTP/1.1 2", b"HTTP/1.1 200 OK\r\nX-Slow: "], ids=["status line", "header"])
+async def test_a_head_that_drips_is_stopped_by_the_total_deadline(head: bytes, serve, source_at) -> None:
+    async def drip(writer: asyncio.StreamWriter) -> None:
+        writer.write(head)
+        while True:
+            writer.write(b"0")
+            await writer.drain()
+            await asyncio.sleep(0.02)
+
+    server = await serve({"/t": drip})
+    async with asyncio.timeout(2), Fetcher(total_seconds=0.3) as fetcher:
+        with pytest.raises(TransientError, match=r"took longer than 0\.3 s"):
+            await fetcher.text(server.url("/t"), source_at(server))
 
 
 async def test_redirects_share_the_total_deadline(serve, source_at) -> None:
