@@ -8,11 +8,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from livedash_core.analysis.contract import Analysis, AnalysisRequest, Turn
-from livedash_core.bulk import upsert
-from livedash_core.models import SessionAnalysis
 
 #: The columns that tell judgements apart.
 KEY = ("session_id", "input_hash", "analyzer", "model", "prompt_version")
@@ -53,6 +51,28 @@ def judgement_of(request: AnalysisRequest, model: str | None, analysis: Analysis
 
 
 def keep_judgements(connection: Connection, judgements: Iterable[Judgement]) -> None:
-    """Store those that are not there yet."""
+    """Store those that are not there yet; none of a session that was erased while it was judged."""
     rows = [{**judgement._asdict(), "result": json.dumps(judgement.result)} for judgement in judgements]
-    upsert(connection, SessionAnalysis, rows, key=KEY)
+    if rows:
+        connection.execute(_KEEP, {name: [row[name] for row in rows] for name in Judgement._fields})
+
+
+#: The lock waits for an erasure that is under way, and for nobody else: only that one locks FOR UPDATE. A session that
+#: is gone altogether is refused by the table.
+_KEEP = text(
+    """
+    WITH locked AS MATERIALIZED (
+        SELECT id, erased_at FROM livedash.session_import WHERE id = ANY (CAST(:session_id AS uuid[]))
+        ORDER BY id FOR KEY SHARE
+    )
+    INSERT INTO livedash.session_analysis (session_id, input_hash, analyzer, model, prompt_version, result)
+    SELECT judged.*
+    FROM unnest(CAST(:session_id AS uuid[]), CAST(:input_hash AS text[]), CAST(:analyzer AS text[]),
+                CAST(:model AS text[]), CAST(:prompt_version AS text[]), CAST(:result AS jsonb[]))
+         AS judged (session_id, input_hash, analyzer, model, prompt_version, result)
+    LEFT JOIN locked ON locked.id = judged.session_id
+    WHERE locked.erased_at IS NULL
+    ORDER BY judged.session_id, judged.input_hash, judged.analyzer, judged.model, judged.prompt_version
+    ON CONFLICT (session_id, input_hash, analyzer, model, prompt_version) DO NOTHING
+    """
+)

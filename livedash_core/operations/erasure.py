@@ -137,6 +137,9 @@ def _chunks(engine: Engine, wanted: Sequence[Any]) -> Iterator[list[UUID]]:
 def _erase_chunk(connection: Connection, *, ids: list[UUID], stages: Sequence[str]) -> Erased:
     # First of all: from here on nobody writes what is deleted below.
     forget_failures(connection, ids, stages)
+    # Nor does the ledger, which holds no session: it waits for this lock, and then sees that they are erased.
+    these = select(SessionImport.id).where(SessionImport.id.in_(ids))
+    connection.execute(these.order_by(SessionImport.id).with_for_update())
     messages = connection.execute(delete(Message).where(Message.session_id.in_(ids)))
     transcripts = connection.execute(delete(SessionTranscript).where(SessionTranscript.session_id.in_(ids)))
     questions = _erase_questions(connection, ids)

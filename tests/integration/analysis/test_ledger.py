@@ -18,6 +18,8 @@ from livedash_core.analysis.openai import OpenAIAnalyzer
 from livedash_core.db import make_engine
 from livedash_core.errors import SystemicError, TransientError
 from livedash_core.models import AiProcessingRequest, Session, SessionAnalysis
+from livedash_core.operations.erasure import erase_session
+from livedash_core.status import STAGES
 from tests.integration.stages.test_statements import statements
 from tests.integration.world import NOON, World
 from tests.unit.analysis.openai.canned import canned_server, request_of
@@ -193,3 +195,16 @@ async def test_a_judgement_that_the_database_refuses_takes_neither_its_bill_nor_
     assert kept(engine) == sessions[:1]
     assert [stored(engine, row).prompt_tokens for row in (good, bad, gone)] == [900, 900, 900]
     assert {stored(engine, row).outcome for row in (good, bad, gone)} == {"answered"}
+
+
+async def test_of_a_session_that_was_erased_while_it_was_judged_the_bill_is_kept_and_no_judgement(
+    engine: Engine, ledger: DatabaseLedger, sessions: list[UUID]
+) -> None:
+    other, erased = [await open_row(ledger) for _ in range(2)]
+    erase_session(engine, sessions[1], STAGES)
+    end = CallEnd("answered", usage=Usage(prompt_tokens=900))
+    await asyncio.gather(
+        ledger.closed(other, end, a_judgement_of(sessions[0])), ledger.closed(erased, end, a_judgement_of(sessions[1]))
+    )
+    assert kept(engine) == sessions[:1]
+    assert [stored(engine, row).prompt_tokens for row in (other, erased)] == [900, 900]

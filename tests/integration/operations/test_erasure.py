@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import ExitStack
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -10,8 +12,9 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Connection, Engine, insert, select, text
 
+from livedash_core.analysis.judgements import Judgement, keep_judgements
 from livedash_core.insights.counting import recount
-from livedash_core.models import AiProcessingRequest, Company, SessionImport
+from livedash_core.models import AiProcessingRequest, Company, Session, SessionAnalysis, SessionImport
 from livedash_core.operations.doctor import examine
 from livedash_core.operations.erasure import Erased, erase_company, erase_expired, erase_session
 from livedash_core.operations.sessions import describe_session
@@ -19,6 +22,7 @@ from livedash_core.status import STAGES, ProcessingStatusManager, read_breakdown
 from livedash_core.status.failure_groups import list_failure_groups, recount_failures
 from tests.integration.stages.pipeline import Pipeline, Scripted, complete
 from tests.integration.stages.website import Site
+from tests.integration.status.locks import waiting
 from tests.integration.world import NOON, World
 
 FETCH = "TRANSCRIPT_FETCH"
@@ -153,6 +157,30 @@ def test_who_works_on_a_session_that_is_erased_writes_nothing_of_it(
     # Taken from its holder, claimed again, and found to be empty.
     assert (report.claimed, report.completed, report.skipped) == (3, 1, 1)
     world.assert_ledger_equals_rows()
+
+
+def test_a_judgement_that_comes_while_its_session_is_erased_waits_and_is_left_out(
+    world: World, engine: Engine, company_id: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session_id, other = world.sessions(company_id, 2, completed_stages=3)
+    times = {"company_id": company_id, "started_at": NOON, "ended_at": NOON}
+    with engine.begin() as connection:
+        connection.execute(insert(Session), [{"id": each, **times} for each in (session_id, other)])
+    judgements = [Judgement(each, "of its words", "openai", "small", "1", {}) for each in (other, session_id)]
+    with ExitStack() as stack:
+        answers: list[Future[None]] = []
+
+        def answer(*_: Any) -> int:
+            verb = waiting(engine, lambda manager: keep_judgements(manager.connection, judgements))
+            answers.append(stack.enter_context(verb))
+            return 0
+
+        # The erasure has begun, and has not come to the judgements yet.
+        monkeypatch.setattr("livedash_core.operations.erasure._erase_questions", answer)
+        erase_session(engine, session_id, STAGES)
+        answers[0].result()
+    with engine.connect() as connection:
+        assert connection.scalars(select(SessionAnalysis.session_id)).all() == [other]
 
 
 @pytest.mark.parametrize("stage", STAGES[:3])
