@@ -68,23 +68,24 @@ def erase_company(engine: Engine, company_id: UUID, before: datetime | None, sta
 
     Lines that could not be imported are erased likewise, by when they were rejected.
     """
-    wanted = [_not_erased(), SessionImport.company_id == company_id]
-    if before is not None:
-        unknown = and_(SessionImport.started_at.is_(None), SessionImport.imported_at < before)
-        wanted.append(or_(SessionImport.started_at < before, unknown))
-    erased = _erase(engine, wanted, stages)
-    erased.rejections = in_transaction(engine, lambda connection: _erase_rejections(connection, company_id, before))
-    return erased
+    if before is None:
+        return _erase_company(engine, company_id, None, [], stages)
+    unknown = and_(SessionImport.started_at.is_(None), SessionImport.imported_at < before)
+    return _erase_company(engine, company_id, before, [or_(SessionImport.started_at < before, unknown)], stages)
 
 
 def erase_expired(engine: Engine, stages: Sequence[str], now: datetime | None = None) -> dict[str, Erased]:
-    """Erase what is older than its company wants it kept, whatever the company's status; what went, by company."""
+    """Erase what is older than its company wants it kept, whatever the company's status; what went, by company.
+
+    A session is as old as its start or its import, whichever was first: one dated in the future would never go.
+    """
     with engine.connect() as connection:
         companies = list(connection.execute(_WITH_RETENTION))
     found = {}
     for company in companies:
         before = (now or datetime.now(UTC)) - timedelta(days=company.retention_days)
-        found[company.name] = erase_company(engine, company.id, before, stages)
+        is_older = or_(SessionImport.started_at < before, SessionImport.imported_at < before)
+        found[company.name] = _erase_company(engine, company.id, before, [is_older], stages)
     return found
 
 
@@ -94,7 +95,7 @@ def count_expired(connection: Connection, *, grace: timedelta) -> dict[str, int]
     rows = connection.execute(
         select(Company.name, func.count())
         .join(SessionImport, SessionImport.company_id == Company.id)
-        .where(_not_erased(), func.coalesce(SessionImport.started_at, SessionImport.imported_at) < overdue)
+        .where(_not_erased(), func.least(SessionImport.started_at, SessionImport.imported_at) < overdue)
         .group_by(Company.name)
         .order_by(Company.name)
     )
@@ -106,6 +107,14 @@ _WITH_RETENTION = (
     .where(Company.retention_days.is_not(None))
     .order_by(Company.name)
 )
+
+
+def _erase_company(
+    engine: Engine, company_id: UUID, before: datetime | None, which: Sequence[Any], stages: Sequence[str]
+) -> Erased:
+    erased = _erase(engine, [_not_erased(), SessionImport.company_id == company_id, *which], stages)
+    erased.rejections = in_transaction(engine, lambda connection: _erase_rejections(connection, company_id, before))
+    return erased
 
 
 def _not_erased() -> Any:

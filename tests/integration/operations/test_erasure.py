@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import Connection, Engine, insert, select, text
+from sqlalchemy import Connection, Engine, insert, select, text, update
 
 from livedash_core.analysis.judgements import Judgement, keep_judgements
 from livedash_core.insights.counting import recount
@@ -233,6 +233,28 @@ def test_each_company_is_kept_as_long_as_it_wants_active_or_not(world: World, en
 
     assert {name: erased.sessions for name, erased in erase_expired(engine, STAGES, NOON).items()} == {"Month": 2}
     assert {name: erased.sessions for name, erased in erase_expired(engine, STAGES, NOON).items()} == {"Month": 0}
+
+
+def test_a_session_that_is_dated_in_the_future_is_kept_as_long_as_others_from_its_import_on(
+    connection: Connection, world: World, engine: Engine
+) -> None:
+    company = world.company("Acme", csv_url="https://acme.example/x.csv", retention_days=30)
+    today = connection.scalar(text("SELECT now()"))
+    assert today is not None
+    old, new = world.sessions(company, 2, started_at=today + timedelta(days=36_500))
+    (unknown,) = world.sessions(company, 1, started_at=None)
+    imported = update(SessionImport).where(SessionImport.id.in_([old, unknown]))
+    with engine.begin() as earlier:
+        earlier.execute(imported.values(imported_at=today - timedelta(days=33)))
+    (found,) = examine(connection, STAGES)
+    assert found.message.startswith("Acme keeps 2 sessions longer than it wants")
+
+    # By hand it goes by the start, where there is one.
+    assert erase_company(engine, company, today - timedelta(days=1), STAGES).sessions == 1
+    assert {name: erased.sessions for name, erased in erase_expired(engine, STAGES).items()} == {"Acme": 1}
+    assert examine(connection, STAGES) == []
+    with engine.connect() as after:
+        assert after.scalars(select(SessionImport.id).where(SessionImport.erased_at.is_(None))).all() == [new]
 
 
 def test_more_sessions_than_a_chunk_are_erased(
