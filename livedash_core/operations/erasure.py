@@ -40,7 +40,7 @@ _RAW = [column for column in COLUMNS if column != "external_session_id"]
 
 @dataclass
 class Erased:
-    """How much went. ``questions`` are those that nobody else asked; ``rejections`` lines that were never a session."""
+    """How much went. ``questions`` are those that nobody else asked; ``rejections`` lines that could not be taken."""
 
     sessions: int = 0
     messages: int = 0
@@ -112,8 +112,10 @@ _WITH_RETENTION = (
 def _erase_company(
     engine: Engine, company_id: UUID, before: datetime | None, which: Sequence[Any], stages: Sequence[str]
 ) -> Erased:
+    # Before the sessions, each of which looks for its own lines among those that are left.
+    rejections = in_transaction(engine, lambda connection: _erase_rejections(connection, company_id, before))
     erased = _erase(engine, [_not_erased(), SessionImport.company_id == company_id, *which], stages)
-    erased.rejections = in_transaction(engine, lambda connection: _erase_rejections(connection, company_id, before))
+    erased.rejections += rejections
     return erased
 
 
@@ -161,11 +163,28 @@ def _erase_chunk(connection: Connection, *, ids: list[UUID], stages: Sequence[st
         .where(AiProcessingRequest.session_id.in_(ids), AiProcessingRequest.error_message.is_not(None))
         .values(error_message=ERASED)
     )
+    rejections = connection.execute(_BLANK_BROKEN_LINES, {"ids": ids, "erased": ERASED})
     blank = dict.fromkeys((*_RAW, "ended_at", "notes"))
     emptied = connection.execute(
         update(SessionImport).where(SessionImport.id.in_(ids), _not_erased()).values(**blank, erased_at=func.now())
     )
-    return Erased(_count(emptied), _count(messages), _count(transcripts), questions)
+    return Erased(_count(emptied), _count(messages), _count(transcripts), questions, _count(rejections))
+
+
+#: What could not be taken of these sessions' own lines, whichever delimiter they have: an id is the first cell.
+_BLANK_BROKEN_LINES = text(
+    """
+    UPDATE livedash.import_rejection SET raw_text = '', reason = :erased
+    WHERE id IN (
+        SELECT rejection.id
+        FROM livedash.import_rejection AS rejection CROSS JOIN (VALUES (','), (';')) AS delimiter (sign)
+        JOIN livedash.session_import AS imported
+          ON imported.company_id = rejection.company_id
+         AND imported.external_session_id = btrim(split_part(raw_text, sign, 1), ' \t"')
+        WHERE imported.id = ANY (CAST(:ids AS uuid[])) AND raw_text <> ''
+    )
+    """
+)
 
 
 def _erase_questions(connection: Connection, ids: list[UUID]) -> int:

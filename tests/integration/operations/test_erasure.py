@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine, insert, select, text, update
 
 from livedash_core.analysis.judgements import Judgement, keep_judgements
 from livedash_core.insights.counting import recount
-from livedash_core.models import AiProcessingRequest, Company, Session, SessionAnalysis, SessionImport
+from livedash_core.models import AiProcessingRequest, Company, ImportRejection, Session, SessionAnalysis, SessionImport
 from livedash_core.operations.doctor import examine
 from livedash_core.operations.erasure import Erased, erase_company, erase_expired, erase_session
 from livedash_core.operations.sessions import describe_session
@@ -139,6 +139,25 @@ def test_one_session_is_erased_and_the_questions_of_others_stay(
     assert shown["session"]["erased_at"] is not None
     assert shown["messages"] == []
     assert {stage["status"] for stage in shown["stages"]} == {"COMPLETED"}
+
+
+def test_lines_of_the_session_that_could_not_be_taken_go_with_it_and_those_of_others_stay(
+    site: Site, pipeline: Pipeline, world: World, engine: Engine, acme: UUID
+) -> None:
+    own = f"S1,cut,{SECRET}", f' "S1" ,cut,{SECRET}', f"S1;cut;{SECRET},"
+    others = "S12,cut", "S2,S1,cut", "cut,S1"
+    site.publish([site.row("S1"), site.row("S2")], also="".join(f"{line}\n" for line in own + others).encode())
+    pipeline.run("CSV_IMPORT")
+    line = {"line_number": 1, "raw_text": "S1,cut", "digest": "of it", "reason": "was cut"}
+    with engine.begin() as connection:
+        connection.execute(insert(ImportRejection).values(company_id=world.company("Other"), **line))
+    said = "SELECT raw_text FROM livedash.import_rejection ORDER BY id"
+    assert pipeline.query(said) == [(line,) for line in (*own, *others, "S1,cut")]
+
+    assert erase_session(engine, pipeline.session("S1"), STAGES).rejections == 3
+
+    assert pipeline.query(said) == [(line,) for line in ("", "", "", *others, "S1,cut")]
+    assert where_it_says(engine, SECRET) == {}
 
 
 def test_who_works_on_a_session_that_is_erased_writes_nothing_of_it(
