@@ -155,9 +155,9 @@ def _erase_chunk(connection: Connection, *, ids: list[UUID], stages: Sequence[st
     transcripts = connection.execute(delete(SessionTranscript).where(SessionTranscript.session_id.in_(ids)))
     questions = _erase_questions(connection, ids)
     connection.execute(delete(SessionAnalysis).where(SessionAnalysis.session_id.in_(ids)))
-    connection.execute(
-        update(Session).where(Session.id.in_(ids)).values(initial_message=None, summary=None, analysis_id=None)
-    )
+    # The country is a cell as it came, whatever stands in it; nobody counts by it.
+    said = dict.fromkeys(("initial_message", "country", "summary", "analysis_id"))
+    connection.execute(update(Session).where(Session.id.in_(ids)).values(said))
     connection.execute(
         update(AiProcessingRequest)
         .where(AiProcessingRequest.session_id.in_(ids), AiProcessingRequest.error_message.is_not(None))

@@ -14,7 +14,7 @@ ERASED = "erased"
 
 
 def forget_failures(connection: Connection, session_ids: Iterable[UUID], stages: Sequence[str]) -> None:
-    """Blank the failure texts of these sessions, history included, and take them from whoever holds them.
+    """Blank the failure texts and notes of these sessions, history included, and take them from whoever holds them.
 
     What they were holding for is not written any more; their states stay, but for IN_PROGRESS, which is PENDING
     again. Whoever claims an erased session finds nothing to do. Belongs into the transaction that erases the rest.

@@ -1,6 +1,7 @@
 -- Forget what was said about these sessions, not how many there are. Whoever holds one of them loses it, unharmed: what
 -- it was about to write must not come back. Locked in the order of reopen.
--- A failure's reason may quote the row that it was about, so that it changes its group; the counts go along.
+-- A failure's reason may quote the row that it was about, so that it changes its group; the counts go along. So may
+-- what a stage noted: nothing is left of it but that there was a reason to skip.
 WITH locked AS MATERIALIZED (
     SELECT session_id, stage, status, error_kind, error_group, status = 'IN_PROGRESS' AS is_held
     FROM livedash.session_processing_status
@@ -15,10 +16,11 @@ WITH locked AS MATERIALIZED (
         started_at = CASE WHEN is_held THEN NULL ELSE started_at END,
         lease_token = NULL,
         error_message = CASE WHEN error_message IS NOT NULL THEN :placeholder END,
-        error_group = CASE WHEN locked.error_group IS NOT NULL THEN :placeholder END
+        error_group = CASE WHEN locked.error_group IS NOT NULL THEN :placeholder END,
+        metadata = CASE WHEN locked.status = 'SKIPPED' THEN jsonb_build_object('reason', CAST(:placeholder AS text)) END
     FROM locked
     WHERE status.session_id = locked.session_id AND status.stage = locked.stage
-      AND (is_held OR error_message IS NOT NULL OR locked.error_group IS NOT NULL)
+      AND (is_held OR error_message IS NOT NULL OR locked.error_group IS NOT NULL OR metadata IS NOT NULL)
     RETURNING company_id, status.stage, is_held, status.status, status.error_kind, completed_at,
               locked.error_group AS left_group
 ), history AS (

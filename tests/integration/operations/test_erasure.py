@@ -48,7 +48,9 @@ def acme(world: World, site: Site) -> UUID:
 def told(site: Site, external_id: str, **columns: str) -> list[str]:
     """A row and a transcript with a name in every text."""
     said = f"User: I am {SECRET} and have {external_id} days of leave, is that right?\nAssistant: Yes, {SECRET}.\n"
-    return site.row(external_id, said, **{"initial_message": f"I am {SECRET}", "category": SECRET} | columns)
+    return site.row(
+        external_id, said, **{"initial_message": f"I am {SECRET}", "category": SECRET, "country_code": SECRET} | columns
+    )
 
 
 def where_it_says(engine: Engine, word: str) -> dict[str, int]:
@@ -139,6 +141,27 @@ def test_one_session_is_erased_and_the_questions_of_others_stay(
     assert shown["session"]["erased_at"] is not None
     assert shown["messages"] == []
     assert {stage["status"] for stage in shown["stages"]} == {"COMPLETED"}
+
+
+def test_nothing_is_left_of_what_stages_noted_and_why_they_skipped(
+    world: World, engine: Engine, company_id: UUID
+) -> None:
+    (session_id,) = world.sessions(company_id, 1, completed_stages=3)
+    analysis, extraction = STAGES[3:]
+    with engine.begin() as connection:
+        manager = ProcessingStatusManager(connection)
+        label = {"language_label": SECRET}
+        manager.complete_stage(session_id, analysis, manager.start_stage(session_id, analysis), label)
+        manager.skip_stage(session_id, extraction, manager.start_stage(session_id, extraction), SECRET)
+
+    erase_session(engine, session_id, STAGES)
+
+    assert where_it_says(engine, SECRET) == {}
+    assert world.row(session_id, analysis).metadata is None
+    assert world.row(session_id, extraction).metadata == {"reason": "erased"}
+    world.assert_stage(session_id, analysis, "COMPLETED")
+    world.assert_stage(session_id, extraction, "SKIPPED")
+    world.assert_ledger_equals_rows()
 
 
 def test_lines_of_the_session_that_could_not_be_taken_go_with_it_and_those_of_others_stay(
