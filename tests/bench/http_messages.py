@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import re
+from abc import ABC, abstractmethod
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
 
-class HttpMessages(asyncio.Protocol):
+class HttpMessages(asyncio.Protocol, ABC):
     """A connection that says when a message has come; one without a length has no body."""
 
     def __init__(self) -> None:
@@ -26,5 +27,6 @@ class HttpMessages(asyncio.Protocol):
             self._unread = b""
             self.message_received()
 
+    @abstractmethod
     def message_received(self) -> None:
-        raise NotImplementedError
+        """A message has come whole."""

@@ -136,26 +136,14 @@ async def test_a_proxy_in_the_environment_is_not_used(serve, fetcher, source_at,
     assert (await fetcher.text(server.url("/t"), source_at(server))).content == "User: Hoi"
 
 
-async def test_a_body_that_drips_is_stopped_by_the_total_deadline(serve, source_at) -> None:
+@pytest.mark.parametrize(
+    "at_once",
+    [b"HTTP/1.1 2", b"HTTP/1.1 200 OK\r\nX-Slow: ", b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"],
+    ids=["status line", "header", "body"],
+)
+async def test_an_answer_that_drips_is_stopped_by_the_total_deadline(at_once: bytes, serve, source_at) -> None:
     async def drip(writer: asyncio.StreamWriter) -> None:
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
-        while True:
-            writer.write(b".")
-            await writer.drain()
-            await asyncio.sleep(0.02)
-
-    server = await serve({"/t": drip})
-    async with asyncio.timeout(2), Fetcher(total_seconds=0.3) as fetcher:
-        with pytest.raises(TransientError, match=r"took longer than 0\.3 s"):
-            await fetcher.text(server.url("/t"), source_at(server))
-        with pytest.raises(TransientError, match=r"took longer than 0\.1 s"):
-            await fetcher.download(server.url("/t"), source_at(server), io.BytesIO(), total_seconds=0.1)
-
-
-@pytest.mark.parametrize("head", [b"HTTP/1.1 2", b"HTTP/1.1 200 OK\r\nX-Slow: "], ids=["status line", "header"])
-async def test_a_head_that_drips_is_stopped_by_the_total_deadline(head: bytes, serve, source_at) -> None:
-    async def drip(writer: asyncio.StreamWriter) -> None:
-        writer.write(head)
+        writer.write(at_once)
         while True:
             writer.write(b"0")
             await writer.drain()
@@ -165,6 +153,8 @@ async def test_a_head_that_drips_is_stopped_by_the_total_deadline(head: bytes, s
     async with asyncio.timeout(2), Fetcher(total_seconds=0.3) as fetcher:
         with pytest.raises(TransientError, match=r"took longer than 0\.3 s"):
             await fetcher.text(server.url("/t"), source_at(server))
+        with pytest.raises(TransientError, match=r"took longer than 0\.1 s"):
+            await fetcher.download(server.url("/t"), source_at(server), io.BytesIO(), total_seconds=0.1)
 
 
 async def test_redirects_share_the_total_deadline(serve, source_at) -> None:
