@@ -19,12 +19,12 @@ from sqlalchemy import Connection, Engine, delete, insert, select, update
 
 from livedash_core.clients.fetch import MIB, Fetcher
 from livedash_core.clients.validators import Validators
-from livedash_core.db import alone, in_transaction
+from livedash_core.db import alone
 from livedash_core.errors import ProcessingError, SystemicError
 from livedash_core.models import Company, CompanyCsv, CompanyStatus
 from livedash_core.settings import Settings
 from livedash_core.stages.failures import describe, is_the_databases_fault
-from livedash_core.stages.merging import Merged, merge_share, merge_side_by_side
+from livedash_core.stages.merging import STAGE, Merged, merge_share, merge_side_by_side
 from livedash_core.stages.report import StageReport
 from livedash_core.stages.sources import Sources
 from livedash_core.stages.staging import StagedFile, StoppedReading, stage_file
@@ -33,7 +33,6 @@ from livedash_core.status.incidents import close_incidents, open_incident
 
 log = logging.getLogger(__name__)
 
-STAGE = "CSV_IMPORT"
 #: Connections that take over a file side by side: each keeps a core of the server busy.
 SHARES = 2
 
@@ -146,7 +145,8 @@ class Intake:
             max_lines = self._settings.csv_max_lines
             staged = stage_file(connections, company, file, max_lines=max_lines, stopping=stopping)
             # Of what is taken from now on until all of it is, no version is known.
-            in_transaction(self._engine, lambda connection: _forget_version(connection, company))
+            with self._engine.begin() as connection:
+                _forget_version(connection, company)
             shares = [merge_share(one, company.company_id, self._stages, staged.last_line) for one in connections]
             merge_side_by_side(shares, take, stopping)
         return staged, merged

@@ -16,7 +16,7 @@ from livedash_core.status import ProcessingStatusManager
 
 #: Of the file; a transaction takes over what its connection has of them.
 CHUNK_LINES = 10_000
-_FIRST_STAGE = "CSV_IMPORT"
+STAGE = "CSV_IMPORT"
 
 
 class Merged(NamedTuple):
@@ -45,7 +45,7 @@ def _merge_chunk(connection: Connection, manager: ProcessingStatusManager, chunk
     is_all_new = new.sessions == connection.scalar(text(sql.COUNT_CHUNK), chunk)
     changed = [] if is_all_new else connection.execute(text(sql.UPDATE_CHANGED), chunk).all()
     if reopened := [row.id for row in changed if row.reopens]:
-        manager.reopen(_FIRST_STAGE, reopened)
+        manager.reopen(STAGE, reopened)
     return Merged(new.sessions, new.understood, len(changed))
 
 
