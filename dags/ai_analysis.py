@@ -1,7 +1,7 @@
 """
 ### Analyse sessions
 
-Has each session judged: language, sentiment, escalation, category, summary, questions. With a key in
+Has each session analysed: language, sentiment, escalation, category, summary, questions. With a key in
 `livedash_openai` (or `OPENAI_API_KEY`) a model does it, without one the offline rules do; each result says which.
 
 **What a run takes.** Woken by an Asset or by the clock: everything that is due. Triggered by hand: what the form
@@ -29,13 +29,13 @@ from airflow.sdk import AssetOrTimeSchedule, CronDataIntervalTimetable, dag
 
 from livedash_core.airflow.assets import awaited
 from livedash_core.airflow.forms import analysis_form, explained
-from livedash_core.airflow.lanes import BATCH_ACTIVE_RUNS, BATCH_RUN_TIMEOUT, stage_tasks
+from livedash_core.airflow.stage_tasks import BATCH_ACTIVE_RUNS, BATCH_RUN_TIMEOUT, stage_tasks
 
 
 @dag(
     dag_id="livedash_ai_analysis",
     dag_display_name="LiveDash: Analyse sessions",
-    description="LiveDash: has a model, or offline rules, judge each session",
+    description="LiveDash: has a model, or offline rules, analyse each session",
     schedule=AssetOrTimeSchedule(
         timetable=CronDataIntervalTimetable("@daily", timezone="UTC"), assets=[awaited("AI_ANALYSIS")]
     ),

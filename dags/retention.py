@@ -17,7 +17,7 @@ from __future__ import annotations
 import pendulum
 from airflow.sdk import CronTriggerTimetable, dag, task
 
-from livedash_core.airflow.lanes import PATIENCE, RUN_TIMEOUT
+from livedash_core.airflow.stage_tasks import RUN_TIMEOUT, TASK_RETRIES
 
 
 @dag(
@@ -36,7 +36,7 @@ from livedash_core.airflow.lanes import PATIENCE, RUN_TIMEOUT
 def retention() -> None:
     """No stage: it moves no session on."""
 
-    @task(task_id="erase", **PATIENCE)
+    @task(task_id="erase", **TASK_RETRIES)
     def erase() -> dict[str, int]:
         from livedash_core.airflow.retention import run
 

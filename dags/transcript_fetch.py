@@ -23,7 +23,7 @@ from airflow.sdk import AssetOrTimeSchedule, CronDataIntervalTimetable, dag
 
 from livedash_core.airflow.assets import awaited
 from livedash_core.airflow.forms import explained, scope_form
-from livedash_core.airflow.lanes import RUN_TIMEOUT, stage_tasks
+from livedash_core.airflow.stage_tasks import RUN_TIMEOUT, stage_tasks
 
 
 @dag(

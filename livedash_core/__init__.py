@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from livedash_core.errors import LiveDashError, PermanentError, SystemicError, TransientError
+    from livedash_core.pipeline import Pipeline, StageDefinition
     from livedash_core.settings import Settings
-    from livedash_core.stages.runner import Runner
+    from livedash_core.stages.execution.runner import Runner
     from livedash_core.stages.stage import Completed, Skipped, Stage
     from livedash_core.status import Breakdown, ProcessingStatusManager, Scope
 
@@ -20,12 +21,14 @@ _HOMES = {
     "Completed": "livedash_core.stages.stage",
     "LiveDashError": "livedash_core.errors",
     "PermanentError": "livedash_core.errors",
+    "Pipeline": "livedash_core.pipeline",
     "ProcessingStatusManager": "livedash_core.status",
-    "Runner": "livedash_core.stages.runner",
+    "Runner": "livedash_core.stages.execution.runner",
     "Scope": "livedash_core.status",
     "Settings": "livedash_core.settings",
     "Skipped": "livedash_core.stages.stage",
     "Stage": "livedash_core.stages.stage",
+    "StageDefinition": "livedash_core.pipeline",
     "SystemicError": "livedash_core.errors",
     "TransientError": "livedash_core.errors",
 }
@@ -35,12 +38,14 @@ __all__ = [
     "Completed",
     "LiveDashError",
     "PermanentError",
+    "Pipeline",
     "ProcessingStatusManager",
     "Runner",
     "Scope",
     "Settings",
     "Skipped",
     "Stage",
+    "StageDefinition",
     "SystemicError",
     "TransientError",
 ]

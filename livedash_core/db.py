@@ -156,7 +156,7 @@ def in_transaction_on(connection: Connection, work: Callable[[Connection], T]) -
 
 
 @contextmanager
-def alone(engine: Engine, what: str) -> Iterator[bool]:
+def advisory_lock(engine: Engine, what: str) -> Iterator[bool]:
     """Be the only one who works on ``what``, or be told that somebody else is.
 
     An advisory lock: it ends with its connection, so a crash leaves nothing to wait for.

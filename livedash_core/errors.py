@@ -15,7 +15,7 @@
         ├── TransientError        retried by itself, with backoff
         ├── PermanentError        waits for a person
         ├── UnavailableError      what it needs is out of reach for everyone: goes back, and waits
-        │   └── HeldBack          its company's turn has not come (a budget, a rate limit): nothing is wrong
+        │   └── Deferred          its company's turn has not come (a budget, a rate limit): nothing is wrong
         └── SystemicError         nobody's session is at fault: the task ends, claims go back
 
 What a stage raises while it handles a session *is* that session's failure; foreign exceptions are
@@ -130,7 +130,7 @@ class UnavailableError(ProcessingError):
         self.retry_after_seconds = retry_after_seconds
 
 
-class HeldBack(UnavailableError):
+class Deferred(UnavailableError):
     """Nothing is wrong, but not now: the session goes back unharmed, and the task stays green.
 
     ``reason`` is one of ``HELD_BACK``. Unless it is only ``this_session``, its company waits for the next run.

@@ -15,14 +15,14 @@ def make_app() -> Any:
     """The pages with Airflow's login in front and the database of its connection behind."""
     from livedash_core.airflow.connections import checked_page_engine
     from livedash_core.airflow.security import can_read, may_run
-    from livedash_core.stages.registry import default_registry
+    from livedash_core.pipeline import load_pipeline
     from livedash_core.web import create_app
 
     return create_app(
         open_engine=checked_page_engine,
         can_read=can_read(),
         may_run=may_run,
-        stages=lambda: default_registry().names,
+        pipeline=load_pipeline(),
     )
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import Engine
 
-from livedash_core.bulk import copy_into
+from livedash_core.bulk_insert import copy_into
 from livedash_core.status import NEW_SESSIONS, ProcessingStatusManager
 
 

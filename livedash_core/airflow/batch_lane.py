@@ -1,4 +1,4 @@
-"""The lane that has sessions judged in batches: it sends, then collects whenever it is woken."""
+"""The lane that has sessions analysed in batches: it sends, then collects whenever it is woken."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from livedash_core.airflow import connections
 from livedash_core.airflow.progress import Progress
 from livedash_core.airflow.run_scope import from_json
 from livedash_core.errors import SystemicError
-from livedash_core.stages.ai_analysis import AiAnalysis
-from livedash_core.stages.batch_jobs.jobs import BatchJobs
-from livedash_core.stages.registry import default_registry
+from livedash_core.pipeline import load_pipeline
+from livedash_core.stages.ai_analysis.batch.jobs import BatchRunner
+from livedash_core.stages.ai_analysis.stage import AiAnalysis
 from livedash_core.stages.report import StageReport
 
 log = logging.getLogger(__name__)
@@ -48,14 +48,14 @@ def work(lane: dict[str, Any], dag_run: str, before: dict[str, Any] | None) -> B
     run = from_json(lane)
     tools = connections.tools(analyzer=run.analyzer, model=run.model)
     with (
-        BatchJobs(
+        BatchRunner(
             tools.engine,
             AiAnalysis(tools),
-            default_registry().names,
+            load_pipeline(),
             scope=run.scope,
             limit=run.limit,
             dag_run=dag_run,
-            attended_seconds=WAIT_SECONDS + _LEEWAY_SECONDS,
+            monitored_seconds=WAIT_SECONDS + _LEEWAY_SECONDS,
             on_progress=Progress(),
         ) as jobs,
         _ended_by_sigterm(jobs),
@@ -82,7 +82,7 @@ def work(lane: dict[str, Any], dag_run: str, before: dict[str, Any] | None) -> B
 
 
 @contextmanager
-def _ended_by_sigterm(jobs: BatchJobs) -> Iterator[None]:
+def _ended_by_sigterm(jobs: BatchRunner) -> Iterator[None]:
     """Within it, SIGTERM stops the jobs; and cancels them, unless only this worker has to go.
 
     SIGKILL follows five seconds later, and an upload may take longer: so the batches are cancelled beside it. What that

@@ -18,7 +18,7 @@ from livedash_core.clients.credentials import BasicCredentials
 from livedash_core.db import check_schema, engine_from_creator, first_line
 from livedash_core.errors import ConfigurationError, SystemicError
 from livedash_core.settings import Settings
-from livedash_core.stages.stage import Tools
+from livedash_core.stages.stage import StageContext
 
 POSTGRES = "livedash_postgres"
 OPENAI = "livedash_openai"
@@ -98,6 +98,6 @@ def _settings(found: Connection | None) -> Settings:
     )
 
 
-def tools(*, analyzer: str | None = None, model: str | None = None) -> Tools:
+def tools(*, analyzer: str | None = None, model: str | None = None) -> StageContext:
     """What a stage needs when it runs in an Airflow task. Raises like ``checked_engine``."""
-    return Tools(checked_engine(), settings(), basic_credentials, analyzer=analyzer, model=model)
+    return StageContext(checked_engine(), settings(), basic_credentials, analyzer=analyzer, model=model)

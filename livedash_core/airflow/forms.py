@@ -72,7 +72,7 @@ def scope_form() -> dict[str, Param]:
 
 
 def analysis_form() -> dict[str, Param]:
-    """The scope, and who judges."""
+    """The scope, and who analyses."""
     return scope_form() | {
         "analyzer": Param(
             None,
@@ -95,7 +95,7 @@ def analysis_form() -> dict[str, Param]:
             enum=[None, "realtime", "batch"],
             title="Mode",
             description="Empty: each company's own choice. batch: half the price, within a day; the run waits for it. "
-            "What offline rules judge is judged at once.",
+            "What offline rules analyse is analysed at once.",
         ),
     }
 

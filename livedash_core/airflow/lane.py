@@ -10,13 +10,14 @@ from airflow.sdk import get_current_context
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from livedash_core.airflow import connections
+from livedash_core.airflow.fail_without_retry import fail_without_retry
 from livedash_core.airflow.progress import Progress
+from livedash_core.airflow.reporting import REPORT, log_report, measure
 from livedash_core.airflow.run_scope import from_json
-from livedash_core.airflow.stopping import no_retry
-from livedash_core.airflow.telling import REPORT, log_report, measure
-from livedash_core.stages.registry import default_registry
+from livedash_core.pipeline import load_pipeline
+from livedash_core.stages.execution.runner import Runner
 from livedash_core.stages.report import StageReport
-from livedash_core.stages.runner import Runner
+from livedash_core.stages.stage import create_stage
 
 if TYPE_CHECKING:
     from livedash_core.airflow.batch_lane import BatchWork
@@ -31,7 +32,7 @@ def run(stage: str, lane: dict[str, Any]) -> None:
     ``AirflowException``, which is retried, when the worker was told to stop.
     """
     dag_run = _begin(stage, lane)
-    with no_retry():
+    with fail_without_retry():
         runner = _runner(stage, lane, dag_run)
         # Instead of Airflow's own handler, which ends nothing. A task marked failed and a run that timed out get
         # the signal too, and five seconds before SIGKILL.
@@ -50,7 +51,7 @@ def take_turn(stage: str, lane: dict[str, Any], before: dict[str, Any] | None) -
     from livedash_core.airflow.batch_lane import work
 
     dag_run = _begin(stage, lane)
-    with no_retry():
+    with fail_without_retry():
         turn = work(lane, dag_run, before)
     if turn.wait_seconds:
         log_report(turn.report)
@@ -88,11 +89,11 @@ def _end(report: StageReport, *, stopped: bool) -> None:
 def _runner(stage: str, lane: dict[str, Any], dag_run: str) -> Runner:
     run = from_json(lane)
     tools = connections.tools(analyzer=run.analyzer, model=run.model)
-    registry = default_registry()
+    pipeline = load_pipeline()
     return Runner(
         tools.engine,
-        registry.create(stage, tools),
-        registry.names,
+        create_stage(pipeline.stage(stage), tools),
+        pipeline,
         scope=run.scope,
         limit=run.limit,
         budget_seconds=tools.settings.lane_seconds,

@@ -12,17 +12,16 @@ from airflow.sdk import get_current_context
 from sqlalchemy import Connection
 
 from livedash_core.airflow import batch_plan
-from livedash_core.airflow.assets import PUBLISHED
 from livedash_core.airflow.connections import checked_engine
-from livedash_core.airflow.run_scope import RunScope, for_companies, in_words, run_scope, to_json
-from livedash_core.airflow.stopping import no_retry
-from livedash_core.airflow.telling import log_run
+from livedash_core.airflow.fail_without_retry import fail_without_retry
+from livedash_core.airflow.reporting import log_run_summary
+from livedash_core.airflow.run_scope import RunScope, describe_scope, for_companies, run_scope, to_json
+from livedash_core.costs.reports import describe_forecast
 from livedash_core.operations.companies import active_companies
-from livedash_core.operations.costs import forecast_in_words
 from livedash_core.operations.due import count_due
+from livedash_core.pipeline import load_pipeline
 from livedash_core.settings import Settings
-from livedash_core.stages.batch_jobs import choosing
-from livedash_core.stages.registry import default_registry
+from livedash_core.stages.ai_analysis.batch import selection
 from livedash_core.status import ProcessingStatusManager
 
 log = logging.getLogger(__name__)
@@ -43,43 +42,43 @@ def plan(stage: str) -> list[dict[str, Any]]:
     dag_run = context["dag_run"]
     # The run's params hold whatever its conf said, the DAG's own say what it may.
     form: Mapping[str, Any] = {name: context["params"][name] for name in context["dag"].params}
-    with no_retry(), checked_engine().begin() as connection:
+    with fail_without_retry(), checked_engine().begin() as connection:
         interval = (dag_run.data_interval_start, dag_run.data_interval_end)
         run = run_scope(connection, dag_run.run_type, form, dag_run.conf or {}, interval)
-        about = in_words(run, form)
+        about = describe_scope(run, form)
         log.info("%s, %s run: %s", stage, dag_run.run_type.value, about)
         if run.again:
             log.info("%s", _forecast(connection, stage, run))
             log.info("%d sessions are done again from here on", _reopen(connection, stage, run))
         if run.retry_failed:
             log.info("%d failed sessions are tried again", _reset(connection, stage, run))
-        if stage == next(iter(PUBLISHED)) and not run.scope.names_sessions:
+        if stage == load_pipeline().first and not run.scope.names_sessions:
             lanes, extent = _intake(connection, run)
-        elif stage == choosing.STAGE:
-            lanes, extent = _judged(connection, run, f"{dag_run.dag_id}/{dag_run.run_id}")
+        elif stage == selection.STAGE:
+            lanes, extent = _analysed(connection, run, f"{dag_run.dag_id}/{dag_run.run_id}")
         else:
             lanes, extent = _queue(connection, stage, run)
     log.info("%s; lanes: %d", extent, len(lanes))
     if not lanes:
-        log_run(stage, dag_run, [])
+        log_run_summary(stage, dag_run, [])
     return [{"about": f"{about}; {extent}", **lane} for lane in lanes]
 
 
 def _forecast(connection: Connection, stage: str, run: RunScope) -> str:
     """What doing them again may cost, before it does."""
-    if not choosing.is_asked_again(stage, default_registry().names):
+    if not selection.is_asked_again(stage, load_pipeline()):
         return "no model is asked again"
-    return forecast_in_words(connection, run.scope.session_ids or ())
+    return describe_forecast(connection, run.scope.session_ids or ())
 
 
 def _reopen(connection: Connection, stage: str, run: RunScope) -> int:
-    manager = ProcessingStatusManager(connection, stages=default_registry().names)
+    manager = ProcessingStatusManager(connection, pipeline=load_pipeline())
     return len(manager.reopen(stage, run.scope.session_ids or ()))
 
 
 def _reset(connection: Connection, stage: str, run: RunScope) -> int:
     """FAILED → PENDING within the scope; what nobody would process now is left alone."""
-    manager = ProcessingStatusManager(connection, stages=default_registry().names)
+    manager = ProcessingStatusManager(connection, pipeline=load_pipeline())
     companies = run.scope.company_ids or tuple(active_companies(connection))
     scope = replace(run.scope, stages=(stage,), company_ids=companies)
     if run.limit is not None:
@@ -89,21 +88,21 @@ def _reset(connection: Connection, stage: str, run: RunScope) -> int:
 
 
 def _intake(connection: Connection, run: RunScope) -> tuple[list[dict[str, Any]], str]:
-    """Intake goes by company, whatever is due: each lane has its own."""
+    """CsvImporter goes by company, whatever is due: each lane has its own."""
     wanted = [company for company in active_companies(connection) if run.scope.company_ids in (None, (company,))]
     lanes = min(Settings().lanes, len(wanted))
     runs = [for_companies(run, tuple(wanted[first::lanes])) for first in range(lanes)]
     return _labelled(runs), f"CSVs to import: {len(wanted)}"
 
 
-def _judged(connection: Connection, run: RunScope, dag_run: str) -> tuple[list[dict[str, Any]], str]:
-    """What is judged at once, and one lane more for all that goes into batches."""
+def _analysed(connection: Connection, run: RunScope, dag_run: str) -> tuple[list[dict[str, Any]], str]:
+    """What is analysed at once, and one lane more for all that goes into batches."""
     plan = batch_plan.split(connection, run, dag_run)
     lanes: list[dict[str, Any]] = []
     extent, taken = "sessions due: 0", 0
     if plan.at_once is not None:
-        lanes, extent = _queue(connection, choosing.STAGE, plan.at_once)
-        taken = count_due(connection, choosing.STAGE, plan.at_once.scope, at_most=run.limit or 0) if lanes else 0
+        lanes, extent = _queue(connection, selection.STAGE, plan.at_once)
+        taken = count_due(connection, selection.STAGE, plan.at_once.scope, at_most=run.limit or 0) if lanes else 0
     rest = batch_plan.within_limit(run, taken)
     if plan.batched and rest.limit != 0:
         lanes.append({"label": "batches", "send": [str(company) for company in plan.send], **to_json(rest)})

@@ -12,12 +12,12 @@ from typing import Any
 from airflow.sdk import get_current_context
 from airflow.sdk.exceptions import AirflowSkipException
 
-from livedash_core.airflow.assets import PUBLISHED, WAKE, awaited
+from livedash_core.airflow.assets import WAKE, awaited, published
 from livedash_core.airflow.connections import checked_engine
-from livedash_core.airflow.stopping import no_retry
-from livedash_core.airflow.telling import REPORT, add_up, log_run
-from livedash_core.stages.batch_jobs import choosing
-from livedash_core.stages.registry import default_registry
+from livedash_core.airflow.fail_without_retry import fail_without_retry
+from livedash_core.airflow.reporting import REPORT, add_up, log_run_summary
+from livedash_core.pipeline import load_pipeline
+from livedash_core.stages.ai_analysis.batch import selection
 from livedash_core.status import ProcessingStatusManager
 
 log = logging.getLogger(__name__)
@@ -29,12 +29,12 @@ def publish(stage: str, lanes: list[dict[str, Any]], outlet_events: Any) -> None
     Raises ``AirflowSkipException``, which publishes nothing, otherwise.
     """
     reports = _reports(lanes)
-    log_run(stage, get_current_context()["dag_run"], reports)
+    log_run_summary(stage, get_current_context()["dag_run"], reports)
     if not _moved_on(stage, lanes, reports):
         raise AirflowSkipException(f"{stage}: nothing moved on, nobody is woken")
-    outlet_events[PUBLISHED[stage]].extra = add_up(reports)
+    outlet_events[published(stage)].extra = add_up(reports)
     out_of_time = any(report["out_of_time"] for report in reports)
-    if out_of_time and stage != next(iter(PUBLISHED)) and stage in _due_stages():
+    if out_of_time and stage != load_pipeline().first and stage in _due_stages():
         outlet_events[WAKE].add(awaited(stage), extra={"woken_by": stage})
         log.info("%s: time ran out and more is due; it goes on in a run of its own", stage)
 
@@ -42,7 +42,7 @@ def publish(stage: str, lanes: list[dict[str, Any]], outlet_events: Any) -> None
 def wake(stage: str, lanes: list[dict[str, Any]], outlet_events: Any) -> None:
     """Wake every later stage that has due work: a retry whose time has come, an expired lease, a leftover."""
     told = {stage, *(_following(stage) if _moved_on(stage, lanes, _reports(lanes)) else ())}
-    due = [later for later in _due_stages() if later in PUBLISHED and later not in told]
+    due = [later for later in _due_stages() if later not in told]
     if not due:
         raise AirflowSkipException("nobody else has anything due")
     for later in due:
@@ -65,20 +65,20 @@ def _moved_on(stage: str, lanes: list[dict[str, Any]], reports: list[dict[str, A
         return True
     # A worker that died never told what it had moved on; the next stage's queue tells.
     died = len(reports) < len(lanes) or not all(report["first_try"] for report in reports)
-    return died and not set(_following(stage)).isdisjoint(_due_stages())
+    return died and not _following(stage).isdisjoint(_due_stages())
 
 
-def _following(stage: str) -> list[str]:
+def _following(stage: str) -> set[str]:
     """The next stage, if there is one."""
-    stages = list(PUBLISHED)
-    return stages[stages.index(stage) + 1 :][:1]
+    following = load_pipeline().next(stage)
+    return {following} if following else set()
 
 
 def _due_stages() -> list[str]:
-    registry = default_registry()
-    with no_retry(), checked_engine().connect() as connection:
-        due = set(ProcessingStatusManager(connection, stages=registry.names).get_due_stages())
+    pipeline = load_pipeline()
+    with fail_without_retry(), checked_engine().connect() as connection:
+        due = set(ProcessingStatusManager(connection, pipeline=pipeline).get_due_stages())
         # Whoever looked after a batch has died: its sessions are held, and it is to be collected all the same.
-        if choosing.left_alone(connection):
-            due.add(choosing.STAGE)
-    return [stage for stage in registry.names if stage in due]
+        if selection.left_alone(connection):
+            due.add(selection.STAGE)
+    return [stage for stage in pipeline.names if stage in due]

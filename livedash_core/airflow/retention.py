@@ -5,17 +5,17 @@ from __future__ import annotations
 import logging
 
 from livedash_core.airflow.connections import checked_engine
-from livedash_core.airflow.stopping import no_retry
+from livedash_core.airflow.fail_without_retry import fail_without_retry
 from livedash_core.operations.erasure import erase_expired
-from livedash_core.stages.registry import default_registry
+from livedash_core.pipeline import load_pipeline
 
 log = logging.getLogger(__name__)
 
 
 def run() -> dict[str, int]:
     """Erase; sessions that went, by company. What is erased stays so when the rest is cut short."""
-    with no_retry():
-        erased = erase_expired(checked_engine(), default_registry().names)
+    with fail_without_retry():
+        erased = erase_expired(checked_engine(), load_pipeline())
     for company, what in erased.items():
         log.info(
             "%s: %d sessions, %d messages, %d transcripts, %d questions, %d rejected lines erased",

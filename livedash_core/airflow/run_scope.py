@@ -88,7 +88,7 @@ def run_scope(
     )
 
 
-def in_words(run: RunScope, form: Mapping[str, Any]) -> str:
+def describe_scope(run: RunScope, form: Mapping[str, Any]) -> str:
     """What the run is about, for its log."""
     scope = run.scope
     words = [f"named sessions ({len(scope.session_ids)})" if scope.session_ids else "sessions"]

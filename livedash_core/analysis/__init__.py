@@ -1,1 +1,1 @@
-"""Judging a session: one contract, two makers (a language model, offline rules)."""
+"""Analysing a session: one contract, two makers (a language model, offline rules)."""

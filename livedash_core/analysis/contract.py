@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import Protocol
 from uuid import UUID
 
+from livedash_core.enums import CATEGORIES, SENTIMENTS, UNDETERMINED, Category, Role, Sentiment
 from livedash_core.errors import ProcessingError
 from livedash_core.parsing.questions import MAX_QUESTIONS
-from livedash_core.vocabulary import CATEGORIES, SENTIMENTS, UNDETERMINED, Category, Role, Sentiment
 
 SUMMARY_MIN_CHARACTERS = 10
 SUMMARY_MAX_CHARACTERS = 300
@@ -23,7 +23,7 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True)
-class GivenReply:
+class BatchReply:
     """A model's reply that came otherwise than by a call (in a batch), on the ledger already: JSON, or an error.
 
     ``prompt_version`` is that of the question: ours may have changed since.
@@ -37,23 +37,23 @@ class GivenReply:
 
 @dataclass(frozen=True, slots=True)
 class AnalysisRequest:
-    """One session to judge. ``language_hint`` is the CSV's own label, as it came (``"nl"``, ``"Dutch"``, None).
+    """One session to analyse. ``language_hint`` is the CSV's own label, as it came (``"nl"``, ``"Dutch"``, None).
 
     With a ``reply`` a model has answered already; it is only asked again for what that reply lacks. ``input_hash`` is
-    the digest of ``turns`` that a judgement is stored under; who stores none needs none.
+    the digest of ``turns`` that an analysis is stored under; who stores none needs none.
     """
 
     session_id: UUID
     company_id: UUID
     turns: tuple[Turn, ...]
     language_hint: str | None = None
-    reply: GivenReply | None = None
+    reply: BatchReply | None = None
     input_hash: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """One judgement, valid by construction: an analyzer normalises before it builds one.
+    """One analysis, valid by construction: an analyzer normalises before it builds one.
 
     ``language`` is ISO 639-1 or ``und``; ``summary`` 10-300 characters; ``questions`` at most five, distinct,
     none empty: in English from a model, in the user's own words from the offline rules.
@@ -95,17 +95,17 @@ class Analysis:
 
 
 class Analyzer(Protocol):
-    """Judges sessions. Raises ``ProcessingError`` subclasses for what it cannot judge.
+    """Analyses sessions. Raises ``ProcessingError`` subclasses for what it cannot analyse.
 
     ``name`` is ``"openai"`` or ``"offline"``; ``prompt_version`` changes whenever the same transcript could be
-    judged differently.
+    analysed differently.
     """
 
     name: str
     prompt_version: str
 
     async def analyze(self, request: AnalysisRequest) -> Analysis:
-        """Judge one session; it has at least one user turn."""
+        """Analyse one session; it has at least one user turn."""
         ...
 
     async def close(self) -> None:

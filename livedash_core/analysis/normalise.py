@@ -10,7 +10,7 @@ import re
 import unicodedata
 from functools import cache
 
-from livedash_core.vocabulary import CATEGORIES, UNDETERMINED, Category, Sentiment
+from livedash_core.enums import CATEGORIES, UNDETERMINED, Category, Sentiment
 
 #: No label is longer; what is longer is a text, and not worth the folding.
 _MAX_LABEL_CHARACTERS = 100

@@ -11,7 +11,7 @@ import typer
 from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError
 
-from livedash_core.cli import companies, erasing, inspection, migration, money, processing
+from livedash_core.cli import companies, costs, erasure, inspection, migration, processing
 from livedash_core.cli.output import breakdown_table, complain, say
 from livedash_core.db import first_line, make_engine
 from livedash_core.errors import LiveDashError, UsageError
@@ -22,15 +22,15 @@ from livedash_core.settings import Settings
 
 app = typer.Typer(
     name="livedash",
-    help="From a chatbot's CSV to judged sessions and the questions people asked.",
+    help="From a chatbot's CSV to analysed sessions and the questions people asked.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
 database_app = typer.Typer(help="The schema.", no_args_is_help=True)
 app.add_typer(database_app, name="db")
 app.add_typer(companies.app, name="company")
-app.add_typer(money.app, name="price")
-for command in (*processing.COMMANDS, *inspection.COMMANDS, *money.COMMANDS, *migration.COMMANDS, *erasing.COMMANDS):
+app.add_typer(costs.app, name="price")
+for command in (*processing.COMMANDS, *inspection.COMMANDS, *costs.COMMANDS, *migration.COMMANDS, *erasure.COMMANDS):
     app.command()(command)
 
 

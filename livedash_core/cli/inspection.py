@@ -22,8 +22,8 @@ from livedash_core.cli.output import (
 from livedash_core.cli.processing import Company, Json, Stages
 from livedash_core.operations.doctor import examine
 from livedash_core.operations.sessions import describe_session, find_session
+from livedash_core.pipeline import load_pipeline
 from livedash_core.settings import Settings
-from livedash_core.stages.registry import default_registry
 from livedash_core.status import ProcessingStatusManager
 from livedash_core.status.incidents import list_incidents
 
@@ -35,7 +35,7 @@ def status(company: Company = None, as_json: Json = False) -> None:
     with database(Settings()) as engine:
         scope = scope_of(engine, company=company)
         with engine.connect() as connection:
-            manager = ProcessingStatusManager(connection, stages=default_registry().names)
+            manager = ProcessingStatusManager(connection, pipeline=load_pipeline())
             breakdown = manager.get_pipeline_status(scope.company_ids)
             stopped = list_incidents(connection)
     if as_json:
@@ -52,7 +52,7 @@ def failures(stage: Stages = None, company: Company = None, as_json: Json = Fals
     with database(Settings()) as engine:
         scope = scope_of(engine, stages=stage, company=company)
         with engine.connect() as connection:
-            manager = ProcessingStatusManager(connection, stages=default_registry().names)
+            manager = ProcessingStatusManager(connection, pipeline=load_pipeline())
             failed = manager.get_failed_sessions(scope, limit=None if as_json else SHOWN_FAILURES)
             total = sum(
                 counts["FAILED"]
@@ -85,7 +85,7 @@ def failures(stage: Stages = None, company: Company = None, as_json: Json = Fals
 def session(wanted: Annotated[str, typer.Argument(metavar="ID")], as_json: Json = False) -> None:
     """One session, by our id or the source's: stages, messages, questions, requests."""
     with database(Settings()) as engine, engine.connect() as connection:
-        found = describe_session(connection, find_session(connection, wanted), default_registry().names)
+        found = describe_session(connection, find_session(connection, wanted), load_pipeline())
     if as_json:
         print_json(found)
         return
@@ -132,7 +132,7 @@ def session(wanted: Annotated[str, typer.Argument(metavar="ID")], as_json: Json 
 def doctor(as_json: Json = False) -> None:
     """What is wrong: stopped stages, unreachable companies, stuck leases, orphans."""
     with database(Settings()) as engine, engine.connect() as connection:
-        findings = examine(connection, default_registry().names)
+        findings = examine(connection, load_pipeline())
     if as_json:
         print_json([finding._asdict() for finding in findings])
     else:

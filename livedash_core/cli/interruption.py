@@ -10,8 +10,8 @@ from types import FrameType, TracebackType
 from typing import Any, Self
 
 from livedash_core.cli.output import complain
+from livedash_core.stages.execution.runner import Runner
 from livedash_core.stages.report import StageReport
-from livedash_core.stages.runner import Runner
 
 
 class Interruption:

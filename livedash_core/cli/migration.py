@@ -12,8 +12,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from livedash_core.cli.context import database
 from livedash_core.cli.output import complain, errors, print_json, print_table, say
 from livedash_core.cli.processing import Json
-from livedash_core.moving_in import Report, move_in, open_old_database
-from livedash_core.moving_in.report import checksum
+from livedash_core.livedash_node_migration import Report, migrate_livedash_node, open_source_database
+from livedash_core.livedash_node_migration.report import checksum
 from livedash_core.settings import Settings
 
 SHOWN_IDS = 3
@@ -39,8 +39,8 @@ def migrate(
     May be stopped and run again at any time: only what is not here yet is copied.
     """
     settings = Settings()
-    with open_old_database(source, source_schema) as old, database(settings) as engine, _progress(as_json) as show:
-        report = move_in(old, engine, settings.home / "migration", dry_run=dry_run, on_progress=show)
+    with open_source_database(source, source_schema) as old, database(settings) as engine, _progress(as_json) as show:
+        report = migrate_livedash_node(old, engine, settings.home / "migration", dry_run=dry_run, on_progress=show)
     if as_json:
         print_json(report.as_dict())
     else:

@@ -13,20 +13,19 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from sqlalchemy import Connection
 
-from livedash_core.cli.batches import judge
+from livedash_core.cli.batches import analyse
 from livedash_core.cli.context import credentials, database, scope_of
 from livedash_core.cli.interruption import Interruption
 from livedash_core.cli.output import complain, errors, print_json, print_table, say
-from livedash_core.errors import UnknownStage
-from livedash_core.operations.costs import forecast_in_words
+from livedash_core.costs.reports import describe_forecast
+from livedash_core.enums import Mode
+from livedash_core.pipeline import load_pipeline
 from livedash_core.settings import Settings
-from livedash_core.stages.batch_jobs import choosing
-from livedash_core.stages.registry import default_registry
+from livedash_core.stages.ai_analysis.batch import selection
+from livedash_core.stages.execution.runner import Runner
 from livedash_core.stages.report import StageReport
-from livedash_core.stages.runner import Runner
-from livedash_core.stages.stage import Tools
+from livedash_core.stages.stage import StageContext, create_stage
 from livedash_core.status import ProcessingStatusManager, Scope
-from livedash_core.vocabulary import Mode
 
 Stages = Annotated[list[str] | None, typer.Option("--stage", help="Only this stage; may be repeated.")]
 Company = Annotated[str | None, typer.Option("--company", help="Only this company.")]
@@ -71,27 +70,31 @@ def process(
     --from, --to and --session choose among the sessions that are here already: with them no CSV is fetched.
     """
     settings = Settings()
-    registry = default_registry()
+    pipeline = load_pipeline()
     for name in stage or ():
-        if name not in registry.names:
-            raise UnknownStage(name, registry.names)
+        pipeline.stage(name)
     reports: dict[str, StageReport] = {}
     with Interruption() as interruption, database(settings) as engine:
         scope = scope_of(
             engine, company=company, first_day=first_day, last_day=last_day, sessions=session, only_active=True
         )
-        tools = Tools(engine, settings, partial(credentials, settings))
-        for name in registry.names:
+        tools = StageContext(engine, settings, partial(credentials, settings))
+        for name in pipeline.names:
             if interruption.signal_number is not None or (stage and name not in stage):
                 continue
             with _progress(name, hidden=as_json) as show:
-                if name == choosing.STAGE:
-                    reports[name] = judge(
-                        engine, registry, tools, interruption, scope=scope, limit=limit, mode=mode, show=show
+                if name == selection.STAGE:
+                    reports[name] = analyse(
+                        engine, pipeline, tools, interruption, scope=scope, limit=limit, mode=mode, show=show
                     )
                     continue
                 runner = Runner(
-                    engine, registry.create(name, tools), registry.names, scope=scope, limit=limit, on_progress=show
+                    engine,
+                    create_stage(pipeline.stage(name), tools),
+                    pipeline,
+                    scope=scope,
+                    limit=limit,
+                    on_progress=show,
                 )
                 reports[name] = interruption.run(runner)
     if as_json:
@@ -133,7 +136,7 @@ def retry(
             kinds=kind,
         )
         with engine.begin() as connection:
-            manager = ProcessingStatusManager(connection, stages=default_registry().names)
+            manager = ProcessingStatusManager(connection, pipeline=load_pipeline())
             again = _forecast(connection, manager, scope)
             reset = manager.reset_failed(scope)
             if dry_run:
@@ -144,8 +147,8 @@ def retry(
         say("Nothing waits for a person there.")
     else:
         print_table(("stage", "would be retried" if dry_run else "will be retried"), reset.items())
-        if choosing.STAGE in reset:
-            say(f"{choosing.STAGE}: {again}.")
+        if selection.STAGE in reset:
+            say(f"{selection.STAGE}: {again}.")
 
 
 COMMANDS = (process, retry)
@@ -153,11 +156,11 @@ COMMANDS = (process, retry)
 
 def _forecast(connection: Connection, manager: ProcessingStatusManager, scope: Scope) -> str:
     """What asking a model again about those that failed may cost."""
-    if scope.stages and choosing.STAGE not in scope.stages:
+    if scope.stages and selection.STAGE not in scope.stages:
         return ""
-    failed = manager.get_failed_sessions(replace(scope, stages=(choosing.STAGE,)), limit=_MOST_RECKONED + 1)
+    failed = manager.get_failed_sessions(replace(scope, stages=(selection.STAGE,)), limit=_MOST_RECKONED + 1)
     ids = [session.session_id for session in failed]
-    return forecast_in_words(connection, ids[:_MOST_RECKONED], there_are_more=len(ids) > _MOST_RECKONED)
+    return describe_forecast(connection, ids[:_MOST_RECKONED], there_are_more=len(ids) > _MOST_RECKONED)
 
 
 @contextmanager

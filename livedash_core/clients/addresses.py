@@ -1,4 +1,4 @@
-"""Which addresses a fetch may connect to. Pure; it judges addresses, never names (SSRF: a name may point anywhere)."""
+"""Which addresses a fetch may connect to. Pure. It checks addresses, not names (SSRF: a name may point anywhere)."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def is_public(address: Address) -> bool:
     """Whether ``address`` is a host on the public internet.
 
     ``is_global`` alone is not enough: it is true of multicast, and of IPv6 forms that carry a private IPv4 address.
-    Of those forms NAT64 is judged by what it carries; the others have no use today and are refused as they are.
+    Of those forms NAT64 is checked by what it carries; the others have no use today and are refused as they are.
     """
     if address in _NAT64:
         address = IPv4Address(int(address) & 0xFFFF_FFFF)

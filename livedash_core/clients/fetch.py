@@ -23,7 +23,7 @@ import httpx2
 from livedash_core.clients.body import Body
 from livedash_core.clients.credentials import BasicCredentials, credentials_from_environment
 from livedash_core.clients.decoding import Text, decode
-from livedash_core.clients.network import JudgingBackend
+from livedash_core.clients.network import SsrfGuardBackend
 from livedash_core.clients.origins import Origin
 from livedash_core.clients.responses import GZIP, Answer, check
 from livedash_core.clients.source import Source
@@ -183,7 +183,7 @@ class Fetcher:
                 ssl_context=self._tls if encrypted else None,
                 max_connections=None,  # turns are what bounds them
                 keepalive_expiry=5.0,
-                network_backend=JudgingBackend(source, encrypted=encrypted),
+                network_backend=SsrfGuardBackend(source, encrypted=encrypted),
             )
             self._exit.push_async_callback(pool.aclose)
         return pool
@@ -195,7 +195,7 @@ class Fetcher:
 
 
 def _redirected(target: Target, location: str, source: Source) -> Target:
-    """Where ``target`` redirects to, judged like any address: its origin must be allowed."""
+    """Where ``target`` redirects to, checked like any address: its origin must be allowed."""
     try:
         address = str(target.url.join(location))
     except (httpx2.InvalidURL, ValueError):

@@ -1,4 +1,4 @@
-"""Connects to judged addresses only: resolve once, judge every answer, connect to what was judged."""
+"""Connects to checked addresses only: resolve once, check every answer, connect to an address that passed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from livedash_core.clients.source import Source
 from livedash_core.errors import PermanentError, TransientError
 
 
-class JudgingBackend(httpcore2.AsyncNetworkBackend):
+class SsrfGuardBackend(httpcore2.AsyncNetworkBackend):
     """The network for one source. TLS and the Host header keep the name; only the socket sees the address.
 
     Raises ``PermanentError`` for a name with an address that the company may not reach (one is enough: such a name
@@ -42,7 +42,7 @@ class JudgingBackend(httpcore2.AsyncNetworkBackend):
 
         addresses = await self._resolve(host, port, timeout)
         for address in addresses:
-            self._judge(host, address)
+            self._check_address(host, address)
         *others, last = addresses
         for address in others:
             with contextlib.suppress(httpcore2.ConnectError, httpcore2.ConnectTimeout):
@@ -58,7 +58,7 @@ class JudgingBackend(httpcore2.AsyncNetworkBackend):
             raise TransientError(f"{self._source.company}: the name {host[:200]} cannot be resolved now") from exc
         return [ip_address(sockaddr[0]) for *_, sockaddr in answers]
 
-    def _judge(self, host: str, address: Address) -> None:
+    def _check_address(self, host: str, address: Address) -> None:
         networks = self._source.allowed_networks
         if not may_connect(address, networks):
             problem = "which is not on the public internet"

@@ -12,9 +12,9 @@ from livedash_core.clients.source import Source
 from livedash_core.errors import SystemicError, TransientError, UnavailableError
 
 #: One after the other, without an answer in between: then it is the server, not the file.
-FAILURES_BEFORE_REST = 3
+FAILURES_BEFORE_OPEN = 3
 #: Unless the server asked for more. Imports look every 15 minutes whether something is due.
-REST_SECONDS = 600.0
+OPEN_CIRCUIT_SECONDS = 600.0
 
 
 class Origin:
@@ -33,7 +33,7 @@ class Origin:
     async def turn(self, source: Source) -> AsyncIterator[None]:
         """Wait for a turn and hold it; what is raised inside tells how the server is.
 
-        After ``FAILURES_BEFORE_REST`` ``TransientError`` in a row the origin rests: the last of them, and whoever
+        After ``FAILURES_BEFORE_OPEN`` ``TransientError`` in a row the origin rests: the last of them, and whoever
         comes then, is told so by ``UnavailableError`` at once. After its rest a single failure is enough.
 
         A ``SystemicError`` ends it for its company: whoever waited for a turn gets the same one. A refused password
@@ -46,8 +46,8 @@ class Origin:
                 yield
             except TransientError as error:
                 self._failures += 1
-                if self._failures >= FAILURES_BEFORE_REST:
-                    self._rest(max(error.retry_after_seconds or 0.0, REST_SECONDS))
+                if self._failures >= FAILURES_BEFORE_OPEN:
+                    self._rest(max(error.retry_after_seconds or 0.0, OPEN_CIRCUIT_SECONDS))
                     self._refuse_while_at_rest(source.company)
                 raise
             except SystemicError as error:
@@ -63,7 +63,7 @@ class Origin:
         self._rests_until = self._clock() + seconds
         until = datetime.now(UTC) + timedelta(seconds=seconds)
         self._notice = (
-            f"{self._name} failed {FAILURES_BEFORE_REST} times in a row and is left alone until "
+            f"{self._name} failed {FAILURES_BEFORE_OPEN} times in a row and is left alone until "
             f"{until:%Y-%m-%d %H:%MZ}; its sessions wait, and lose no attempt"
         )
 

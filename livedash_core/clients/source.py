@@ -32,7 +32,7 @@ class Source:
         """``address`` as what this company may be asked for.
 
         Raises ``PermanentError`` if it is none, ``SystemicError`` if the company's own URLs are unusable. Which
-        *network address* the name stands for is judged later, when it is connected to.
+        *network address* the name stands for is checked later, when it is connected to.
         """
         try:
             url = url_of(address)

@@ -37,8 +37,8 @@ class Period(NamedTuple):
         return Period(self.first - timedelta(days=self.days), self.first - timedelta(days=1))
 
 
-class Maker(NamedTuple):
-    """Who judged how many sessions; ``model`` is the one that answered, ``None`` offline."""
+class ResolvedAnalyzer(NamedTuple):
+    """Who analysed how many sessions; ``model`` is the one that answered, ``None`` offline."""
 
     analyzer: str
     model: str | None
@@ -59,7 +59,7 @@ class Counts:
     """Sessions of a period, per value of each facet; ``per_day`` has every day, zero or not."""
 
     sessions: int
-    judged: int
+    analysed: int
     values: dict[str, dict[str, int]]
     per_day: dict[date, int]
 
@@ -111,8 +111,8 @@ def counts(connection: Connection, company_ids: Sequence[UUID], period: Period) 
     return Counts(sum(per_day.values()), sum(found.get("sentiment", {}).values()), found, per_day)
 
 
-def makers(connection: Connection, company_ids: Sequence[UUID]) -> list[Maker]:
-    """Who judged the sessions of these companies, whenever they started; the busiest first."""
+def makers(connection: Connection, company_ids: Sequence[UUID]) -> list[ResolvedAnalyzer]:
+    """Who analysed the sessions of these companies, whenever they started; the busiest first."""
     sessions = func.sum(SessionDayCount.sessions, type_=Integer)
     rows = connection.execute(
         select(SessionDayCount.value, sessions)
@@ -121,7 +121,7 @@ def makers(connection: Connection, company_ids: Sequence[UUID]) -> list[Maker]:
         .having(sessions > 0)
         .order_by(sessions.desc(), SessionDayCount.value)
     )
-    return [Maker(*_maker(value), number) for value, number in rows]
+    return [ResolvedAnalyzer(*_maker(value), number) for value, number in rows]
 
 
 def top_questions(

@@ -27,8 +27,8 @@ from livedash_core.local.sample_source import SampleSource
 from livedash_core.local.watch import Picture, watch_first_pass
 from livedash_core.operations.companies import save_company
 from livedash_core.operations.upgrade import upgrade
+from livedash_core.pipeline import load_pipeline
 from livedash_core.settings import Settings
-from livedash_core.stages.registry import default_registry
 
 START_SECONDS = 240.0
 SAMPLE_USER = "livedash"
@@ -68,7 +68,7 @@ def run(settings: Settings, draw: Picture) -> int:
                 f"Airflow is ready after {time.monotonic() - began:.0f} s; the first import starts by itself."
             )
             url = f"http://localhost:{settings.port}"
-            watch_first_pass(engine, default_registry().names, draw, console, processes)
+            watch_first_pass(engine, load_pipeline(), draw, console, processes)
             console.print(f"\n  [bold]{url}[/bold]   user [bold]{USER}[/bold]   password ", end="")
             console.print(installation.secrets["admin_password"], style="bold", markup=False)
             console.print("  Open LiveDash in the menu on the left. Ctrl-C stops everything; the data stays.\n")
@@ -103,7 +103,7 @@ def _prepare_airflow(installation: LocalInstallation, processes: Processes, sock
 
 def _start_airflow(installation: LocalInstallation, processes: Processes, port: int) -> None:
     """Start its processes and wait until all is well and our DAGs can run."""
-    wanted = {f"livedash_{stage.lower()}" for stage in default_registry().names}
+    wanted = {stage.dag_id for stage in load_pipeline().stages}
     with AirflowApi(f"http://127.0.0.1:{port}", USER, installation.secrets["admin_password"]) as api:
         for name in ("api-server", "dag-processor"):
             processes.start(name, "airflow", name)

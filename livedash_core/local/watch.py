@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 
 from livedash_core.errors import ConfigurationError
 from livedash_core.local.processes import Processes
+from livedash_core.pipeline import Pipeline
 from livedash_core.status import Breakdown, ProcessingStatusManager
 
 PATIENCE_SECONDS = 300.0
@@ -19,15 +20,13 @@ PATIENCE_SECONDS = 300.0
 Picture = Callable[[Breakdown, str], RenderableType]
 
 
-def watch_first_pass(
-    engine: Engine, stages: tuple[str, ...], draw: Picture, console: Console, processes: Processes
-) -> None:
+def watch_first_pass(engine: Engine, pipeline: Pipeline, draw: Picture, console: Console, processes: Processes) -> None:
     """Until nothing is due and nothing in progress, or patience ends; the last picture stays on the screen."""
     began = time.monotonic()
     with Live(console=console, refresh_per_second=4, transient=not console.is_terminal) as live:
         while True:
             with engine.connect() as connection:
-                manager = ProcessingStatusManager(connection, stages=stages)
+                manager = ProcessingStatusManager(connection, pipeline=pipeline)
                 breakdown, due = manager.get_pipeline_status(), manager.get_due_stages()
             elapsed = time.monotonic() - began
             table = draw(breakdown, f"{breakdown.total_sessions} sessions after {elapsed:.0f} s")

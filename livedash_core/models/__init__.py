@@ -5,9 +5,9 @@ from livedash_core.models.ai import (
     AiCostDaily,
     AiModel,
     AiModelPricing,
-    AiPace,
     AiProcessingRequest,
     CurrencyRate,
+    RateLimitState,
     SessionAnalysis,
 )
 from livedash_core.models.base import SCHEMA, Base
@@ -33,7 +33,6 @@ __all__ = [
     "AiCostDaily",
     "AiModel",
     "AiModelPricing",
-    "AiPace",
     "AiProcessingRequest",
     "Base",
     "Company",
@@ -52,6 +51,7 @@ __all__ = [
     "ProcessingStatus",
     "Question",
     "QuestionDayCount",
+    "RateLimitState",
     "Session",
     "SessionAnalysis",
     "SessionDayCount",

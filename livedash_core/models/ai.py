@@ -12,8 +12,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 from uuid6 import uuid7
 
+from livedash_core.enums import MODES
 from livedash_core.models.base import Base, one_of
-from livedash_core.vocabulary import MODES
 
 #: sent: the call is under way, or a crash hid its end. answered: paid, valid or not (``error_message`` says).
 #: rejected: the server refused it, nothing to pay. unknown: it broke after the request was out, perhaps billed.
@@ -82,7 +82,7 @@ class CurrencyRate(Base):
 
 
 class SessionAnalysis(Base):
-    """One judgement per transcript, maker, model and prompt version; a newer one supersedes, never overwrites."""
+    """One analysis per transcript, maker, model and prompt version; a newer one supersedes, never overwrites."""
 
     __tablename__ = "session_analysis"
     __table_args__ = (
@@ -99,7 +99,7 @@ class SessionAnalysis(Base):
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     session_id: Mapped[UUID] = mapped_column(ForeignKey("livedash.session.id", ondelete="CASCADE"))
-    #: SHA-256 of the conversation that was judged.
+    #: SHA-256 of the conversation that was analysed.
     input_hash: Mapped[str]
     analyzer: Mapped[str]
     model: Mapped[str | None]
@@ -153,7 +153,7 @@ class AiProcessingRequest(Base):
     pricing_id: Mapped[int | None] = mapped_column(ForeignKey("livedash.ai_model_pricing.id"))
     cost: Mapped[Decimal | None] = mapped_column(Numeric)
     #: The most that the call can cost; NULL without a price.
-    most_cost: Mapped[Decimal | None] = mapped_column(Numeric)
+    max_cost: Mapped[Decimal | None] = mapped_column(Numeric)
     currency: Mapped[str] = mapped_column(server_default="USD")
     requested_at: Mapped[datetime] = mapped_column(server_default=func.now())
     answered_at: Mapped[datetime | None]
@@ -192,7 +192,7 @@ class AiBatch(Base):
     #: ``dag_id/run_id`` of the Airflow run that looks after it; NULL outside Airflow.
     dag_run: Mapped[str | None]
     #: Until then somebody looks after it; after that, whoever comes along.
-    attended_until: Mapped[datetime] = mapped_column(server_default=func.now())
+    monitored_until: Mapped[datetime] = mapped_column(server_default=func.now())
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     closed_at: Mapped[datetime | None]
 
@@ -201,7 +201,7 @@ class AiCostDaily(Base):
     """The ledger added up, in the transaction that closes a call, so that nobody has to read a million rows.
 
     A row per UTC day of the request, company, model asked, mode and outcome. ``reused`` is no call: a stored
-    judgement served again.
+    analysis served again.
     """
 
     __tablename__ = "ai_cost_daily"
@@ -216,24 +216,24 @@ class AiCostDaily(Base):
     #: Answered, hence billed, but nobody knows how much; or only in another currency, from livedash-node.
     unpriced: Mapped[int] = mapped_column(BigInteger)
     #: Answered, with nothing that could be used.
-    faulted: Mapped[int] = mapped_column(BigInteger)
+    unusable: Mapped[int] = mapped_column(BigInteger)
     prompt_tokens: Mapped[int] = mapped_column(BigInteger)
     cached_tokens: Mapped[int] = mapped_column(BigInteger)
     cache_write_tokens: Mapped[int] = mapped_column(BigInteger)
     completion_tokens: Mapped[int] = mapped_column(BigInteger)
     reasoning_tokens: Mapped[int] = mapped_column(BigInteger)
-    #: USD. Of unknown and unpriced calls nothing is in ``cost``; ``most_cost`` is the most that they may come to.
+    #: USD. Of unknown and unpriced calls nothing is in ``cost``; ``max_cost`` is the most that they may come to.
     cost: Mapped[Decimal] = mapped_column(Numeric)
-    most_cost: Mapped[Decimal] = mapped_column(Numeric)
+    max_cost: Mapped[Decimal] = mapped_column(Numeric)
 
 
-class AiPace(Base):
+class RateLimitState(Base):
     """How briskly a model may be asked over one connection, by all processes together (``analysis.pacing``).
 
     There is a row only where there is a limit, told by the server or set by the operator.
     """
 
-    __tablename__ = "ai_pace"
+    __tablename__ = "rate_limit_state"
 
     #: A digest of server and key, which tells neither.
     connection: Mapped[str] = mapped_column(primary_key=True)

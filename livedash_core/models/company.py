@@ -1,4 +1,4 @@
-"""Companies: whose chats, from where, judged by what."""
+"""Companies: whose chats, from where, analysed by what."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from sqlalchemy.dialects.postgresql import CIDR, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 from uuid6 import uuid7
 
+from livedash_core.enums import MODES
 from livedash_core.models.base import Base, one_of
-from livedash_core.vocabulary import MODES
 
 
 class CompanyStatus(StrEnum):

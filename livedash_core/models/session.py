@@ -12,8 +12,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 from uuid6 import uuid7
 
+from livedash_core.enums import CATEGORIES, ROLES, SENTIMENTS
 from livedash_core.models.base import Base, one_of
-from livedash_core.vocabulary import CATEGORIES, ROLES, SENTIMENTS
 
 
 class SessionImport(Base):
@@ -88,14 +88,14 @@ class SessionTranscript(Base):
 
 
 class Session(Base):
-    """A conversation and its judgement, with who made it. Times in UTC."""
+    """A conversation and its analysis, with who made it. Times in UTC."""
 
     __tablename__ = "session"
     __table_args__ = (
         one_of("sentiment", SENTIMENTS, "sentiment_known"),
         one_of("category", CATEGORIES, "category_known"),
         Index("ix_session_started", "company_id", "started_at"),
-        # A company's sessions of one kind, in the order of a list. None has a row for what is not judged yet.
+        # A company's sessions of one kind, in the order of a list. None has a row for what is not analysed yet.
         *(
             Index(
                 f"ix_session_{column}",

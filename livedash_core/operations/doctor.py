@@ -8,9 +8,10 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, text
 
-from livedash_core.analysis.accounts import ABANDONED_AFTER_SECONDS, kept_sums, recount
-from livedash_core.analysis.prices import load_prices
+from livedash_core.costs.ledger_store import ABANDONED_AFTER_SECONDS, recount, stored_totals
+from livedash_core.costs.prices import load_prices
 from livedash_core.operations.erasure import count_expired
+from livedash_core.pipeline import Pipeline
 from livedash_core.status import read_breakdown
 from livedash_core.status.incidents import list_incidents
 
@@ -25,7 +26,7 @@ class Finding(NamedTuple):
     message: str
 
 
-def examine(connection: Connection, stages: tuple[str, ...]) -> list[Finding]:
+def examine(connection: Connection, pipeline: Pipeline) -> list[Finding]:
     """Every check of this file; an empty list is good health. Reads only."""
     return [
         *_incidents(connection),
@@ -37,7 +38,7 @@ def examine(connection: Connection, stages: tuple[str, ...]) -> list[Finding]:
             connection, "batch", _UNCOLLECTED, "nobody has looked since; the next analysis collects it, if it ever runs"
         ),
         *_expired(connection),
-        *_drift(connection, stages),
+        *_drift(connection, pipeline),
         *_counted(
             connection, "cost", _LEFT_OPEN, "whoever made them was killed; the next analysis counts them as unknown"
         ),
@@ -67,11 +68,11 @@ def _expired(connection: Connection) -> list[Finding]:
     ]
 
 
-def _drift(connection: Connection, stages: tuple[str, ...]) -> list[Finding]:
+def _drift(connection: Connection, pipeline: Pipeline) -> list[Finding]:
     found = []
-    if read_breakdown(connection, stages) != read_breakdown(connection, stages, recount=True):
+    if read_breakdown(connection, pipeline) != read_breakdown(connection, pipeline, recount=True):
         found.append(Finding("ledger", "the breakdown differs from the rows it counts; please report it"))
-    if kept_sums(connection) != recount(connection):
+    if stored_totals(connection) != recount(connection):
         found.append(Finding("ledger", "the costs differ from the calls they add up; please report it"))
     return found
 
@@ -127,7 +128,7 @@ _UNCOLLECTED = """
            || to_char(batch.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI"Z"') AS what
     FROM livedash.ai_batch AS batch
     JOIN livedash.company ON company.id = batch.company_id
-    WHERE batch.status <> 'closed' AND batch.attended_until < now() - interval '1 day'
+    WHERE batch.status <> 'closed' AND batch.monitored_until < now() - interval '1 day'
     ORDER BY batch.id
 """
 _WITHOUT_CSV = """

@@ -1,6 +1,6 @@
 """Erasing sessions: what was said goes, that there was something, and what it cost, stays.
 
-Of an erased session its ids, start, states, judgement in closed terms (category, sentiment, …) and requests are left.
+Of an erased session its ids, start, states, analysis in closed terms (category, sentiment, …) and requests are left.
 Its imported row stays behind, empty, so that the next import of the same CSV knows it and leaves it alone.
 """
 
@@ -29,8 +29,9 @@ from livedash_core.models import (
     SessionTranscript,
 )
 from livedash_core.parsing.csv_rows import COLUMNS
+from livedash_core.pipeline import Pipeline
 from livedash_core.status import fold
-from livedash_core.status.erasing import ERASED, forget_failures
+from livedash_core.status.erasure import ERASED, erase_failures
 
 #: A transaction each: what is erased stays so if the rest is cut short.
 CHUNK_SESSIONS = 500
@@ -58,23 +59,23 @@ class Erased:
         return self
 
 
-def erase_session(engine: Engine, session_id: UUID, stages: Sequence[str]) -> Erased:
+def erase_session(engine: Engine, session_id: UUID, pipeline: Pipeline) -> Erased:
     """Erase one session; nothing if it was erased before."""
-    return _erase(engine, [_not_erased(), SessionImport.id == session_id], stages)
+    return _erase(engine, [_not_erased(), SessionImport.id == session_id], pipeline)
 
 
-def erase_company(engine: Engine, company_id: UUID, before: datetime | None, stages: Sequence[str]) -> Erased:
+def erase_company(engine: Engine, company_id: UUID, before: datetime | None, pipeline: Pipeline) -> Erased:
     """Erase a company's sessions that started before then (imported, where the start is unknown), or all of them.
 
     Lines that could not be imported are erased likewise, by when they were rejected.
     """
     if before is None:
-        return _erase_company(engine, company_id, None, [], stages)
+        return _erase_company(engine, company_id, None, [], pipeline)
     unknown = and_(SessionImport.started_at.is_(None), SessionImport.imported_at < before)
-    return _erase_company(engine, company_id, before, [or_(SessionImport.started_at < before, unknown)], stages)
+    return _erase_company(engine, company_id, before, [or_(SessionImport.started_at < before, unknown)], pipeline)
 
 
-def erase_expired(engine: Engine, stages: Sequence[str], now: datetime | None = None) -> dict[str, Erased]:
+def erase_expired(engine: Engine, pipeline: Pipeline, now: datetime | None = None) -> dict[str, Erased]:
     """Erase what is older than its company wants it kept, whatever the company's status; what went, by company.
 
     A session is as old as its start or its import, whichever was first: one dated in the future would never go.
@@ -85,7 +86,7 @@ def erase_expired(engine: Engine, stages: Sequence[str], now: datetime | None = 
     for company in companies:
         before = (now or datetime.now(UTC)) - timedelta(days=company.retention_days)
         is_older = or_(SessionImport.started_at < before, SessionImport.imported_at < before)
-        found[company.name] = _erase_company(engine, company.id, before, [is_older], stages)
+        found[company.name] = _erase_company(engine, company.id, before, [is_older], pipeline)
     return found
 
 
@@ -110,11 +111,11 @@ _WITH_RETENTION = (
 
 
 def _erase_company(
-    engine: Engine, company_id: UUID, before: datetime | None, which: Sequence[Any], stages: Sequence[str]
+    engine: Engine, company_id: UUID, before: datetime | None, which: Sequence[Any], pipeline: Pipeline
 ) -> Erased:
     # Before the sessions, each of which looks for its own lines among those that are left.
     rejections = in_transaction(engine, lambda connection: _erase_rejections(connection, company_id, before))
-    erased = _erase(engine, [_not_erased(), SessionImport.company_id == company_id, *which], stages)
+    erased = _erase(engine, [_not_erased(), SessionImport.company_id == company_id, *which], pipeline)
     erased.rejections += rejections
     return erased
 
@@ -123,10 +124,10 @@ def _not_erased() -> Any:
     return SessionImport.erased_at.is_(None)
 
 
-def _erase(engine: Engine, wanted: Sequence[Any], stages: Sequence[str]) -> Erased:
+def _erase(engine: Engine, wanted: Sequence[Any], pipeline: Pipeline) -> Erased:
     erased = Erased()
     for chunk in _chunks(engine, wanted):
-        erased += in_transaction(engine, partial(_erase_chunk, ids=chunk, stages=stages))
+        erased += in_transaction(engine, partial(_erase_chunk, ids=chunk, pipeline=pipeline))
     # The counts of failures are by reason: the first fold empties those that quoted a row, the second forgets them.
     for _ in range(2):
         in_transaction(engine, fold)
@@ -145,9 +146,9 @@ def _chunks(engine: Engine, wanted: Sequence[Any]) -> Iterator[list[UUID]]:
         last = found[-1]
 
 
-def _erase_chunk(connection: Connection, *, ids: list[UUID], stages: Sequence[str]) -> Erased:
+def _erase_chunk(connection: Connection, *, ids: list[UUID], pipeline: Pipeline) -> Erased:
     # First of all: from here on nobody writes what is deleted below.
-    forget_failures(connection, ids, stages)
+    erase_failures(connection, ids, pipeline)
     # Nor does the ledger, which holds no session: it waits for this lock, and then sees that they are erased.
     these = select(SessionImport.id).where(SessionImport.id.in_(ids))
     connection.execute(these.order_by(SessionImport.id).with_for_update())

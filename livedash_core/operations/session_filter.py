@@ -12,6 +12,8 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from livedash_core.pipeline import Pipeline
+
 #: Where a session may stand in a stage, as the pages say it.
 STATES = ("completed", "skipped", "in-progress", "ready", "retrying", "waiting", "failed")
 
@@ -95,27 +97,27 @@ _STATES = {
 _OPEN = ("failed", "in-progress", "retrying", "ready")
 
 
-def sources(wanted: SessionFilter, stages: Sequence[str]) -> list[Source]:
+def sources(wanted: SessionFilter, pipeline: Pipeline) -> list[Source]:
     """What to read for ``wanted``, in order."""
     if wanted.question_id is not None:
         return [_ASKED]
     # Nearly all sessions are completed, so each is looked at, whatever the order; the other states have an index.
     if wanted.state != "completed" and (wanted.stage is not None or wanted.state is not None):
-        return _of_state(wanted, [wanted.stage] if wanted.stage is not None else list(stages), stages)
+        return _of_state(wanted, [wanted.stage] if wanted.stage is not None else list(pipeline.names), pipeline)
     for column in ("escalated", "forwarded_hr"):
         if getattr(wanted, column):
-            return [_judged(f"source.{column}")]
+            return [_analysed(f"source.{column}")]
     for column in ("category", "sentiment", "language"):
         if getattr(wanted, column) is not None:
-            return [_judged(f"source.{column} = :{column}")]
+            return [_analysed(f"source.{column} = :{column}")]
     by_start = Source(_BY_START, "source.started_at", "source.id", "livedash.session_import AS source", _OF + _WINDOW)
     if wanted.started_from is not None or wanted.started_before is not None:
         return [by_start]
     return [by_start, _WITHOUT_START]
 
 
-def residue(wanted: SessionFilter, source: Source) -> list[str]:
-    """Conditions on ``imported`` and ``judged`` that ``source`` does not see to by itself.
+def remaining_conditions(wanted: SessionFilter, source: Source) -> list[str]:
+    """Conditions on ``imported`` and ``analysed`` that ``source`` does not see to by itself.
 
     ``:through`` is bound to the stage that is to be completed.
     """
@@ -127,10 +129,10 @@ def residue(wanted: SessionFilter, source: Source) -> list[str]:
             conditions.append("imported.started_at < :started_before")
     for column in ("escalated", "forwarded_hr"):
         if getattr(wanted, column) and f"source.{column}" not in source.conditions:
-            conditions.append(f"judged.{column}")
+            conditions.append(f"analysed.{column}")
     for column in ("category", "sentiment", "language"):
         if getattr(wanted, column) is not None and f"source.{column}" not in source.conditions:
-            conditions.append(f"judged.{column} = :{column}")
+            conditions.append(f"analysed.{column} = :{column}")
     if wanted.state == "completed":
         conditions.append(_THROUGH)
     return conditions
@@ -161,16 +163,16 @@ _ASKED = Source(
 )
 
 
-def _judged(condition: str) -> Source:
+def _analysed(condition: str) -> Source:
     return Source(
         _BY_START, "source.started_at", "source.id", "livedash.session AS source", _OF + _WINDOW + f"AND {condition}"
     )
 
 
-def _of_state(wanted: SessionFilter, among: Sequence[str], stages: Sequence[str]) -> list[Source]:
+def _of_state(wanted: SessionFilter, among: Sequence[str], pipeline: Pipeline) -> list[Source]:
     if wanted.state == "waiting":
         # Behind a stage that they have come to and are not through.
-        earlier = stages[: stages.index(among[-1])]
+        earlier = pipeline.before(among[-1])
         return [_in_state(wanted, stage, state) for stage in reversed(earlier) for state in _OPEN]
     states = _OPEN if wanted.state is None else (wanted.state,)
     return [_in_state(wanted, stage, state) for stage in among for state in states]

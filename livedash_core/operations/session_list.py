@@ -11,7 +11,8 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from livedash_core.errors import UsageError
-from livedash_core.operations.session_filter import SessionFilter, Source, residue, sources
+from livedash_core.operations.session_filter import SessionFilter, Source, remaining_conditions, sources
+from livedash_core.pipeline import Pipeline
 
 #: Sessions that a page looks at, at most, when its index cannot tell all that was asked for.
 LOOKED_AT = 1000
@@ -68,10 +69,10 @@ class Page(NamedTuple):
 
 
 def list_sessions(
-    connection: Connection, wanted: SessionFilter, stages: Sequence[str], *, after: Cursor | None, size: int
+    connection: Connection, wanted: SessionFilter, pipeline: Pipeline, *, after: Cursor | None, size: int
 ) -> Page:
     """One page of ``wanted``. Raises ``UsageError`` for a cursor of another list."""
-    found = sources(wanted, stages)
+    found = sources(wanted, pipeline)
     number, at, before = after or (0, *_FIRST)
     if not found:
         return Page([], "", None)
@@ -81,7 +82,7 @@ def list_sessions(
     rows: list[Any] = []
     while number < len(found):
         source, missing = found[number], size - len(rows)
-        part, last, looked_at = _walk(connection, wanted, stages, source, (at, before), missing)
+        part, last, looked_at = _walk(connection, wanted, pipeline, source, (at, before), missing)
         rows += [(number, row) for row in part]
         if looked_at is not None and last is not None:
             return Page(_listed(connection, rows), order, Cursor(number, *last), looked_at)
@@ -94,12 +95,12 @@ def list_sessions(
 
 
 def all_sessions(
-    connection: Connection, wanted: SessionFilter, stages: Sequence[str], *, most: int
+    connection: Connection, wanted: SessionFilter, pipeline: Pipeline, *, most: int
 ) -> Iterator[ListedSession]:
     """Page after page, at most ``most`` sessions."""
     after, given = None, 0
     while given < most:
-        page = list_sessions(connection, wanted, stages, after=after, size=min(500, most - given))
+        page = list_sessions(connection, wanted, pipeline, after=after, size=min(500, most - given))
         yield from page.sessions
         given, after = given + len(page.sessions), page.next
         if after is None:
@@ -124,31 +125,31 @@ def find_by_id(connection: Connection, wanted: str, company_ids: Sequence[UUID])
 
 _JOINS = """
     JOIN livedash.company ON company.id = imported.company_id
-    LEFT JOIN livedash.session AS judged ON judged.id = imported.id
+    LEFT JOIN livedash.session AS analysed ON analysed.id = imported.id
 """
 _COLUMNS = f"""
     imported.id, left(company.name, {MAX_CHARACTERS}) AS company,
     left(imported.external_session_id, {MAX_CHARACTERS}) AS external_session_id, imported.started_at,
-    judged.language, judged.sentiment, judged.category, judged.escalated, judged.forwarded_hr,
-    left(coalesce(judged.summary, imported.initial_message), {MAX_CHARACTERS}) AS summary
+    analysed.language, analysed.sentiment, analysed.category, analysed.escalated, analysed.forwarded_hr,
+    left(coalesce(analysed.summary, imported.initial_message), {MAX_CHARACTERS}) AS summary
 """
 
 
 def _walk(
     connection: Connection,
     wanted: SessionFilter,
-    stages: Sequence[str],
+    pipeline: Pipeline,
     source: Source,
     begin: tuple[str, UUID],
     missing: int,
 ) -> tuple[list[Any], tuple[str, UUID] | None, int | None]:
     """Up to ``missing`` + 1 rows after ``begin``; if fewer because enough was looked at: the last key, and how many."""
-    conditions = residue(wanted, source)
+    conditions = remaining_conditions(wanted, source)
     at, session_id = begin
     parameters = {
         **wanted.parameters(),
         "stage": source.stage,
-        "through": wanted.stage or stages[-1],
+        "through": wanted.stage or pipeline.last,
         "at": at,
         "session_id": session_id,
         "look_at": LOOKED_AT if conditions else missing + 1,

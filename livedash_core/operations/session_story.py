@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Connection, text
 
 from livedash_core.errors import UnknownSession
+from livedash_core.pipeline import Pipeline
 
 #: Messages of a page, and characters of one: a transcript may be 2 MiB.
 MESSAGES = 40
@@ -21,7 +21,7 @@ REQUESTS = 10
 class Story(NamedTuple):
     """``stages`` in order, ``attempts`` are the failed ones of a stage, oldest first; ``requests`` the newest first.
 
-    ``messages`` has one more than ``MESSAGES`` when there are more; ``analysis`` is the judgement that counts.
+    ``messages`` has one more than ``MESSAGES`` when there are more; ``analysis`` is the analysis that counts.
     """
 
     session: dict[str, Any]
@@ -32,7 +32,9 @@ class Story(NamedTuple):
     requests: list[dict[str, Any]]
 
 
-def tell_story(connection: Connection, session_id: UUID, stages: Sequence[str], *, messages_after: int = 0) -> Story:
+def read_session_story(
+    connection: Connection, session_id: UUID, pipeline: Pipeline, *, messages_after: int = 0
+) -> Story:
     """Read it, each part by the session's key. Raises ``UnknownSession``."""
 
     def rows(query: str, **parameters: Any) -> list[dict[str, Any]]:
@@ -48,7 +50,7 @@ def tell_story(connection: Connection, session_id: UUID, stages: Sequence[str], 
         attempts.setdefault(attempt["stage"], []).append(attempt)
     return Story(
         session[0],
-        [statuses[stage] for stage in stages if stage in statuses],
+        [statuses[stage] for stage in pipeline.names if stage in statuses],
         attempts,
         rows(_MESSAGES, after=min(messages_after, 2**31 - 1), limit=MESSAGES + 1, characters=MESSAGE_CHARACTERS),
         rows(_QUESTIONS),
@@ -61,17 +63,17 @@ _SESSION = """
            imported.started_at, imported.ended_at, left(imported.full_transcript_url, 500) AS transcript_url,
            left(imported.start_time, 40) AS start_time,
            left(company.name, 200) AS company, company.status AS company_status,
-           judged.id IS NOT NULL AS created, left(judged.country, 40) AS country,
-           left(judged.language, 40) AS language,
-           judged.sentiment, judged.escalated, judged.forwarded_hr, judged.category,
-           left(judged.summary, 1000) AS summary,
-           judged.analyzer, left(judged.model, 100) AS model,
-           left(judged.prompt_version, 40) AS prompt_version, judged.analyzed_at,
+           analysed.id IS NOT NULL AS created, left(analysed.country, 40) AS country,
+           left(analysed.language, 40) AS language,
+           analysed.sentiment, analysed.escalated, analysed.forwarded_hr, analysed.category,
+           left(analysed.summary, 1000) AS summary,
+           analysed.analyzer, left(analysed.model, 100) AS model,
+           left(analysed.prompt_version, 40) AS prompt_version, analysed.analyzed_at,
            left(imported.initial_message, 500) AS initial_message,
            (SELECT max(position) FROM livedash.message WHERE session_id = imported.id) AS messages
     FROM livedash.session_import AS imported
     JOIN livedash.company ON company.id = imported.company_id
-    LEFT JOIN livedash.session AS judged ON judged.id = imported.id
+    LEFT JOIN livedash.session AS analysed ON analysed.id = imported.id
     WHERE imported.id = :session_id
 """
 _STAGES = """

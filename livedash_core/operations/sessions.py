@@ -18,6 +18,7 @@ from livedash_core.models import (
     SessionImport,
     SessionQuestion,
 )
+from livedash_core.pipeline import Pipeline
 from livedash_core.status import ProcessingStatusManager
 
 #: Known as soon as the row is imported; the rest of a session when it is created.
@@ -43,7 +44,7 @@ def find_session(connection: Connection, wanted: str, company_id: UUID | None = 
     return ids[0]
 
 
-def describe_session(connection: Connection, session_id: UUID, stages: tuple[str, ...]) -> dict[str, Any]:
+def describe_session(connection: Connection, session_id: UUID, pipeline: Pipeline) -> dict[str, Any]:
     """What `livedash session ID --json` prints: ``session``, ``stages`` (with every failed attempt), ``messages``,
     ``questions`` and ``requests``.
     """
@@ -66,7 +67,7 @@ def describe_session(connection: Connection, session_id: UUID, stages: tuple[str
         .order_by(ProcessingFailure.id),
     ):
         failures.setdefault(failure.pop("stage"), []).append(failure)
-    statuses = ProcessingStatusManager(connection, stages=stages).get_session_status(session_id)
+    statuses = ProcessingStatusManager(connection, pipeline=pipeline).get_session_status(session_id)
     return {
         "session": dict(session._mapping),
         "stages": [

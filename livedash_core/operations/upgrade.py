@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Engine
 
-from livedash_core.analysis.prices import take_over_catalogue
+from livedash_core.costs.prices import import_price_catalogue
 from livedash_core.db import upgrade_schema
 
 
@@ -12,4 +12,4 @@ def upgrade(engine: Engine) -> None:
     """Bring the database up to date; quick when it is, and safe to call at every start."""
     upgrade_schema(engine)
     with engine.begin() as connection:
-        take_over_catalogue(connection)
+        import_price_catalogue(connection)

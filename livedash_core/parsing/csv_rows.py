@@ -120,7 +120,7 @@ def _results(lines: Lines, max_field_characters: int) -> Iterator[Row | Rejectio
                 delimiters = delimiter
                 on_one_line = on_one_line or _OnOneLine(delimiter)
                 break
-            lines.give_back(record.lines[1:])
+            lines.unread(record.lines[1:])
         else:
             record = attempts[0]
         if record.values and _HEADER.fullmatch(record.values[0]):

@@ -48,7 +48,7 @@ class Lines:
         self._count_what_was_read()
         return self._may_be_read_again > 0
 
-    def give_back(self, lines: list[str]) -> None:
+    def unread(self, lines: list[str]) -> None:
         """The lines handed out last, to be handed out again."""
         self._returned.extendleft(reversed(lines))
         self.number -= len(lines)

@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
+from livedash_core.enums import ROLES, Role
 from livedash_core.parsing.dates import to_utc
 from livedash_core.parsing.text import clean
-from livedash_core.vocabulary import ROLES, Role
 
 _TIME = r"\[(\d\d\.\d\d\.\d{4} \d\d:\d\d:\d\d)\]"
 # What does not show: the direction marks of right-to-left text, zero-width characters, byte order marks.

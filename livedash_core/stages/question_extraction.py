@@ -8,16 +8,16 @@ from uuid import UUID
 
 from sqlalchemy import Connection, delete, select, text
 
-from livedash_core.bulk import upsert
+from livedash_core.bulk_insert import upsert
+from livedash_core.enums import UNDETERMINED
 from livedash_core.insights import counted_questions
 from livedash_core.models import Question, Session, SessionAnalysis, SessionQuestion
 from livedash_core.parsing.questions import clean_questions, normal_form
 from livedash_core.stages.stage import Completed, Outcome, Skipped, Stage
-from livedash_core.vocabulary import UNDETERMINED
 
 
-class JudgedSession(NamedTuple):
-    """A session with the judgement it carries, if any."""
+class AnalysedSession(NamedTuple):
+    """A session with the analysis it carries, if any."""
 
     session_id: UUID
     company_id: UUID
@@ -38,16 +38,16 @@ class QuestionExtraction(Stage):
     name = "QUESTION_EXTRACTION"
     batch_size = 500
 
-    def load(self, connection: Connection, session_ids: Sequence[UUID]) -> list[JudgedSession]:
-        """Each session with its current judgement."""
+    def load(self, connection: Connection, session_ids: Sequence[UUID]) -> list[AnalysedSession]:
+        """Each session with its current analysis."""
         rows = connection.execute(
             select(Session.id, Session.company_id, SessionAnalysis.result)
             .join(SessionAnalysis, SessionAnalysis.id == Session.analysis_id, isouter=True)
             .where(Session.id.in_(session_ids))
         )
-        return [JudgedSession(*row) for row in rows]
+        return [AnalysedSession(*row) for row in rows]
 
-    async def handle(self, item: JudgedSession) -> Outcome:
+    async def handle(self, item: AnalysedSession) -> Outcome:
         """Clean what the analyzer gave. No question is a result, no analysis is a reason to skip."""
         if item.result is None:
             return Skipped("there is no analysis", Asked(item.company_id, UNDETERMINED, ()))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from livedash_core.errors import HeldBack, SystemicError
+from livedash_core.errors import Deferred, SystemicError
 
 #: Failures named in a report; the rest are counted, and `livedash failures` lists them all.
 SHOWN_FAILURES = 10
@@ -31,7 +31,7 @@ class StageReport:
     #: Companies whose CSV is still the one that was imported last.
     unchanged: list[str] = field(default_factory=list)
     #: Companies that wait for their turn: nothing is wrong with those.
-    held_back: list[HeldBack] = field(default_factory=list)
+    held_back: list[Deferred] = field(default_factory=list)
 
     @property
     def moved(self) -> int:

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, select, text
 
 from livedash_core.analysis.normalise import language_code
-from livedash_core.bulk import copy_into, upsert
+from livedash_core.bulk_insert import copy_into, upsert
 from livedash_core.insights import counted_questions, counted_sessions
 from livedash_core.models import Company, Session, SessionImport, SessionTranscript
 from livedash_core.parsing.transcript import ParsedMessage, parse_transcript
@@ -75,7 +75,7 @@ class SessionCreation(Stage):
             "started_at": row.started_at,
             "ended_at": row.ended_at,
             "country": row.country_code,
-            # Until it is judged: what the CSV says, in the same terms as a judgement.
+            # Until it is analysed: what the CSV says, in the same terms as an analysis.
             "language": language_code(row.language) if row.language else None,
             "messages_sent": integer(row.messages_sent),
             "avg_response_time_seconds": decimal(row.avg_response_time_seconds),

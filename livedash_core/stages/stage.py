@@ -5,12 +5,15 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any, ClassVar, Protocol
 from uuid import UUID
 
 from sqlalchemy import Connection, Engine
 
 from livedash_core.clients.credentials import BasicCredentials
+from livedash_core.errors import ConfigurationError
+from livedash_core.pipeline import Pipeline, StageDefinition
 from livedash_core.settings import Settings
 from livedash_core.stages.report import StageReport
 from livedash_core.status import Scope
@@ -53,7 +56,7 @@ def no_credentials(_conn_id: str) -> BasicCredentials | None:
 
 
 @dataclass(frozen=True)
-class Tools:
+class StageContext:
     """What the edge (CLI, Airflow) hands to the stages.
 
     ``credentials`` finds the Basic credentials of a connection id, wherever connections live there.
@@ -83,17 +86,15 @@ class Stage(ABC):
     """One stage. ``handle`` talks to the network or computes and never touches the database; ``load`` and ``store``
     run a fixed number of statements whatever the size of the batch, in another thread than ``handle``.
 
-    A stage of your own: subclass, name the stage it comes ``after``, and register it (docs/stages.md).
+    To add a stage: subclass, and publish a ``StageDefinition`` that says which stage it follows (docs/stages.md).
     """
 
     name: ClassVar[str]
-    #: The stage it follows; the registry needs it only for stages beyond the seed's five.
-    after: ClassVar[str | None] = None
     #: Sessions claimed at once (two batches may be under way), and handled at once.
     batch_size: int = 500
     concurrency: int = 1
 
-    def __init__(self, tools: Tools) -> None:
+    def __init__(self, tools: StageContext) -> None:
         self.tools = tools
 
     @abstractmethod
@@ -108,11 +109,26 @@ class Stage(ABC):
     def store(self, connection: Connection, results: Mapping[UUID, Any]) -> None:
         """Write the results, in the transaction that settles the sessions."""
 
-    def bring_in(  # noqa: B027 - a hook: most stages bring nothing in
-        self, stages: tuple[str, ...], scope: Scope, report: StageReport, run: RunControl
+    def ingest(  # noqa: B027 - a hook: most stages bring nothing in
+        self, pipeline: Pipeline, scope: Scope, report: StageReport, run: RunControl
     ) -> None:
         """Before the first claim: bring in sessions that the pipeline does not know yet. Most stages have none."""
 
     async def close(self) -> None:
         """Give back what the stage opened; called once, on the loop that ``handle`` ran on."""
         return
+
+
+def create_stage(definition: StageDefinition, context: StageContext) -> Stage:
+    """The stage of ``definition``, ready to run. Raises ``ConfigurationError`` when there is no such class."""
+    implementation = definition.implementation
+    if isinstance(implementation, str):
+        module, _, name = implementation.partition(":")
+        try:
+            implementation = getattr(import_module(module), name)
+        except (ImportError, AttributeError) as error:
+            raise ConfigurationError(f"the stage {definition.name} cannot be loaded: {error}") from error
+    if not issubclass(implementation, Stage):
+        raise ConfigurationError(f"the stage {definition.name}: {implementation.__name__} is not a livedash_core.Stage")
+    stage: Stage = implementation(context)
+    return stage

@@ -9,14 +9,14 @@ from uuid import UUID
 
 from sqlalchemy import Connection, delete, select
 
-from livedash_core.bulk import upsert
+from livedash_core.bulk_insert import upsert
 from livedash_core.clients.fetch import Fetcher
 from livedash_core.errors import PermanentError
 from livedash_core.models import Company, SessionImport, SessionTranscript
 from livedash_core.parsing.text import clean
 from livedash_core.parsing.transcript import not_a_transcript
 from livedash_core.stages.sources import Sources
-from livedash_core.stages.stage import Completed, Outcome, Skipped, Stage, Tools
+from livedash_core.stages.stage import Completed, Outcome, Skipped, Stage, StageContext
 
 
 class Link(NamedTuple):
@@ -37,7 +37,7 @@ class TranscriptFetch(Stage):
 
     name = "TRANSCRIPT_FETCH"
 
-    def __init__(self, tools: Tools) -> None:
+    def __init__(self, tools: StageContext) -> None:
         super().__init__(tools)
         self.concurrency = tools.settings.fetch_concurrency
         self.batch_size = 4 * self.concurrency
@@ -57,7 +57,7 @@ class TranscriptFetch(Stage):
         return [Link(*row, companies[row.company_id]) for row in rows]
 
     async def handle(self, item: Link) -> Outcome:
-        """Fetch the text. No URL, or nothing behind it, is a reason to skip; the rest is the client's to judge."""
+        """Fetch the text. No URL, or nothing behind it, is a reason to skip; the rest is the client's to analyse."""
         if not item.url:
             return Skipped("the CSV row has no transcript URL", "")
         fetched = await self._fetcher.text(item.url, self._sources.of(item.company))

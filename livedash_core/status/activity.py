@@ -6,7 +6,7 @@ geometric buckets (steps of 1.2, so that a percentile is off by a tenth at most)
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from math import sqrt
@@ -14,6 +14,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
+from livedash_core.pipeline import Pipeline
 from livedash_core.status.statements import statement
 
 HOURS = 24
@@ -39,17 +40,19 @@ class StageActivity:
 
 
 def activity(
-    connection: Connection, stages: Sequence[str], company_ids: Iterable[UUID] | None = None
+    connection: Connection, pipeline: Pipeline, company_ids: Iterable[UUID] | None = None
 ) -> dict[str, StageActivity]:
     """The activity of each stage, in the order given, of all companies or some."""
     companies = None if company_ids is None else list(company_ids)
     oldest = {
         row.stage: row.since
-        for row in connection.execute(statement("oldest_due"), {"stages": list(stages), "company_ids": companies})
+        for row in connection.execute(
+            statement("oldest_due"), {"stages": list(pipeline.names), "company_ids": companies}
+        )
     }
-    hours: dict[str, dict[int, int]] = {stage: {} for stage in stages}
-    durations: dict[str, dict[int, int]] = {stage: {} for stage in stages}
-    per_minute = dict.fromkeys(stages, 0.0)
+    hours: dict[str, dict[int, int]] = {stage: {} for stage in pipeline.names}
+    durations: dict[str, dict[int, int]] = {stage: {} for stage in pipeline.names}
+    per_minute = dict.fromkeys(pipeline.names, 0.0)
     for row in connection.execute(statement("activity"), {"company_ids": companies}):
         if row.stage not in hours:  # of a stage that was taken out of the registry
             continue
@@ -66,7 +69,7 @@ def activity(
             oldest_waiting_since=oldest.get(stage),
             last_day=tuple(hours[stage].get(ago, 0) for ago in reversed(range(HOURS))),
         )
-        for stage in stages
+        for stage in pipeline.names
     }
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy import Connection
 
 from livedash_core.models.status import STATUSES
+from livedash_core.pipeline import Pipeline
 from livedash_core.status.statements import statement
 
 #: How the ledger counts a PENDING session that an earlier stage holds back.
@@ -53,7 +54,7 @@ class Breakdown:
 
 
 def read_breakdown(
-    connection: Connection, stages: Sequence[str], company_ids: Iterable[UUID] | None = None, *, recount: bool = False
+    connection: Connection, pipeline: Pipeline, company_ids: Iterable[UUID] | None = None, *, recount: bool = False
 ) -> Breakdown:
     """The breakdown of all companies or some, exact at one instant, from the ledger.
 
@@ -63,7 +64,7 @@ def read_breakdown(
         statement("recount" if recount else "breakdown"),
         {"company_ids": None if company_ids is None else list(company_ids)},
     )
-    counts = {stage: dict.fromkeys((*STATUSES, WAITING), 0) for stage in stages}
+    counts = {stage: dict.fromkeys((*STATUSES, WAITING), 0) for stage in pipeline.names}
     for stage, status, sessions in found:
         # A stage that was taken out of the registry leaves its rows behind; they are not part of the picture.
         if stage in counts:

@@ -54,7 +54,7 @@ class Failure(NamedTuple):
         }
 
 
-class TakenOver(NamedTuple):
+class ImportedState(NamedTuple):
     """The state that a stage of a session has in another system: COMPLETED, SKIPPED, FAILED or PENDING.
 
     ``origin`` and ``reason`` say where it comes from, and become its metadata. ``error_message`` is a failure's; a
@@ -87,7 +87,7 @@ class TakenOver(NamedTuple):
         }
 
 
-class SessionHistory(NamedTuple):
+class ImportedHistory(NamedTuple):
     """A session of another system: whose it is, when it was last worked on there, and its stages' states.
 
     Sessions may share one ``stages``: it then travels to the database once.
@@ -95,7 +95,7 @@ class SessionHistory(NamedTuple):
 
     company_id: UUID
     settled_at: datetime
-    stages: tuple[TakenOver, ...]
+    stages: tuple[ImportedState, ...]
 
 
 class FailedSession(NamedTuple):
@@ -151,12 +151,12 @@ def _json_text(session_id: UUID, metadata: Metadata) -> str:
     return written
 
 
-def take_over_parameters(sessions: Mapping[UUID, SessionHistory]) -> dict[str, Any]:
+def import_history_parameters(sessions: Mapping[UUID, ImportedHistory]) -> dict[str, Any]:
     """What ``take_over.sql`` reads: each session with the number of its history, each history once.
 
     Raises ``UsageError`` for a state that nobody can take over.
     """
-    numbers: dict[tuple[TakenOver, ...], int] = {}
+    numbers: dict[tuple[ImportedState, ...], int] = {}
     for history in sessions.values():
         numbers.setdefault(history.stages, len(numbers) + 1)
     return {

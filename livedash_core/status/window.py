@@ -5,7 +5,7 @@ The ledger does not know days, so each session is looked at: a few thousand, and
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -13,6 +13,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from livedash_core.models.status import STATUSES
+from livedash_core.pipeline import Pipeline
 from livedash_core.status.breakdown import WAITING, Breakdown
 from livedash_core.status.statements import statement
 
@@ -30,7 +31,7 @@ class WindowBreakdown(NamedTuple):
 
 def read_breakdown_in_window(
     connection: Connection,
-    stages: Sequence[str],
+    pipeline: Pipeline,
     company_ids: Iterable[UUID] | None,
     started_from: datetime | None,
     started_before: datetime | None,
@@ -45,7 +46,7 @@ def read_breakdown_in_window(
             "at_most": AT_MOST + 1,
         },
     )
-    counts = {stage: dict.fromkeys((*STATUSES, WAITING, _RETRYING), 0) for stage in stages}
+    counts = {stage: dict.fromkeys((*STATUSES, WAITING, _RETRYING), 0) for stage in pipeline.names}
     for stage, status, sessions in rows:
         if stage in counts:
             counts[stage][status] = int(sessions)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from livedash_core.web.words import dag_id
+from livedash_core.web.labels import dag_id
 
 #: As the form of a run has it (``livedash_core.airflow.forms``).
 MOST_SESSIONS = 1000

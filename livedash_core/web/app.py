@@ -8,7 +8,9 @@ from typing import Any
 from fastapi import Depends, FastAPI, Request
 from sqlalchemy import Engine
 
-from livedash_core.web import costs, errors, failures, forecast, insights, pipeline, session, sessions, static_files
+from livedash_core.pipeline import Pipeline
+from livedash_core.web import costs, errors, failures, forecast, insights, session, sessions, static_files
+from livedash_core.web import pipeline as pipeline_page
 from livedash_core.web.database import page_reader
 from livedash_core.web.headers import SecurityHeaders
 
@@ -21,7 +23,7 @@ def create_app(
     open_engine: Callable[[], Engine],
     can_read: Callable[..., Any],
     may_run: Callable[..., MayRun],
-    stages: Callable[[], tuple[str, ...]],
+    pipeline: Pipeline,
 ) -> FastAPI:
     """The pages as a FastAPI application to mount in Airflow; nothing connects until one is asked for.
 
@@ -46,7 +48,7 @@ def create_app(
     app.add_middleware(SecurityHeaders)
     errors.install(app)
     read = page_reader(open_engine)
-    for page in (pipeline, failures, forecast, sessions, session, costs, insights):
-        app.include_router(page.make_router(read, stages))
+    for page in (pipeline_page, failures, forecast, sessions, session, costs, insights):
+        app.include_router(page.make_router(read, pipeline))
     app.include_router(static_files.router)
     return app

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from livedash_core.operations.costs import CostLine, read_costs
+from livedash_core.costs.reports import CostLine, read_costs
+from livedash_core.pipeline import Pipeline
 from livedash_core.web.charts import Column, columns
 from livedash_core.web.database import Reader
 from livedash_core.web.filters import AskedFilters, read_companies
@@ -21,7 +21,7 @@ MOST_DAYS = 366
 MOST_LINES = 50
 
 
-def make_router(read: Reader, _stages: Callable[[], tuple[str, ...]]) -> APIRouter:
+def make_router(read: Reader, _pipeline: Pipeline) -> APIRouter:
     """The page's route."""
     router = APIRouter()
 

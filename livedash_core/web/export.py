@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from livedash_core.operations.session_list import ListedSession
+from livedash_core.pipeline import Pipeline
 
 #: What makes a spreadsheet take a cell for a formula (OWASP, "CSV Injection"), at the beginning of a cell.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
@@ -14,12 +15,12 @@ _COLUMNS = ("id", "external_session_id", "company", "started_at", "language", "s
             "forwarded_hr", "summary")  # fmt: skip
 
 
-def csv_lines(sessions: Iterable[ListedSession], stages: Sequence[str]) -> Iterator[str]:
+def csv_lines(sessions: Iterable[ListedSession], pipeline: Pipeline) -> Iterator[str]:
     """A header and a line per session, with a column per stage."""
-    yield _line((*_COLUMNS, *stages))
+    yield _line((*_COLUMNS, *pipeline.names))
     for session in sessions:
         cells = [getattr(session, column) for column in _COLUMNS]
-        yield _line((*cells, *(session.standing.get(stage) for stage in stages)))
+        yield _line((*cells, *(session.standing.get(stage) for stage in pipeline.names)))
 
 
 def harmless(value: object) -> str:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 from fastapi import APIRouter, Request, Response
 
 from livedash_core.operations.session_filter import SessionFilter
 from livedash_core.operations.session_list import ListedSession, list_sessions
-from livedash_core.stages.batch_jobs.choosing import STAGE
+from livedash_core.pipeline import Pipeline
+from livedash_core.stages.ai_analysis.batch.selection import STAGE
 from livedash_core.status.failure_groups import FailureGroup, list_failure_groups
 from livedash_core.web.actions import MOST_SESSIONS, Action
 from livedash_core.web.database import Reader
 from livedash_core.web.filters import AskedFilters, Companies, Filters, read_companies
+from livedash_core.web.labels import title
 from livedash_core.web.rendering import render
-from livedash_core.web.words import title
 
 #: Groups on the page, and example sessions and companies of each.
 MOST_GROUPS = 20
@@ -31,7 +31,7 @@ class GroupRow(NamedTuple):
     examples: list[ListedSession]
 
 
-def make_router(read: Reader, stages: Callable[[], tuple[str, ...]]) -> APIRouter:
+def make_router(read: Reader, pipeline: Pipeline) -> APIRouter:
     """The page's routes."""
     router = APIRouter()
 
@@ -44,14 +44,14 @@ def make_router(read: Reader, stages: Callable[[], tuple[str, ...]]) -> APIRoute
             groups = [
                 group
                 for group in list_failure_groups(connection, chosen)
-                if group.stage in stages() and (not stage or group.stage == stage)
+                if group.stage in pipeline.names and (not stage or group.stage == stage)
             ]
             rows = [
                 GroupRow(
                     group,
                     [companies.labels[company_id] for company_id in group.company_ids[:EXAMPLES]],
                     max(0, len(group.company_ids) - EXAMPLES),
-                    list_sessions(connection, _of(group), stages(), after=None, size=EXAMPLES).sessions,
+                    list_sessions(connection, _of(group), pipeline, after=None, size=EXAMPLES).sessions,
                 )
                 for group in groups[:MOST_GROUPS]
             ]
@@ -61,7 +61,7 @@ def make_router(read: Reader, stages: Callable[[], tuple[str, ...]]) -> APIRoute
             filters=filters,
             companies=companies,
             stage=stage,
-            stages=stages(),
+            stages=pipeline.names,
             rows=rows,
             failed=sum(group.sessions for group in groups),
             unshown=len(groups) - len(rows),
@@ -78,7 +78,7 @@ def make_router(read: Reader, stages: Callable[[], tuple[str, ...]]) -> APIRoute
         with read() as connection:
             companies, filters = read_companies(connection, filters)
             wanted = of_active(companies, stage, filters, kind, group)
-            page = list_sessions(connection, wanted, stages(), after=None, size=MOST_SESSIONS)
+            page = list_sessions(connection, wanted, pipeline, after=None, size=MOST_SESSIONS)
         return {"session_ids": [str(session.id) for session in page.sessions], "more": page.next is not None}
 
     return router

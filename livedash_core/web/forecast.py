@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from uuid import UUID
 
 from fastapi import APIRouter
 
-from livedash_core.operations.costs import forecast_in_words
+from livedash_core.costs.reports import describe_forecast
 from livedash_core.operations.session_list import list_sessions
-from livedash_core.stages.batch_jobs.choosing import STAGE
+from livedash_core.pipeline import Pipeline
+from livedash_core.stages.ai_analysis.batch.selection import STAGE
 from livedash_core.web.actions import MOST_SESSIONS
 from livedash_core.web.database import Reader
 from livedash_core.web.failures import of_active
 from livedash_core.web.filters import AskedFilters, read_companies
 
 
-def make_router(read: Reader, stages: Callable[[], tuple[str, ...]]) -> APIRouter:
+def make_router(read: Reader, pipeline: Pipeline) -> APIRouter:
     """The route that the pages' script asks."""
     router = APIRouter()
 
@@ -27,11 +27,11 @@ def make_router(read: Reader, stages: Callable[[], tuple[str, ...]]) -> APIRoute
         """A sentence about one session, or about those whose analysis has failed: the newest, if they are many."""
         with read() as connection:
             if session is not None:
-                return {"sentence": forecast_in_words(connection, [session])}
+                return {"sentence": describe_forecast(connection, [session])}
             companies, filters = read_companies(connection, filters)
             wanted = of_active(companies, STAGE, filters, kind, group)
-            page = list_sessions(connection, wanted, stages(), after=None, size=MOST_SESSIONS)
+            page = list_sessions(connection, wanted, pipeline, after=None, size=MOST_SESSIONS)
             ids = [found.id for found in page.sessions]
-            return {"sentence": forecast_in_words(connection, ids, there_are_more=page.next is not None)}
+            return {"sentence": describe_forecast(connection, ids, there_are_more=page.next is not None)}
 
     return router

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 
 from fastapi import APIRouter, Request, Response
 from sqlalchemy import Connection
 
+from livedash_core.enums import CATEGORIES, SENTIMENTS
 from livedash_core.insights.reading import Counts, Period, counts, last_day, top_questions
-from livedash_core.vocabulary import CATEGORIES, SENTIMENTS
+from livedash_core.pipeline import Pipeline
 from livedash_core.web.charts import columns
 from livedash_core.web.database import Reader
 from livedash_core.web.filters import AskedFilters, Companies, Filters, read_companies
+from livedash_core.web.labels import change, title
 from livedash_core.web.rendering import render
-from livedash_core.web.words import change, title
 
 DAYS = 30
 QUESTIONS = 15
@@ -25,7 +26,7 @@ MOST_DAYS = 366
 
 
 class Share(NamedTuple):
-    """A value of a facet: how many sessions, per cent of the judged ones, and the change of that share."""
+    """A value of a facet: how many sessions, per cent of the analysed ones, and the change of that share."""
 
     key: str
     label: str
@@ -34,7 +35,7 @@ class Share(NamedTuple):
     change: str
 
 
-def make_router(read: Reader, _stages: Callable[[], tuple[str, ...]]) -> APIRouter:
+def make_router(read: Reader, _pipeline: Pipeline) -> APIRouter:
     """The page's route."""
     router = APIRouter()
 

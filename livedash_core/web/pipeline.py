@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -10,9 +10,10 @@ from typing import NamedTuple
 from fastapi import APIRouter, Request, Response
 from sqlalchemy import Connection
 
-from livedash_core.insights.reading import Maker, makers
-from livedash_core.operations.costs import CostLine, read_costs
-from livedash_core.stages.batch_jobs.choosing import STAGE
+from livedash_core.costs.reports import CostLine, read_costs
+from livedash_core.insights.reading import ResolvedAnalyzer, makers
+from livedash_core.pipeline import Pipeline
+from livedash_core.stages.ai_analysis.batch.selection import STAGE
 from livedash_core.status import Breakdown, StageActivity, activity, read_breakdown
 from livedash_core.status.incidents import Incident, list_incidents
 from livedash_core.status.retrying import count_retrying
@@ -21,12 +22,12 @@ from livedash_core.web.actions import Action
 from livedash_core.web.charts import Column, Segment, columns, stacked
 from livedash_core.web.database import Reader
 from livedash_core.web.filters import AskedFilters, Companies, Filters, read_companies
+from livedash_core.web.labels import title
 from livedash_core.web.rendering import render
-from livedash_core.web.words import title
 
 
 class StageRow(NamedTuple):
-    """One stage; ``counts`` has a number for each of ``words.STATES``."""
+    """One stage; ``counts`` has a number for each of ``labels.STATES``."""
 
     name: str
     counts: dict[str, int]
@@ -59,23 +60,23 @@ class Overview:
     retrying: Mapping[str, int]
     activity: Mapping[str, StageActivity]
     incidents: list[Incident]
-    judges: list[Maker]
+    analyses: list[ResolvedAnalyzer]
     #: Of the calls made since the first of the month (UTC).
     month: CostLine
     #: More sessions than can be looked at started in the days that were asked for: the numbers are of all days.
     too_many: bool
 
 
-def make_router(read: Reader, stages: Callable[[], tuple[str, ...]]) -> APIRouter:
+def make_router(read: Reader, pipeline: Pipeline) -> APIRouter:
     """The page's route."""
     router = APIRouter()
 
     @router.get("/")
-    def pipeline(request: Request, filters: AskedFilters) -> Response:
+    def show_pipeline(request: Request, filters: AskedFilters) -> Response:
         """The Pipeline page, of one company (by name) or of all. Raises ``UnknownCompany``: 404."""
         with read() as connection:
             companies, filters = read_companies(connection, filters)
-            overview = read_overview(connection, stages(), companies, filters)
+            overview = read_overview(connection, pipeline, companies, filters)
         return render(
             request,
             "pipeline.html",
@@ -85,24 +86,24 @@ def make_router(read: Reader, stages: Callable[[], tuple[str, ...]]) -> APIRoute
             rows=stage_rows(overview, {} if overview.too_many else filters.as_form()),
             most=AT_MOST,
             totals=totals(overview.breakdown),
-            first_stage=next(iter(overview.breakdown.stages)),
+            first_stage=pipeline.first,
         )
 
     return router
 
 
-def read_overview(connection: Connection, stages: tuple[str, ...], companies: Companies, filters: Filters) -> Overview:
+def read_overview(connection: Connection, pipeline: Pipeline, companies: Companies, filters: Filters) -> Overview:
     """Read it all. What happened lately and what it cost is of all days, whatever was asked for."""
     chosen = companies.ids if companies.chosen else None
     in_window = None
     if filters.has_days:
         window = filters.started_from, filters.started_before
-        in_window = read_breakdown_in_window(connection, stages, chosen, *window)
+        in_window = read_breakdown_in_window(connection, pipeline, chosen, *window)
     return Overview(
         companies,
-        in_window.breakdown if in_window else read_breakdown(connection, stages, chosen),
-        in_window.retrying if in_window else count_retrying(connection, stages, chosen),
-        activity(connection, stages, chosen),
+        in_window.breakdown if in_window else read_breakdown(connection, pipeline, chosen),
+        in_window.retrying if in_window else count_retrying(connection, pipeline, chosen),
+        activity(connection, pipeline, chosen),
         [
             incident
             for incident in list_incidents(connection)

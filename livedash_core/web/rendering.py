@@ -12,7 +12,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from livedash_core.web import words
+from livedash_core.web import labels
 
 
 def _utc(instant: datetime) -> str:
@@ -37,9 +37,9 @@ _templates = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_templates.filters.update(utc=_utc, thousands=_thousands, usd=_usd, title_of=words.title, duration=words.duration)
+_templates.filters.update(utc=_utc, thousands=_thousands, usd=_usd, title_of=labels.title, duration=labels.duration)
 _templates.globals.update(
-    dag_id=words.dag_id, STATES=words.STATES, STATE_OF=words.STATE_OF, ERROR_KINDS=words.ERROR_KINDS
+    dag_id=labels.dag_id, STATES=labels.STATES, STATE_OF=labels.STATE_OF, ERROR_KINDS=labels.ERROR_KINDS
 )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -10,12 +10,13 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 from markupsafe import escape
 
-from livedash_core.operations.session_story import MESSAGES, Story, tell_story
-from livedash_core.stages.batch_jobs.choosing import is_asked_again
+from livedash_core.operations.session_story import MESSAGES, Story, read_session_story
+from livedash_core.pipeline import Pipeline
+from livedash_core.stages.ai_analysis.batch.selection import is_asked_again
 from livedash_core.web.actions import Action
 from livedash_core.web.database import Reader
+from livedash_core.web.labels import STATE_OF, title
 from livedash_core.web.rendering import render
-from livedash_core.web.words import STATE_OF, title
 
 #: Of the messages on a page, as HTML.
 MESSAGE_BYTES = 40_000
@@ -31,7 +32,7 @@ class Step(NamedTuple):
     again: Action | None
 
 
-def make_router(read: Reader, stages: Callable[[], tuple[str, ...]]) -> APIRouter:
+def make_router(read: Reader, pipeline: Pipeline) -> APIRouter:
     """The page's route."""
     router = APIRouter()
 
@@ -39,14 +40,14 @@ def make_router(read: Reader, stages: Callable[[], tuple[str, ...]]) -> APIRoute
     def session(request: Request, session_id: UUID, after: int = 0) -> Response:
         """One session; ``after`` is the position of the last message of the page before. Unknown: 404."""
         with read() as connection:
-            story = tell_story(connection, session_id, stages(), messages_after=max(0, after))
+            story = read_session_story(connection, session_id, pipeline, messages_after=max(0, after))
         messages = _that_fit(story.messages[:MESSAGES])
         return render(
             request,
             "session.html",
             story=story,
             about=story.session,
-            steps=[_step(story, status) for status in story.stages],
+            steps=[_step(story, status, pipeline) for status in story.stages],
             after=after,
             messages=messages,
             there_are_more=len(messages) < len(story.messages),
@@ -62,7 +63,7 @@ def _that_fit(messages: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return list(messages[: max(1, fitting)])
 
 
-def _step(story: Story, status: Mapping[str, Any]) -> Step:
+def _step(story: Story, status: Mapping[str, Any], pipeline: Pipeline) -> Step:
     stage = status["stage"]
     state = STATE_OF[status["status"]]
     if status["status"] == "PENDING":
@@ -71,7 +72,7 @@ def _step(story: Story, status: Mapping[str, Any]) -> Step:
     if story.session["company_status"] == "ACTIVE" and state != "waiting":
         question = f"Do {title(stage)} and all stages after it again for this session?"
         session_id = str(story.session["id"])
-        costs = is_asked_again(stage, [status["stage"] for status in story.stages])
+        costs = is_asked_again(stage, pipeline)
         again = Action(
             "Run again from here",
             question,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
@@ -10,10 +10,11 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import RedirectResponse, StreamingResponse
 from sqlalchemy import Connection
 
+from livedash_core.enums import CATEGORIES, SENTIMENTS
 from livedash_core.errors import UsageError
 from livedash_core.operations.session_filter import STATES, SessionFilter
 from livedash_core.operations.session_list import Cursor, Page, all_sessions, find_by_id, list_sessions
-from livedash_core.vocabulary import CATEGORIES, SENTIMENTS
+from livedash_core.pipeline import Pipeline
 from livedash_core.web.database import Reader
 from livedash_core.web.export import csv_lines
 from livedash_core.web.filters import AskedFilters, Companies, Filters, read_companies
@@ -48,7 +49,7 @@ class Asked:
 AskedKind = Annotated[Asked, Depends()]
 
 
-def make_router(read: Reader, stages: Callable[[], tuple[str, ...]]) -> APIRouter:
+def make_router(read: Reader, pipeline: Pipeline) -> APIRouter:
     """The page's routes."""
     router = APIRouter()
 
@@ -57,7 +58,7 @@ def make_router(read: Reader, stages: Callable[[], tuple[str, ...]]) -> APIRoute
         """A page of the list; straight to the session if an id was typed that only one has."""
         with read() as connection:
             companies, filters = read_companies(connection, filters)
-            page = _page(connection, companies, filters, asked, stages(), after)
+            page = _page(connection, companies, filters, asked, pipeline, after)
         if asked.id and len(page.sessions) == 1:
             return RedirectResponse(f"{request.scope['root_path']}/sessions/{page.sessions[0].id}", status_code=303)
         return render(
@@ -69,7 +70,7 @@ def make_router(read: Reader, stages: Callable[[], tuple[str, ...]]) -> APIRoute
             query=asked.as_query() | filters.as_query(),
             page=page,
             after=after,
-            stages=stages(),
+            stages=pipeline.names,
             categories=CATEGORIES,
             sentiments=SENTIMENTS,
             most_exported=MOST_EXPORTED,
@@ -80,11 +81,11 @@ def make_router(read: Reader, stages: Callable[[], tuple[str, ...]]) -> APIRoute
         """The list as a CSV that a spreadsheet may open."""
         with read() as connection:
             companies, filters = read_companies(connection, filters)
-        wanted = _filter(companies, filters, asked, stages())
+        wanted = _filter(companies, filters, asked, pipeline)
 
         def rows() -> Iterator[str]:
             with read() as connection:
-                yield from csv_lines(all_sessions(connection, wanted, stages(), most=MOST_EXPORTED), stages())
+                yield from csv_lines(all_sessions(connection, wanted, pipeline, most=MOST_EXPORTED), pipeline)
 
         return StreamingResponse(
             rows(), media_type="text/csv", headers={"Content-Disposition": 'attachment; filename="sessions.csv"'}
@@ -98,20 +99,20 @@ def _page(
     companies: Companies,
     filters: Filters,
     asked: Asked,
-    stages: Sequence[str],
+    pipeline: Pipeline,
     after: str,
 ) -> Page:
     if asked.id:
         return Page(find_by_id(connection, asked.id.strip(), companies.ids), "the last one imported first", None)
-    wanted = _filter(companies, filters, asked, stages)
+    wanted = _filter(companies, filters, asked, pipeline)
     cursor = Cursor.parse(after) if after else None
-    return list_sessions(connection, wanted, stages, after=cursor, size=PAGE_SIZE)
+    return list_sessions(connection, wanted, pipeline, after=cursor, size=PAGE_SIZE)
 
 
-def _filter(companies: Companies, filters: Filters, asked: Asked, stages: Sequence[str]) -> SessionFilter:
+def _filter(companies: Companies, filters: Filters, asked: Asked, pipeline: Pipeline) -> SessionFilter:
     """Raises ``UsageError`` for a word that the list of choices does not have."""
     for value, known in (
-        (asked.stage, stages),
+        (asked.stage, pipeline.names),
         (asked.state, STATES),
         (asked.category, CATEGORIES),
         (asked.sentiment, SENTIMENTS),

@@ -15,7 +15,18 @@ from datetime import UTC, datetime
 from rich.console import Console
 
 from livedash_core.settings import Settings
-from tests.bench import analysis, intake, latency, moving_in, pages, product, scheduling, stages, tables, throughput
+from tests.bench import (
+    analysis,
+    csv_import,
+    latency,
+    node_migration,
+    pages,
+    product,
+    scheduling,
+    stages,
+    tables,
+    throughput,
+)
 from tests.bench.database import Server
 from tests.bench.harness import Row
 from tests.bench.report import print_table, write_json
@@ -35,15 +46,15 @@ BENCHMARKS: dict[str, Callable[[Server], list[Row]]] = {
     "ledger": throughput.ledger,
     "passes": throughput.passes,
     "csv-import": stages.csv_import,
-    "large-csv": intake.large_csv,
-    "slow-transcripts": intake.slow_transcripts,
+    "large-csv": csv_import.large_csv,
+    "slow-transcripts": csv_import.slow_transcripts,
     "session-creation": stages.session_creation,
     "slow-model": analysis.slow_model,
     "instant-model": analysis.instant_model,
     "pages": pages.pages,
     "memory": product.memory,
     "process": product.process,
-    "migrate": moving_in.migrate,
+    "migrate": node_migration.migrate,
     "dag-parsing": scheduling.dag_parsing,
     "up": scheduling.up,
 }

@@ -14,9 +14,9 @@ from livedash_core.analysis.openai import prompt
 from livedash_core.analysis.openai.attempt import Attempt
 from livedash_core.analysis.openai.client import make_client
 from livedash_core.settings import Settings
-from livedash_core.stages.ai_analysis import AiAnalysis
+from livedash_core.stages.ai_analysis.stage import AiAnalysis
 from livedash_core.stages.session_creation import SessionCreation
-from livedash_core.stages.stage import Tools
+from livedash_core.stages.stage import StageContext
 from tests.bench.database import Database, Server, new_ids
 from tests.bench.harness import Row, at_least, interleaved, ratio_at_most, seconds
 from tests.bench.model_server import answering
@@ -35,9 +35,9 @@ FROM livedash.session_processing_status WHERE stage = 'AI_ANALYSIS'
 
 
 def slow_model(server: Server) -> list[Row]:
-    """sessions judged by a model that takes 200 ms, against the time that its answers take"""
+    """sessions analysed by a model that takes 200 ms, against the time that its answers take"""
     settings = Settings()
-    sessions = server.scale.judged_slowly
+    sessions = server.scale.analysed_slowly
     ideal = sessions * SLOW_SECONDS / settings.analysis_concurrency
     ours, bare = _measured(server, sessions, SLOW_SECONDS)
     work = f"analysis of {sessions:,} sessions, {settings.analysis_concurrency} at once, a model that takes 200 ms"
@@ -48,8 +48,8 @@ def slow_model(server: Server) -> list[Row]:
 
 
 def instant_model(server: Server) -> list[Row]:
-    """sessions judged by a model that answers at once, against a bare loop over the same client"""
-    sessions = server.scale.judged_at_once
+    """sessions analysed by a model that answers at once, against a bare loop over the same client"""
+    sessions = server.scale.analysed_at_once
     ours, bare = _measured(server, sessions, 0)
     at_once = "a model that answers at once"
     against, yardstick = "a bare loop over the same client", [sessions / figure for figure in bare]
@@ -79,7 +79,7 @@ def _measured(server: Server, sessions: int, answer_seconds: float) -> tuple[lis
 
         def ours() -> float:
             _make_sessions(database, sessions)
-            stage = AiAnalysis(Tools(database.engine, settings))
+            stage = AiAnalysis(StageContext(database.engine, settings))
             return seconds(lambda: run_stage(database, stage, sessions))
 
         def bare() -> float:
@@ -90,7 +90,7 @@ def _measured(server: Server, sessions: int, answer_seconds: float) -> tuple[lis
 
 
 def _of_lanes(server: Server, sessions: int) -> float:
-    """Seconds from the first claim of several processes to the last judgement, by the database's clock."""
+    """Seconds from the first claim of several processes to the last analysis, by the database's clock."""
     with answering(0) as url, server.database() as database:
         _make_sessions(database, sessions)
         settings = environment(
@@ -109,15 +109,15 @@ def _of_lanes(server: Server, sessions: int) -> float:
         with database.engine.connect() as connection:
             completed, took = connection.execute(text(TOOK)).one()
     if completed != sessions:
-        raise RuntimeError(f"{completed} of {sessions} sessions were judged")
+        raise RuntimeError(f"{completed} of {sessions} sessions were analysed")
     return float(took)
 
 
 def _make_sessions(database: Database, sessions: int) -> None:
-    """So many that wait to be judged, and no others."""
+    """So many that wait to be analysed, and no others."""
     database.execute(FORGET)
     add_transcripts(database, new_ids(sessions))
-    run_stage(database, SessionCreation(Tools(database.engine)), sessions)
+    run_stage(database, SessionCreation(StageContext(database.engine)), sessions)
     database.settle("livedash.session", "livedash.message")
 
 

@@ -1,6 +1,6 @@
 """The yardstick of a fetch: GET over bare asyncio transports, a connection per lane, and nothing done with the answer.
 
-It judges no address, has no timeouts and knows no other answer than a whole one with ``Content-Length``.
+It analyses no address, has no timeouts and knows no other answer than a whole one with ``Content-Length``.
 """
 
 from __future__ import annotations

@@ -20,9 +20,9 @@ from livedash_core.clients.fetch import Fetcher
 from livedash_core.clients.source import Source
 from livedash_core.local.sample import TIMEZONE
 from livedash_core.parsing.csv_rows import COLUMNS, Row, read_rows
+from livedash_core.parsing.session_times import interpret
 from livedash_core.parsing.transcript import ParsedMessage, parse_transcript
 from livedash_core.settings import Settings
-from livedash_core.stages.times import interpret
 
 URL = COLUMNS.index("full_transcript_url")
 LANGUAGE = COLUMNS.index("language")

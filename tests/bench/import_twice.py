@@ -10,20 +10,20 @@ import sys
 from sqlalchemy import Engine, text
 
 from livedash_core.db import make_engine
-from livedash_core.stages.csv_import import CsvImport
-from livedash_core.stages.runner import Runner
-from livedash_core.stages.stage import Tools
-from livedash_core.status import STAGES
+from livedash_core.pipeline import BUILT_IN
+from livedash_core.stages.csv_import.stage import CsvImport
+from livedash_core.stages.execution.runner import Runner
+from livedash_core.stages.stage import StageContext
 
 
 def main() -> None:
     engine = make_engine(sys.argv[1])
-    first = Runner(engine, CsvImport(Tools(engine)), STAGES).run()
+    first = Runner(engine, CsvImport(StageContext(engine)), BUILT_IN).run()
     # Or the server would say that nothing is new, and nothing would be fetched.
     forget(engine, "etag = NULL, last_modified = NULL, sha256 = NULL")
-    again = Runner(engine, CsvImport(Tools(engine)), STAGES).run()
+    again = Runner(engine, CsvImport(StageContext(engine)), BUILT_IN).run()
     forget(engine, "etag = NULL, last_modified = NULL")
-    known = Runner(engine, CsvImport(Tools(engine)), STAGES).run()
+    known = Runner(engine, CsvImport(StageContext(engine)), BUILT_IN).run()
     figures = {
         "imported": first.completed,
         "first": first.seconds,

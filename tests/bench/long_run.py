@@ -16,11 +16,11 @@ from sqlalchemy import Connection, select
 
 from livedash_core.db import make_engine
 from livedash_core.models import SessionImport
-from livedash_core.stages.csv_import import CsvImport
+from livedash_core.pipeline import BUILT_IN
+from livedash_core.stages.csv_import.stage import CsvImport
+from livedash_core.stages.execution.runner import Runner
 from livedash_core.stages.report import StageReport
-from livedash_core.stages.runner import Runner
-from livedash_core.stages.stage import Completed, Item, Outcome, Stage, Tools
-from livedash_core.status import STAGES
+from livedash_core.stages.stage import Completed, Item, Outcome, Stage, StageContext
 
 
 class NoOp(Stage):
@@ -43,14 +43,14 @@ class NoOp(Stage):
 def main() -> None:
     engine = make_engine(sys.argv[1])
     process = psutil.Process()
-    imported = Runner(engine, CsvImport(Tools(engine)), STAGES).run()
+    imported = Runner(engine, CsvImport(StageContext(engine)), BUILT_IN).run()
     held: dict[bool, int] = {True: 0, False: 0}
 
     def watch(report: StageReport) -> None:
         early = report.claimed <= imported.completed / 10
         held[early] = max(held[early], process.memory_info().rss)
 
-    passed = Runner(engine, NoOp(Tools(engine)), STAGES, on_progress=watch).run()
+    passed = Runner(engine, NoOp(StageContext(engine)), BUILT_IN, on_progress=watch).run()
     print(
         json.dumps(
             {

@@ -1,4 +1,4 @@
-"""A chat completions server that gives everyone the same judgement."""
+"""A chat completions server that gives everyone the same analysis."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tests.bench import canned_server
+from tests.bench import instant_model_server
 
-JUDGEMENT = {
+ANALYSIS = {
     "language": "en",
     "sentiment": "NEUTRAL",
     "escalated": False,
@@ -22,7 +22,7 @@ COMPLETION = {
     "object": "chat.completion",
     "model": "bench-model",
     "choices": [
-        {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": json.dumps(JUDGEMENT)}}
+        {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": json.dumps(ANALYSIS)}}
     ],
     "usage": {"prompt_tokens": 900, "completion_tokens": 120, "total_tokens": 1020},
 }
@@ -31,5 +31,5 @@ COMPLETION = {
 @contextmanager
 def answering(seconds: float) -> Iterator[str]:
     """Its base URL; it answers so long after a request has come."""
-    with canned_server.answering("application/json", json.dumps(COMPLETION), seconds=seconds) as url:
+    with instant_model_server.answering("application/json", json.dumps(COMPLETION), seconds=seconds) as url:
         yield f"{url}/v1"

@@ -13,17 +13,17 @@ from starlette.testclient import TestClient
 
 from livedash_core.db import make_engine
 from livedash_core.insights import counting
-from livedash_core.status import STAGES
+from livedash_core.pipeline import BUILT_IN
 from livedash_core.web import create_app
 from tests.bench.database import Database, Server
 from tests.bench.harness import Row, at_most
 
 KILOBYTES = 100
 MEDIAN_MILLISECONDS, P95_MILLISECONDS, PIPELINE_MILLISECONDS = 50, 150, 20
-FETCH, LAST = STAGES[1], STAGES[-1]
+FETCH, LAST = BUILT_IN.names[1], BUILT_IN.names[-1]
 COMPANIES = 10
 
-#: One in a thousand failed to be fetched, one in a thousand was skipped, one in fifty waits; the rest is judged.
+#: One in a thousand failed to be fetched, one in a thousand was skipped, one in fifty waits; the rest is analysed.
 FILL = """
 INSERT INTO livedash.company (id, name)
 SELECT gen_random_uuid(), 'Company ' || n FROM generate_series(2, :companies) AS n;
@@ -90,8 +90,8 @@ UPDATE livedash.question SET sessions = counted.sessions FROM (
 ) AS counted WHERE counted.question_id = question.id;
 
 INSERT INTO livedash.ai_cost_daily
-    (day, company_id, model, mode, outcome, requests, unpriced, faulted, prompt_tokens, cached_tokens,
-     cache_write_tokens, completion_tokens, reasoning_tokens, cost, most_cost)
+    (day, company_id, model, mode, outcome, requests, unpriced, unusable, prompt_tokens, cached_tokens,
+     cache_write_tokens, completion_tokens, reasoning_tokens, cost, max_cost)
 SELECT CAST(moment AS date), company_id, 'a-model', 'realtime', 'answered', count(*), 0, 0, 900 * count(*), 0, 0,
        90 * count(*), 0, 0.001 * count(*), 0
 FROM made WHERE fetched = 'COMPLETED' GROUP BY 1, 2
@@ -105,7 +105,10 @@ def pages(server: Server) -> list[Row]:
         _fill(database, sessions)
         engine = make_engine(database.url)
         app = create_app(
-            open_engine=lambda: engine, can_read=lambda: None, may_run=lambda: lambda _: True, stages=lambda: STAGES
+            open_engine=lambda: engine,
+            can_read=lambda: None,
+            may_run=lambda: lambda _: True,
+            pipeline=BUILT_IN,
         )
         with engine.connect() as connection:
             a_session = connection.scalar(text("SELECT session_id FROM livedash.message LIMIT 1"))
@@ -129,7 +132,7 @@ def pages(server: Server) -> list[Row]:
 
 
 def _fill(database: Database, sessions: int) -> None:
-    parameters = {"companies": COMPANIES, "sessions": sessions, "stages": list(STAGES)}
+    parameters = {"companies": COMPANIES, "sessions": sessions, "stages": list(BUILT_IN.names)}
     counted = {
         "sessions": counting._SESSIONS.format(which="true"),
         "questions": counting._QUESTIONS.format(which="true"),

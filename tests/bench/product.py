@@ -12,12 +12,12 @@ from typing import Any
 
 from livedash_core.local.sample import TIMEZONE
 from livedash_core.operations.companies import save_company
-from livedash_core.status import STAGES
+from livedash_core.pipeline import BUILT_IN
 from tests.bench import peak_memory
 from tests.bench.database import COMPANY, Database, Server
 from tests.bench.file_server import serving
 from tests.bench.harness import Row, at_most
-from tests.bench.made_up import CSV_NAME, write_csv, write_offline_source
+from tests.bench.synthetic_data import CSV_NAME, write_csv, write_offline_source
 
 LIVEDASH = Path(sys.executable).parent / "livedash"
 MEGABYTES = 300
@@ -51,12 +51,12 @@ def memory(server: Server) -> list[Row]:
 
 
 def process(server: Server) -> list[Row]:
-    """`livedash process` over sessions judged offline, against the same work without a database"""
+    """`livedash process` over sessions analysed offline, against the same work without a database"""
     sessions = server.scale.offline
     directory = new_directory(server, "offline")
     peaks: list[float] = []
-    ours: dict[str, list[float]] = {stage: [] for stage in STAGES}
-    theirs: dict[str, list[float]] = {stage: [] for stage in STAGES}
+    ours: dict[str, list[float]] = {stage: [] for stage in BUILT_IN.names}
+    theirs: dict[str, list[float]] = {stage: [] for stage in BUILT_IN.names}
     with serving(directory) as url:
         write_offline_source(directory, url, sessions)
         for _ in range(server.scale.long_rounds):
@@ -66,7 +66,7 @@ def process(server: Server) -> list[Row]:
                 said, peak = measured(server, [str(LIVEDASH), "process", "--json"], settings)
             bare, _ = measured(server, [sys.executable, "-m", "tests.bench.bare_stages", f"{url}/{CSV_NAME}"], {})
             peaks.append(peak["peak_megabytes"])
-            for stage in STAGES:
+            for stage in BUILT_IN.names:
                 if said["stages"][stage]["completed"] != sessions:
                     raise RuntimeError(f"{stage}: {said['stages'][stage]} instead of {sessions} completed")
                 ours[stage].append(said["stages"][stage]["seconds"])
@@ -75,7 +75,10 @@ def process(server: Server) -> list[Row]:
     title = f"`livedash process`, {sessions:,} sessions offline"
     return [
         Row(f"{title}: memory", "MB", peaks, goal=at_most(MEGABYTES)),
-        *(Row(f"{title}: {stage}", "s", ours[stage], "the same without a database", theirs[stage]) for stage in STAGES),
+        *(
+            Row(f"{title}: {stage}", "s", ours[stage], "the same without a database", theirs[stage])
+            for stage in BUILT_IN.names
+        ),
     ]
 
 

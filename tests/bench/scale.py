@@ -32,8 +32,8 @@ class Scale:
     created: int
     long_run: int
     #: By a model that takes its time, and by one that does not.
-    judged_slowly: int
-    judged_at_once: int
+    analysed_slowly: int
+    analysed_at_once: int
     offline: int
     #: With ten messages each.
     moved_in: int
@@ -63,8 +63,8 @@ SMALL = Scale(
     transcripts=200,
     created=1_000,
     long_run=20_000,
-    judged_slowly=640,
-    judged_at_once=1_000,
+    analysed_slowly=640,
+    analysed_at_once=1_000,
     offline=100,
     moved_in=2_000,
     page_views=10,
@@ -91,8 +91,8 @@ FULL = Scale(
     transcripts=2_000,
     created=10_000,
     long_run=1_000_000,
-    judged_slowly=3_200,
-    judged_at_once=5_000,
+    analysed_slowly=3_200,
+    analysed_at_once=5_000,
     offline=1_000,
     moved_in=100_000,
     page_views=100,

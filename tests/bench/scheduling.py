@@ -23,13 +23,13 @@ from livedash_core.local.embedded_postgres import Address
 from livedash_core.local.environment import USER, LocalInstallation
 from livedash_core.local.sample import SESSIONS, TIMEZONE
 from livedash_core.operations.companies import save_company, set_status
+from livedash_core.pipeline import BUILT_IN
 from livedash_core.settings import PROJECT
-from livedash_core.status import STAGES
 from tests.bench.database import Server
 from tests.bench.file_server import serving
 from tests.bench.harness import Row, at_most
-from tests.bench.made_up import CSV_NAME, write_offline_source
 from tests.bench.product import LIVEDASH, environment, new_directory
+from tests.bench.synthetic_data import CSV_NAME, write_offline_source
 
 #: When each stage took the first of a company's sessions, and when it was done with the last, if it is.
 STAGES_OF = """
@@ -94,7 +94,7 @@ def dag_parsing(server: Server) -> list[Row]:
             "importing Airflow itself",
             [figure["import"] for figure in figures],
             at_most(0.5),
-            correct=all(len(figure["dags"]) == len(STAGES) + 1 for figure in figures),
+            correct=all(len(figure["dags"]) == len(BUILT_IN.names) + 1 for figure in figures),
         )
     ]
 
@@ -142,7 +142,9 @@ def _trigger_import(installation: LocalInstallation, port: int, company: str) ->
         token = api.post("/auth/token", json=login).raise_for_status().json()["access_token"]
         run = {"logical_date": None, "conf": {"company": company}}
         api.post(
-            f"/api/v2/dags/livedash_{STAGES[0].lower()}/dagRuns", json=run, headers={"Authorization": f"Bearer {token}"}
+            f"/api/v2/dags/livedash_{BUILT_IN.names[0].lower()}/dagRuns",
+            json=run,
+            headers={"Authorization": f"Bearer {token}"},
         ).raise_for_status()
 
 
@@ -152,8 +154,8 @@ def _until_through(engine: Engine, company: str) -> Sequence[tuple[float, float]
     while time.monotonic() < deadline:
         with engine.connect() as connection:
             found = {row[0]: row for row in connection.execute(text(STAGES_OF), {"name": company})}
-        if found and all(found[stage][3] == SESSIONS for stage in STAGES):
-            return [(float(found[stage][1]), float(found[stage][2])) for stage in STAGES]
+        if found and all(found[stage][3] == SESSIONS for stage in BUILT_IN.names):
+            return [(float(found[stage][1]), float(found[stage][2])) for stage in BUILT_IN.names]
         time.sleep(0.5)
     raise RuntimeError(f"{company} is not through after {CHAIN_SECONDS} s")
 

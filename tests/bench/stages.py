@@ -15,15 +15,15 @@ from uuid6 import uuid7
 from livedash_core.models import SessionImport, SessionTranscript
 from livedash_core.operations.companies import save_company
 from livedash_core.parsing.csv_rows import COLUMNS
-from livedash_core.stages.csv_import import CsvImport
-from livedash_core.stages.runner import Runner
+from livedash_core.pipeline import BUILT_IN
+from livedash_core.stages.csv_import.stage import CsvImport
+from livedash_core.stages.execution.runner import Runner
 from livedash_core.stages.session_creation import SessionCreation
-from livedash_core.stages.stage import Stage, Tools
-from livedash_core.status import STAGES
+from livedash_core.stages.stage import Stage, StageContext
 from tests.bench.database import COMPANY, Database, Server, new_ids
 from tests.bench.file_server import serving
 from tests.bench.harness import Row, interleaved, ratio_at_least, seconds
-from tests.bench.made_up import BEGINNING, CSV_NAME, transcript, write_csv
+from tests.bench.synthetic_data import BEGINNING, CSV_NAME, transcript, write_csv
 
 MESSAGES = 10
 MESSAGE_COLUMNS = ("session_id", "position", "role", "content", "sent_at")
@@ -60,7 +60,7 @@ def csv_import(server: Server) -> list[Row]:
         def ours() -> float:
             database.execute(FORGET)
             database.execute("CHECKPOINT")
-            return number / seconds(lambda: run_stage(database, CsvImport(Tools(database.engine)), number))
+            return number / seconds(lambda: run_stage(database, CsvImport(StageContext(database.engine)), number))
 
         def theirs(*, with_status: bool) -> float:
             begin(bare, EMPTY)
@@ -75,7 +75,7 @@ def csv_import(server: Server) -> list[Row]:
                 "rows and status": lambda: theirs(with_status=True),
             },
         )
-    work, goal = f"CSV import, {number:,} rows, each with {len(STAGES)} status rows", ratio_at_least(0.3)
+    work, goal = f"CSV import, {number:,} rows, each with {len(BUILT_IN.names)} status rows", ratio_at_least(0.3)
     return [
         Row(work, "rows/s", figures["ours"], "csv.reader + bare COPY of the same rows", figures["rows"], goal),
         Row(work, "rows/s", figures["ours"], "the same, and COPY of the status rows", figures["rows and status"]),
@@ -94,7 +94,7 @@ def copy_csv(bare: psycopg.Connection[Any], file: Path, company_id: UUID, *, wit
 
     _copy(bare, "bare.session_import", ("id", "company_id", *COLUMNS), rows())
     if with_status:
-        status = [("COMPLETED", BEGINNING), ("PENDING", BEGINNING), *[("PENDING", None)] * (len(STAGES) - 2)]
+        status = [("COMPLETED", BEGINNING), ("PENDING", BEGINNING), *[("PENDING", None)] * (len(BUILT_IN.names) - 2)]
         _copy(
             bare,
             "bare.status",
@@ -102,7 +102,7 @@ def copy_csv(bare: psycopg.Connection[Any], file: Path, company_id: UUID, *, wit
             (
                 (session_id, company_id, stage, word, at or "infinity")
                 for session_id in ids
-                for stage, (word, at) in zip(STAGES, status, strict=True)
+                for stage, (word, at) in zip(BUILT_IN.names, status, strict=True)
             ),
         )
     bare.commit()
@@ -119,7 +119,7 @@ def session_creation(server: Server) -> list[Row]:
             database.execute(FORGET)
             add_transcripts(database, ids)
             database.settle("livedash.session_import", "livedash.session_transcript")
-            stage = SessionCreation(Tools(database.engine))
+            stage = SessionCreation(StageContext(database.engine))
             return number * MESSAGES / seconds(lambda: run_stage(database, stage, number))
 
         def theirs() -> float:
@@ -165,7 +165,7 @@ def add_transcripts(database: Database, ids: list[UUID]) -> None:
 
 def run_stage(database: Database, stage: Stage, expected: int) -> None:
     """Drain one stage. Raises ``RuntimeError`` unless that completes as many sessions as expected."""
-    report = Runner(database.engine, stage, STAGES).run()
+    report = Runner(database.engine, stage, BUILT_IN).run()
     if report.completed != expected:
         raise RuntimeError(f"{report.completed} of {expected} sessions went through {stage.name}: {report.failures}")
 

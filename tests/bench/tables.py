@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, text
 
-from livedash_core.status import STAGES, read_breakdown
+from livedash_core.pipeline import BUILT_IN
+from livedash_core.status import read_breakdown
 from tests.bench.bare import BareQueue
 from tests.bench.database import Server, new_ids
 from tests.bench.harness import Row, interleaved, ratio_at_least, seconds
@@ -26,16 +27,16 @@ def initialize(server: Server) -> list[Row]:
 
         def through_manager() -> float:
             database.execute("TRUNCATE livedash.session_processing_status, livedash.session_processing_delta")
-            return len(STAGES) * sessions / seconds(lambda: database.initialize(ids, completed_stages=0))
+            return len(BUILT_IN.names) * sessions / seconds(lambda: database.initialize(ids, completed_stages=0))
 
         def bare_insert() -> float:
             database.execute("TRUNCATE bare.status")
-            return len(STAGES) * sessions / seconds(lambda: queue.insert(ids, completed_stages=0))
+            return len(BUILT_IN.names) * sessions / seconds(lambda: queue.insert(ids, completed_stages=0))
 
         figures = interleaved(server.scale.long_rounds, {"manager": through_manager, "bare": bare_insert})
     return [
         Row(
-            f"initialize {sessions:,} sessions ({len(STAGES) * sessions:,} rows)",
+            f"initialize {sessions:,} sessions ({len(BUILT_IN.names) * sessions:,} rows)",
             "rows/s",
             figures["manager"],
             "bare INSERT … SELECT",
@@ -78,10 +79,10 @@ def breakdown(server: Server) -> list[Row]:
 def _read(connection: Connection) -> None:
     for _ in range(READS):
         with connection.begin():
-            read_breakdown(connection, STAGES)
+            read_breakdown(connection, BUILT_IN)
 
 
 def _is_exact(connection: Connection) -> bool:
     """Both readings are of one snapshot."""
     with connection.begin():
-        return read_breakdown(connection, STAGES) == read_breakdown(connection, STAGES, recount=True)
+        return read_breakdown(connection, BUILT_IN) == read_breakdown(connection, BUILT_IN, recount=True)

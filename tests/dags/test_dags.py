@@ -102,8 +102,8 @@ def test_each_dag_has_what_its_users_need(read, stage):
     assert (dag["max_active_runs"], dag["timeout"]) == ((16, 27 * 3600) if waits_for_batches else (1, 3600))
     assert (dag["owner"], dag["tags"]) == ("livedash", ["livedash"])
     assert {"plan", "lane", "publish", "all_lanes_ok"} <= set(dag["tasks"])
-    judging = ["analyzer", "model", "mode"] if stage == "AI_ANALYSIS" else []
-    assert list(dag["params"]) == ["company", "from", "to", "session_ids", "retry_failed", "again", "limit", *judging]
+    analysing = ["analyzer", "model", "mode"] if stage == "AI_ANALYSIS" else []
+    assert list(dag["params"]) == ["company", "from", "to", "session_ids", "retry_failed", "again", "limit", *analysing]
 
 
 def test_the_form_is_open_and_each_field_is_what_its_reader_expects(read):
@@ -128,7 +128,7 @@ def test_only_imports_cannot_be_backfilled(read):
 
 def test_the_core_never_imports_airflow():
     code = (
-        "import sys, livedash_core, livedash_core.cli, livedash_core.stages.registry, livedash_core.web.app;"
+        "import sys, livedash_core, livedash_core.cli, livedash_core.stages.stage, livedash_core.web.app;"
         "sys.exit(any(name.split('.')[0] == 'airflow' for name in sys.modules))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

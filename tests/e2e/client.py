@@ -14,7 +14,8 @@ from sqlalchemy import Engine
 
 from livedash_core.operations.companies import company_id
 from livedash_core.operations.sessions import describe_session, find_session
-from livedash_core.status import STAGES, read_breakdown
+from livedash_core.pipeline import BUILT_IN
+from livedash_core.status import read_breakdown
 from tests.integration.stages.website import CSV, Answer, Site
 
 FETCH = "livedash_transcript_fetch"
@@ -35,7 +36,7 @@ def wait_until(condition: Callable[[], Any], what: str, seconds: float = 120) ->
 def counts(engine: Engine, company: str, stage: str) -> dict[str, int]:
     """How many of the company's sessions are where in a stage."""
     with engine.connect() as connection:
-        return read_breakdown(connection, STAGES, [company_id(connection, company)]).stages[stage]
+        return read_breakdown(connection, BUILT_IN, [company_id(connection, company)]).stages[stage]
 
 
 class Gate(Site):
@@ -95,7 +96,7 @@ class Client:
     def fetch(self, external_id: str) -> dict[str, Any]:
         """How the session's TRANSCRIPT_FETCH stands, with every failed attempt."""
         with self.engine.connect() as connection:
-            session = describe_session(connection, find_session(connection, external_id), STAGES)
+            session = describe_session(connection, find_session(connection, external_id), BUILT_IN)
         return next(stage for stage in session["stages"] if stage["stage"] == "TRANSCRIPT_FETCH")
 
     def trigger(self, dag_id: str, **conf: Any) -> str:

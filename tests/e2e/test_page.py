@@ -85,7 +85,7 @@ def test_the_nav_item_opens_the_five_stages_in_airflows_theme_without_a_complain
 
         expect_the_sample(frame)
         expect(frame.locator("#totals")).to_contain_text(str(SESSIONS))
-        expect(frame.locator("#judges")).to_contain_text("104 judged by offline rules")
+        expect(frame.locator("#analyses")).to_contain_text("104 analysed by offline rules")
         expect(frame.locator("html")).to_have_attribute("data-theme", theme)
         assert complaints == []
 

@@ -16,16 +16,16 @@ from rich.console import Console
 from rich.table import Table
 
 from livedash_core.analysis.contract import Analyzer
-from livedash_core.analysis.judgements import Judgement
-from livedash_core.analysis.ledger import CallEnd, PlannedCall
 from livedash_core.analysis.offline import OfflineAnalyzer
 from livedash_core.analysis.openai import OpenAIAnalyzer
+from livedash_core.analysis.stored_analyses import StoredAnalysis
+from livedash_core.costs.ledger import CallEnd, PlannedCall
 from livedash_core.errors import LiveDashError
 from livedash_core.settings import Settings
-from tests.eval.cases import FLOORS, Judged, agreement, judge, load_cases
+from tests.eval.cases import FLOORS, Analysed, agreement, analyse, load_cases
 
 LANGUAGES = ("nl", "de", "en")
-COLUMNS: dict[str, Callable[[Judged], bool]] = {
+COLUMNS: dict[str, Callable[[Analysed], bool]] = {
     **{name: lambda one, name=name: one.case.labels["language"] == name for name in LANGUAGES},
     "adversarial": lambda one: one.case.adversarial,
     "all": lambda one: True,
@@ -40,15 +40,15 @@ class Tally:
     prompt_tokens: int = 0
     completion_tokens: int = 0
 
-    async def opened(self, call: PlannedCall) -> UUID:
+    async def open_call(self, call: PlannedCall) -> UUID:
         self.calls += 1
         return uuid4()
 
-    async def closed(self, row: UUID, end: CallEnd, judgement: Judgement | None = None) -> None:
+    async def close_call(self, row: UUID, end: CallEnd, stored: StoredAnalysis | None = None) -> None:
         self.prompt_tokens += end.usage.prompt_tokens or 0
         self.completion_tokens += end.usage.completion_tokens or 0
 
-    async def faulted(self, row: UUID, error_message: str) -> None:
+    async def mark_unusable(self, row: UUID, error_message: str) -> None:
         """An answer that was no use is in the tally already."""
 
 
@@ -80,27 +80,27 @@ def _ask_model(settings: Settings, console: Console) -> None:
         model=settings.model,
         ledger=tally,
     )
-    judged = _evaluate(analyzer, at_once=settings.analysis_concurrency)
-    failed = sum(one.analysis is None for one in judged)
-    console.print(_table(f"{settings.model}, prompt {analyzer.prompt_version}", judged, floors=False))
+    analysed = _evaluate(analyzer, at_once=settings.analysis_concurrency)
+    failed = sum(one.analysis is None for one in analysed)
+    console.print(_table(f"{settings.model}, prompt {analyzer.prompt_version}", analysed, floors=False))
     console.print(
         f"{tally.calls} calls, {tally.prompt_tokens:,} prompt and {tally.completion_tokens:,} completion tokens; "
-        f"{failed} of {len(judged)} without a judgement, which counts as wrong."
+        f"{failed} of {len(analysed)} without an analysis, which counts as wrong."
     )
 
 
-def _evaluate(analyzer: Analyzer, *, at_once: int = 1) -> list[Judged]:
-    async def all_cases() -> list[Judged]:
+def _evaluate(analyzer: Analyzer, *, at_once: int = 1) -> list[Analysed]:
+    async def all_cases() -> list[Analysed]:
         try:
-            return await judge(analyzer, load_cases(), at_once=at_once)
+            return await analyse(analyzer, load_cases(), at_once=at_once)
         finally:
             await analyzer.close()
 
     return asyncio.run(all_cases())
 
 
-def _table(title: str, judged: Sequence[Judged], *, floors: bool) -> Table:
-    groups = {name: [one for one in judged if belongs(one)] for name, belongs in COLUMNS.items()}
+def _table(title: str, analysed: Sequence[Analysed], *, floors: bool) -> Table:
+    groups = {name: [one for one in analysed if belongs(one)] for name, belongs in COLUMNS.items()}
     table = Table(title=f"{title}: share that agrees with the label", title_justify="left")
     table.add_column("field")
     for name, group in groups.items():

@@ -30,7 +30,7 @@ class Case:
 
 
 @dataclass(frozen=True)
-class Judged:
+class Analysed:
     """A case and what became of it; no analysis: the analyzer failed, which is a disagreement in every field."""
 
     case: Case
@@ -55,21 +55,21 @@ def load_cases() -> list[Case]:
     ]
 
 
-async def judge(analyzer: Analyzer, cases: Sequence[Case], *, at_once: int = 1) -> list[Judged]:
+async def analyse(analyzer: Analyzer, cases: Sequence[Case], *, at_once: int = 1) -> list[Analysed]:
     """What ``analyzer`` makes of each, in their order. Raises ``SystemicError``: then no answer means anything."""
     slots = asyncio.Semaphore(at_once)
 
-    async def one(case: Case) -> Judged:
+    async def one(case: Case) -> Analysed:
         async with slots:
             try:
                 request = AnalysisRequest(uuid4(), UUID(int=1), case.turns, case.language_hint)
-                return Judged(case, await analyzer.analyze(request))
+                return Analysed(case, await analyzer.analyze(request))
             except (PermanentError, TransientError):
-                return Judged(case, None)
+                return Analysed(case, None)
 
     return list(await asyncio.gather(*map(one, cases)))
 
 
-def agreement(judged: Sequence[Judged], field: str) -> float:
+def agreement(analysed: Sequence[Analysed], field: str) -> float:
     """The share whose ``field`` is as labelled."""
-    return sum(one.agrees(field) for one in judged) / len(judged)
+    return sum(one.agrees(field) for one in analysed) / len(analysed)

@@ -13,9 +13,9 @@ from sqlalchemy import Connection, Engine, text
 
 from livedash_core.db import make_engine, upgrade_schema
 from livedash_core.local.embedded_postgres import EmbeddedPostgres
+from tests.integration.records import Records
 from tests.integration.stages.batch_server import BatchServer
 from tests.integration.stages.batches import Batches
-from tests.integration.world import World
 
 _numbers = count(1)
 
@@ -63,12 +63,12 @@ def connection(engine: Engine) -> Iterator[Connection]:
 
 
 @pytest.fixture
-def world(engine: Engine) -> World:
-    return World(engine)
+def world(engine: Engine) -> Records:
+    return Records(engine)
 
 
 @pytest.fixture
-def company_id(world: World) -> UUID:
+def company_id(world: Records) -> UUID:
     return world.company("Acme")
 
 

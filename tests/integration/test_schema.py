@@ -16,7 +16,7 @@ from livedash_core.errors import SchemaOutdated
 from livedash_core.local.embedded_postgres import EmbeddedPostgres
 from livedash_core.models import SCHEMA, Base
 from livedash_core.status import ProcessingStatusManager
-from tests.integration.world import World
+from tests.integration.records import Records
 
 #: What Alembic's comparison leaves out: CHECKs, partial index conditions, storage parameters, identities.
 CATALOGUE = {
@@ -65,7 +65,7 @@ def test_the_models_alone_make_the_same_schema(engine: Engine, postgres: Embedde
 
 
 def test_every_migration_can_be_taken_back_and_made_again_with_data(
-    engine: Engine, world: World, company_id: UUID
+    engine: Engine, world: Records, company_id: UUID
 ) -> None:
     (session,) = world.sessions(company_id, 1)
     with engine.begin() as connection:

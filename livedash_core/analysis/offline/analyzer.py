@@ -14,7 +14,7 @@ from livedash_core.analysis.offline.text import fold, readable
 
 
 class OfflineAnalyzer:
-    """Judges a session by rules and word lists: no key, no network, no cost, and never an error.
+    """Analyses a session by rules and word lists: no key, no network, no cost, and never an error.
 
     Making one loads the lists and eld's n-grams, about 0.3 s and 60 MB; it is meant to be kept. Where eld was
     installed without bytecode, compiling its n-grams costs each process up to 5 s and a peak of 480 MB instead.
@@ -33,7 +33,7 @@ class OfflineAnalyzer:
         self._questions = QuestionRule(self._courtesy)
 
     async def analyze(self, request: AnalysisRequest) -> Analysis:
-        """Judge one session; what the rules cannot tell is ``und``, NEUTRAL, UNRECOGNIZED_OTHER or empty."""
+        """Analyse one session; what the rules cannot tell is ``und``, NEUTRAL, UNRECOGNIZED_OTHER or empty."""
         turns, unread = readable(request.turns)
         user_messages = sum(turn.role == "User" for turn in request.turns)
         lines = [turn.content for turn in turns if turn.role == "User"]

@@ -15,7 +15,7 @@ from itertools import pairwise
 
 from livedash_core.analysis.offline.text import fold, words
 from livedash_core.analysis.offline.wordlists import load
-from livedash_core.vocabulary import Category
+from livedash_core.enums import Category
 
 #: A keyword counts as that many example questions.
 KEYWORD_WEIGHT = 4

@@ -8,7 +8,7 @@ from typing import Literal
 from eld import LanguageDetector  # type: ignore[import-untyped]  # eld carries no types
 
 from livedash_core.analysis.normalise import language_code
-from livedash_core.vocabulary import UNDETERMINED
+from livedash_core.enums import UNDETERMINED
 
 #: Those that users of an HR chatbot in Western Europe write; fewer candidates, fewer mistakes.
 LANGUAGES = ("nl", "en", "de", "fr", "es", "it", "pt", "pl", "tr", "ro", "bg", "hu", "cs", "uk", "ru", "ar")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from livedash_core.analysis.offline.courtesy import CourtesyRule
 from livedash_core.analysis.offline.text import fold, phrases, sentences, words
 from livedash_core.analysis.offline.wordlists import LINGUA_FRANCA, load
-from livedash_core.vocabulary import Sentiment
+from livedash_core.enums import Sentiment
 
 #: A phrase of praise or complaint is enough alone; a single kind or unkind word is not.
 PHRASE_WEIGHT = 2

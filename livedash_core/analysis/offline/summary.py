@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from textwrap import shorten
 
 from livedash_core.analysis.contract import SUMMARY_MAX_CHARACTERS
-from livedash_core.vocabulary import Category
+from livedash_core.enums import Category
 
 TOPICS: dict[Category, str] = {
     "SCHEDULE_HOURS": "schedule and hours",

@@ -1,4 +1,4 @@
-"""One judgement by a model: the call, its ledger row, and one more chance for each thing that a second try may mend."""
+"""One analysis by a model: the call, its ledger row, and one more chance for each thing that a second try may mend."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from uuid import UUID
 
 import openai
 
-from livedash_core.analysis.contract import Analysis, AnalysisRequest, GivenReply
-from livedash_core.analysis.judgements import judgement_of
-from livedash_core.analysis.ledger import CallEnd, Ledger, PlannedCall
+from livedash_core.analysis.contract import Analysis, AnalysisRequest, BatchReply
 from livedash_core.analysis.openai import prompt
 from livedash_core.analysis.openai.attempt import Attempt
 from livedash_core.analysis.openai.batch_api import BatchApi
 from livedash_core.analysis.openai.client import Clients, make_client, server_of
 from livedash_core.analysis.openai.completion import Completion
 from livedash_core.analysis.openai.errors import Call, RateLimited, TranscriptTooLong, held_back, outcome, translated
-from livedash_core.analysis.openai.rate_limits import PaceWatch
+from livedash_core.analysis.openai.rate_limit_headers import RateLimitHeaders
 from livedash_core.analysis.openai.reply import ReplyCutOff, UnusableReply, read_completion
-from livedash_core.errors import HeldBack, ProcessingError, SystemicError
-from livedash_core.vocabulary import Mode
+from livedash_core.analysis.stored_analyses import StoredAnalysis, stored_analysis_of
+from livedash_core.costs.ledger import CallEnd, Ledger, PlannedCall
+from livedash_core.enums import Mode
+from livedash_core.errors import Deferred, ProcessingError, SystemicError
 
 if TYPE_CHECKING:
     # What the SDK's raw responses are has no public name.
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 class OpenAIAnalyzer:
-    """Judges sessions with a model, one chat completion each, up to three more to mend it.
+    """Analyses sessions with a model, one chat completion each, up to three more to mend it.
 
     ``base_url`` None is OpenAI's own. ``timeout_seconds`` bounds one call as a whole, however slowly it drips.
     ``max_completion_tokens`` includes reasoning; a reply of our schema takes some 400.
@@ -54,7 +54,7 @@ class OpenAIAnalyzer:
         api_key: str,
         base_url: str | None,
         model: str,
-        ledger: Ledger,
+        ledger: Ledger[StoredAnalysis],
         timeout_seconds: float = 120,
         max_completion_tokens: int = 4_096,
         max_transcript_characters: int = 200_000,
@@ -71,7 +71,7 @@ class OpenAIAnalyzer:
         self._clients = Clients(self._client)
         #: Whose limits are counted together; the digest tells neither key nor address.
         self._connection = hashlib.sha256(f"{self._client.base_url}\n{api_key}".encode()).hexdigest()[:16]
-        self._pace = PaceWatch(self._connection, model)
+        self._rate_limits = RateLimitHeaders(self._connection, model)
         self._stopped: SystemicError | None = None
         self._refused: RateLimited | None = None
 
@@ -80,7 +80,7 @@ class OpenAIAnalyzer:
         await self._clients.close()
 
     async def analyze(self, request: AnalysisRequest) -> Analysis:
-        """Judge one session; see ``contract.Analyzer``.
+        """Analyse one session; see ``contract.Analyzer``.
 
         One repair of an unusable reply, one doubling of the tokens for a cut one, one halving of a transcript that is
         too long for the model: after that the failure stands.
@@ -88,7 +88,7 @@ class OpenAIAnalyzer:
         attempt, given = self._first(request), request.reply
         while True:
             try:
-                analysis = await (self._judged(request, attempt) if given is None else self._read(request, given))
+                analysis = await (self._analysed(request, attempt) if given is None else self._read(request, given))
             except (UnusableReply, ReplyCutOff, TranscriptTooLong) as failure:
                 attempt, given = attempt.after(failure), None
             else:
@@ -104,30 +104,30 @@ class OpenAIAnalyzer:
         """The batch API of the same server, with the same key."""
         return BatchApi(self._client, Call(self._server, self._model, self._timeout_seconds, company_id))
 
-    async def _judged(self, request: AnalysisRequest, attempt: Attempt) -> Analysis:
+    async def _analysed(self, request: AnalysisRequest, attempt: Attempt) -> Analysis:
         """One call, closed with its bill whatever its reply is worth; what it is worth is stored with it."""
         row, answer = await self._called(request, attempt)
         completion = Completion.read(answer.content)
-        end = replace(completion.end(answer.request_id), pace=self._pace.answered(answer.headers))
+        end = replace(completion.end(answer.request_id), rate_limit=self._rate_limits.answered(answer.headers))
         # From here to the ledger nothing is waited for: whoever stops us cannot come between a reply and its bill.
         try:
             analysis = self._analysis(completion, request, self.prompt_version)
         except Exception as exc:
             fault = str(exc) if isinstance(exc, ProcessingError) else f"a bug of ours: {type(exc).__name__}"
-            await self._ledger.closed(row, replace(end, error_message=fault))
+            await self._ledger.close_call(row, replace(end, error_message=fault))
             raise
-        judgement = judgement_of(request, self._model, analysis)
-        await self._ledger.closed(row, end, judgement)
+        stored = stored_analysis_of(request, self._model, analysis)
+        await self._ledger.close_call(row, end, stored)
         return analysis
 
-    async def _read(self, request: AnalysisRequest, given: GivenReply) -> Analysis:
+    async def _read(self, request: AnalysisRequest, given: BatchReply) -> Analysis:
         """What a reply is worth that is on the ledger already."""
         if given.error is not None:
             raise given.error
         try:
             return self._analysis(Completion.read(given.body), request, given.prompt_version)
         except ProcessingError as fault:
-            await self._ledger.faulted(given.ledger_row, str(fault))
+            await self._ledger.mark_unusable(given.ledger_row, str(fault))
             raise
 
     def _analysis(self, completion: Completion, request: AnalysisRequest, prompt_version: str) -> Analysis:
@@ -143,7 +143,7 @@ class OpenAIAnalyzer:
         """
         self._refuse_if_stopped(request.company_id)
         refused_before = self._refused
-        row = await self._ledger.opened(self._call_of(request, attempt, "realtime"))
+        row = await self._ledger.open_call(self._call_of(request, attempt, "realtime"))
         sent = False
         try:
             async with self._slots:
@@ -153,10 +153,10 @@ class OpenAIAnalyzer:
                 sent = True
                 return row, await self._sent(attempt)
         except SystemicError:
-            await self._ledger.closed(row, CallEnd("rejected", "not sent: the model was stopped"))
+            await self._ledger.close_call(row, CallEnd("rejected", "not sent: the model was stopped"))
             raise
-        except HeldBack:
-            await self._ledger.closed(row, CallEnd("rejected", "not sent: the server wants to be asked less often"))
+        except Deferred:
+            await self._ledger.close_call(row, CallEnd("rejected", "not sent: the server wants to be asked less often"))
             raise
         except (openai.APIError, TimeoutError) as exc:
             error = translated(exc, Call(self._server, self._model, self._timeout_seconds, request.company_id))
@@ -165,13 +165,17 @@ class OpenAIAnalyzer:
                 self._stopped = error
             if isinstance(error, RateLimited) and isinstance(exc, openai.APIStatusError):
                 self._refused = error
-                end = replace(end, pace=self._pace.refused(exc.response.headers, error.retry_after_seconds))
+                end = replace(
+                    end, rate_limit=self._rate_limits.refused(exc.response.headers, error.retry_after_seconds)
+                )
                 error = held_back(error)
-            await self._ledger.closed(row, end)
+            await self._ledger.close_call(row, end)
             raise error from exc
         except asyncio.CancelledError:
             unanswered = CallEnd("unknown", "stopped before the answer came")
-            await self._ledger.closed(row, unanswered if sent else CallEnd("rejected", "stopped before it was sent"))
+            await self._ledger.close_call(
+                row, unanswered if sent else CallEnd("rejected", "stopped before it was sent")
+            )
             raise
 
     def _refuse_if_stopped(self, company_id: UUID) -> None:
@@ -196,7 +200,7 @@ class OpenAIAnalyzer:
             request.company_id,
             self._model,
             self.prompt_version,
-            attempt.most_prompt_tokens,
+            attempt.max_prompt_tokens,
             attempt.max_completion_tokens,
             mode,
             # A batch has a queue of its own, and no limit per minute.

@@ -58,14 +58,14 @@ class Attempt:
                 return replace(following, shown=shown, messages=prompt.messages_for(shown.lines))
 
     @property
-    def most_prompt_tokens(self) -> int:
+    def max_prompt_tokens(self) -> int:
         """More than a tokenizer would count: a budget sets it aside, and a limit on tokens is measured with it."""
         sent = json.dumps([*self.messages, prompt.RESPONSE_FORMAT], ensure_ascii=False)
         return ceil(len(sent.encode()) / _FEWEST_BYTES_PER_TOKEN)
 
     @property
     def notes(self) -> dict[str, str | int]:
-        """What the judgement does not rest on, and what it took: only what is out of the ordinary."""
+        """What the analysis does not rest on, and what it took: only what is out of the ordinary."""
         found = {
             "messages_omitted": self.shown.omitted,
             "messages_shortened": self.shown.shortened,

@@ -14,10 +14,10 @@ import httpx2
 import openai
 from pydantic import AfterValidator, BaseModel
 
-from livedash_core.analysis.ledger import CallEnd
 from livedash_core.analysis.openai.batch_api import ENDPOINT
 from livedash_core.analysis.openai.completion import Completion
 from livedash_core.analysis.openai.errors import Call, translated
+from livedash_core.costs.ledger import CallEnd
 from livedash_core.errors import ProcessingError
 from livedash_core.parsing.text import clean
 

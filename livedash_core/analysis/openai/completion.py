@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 
-from livedash_core.analysis.ledger import CallEnd, Outcome, Usage
+from livedash_core.costs.ledger import CallEnd, Outcome, Usage
 from livedash_core.parsing.text import clean
 from livedash_core.parsing.values import MAX_INTEGER
 

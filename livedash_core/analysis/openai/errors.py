@@ -15,9 +15,9 @@ from uuid import UUID
 import httpx2
 import openai
 
-from livedash_core.analysis.ledger import Outcome
 from livedash_core.clients.responses import MAX_RETRY_AFTER_SECONDS, retry_after_seconds
-from livedash_core.errors import HeldBack, PermanentError, ProcessingError, SystemicError, TransientError
+from livedash_core.costs.ledger import Outcome
+from livedash_core.errors import Deferred, PermanentError, ProcessingError, SystemicError, TransientError
 
 _ACCOUNT = re.compile(
     "insufficient_quota|credit_balance_exhausted|billing.*|account_deactivated|access_terminated|invalid_api_key"
@@ -87,10 +87,10 @@ def translated(exc: openai.APIError | TimeoutError, call: Call) -> ProcessingErr
     return TransientError(f"{call.server} broke the connection before it had answered")
 
 
-def held_back(error: RateLimited) -> HeldBack:
+def held_back(error: RateLimited) -> Deferred:
     """A rate limit is nobody's failed attempt: the session comes back when the server wants to be asked again."""
     wait = _RATE_LIMITED_SECONDS if error.retry_after_seconds is None else error.retry_after_seconds
-    return HeldBack(str(error), "rate limit", retry_after_seconds=wait, this_session=True)
+    return Deferred(str(error), "rate limit", retry_after_seconds=wait, this_session=True)
 
 
 def _of_status(exc: openai.APIStatusError, call: Call) -> ProcessingError:
@@ -114,7 +114,7 @@ def _of_status(exc: openai.APIStatusError, call: Call) -> ProcessingError:
     if status == 413 or (status in (400, 429) and (says(_TOO_LONG) or _TOO_LONG_TEXT.search(text))):
         return TranscriptTooLong(f"the conversation is too long for {call.model!r} ({what})")
     if status == 400 and says(_REFUSAL):
-        return PermanentError(f"the model refused to judge this conversation ({what})")
+        return PermanentError(f"the model refused to analyse this conversation ({what})")
     if status == 422 or (status == 400 and (says(_REQUEST) or _about_ours(exc.param) or _REQUEST_TEXT.search(text))):
         return SystemicError(
             f"{call.server} does not take our requests for {call.model!r} ({what}); it needs a model and a server "

@@ -1,7 +1,7 @@
-"""Signs that a user's words are meant for the model that judges them; pure.
+"""Signs that a user's words are meant for the model that analyses them; pure.
 
 They change nothing: the closed schema, the fence and the absence of tools bound the damage. They are noted, so that
-somebody can look at such a session before its judgement is believed. Whoever avoids these words is not found.
+somebody can look at such a session before its analysis is believed. Whoever avoids these words is not found.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 
 from livedash_core.analysis.contract import Turn
-from livedash_core.vocabulary import CATEGORIES
+from livedash_core.enums import CATEGORIES
 
 # "Ignore all previous instructions", in the languages of the chats.
 _VERBS = "ignore|disregard|forget|negeer|vergeet|ignorier(?:e|en|t)?|vergiss|vergesst|vergessen"
@@ -23,7 +23,7 @@ _WORDS = [
     rf"(?:{_VERBS})\b.{{0,20}}\b(?:{_WHICH})\b.{{0,30}}\b{_ORDERS}\b",
     r"(?:new instructions|nieuwe instructies|neue anweisungen)\s{0,3}:",
     r"syst(?:em|eem)[ -]?prompts?\b",
-    # What is judged, by the names that only we have for it.
+    # What is analysed, by the names that only we have for it.
     r"(?:sentiment|category|escalated)[\"']?\s{0,3}[=:]",
     rf"(?:forwarded_hr|{'|'.join(name.casefold() for name in CATEGORIES if '_' in name)})\b",
 ]

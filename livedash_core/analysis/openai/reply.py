@@ -19,10 +19,10 @@ from livedash_core.analysis import normalise
 from livedash_core.analysis.contract import SUMMARY_MAX_CHARACTERS, SUMMARY_MIN_CHARACTERS, Analysis
 from livedash_core.analysis.masking import without_contacts, without_placeholders
 from livedash_core.analysis.openai.completion import Completion
+from livedash_core.enums import UNDETERMINED, Category, Sentiment
 from livedash_core.errors import PermanentError, TransientError
 from livedash_core.parsing.questions import MAX_CHARACTERS, clean_questions, normal_form
 from livedash_core.parsing.text import clean
-from livedash_core.vocabulary import UNDETERMINED, Category, Sentiment
 
 #: A language tag is no longer (RFC 5646, 4.4.1), nor is a language's name.
 _MAX_LABEL_CHARACTERS = 35
@@ -45,7 +45,7 @@ class ReplyCutOff(PermanentError):
 
 
 def read_completion(completion: Completion, language_hint: str | None = None) -> Analysis:
-    """The judgement in ``completion``; who made it is still to be filled in.
+    """The analysis in ``completion``; who made it is still to be filled in.
 
     ``language_hint`` decides the language when the model could not. Raises ``TransientError`` (no completion),
     ``PermanentError`` (refused), ``ReplyCutOff`` or ``UnusableReply``.
@@ -54,9 +54,9 @@ def read_completion(completion: Completion, language_hint: str | None = None) ->
         raise TransientError("the model server answered 200 without a completion")
     choice = completion.choices[0]
     if choice.message.refusal:
-        raise PermanentError("the model refused to judge this conversation")
+        raise PermanentError("the model refused to analyse this conversation")
     if choice.finish_reason == "content_filter":
-        raise PermanentError("the model refused to judge this conversation: its content filter stopped the reply")
+        raise PermanentError("the model refused to analyse this conversation: its content filter stopped the reply")
     if choice.finish_reason == "length":
         raise ReplyCutOff
     analysis = read_content(choice.message.content or "")
@@ -67,7 +67,7 @@ def read_completion(completion: Completion, language_hint: str | None = None) ->
 
 
 def read_content(content: str) -> Analysis:
-    """The judgement that ``content`` spells. Raises ``UnusableReply``."""
+    """The analysis that ``content`` spells. Raises ``UnusableReply``."""
     found = _json_object(content)
     try:
         notes: dict[str, str | int] = {}

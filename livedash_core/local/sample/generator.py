@@ -16,9 +16,9 @@ from random import Random
 from statistics import fmean
 from typing import NamedTuple
 
+from livedash_core.enums import Role
 from livedash_core.local.sample.material import Language, Script, load_languages, load_unanswered
 from livedash_core.local.sample.slots import draw_slots
-from livedash_core.vocabulary import Role
 
 COMPANY_NAME = "Lindeveld Groep"
 #: The zone of every time in the sample, an IANA name.

@@ -10,7 +10,7 @@ from importlib.resources import files
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from livedash_core.vocabulary import Category, Role
+from livedash_core.enums import Category, Role
 
 #: In the order in which the sessions are dealt; half of them are Dutch.
 LANGUAGES = ("nl", "en", "de", "fr", "es")

@@ -1,4 +1,4 @@
-"""The lane that has sessions judged in batches: sent, deferred, woken by its trigger, collected; and cancelled.
+"""The lane that has sessions analysed in batches: sent, deferred, woken by its trigger, collected; and cancelled.
 
 Through Airflow's own `dag.test()`, which runs triggers too, against a server of our own (`batch_server`).
 """
@@ -20,11 +20,11 @@ import pytest
 from sqlalchemy import text
 
 from tests.integration.airflow.conftest import Finished, Run
+from tests.integration.records import Records
 from tests.integration.stages.batch_server import BatchServer, End, all_answered, not_run
 from tests.integration.stages.batches import STAGE, Batches
-from tests.integration.world import World
 
-Judge = Callable[..., Finished]
+Analyse = Callable[..., Finished]
 
 #: A trigger in an event loop of its own, as the triggerer holds it: made anew from what it was stored as.
 TRIGGER = """
@@ -55,18 +55,20 @@ def environment(server: BatchServer) -> dict[str, str]:
 
 
 @pytest.fixture
-def judge(run: Run, server: BatchServer) -> Judge:
-    def judge(conf: dict[str, Any] | None = None, **more: str) -> Finished:
+def analyse(run: Run, server: BatchServer) -> Analyse:
+    def analyse(conf: dict[str, Any] | None = None, **more: str) -> Finished:
         return run(STAGE, "manual", conf, environment=environment(server) | more)
 
-    return judge
+    return analyse
 
 
-def test_a_run_in_batch_mode_sends_waits_collects_and_publishes(judge: Judge, batches: Batches, server: BatchServer):
+def test_a_run_in_batch_mode_sends_waits_collects_and_publishes(
+    analyse: Analyse, batches: Batches, server: BatchServer
+):
     server.ends = [End(output=all_answered, looks=3)]
     batches.sessions(batches.world.company("Acme"), 5)
 
-    finished = judge({"mode": "batch"})
+    finished = analyse({"mode": "batch"})
 
     assert finished.state == "success"
     assert finished.states() == {
@@ -85,12 +87,14 @@ def test_a_run_in_batch_mode_sends_waits_collects_and_publishes(judge: Judge, ba
     batches.assert_paid_for(server)
 
 
-def test_each_company_is_judged_in_its_own_mode(judge: Judge, batches: Batches, server: BatchServer, world: World):
+def test_each_company_is_analysed_in_its_own_mode(
+    analyse: Analyse, batches: Batches, server: BatchServer, world: Records
+):
     batches.sessions(world.company("Acme", mode="batch"), 3)
     batches.sessions(world.company("Globex"), 2)
     batches.sessions(world.company("Rules", mode="batch", analyzer="offline"), 2)
 
-    finished = judge()
+    finished = analyse()
 
     assert finished.says("sessions due: 4, and batches of 1 companies; lanes: 2")
     assert batches.statuses() == {"COMPLETED": 7}
@@ -99,7 +103,7 @@ def test_each_company_is_judged_in_its_own_mode(judge: Judge, batches: Batches, 
     batches.assert_paid_for(server)
 
 
-def test_without_a_key_batch_mode_is_judged_offline_at_once(run: Run, batches: Batches, world: World):
+def test_without_a_key_batch_mode_is_analysed_offline_at_once(run: Run, batches: Batches, world: Records):
     batches.sessions(world.company("Acme", mode="batch"), 2)
 
     finished = run(STAGE, "manual", {"mode": "batch"})
@@ -110,27 +114,27 @@ def test_without_a_key_batch_mode_is_judged_offline_at_once(run: Run, batches: B
 
 
 def test_realtime_on_the_form_wins_over_a_companys_batch_mode(
-    judge: Judge, batches: Batches, server: BatchServer, world: World
+    analyse: Analyse, batches: Batches, server: BatchServer, world: Records
 ):
     batches.sessions(world.company("Acme", mode="batch"), 2)
 
-    judge({"mode": "realtime"})
+    analyse({"mode": "realtime"})
 
     assert [call.mode for call in batches.calls()] == ["realtime"] * 2
     assert server.batches == {}
 
 
-def test_a_limit_holds_for_both_ways_together(judge: Judge, batches: Batches, world: World):
+def test_a_limit_holds_for_both_ways_together(analyse: Analyse, batches: Batches, world: Records):
     batches.sessions(world.company("Acme", mode="batch"), 3)
     batches.sessions(world.company("Globex"), 2)
 
-    judge({"limit": 3})
+    analyse({"limit": 3})
 
     assert sorted(call.mode for call in batches.calls()) == ["batch", "realtime", "realtime"]
 
 
 def test_a_trickle_gathers_while_a_batch_is_under_way_and_named_sessions_do_not(
-    judge: Judge, batches: Batches, server: BatchServer, world: World
+    analyse: Analyse, batches: Batches, server: BatchServer, world: Records
 ):
     acme = world.company("Acme", mode="batch")
     server.ends = [End(looks=99)]
@@ -139,17 +143,17 @@ def test_a_trickle_gathers_while_a_batch_is_under_way_and_named_sessions_do_not(
         jobs.submit([acme])
     first, second = batches.sessions(acme, 2)
 
-    assert judge().states()["plan"] == "success"
+    assert analyse().states()["plan"] == "success"
     assert len(server.batches) == 1
-    judge({"session_ids": [str(first)]})
+    analyse({"session_ids": [str(first)]})
     assert len(server.batches) == 2
     world.assert_stage(first, STAGE, "COMPLETED")
-    judge(LIVEDASH_BATCH_REQUESTS="1")  # a full batch does not wait either
+    analyse(LIVEDASH_BATCH_REQUESTS="1")  # a full batch does not wait either
     world.assert_stage(second, STAGE, "COMPLETED")
 
 
 def test_a_batch_whose_run_has_died_is_collected_by_the_next_one(
-    judge: Judge, run: Run, batches: Batches, server: BatchServer, world: World
+    analyse: Analyse, run: Run, batches: Batches, server: BatchServer, world: Records
 ):
     acme = world.company("Acme", mode="batch")
     batches.sessions(acme, 3)
@@ -157,13 +161,13 @@ def test_a_batch_whose_run_has_died_is_collected_by_the_next_one(
         jobs.submit([acme])
     with batches.engine.begin() as connection:
         connection.execute(text("UPDATE livedash.company SET mode = 'realtime'"))
-    assert not judge().says("batches to collect")  # somebody looks after it still
+    assert not analyse().says("batches to collect")  # somebody looks after it still
     with batches.engine.begin() as connection:
-        connection.execute(text("UPDATE livedash.ai_batch SET attended_until = now()"))
+        connection.execute(text("UPDATE livedash.ai_batch SET monitored_until = now()"))
 
     woken = run("CSV_IMPORT", "scheduled", environment=environment(server))
     assert ["livedash_sessions", {"woken_by": "CSV_IMPORT"}] in woken.events
-    finished = judge()
+    finished = analyse()
 
     assert finished.says("batches to collect")
     assert batches.statuses() == {"COMPLETED": 3}
@@ -171,24 +175,24 @@ def test_a_batch_whose_run_has_died_is_collected_by_the_next_one(
 
 
 def test_a_refused_key_turns_the_run_red_and_keeps_the_batch(
-    judge: Judge, batches: Batches, server: BatchServer, world: World
+    analyse: Analyse, batches: Batches, server: BatchServer, world: Records
 ):
     server.refuses = {"GET /batches/ID": (401, {})}
     batches.sessions(world.company("Acme", mode="batch"), 2)
 
-    finished = judge()
+    finished = analyse()
 
     assert finished.state == "failed"
     assert "refuses the API key" in finished.complaints()[-1]
     assert batches.statuses() == {"IN_PROGRESS": 2}
     server.refuses = {}
-    assert judge().state == "success"
+    assert analyse().state == "success"
     assert batches.statuses() == {"COMPLETED": 2}
     batches.assert_paid_for(server)
 
 
 def test_what_expired_goes_back_and_the_run_says_what_became_of_the_rest(
-    judge: Judge, batches: Batches, server: BatchServer, world: World
+    analyse: Analyse, batches: Batches, server: BatchServer, world: Records
 ):
     server.ends = [
         End(
@@ -199,7 +203,7 @@ def test_what_expired_goes_back_and_the_run_says_what_became_of_the_rest(
     ]
     batches.sessions(world.company("Acme", mode="batch"), 3)
 
-    finished = judge()
+    finished = analyse()
 
     assert finished.events[0][1] == {"claimed": 3, "completed": 1, "failed": 0, "skipped": 0, "released": 2}
     assert batches.statuses() == {"COMPLETED": 1, "PENDING": 2}
@@ -207,12 +211,12 @@ def test_what_expired_goes_back_and_the_run_says_what_became_of_the_rest(
 
 @pytest.mark.parametrize("is_marked", [True, False])
 def test_a_person_who_ends_the_working_task_cancels_the_batch_and_a_worker_that_has_to_go_does_not(
-    judge: Judge,
+    analyse: Analyse,
     airflow: subprocess.Popen[str],
     airflow_home: Path,
     batches: Batches,
     server: BatchServer,
-    world: World,
+    world: Records,
     is_marked: bool,
 ):
     batches.sessions(world.company("Acme", mode="batch"), 4)
@@ -225,7 +229,7 @@ def test_a_person_who_ends_the_working_task_cancels_the_batch_and_a_worker_that_
         airflow.send_signal(signal.SIGTERM)
 
     server.meanwhile["GET /batches/ID"] = end
-    finished = judge()  # which tries again
+    finished = analyse()  # which tries again
 
     assert server.seen["POST /batches/ID/cancel"] == is_marked
     assert finished.tasks["lane[0]"] == ["success", 2]

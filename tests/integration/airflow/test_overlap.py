@@ -13,8 +13,8 @@ from threading import Event
 from sqlalchemy import Engine, text
 
 from tests.integration.airflow.conftest import airflow_at, answer_of, ask
+from tests.integration.records import NOON, Records
 from tests.integration.stages.website import Answer, Site
-from tests.integration.world import NOON, World
 
 STAGE = "TRANSCRIPT_FETCH"
 DAYS, PER_DAY, LIMIT = 3, 20, 12
@@ -22,7 +22,7 @@ DAYS, PER_DAY, LIMIT = 3, 20, 12
 HELD_SECONDS = 8
 
 
-class HeldBack(Site):
+class Deferred(Site):
     """Answers nobody until all sessions are claimed, so that whoever claims them does so at once with the others."""
 
     def __init__(self) -> None:
@@ -51,11 +51,11 @@ def _until_held(engine: Engine, leases: int, sessions: int) -> None:
 
 
 def test_a_manual_run_and_three_backfills_at_once_see_each_session_once(
-    world: World, engine: Engine, database_url: str, airflow: Popen[str], airflow_home: Path, tmp_path: Path
+    world: Records, engine: Engine, database_url: str, airflow: Popen[str], airflow_home: Path, tmp_path: Path
 ) -> None:
     acme = world.company("Acme", allowed_networks=["127.0.0.0/8"])
     with ExitStack() as stack:
-        site = stack.enter_context(HeldBack())
+        site = stack.enter_context(Deferred())
         with engine.begin() as connection:
             connection.execute(text("UPDATE livedash.company SET csv_url = :url"), {"url": site.csv_url})
         for day in range(DAYS):

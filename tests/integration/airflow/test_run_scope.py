@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
-from livedash_core.airflow.run_scope import RunScope, for_companies, from_json, in_words, run_scope, to_json
+from livedash_core.airflow.run_scope import RunScope, describe_scope, for_companies, from_json, run_scope, to_json
 from livedash_core.errors import UnknownSession, UsageError
 from livedash_core.status import Scope
-from tests.integration.world import World
+from tests.integration.records import Records
 
 DAY = datetime(2026, 3, 2, tzinfo=UTC)
 INTERVAL = (DAY, DAY + timedelta(days=1))
@@ -42,7 +42,7 @@ def test_a_backfill_takes_the_sessions_of_its_interval_and_resets_the_failed_one
     assert run.retry_failed
 
 
-def test_a_backfill_is_narrowed_down_by_its_form(connection: Connection, world: World):
+def test_a_backfill_is_narrowed_down_by_its_form(connection: Connection, world: Records):
     acme = world.company("Acme")
     run = read(connection, "backfill", company="Acme", limit=3)
 
@@ -52,7 +52,7 @@ def test_a_backfill_is_narrowed_down_by_its_form(connection: Connection, world: 
 
 @pytest.mark.parametrize("run_type", ["manual", "operator_triggered"])
 def test_a_form_is_followed_and_the_interval_that_the_ui_gave_it_is_not(
-    connection: Connection, world: World, run_type: str
+    connection: Connection, world: Records, run_type: str
 ):
     acme = world.company("Acme")
     (session,) = world.sessions(acme, 1)
@@ -81,7 +81,7 @@ def test_the_last_day_that_there_is_ends_a_window_too(connection: Connection):
     assert run.scope == Scope(started_from=DAY)
 
 
-def test_a_session_may_be_named_as_its_source_does(connection: Connection, world: World):
+def test_a_session_may_be_named_as_its_source_does(connection: Connection, world: Records):
     (session,) = world.sessions(world.company("Acme"), 1)
 
     assert read(connection, "manual", session_ids=[f"ext-{session}"]).scope.session_ids == (session,)
@@ -147,10 +147,10 @@ def test_a_backfill_has_days_of_its_own(connection, day):
 def test_a_run_says_in_words_what_it_is_about(connection, world, run_type, given, words):
     world.company("Acme")
 
-    assert in_words(read(connection, run_type, **given), EMPTY | given) == words
+    assert describe_scope(read(connection, run_type, **given), EMPTY | given) == words
 
 
-def test_a_scope_survives_its_way_to_the_lanes(connection: Connection, world: World):
+def test_a_scope_survives_its_way_to_the_lanes(connection: Connection, world: Records):
     acme = world.company("Acme")
     (session,) = world.sessions(acme, 1)
     run = read(connection, "manual", company="Acme", session_ids=[str(session)], limit=3, **{"from": "2026-03-02"})
@@ -159,7 +159,7 @@ def test_a_scope_survives_its_way_to_the_lanes(connection: Connection, world: Wo
     assert for_companies(run, (acme,)).scope.company_ids == (acme,)
 
 
-def test_what_is_to_be_done_again_is_named(connection: Connection, world: World):
+def test_what_is_to_be_done_again_is_named(connection: Connection, world: Records):
     (session,) = world.sessions(world.company("Acme"), 1)
 
     assert read(connection, "manual", session_ids=[str(session)], again=True).again

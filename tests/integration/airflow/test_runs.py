@@ -10,8 +10,8 @@ from sqlalchemy import text
 
 from livedash_core.status import ProcessingStatusManager
 from tests.integration.airflow.conftest import Run
+from tests.integration.records import NOON, Records
 from tests.integration.stages.website import Site
-from tests.integration.world import NOON, World
 
 STAGE = "TRANSCRIPT_FETCH"
 DAY = ("2026-03-02T00:00:00+00:00", "2026-03-03T00:00:00+00:00")
@@ -19,16 +19,16 @@ NOTHING_RAN = {"lane": "upstream_failed", "publish": "skipped", "all_lanes_ok": 
 EMPTY_RUN = {"plan": "success", "lane": "skipped", "publish": "skipped", "all_lanes_ok": "skipped"}
 
 
-def unfetchable(world: World, session_ids: list[UUID]) -> None:
+def unfetchable(world: Records, session_ids: list[UUID]) -> None:
     """A transcript at an address that may not be fetched fails for good; a session without one is skipped."""
     set_url(world, session_ids, "ftp://127.0.0.1/transcript")
 
 
-def mended(world: World, session_ids: list[UUID]) -> None:
+def mended(world: Records, session_ids: list[UUID]) -> None:
     set_url(world, session_ids, None)
 
 
-def set_url(world: World, session_ids: list[UUID], url: str | None) -> None:
+def set_url(world: Records, session_ids: list[UUID], url: str | None) -> None:
     with world.engine.begin() as connection:
         connection.execute(
             text("UPDATE livedash.session_import SET full_transcript_url = :url WHERE id = ANY (:ids)"),
@@ -36,11 +36,11 @@ def set_url(world: World, session_ids: list[UUID], url: str | None) -> None:
         )
 
 
-def statuses(world: World, session_ids: list[UUID]) -> list[str]:
+def statuses(world: Records, session_ids: list[UUID]) -> list[str]:
     return [world.row(session_id, STAGE).status for session_id in session_ids]
 
 
-def failed_sessions(world: World, company_id: UUID, number: int, **when: object) -> list[UUID]:
+def failed_sessions(world: Records, company_id: UUID, number: int, **when: object) -> list[UUID]:
     """Sessions whose fetch has failed, and would succeed now."""
     ids = world.sessions(company_id, number, **when)
     with world.engine.begin() as connection:
@@ -52,7 +52,7 @@ def failed_sessions(world: World, company_id: UUID, number: int, **when: object)
 
 
 @pytest.mark.parametrize("run_type", ["scheduled", "asset_triggered"])
-def test_woken_by_clock_or_asset_a_run_drains_all_that_is_due(run: Run, world: World, run_type: str):
+def test_woken_by_clock_or_asset_a_run_drains_all_that_is_due(run: Run, world: Records, run_type: str):
     acme, beta = world.company("Acme"), world.company("Beta")
     due = world.sessions(acme, 2) + world.sessions(beta, 1)
     left_alone = failed_sessions(world, acme, 1) + world.sessions(world.company("Gone", status="SUSPENDED"), 1)
@@ -73,7 +73,7 @@ def test_woken_by_clock_or_asset_a_run_drains_all_that_is_due(run: Run, world: W
     assert finished.says("sessions due: 4; lanes: 1")
 
 
-def test_a_manual_run_takes_what_its_form_says_and_nothing_else(run: Run, world: World):
+def test_a_manual_run_takes_what_its_form_says_and_nothing_else(run: Run, world: Records):
     acme = world.company("Acme")
     inside = world.sessions(acme, 2)
     outside = world.sessions(acme, 1, started_at=NOON - timedelta(days=1)) + world.sessions(world.company("Beta"), 1)
@@ -85,7 +85,7 @@ def test_a_manual_run_takes_what_its_form_says_and_nothing_else(run: Run, world:
     assert statuses(world, [*inside, *outside, *failed]) == ["SKIPPED"] * 2 + ["PENDING"] * 2 + ["FAILED"]
 
 
-def test_a_manual_run_retries_what_failed_if_its_form_says_so_and_no_more_than_its_limit(run: Run, world: World):
+def test_a_manual_run_retries_what_failed_if_its_form_says_so_and_no_more_than_its_limit(run: Run, world: Records):
     acme, gone = world.company("Acme"), world.company("Gone")
     failed = failed_sessions(world, acme, 3)
     suspended = failed_sessions(world, gone, 1)
@@ -99,7 +99,7 @@ def test_a_manual_run_retries_what_failed_if_its_form_says_so_and_no_more_than_i
     assert statuses(world, suspended) == ["FAILED"]
 
 
-def test_a_manual_run_does_the_sessions_it_names_again_if_its_form_says_so(run: Run, world: World):
+def test_a_manual_run_does_the_sessions_it_names_again_if_its_form_says_so(run: Run, world: Records):
     acme = world.company("Acme")
     done = world.sessions(acme, 2, completed_stages=5)
 
@@ -110,7 +110,7 @@ def test_a_manual_run_does_the_sessions_it_names_again_if_its_form_says_so(run: 
     assert statuses(world, done) == ["SKIPPED", "COMPLETED"]
 
 
-def test_a_backfill_mends_the_failed_sessions_of_its_days_and_touches_no_others(run: Run, world: World):
+def test_a_backfill_mends_the_failed_sessions_of_its_days_and_touches_no_others(run: Run, world: Records):
     acme = world.company("Acme")
     failed = failed_sessions(world, acme, 2)
     due = world.sessions(acme, 1)
@@ -126,7 +126,7 @@ def test_a_backfill_mends_the_failed_sessions_of_its_days_and_touches_no_others(
     assert [event[0] for event in finished.events] == ["livedash_transcripts"]
 
 
-def test_an_empty_run_is_one_task_and_wakes_nobody(run: Run, world: World):
+def test_an_empty_run_is_one_task_and_wakes_nobody(run: Run, world: Records):
     world.company("Acme")
 
     finished = run(STAGE, "scheduled")

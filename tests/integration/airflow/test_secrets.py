@@ -14,16 +14,16 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.testclient import TestClient
 
-from livedash_core.status import STAGES
+from livedash_core.pipeline import BUILT_IN
 from tests.integration.airflow.conftest import Run
+from tests.integration.records import Records
 from tests.integration.stages.website import Answer, Site
 from tests.integration.web.conftest import HTML, make_app
-from tests.integration.world import World
 
 LOGIN, PASSWORD = "reader-4711", "pw:7f3a/c9%e1-Jd"
 KEY = "sk-proj-51c2d8e9f0a7b6c5d4e3"
 SECRETS = (PASSWORD, quote(PASSWORD, safe=""), b64encode(f"{LOGIN}:{PASSWORD}".encode()).decode(), KEY)
-JUDGEMENT = {
+ANALYSIS = {
     "summary": "Somebody asked about days of leave and was told.",
     "questions": ["How many days of leave do I have?"],
     "language": "en",
@@ -35,10 +35,10 @@ JUDGEMENT = {
 
 
 def test_no_secret_is_left_in_databases_logs_xcoms_or_pages(
-    run: Run, world: World, engine: Engine, airflow_home: Path, llmock: LLMock
+    run: Run, world: Records, engine: Engine, airflow_home: Path, llmock: LLMock
 ) -> None:
     llmock.reply("not what was asked for", times=1)
-    llmock.reply(json.dumps(JUDGEMENT), times=None)
+    llmock.reply(json.dumps(ANALYSIS), times=None)
     source = {"conn_type": "http", "login": LOGIN, "password": PASSWORD}
     model = {"conn_type": "openai", "host": llmock.base_url(), "password": KEY}
     environment = {"AIRFLOW_CONN_ACME_CSV": json.dumps(source), "AIRFLOW_CONN_LIVEDASH_OPENAI": json.dumps(model)}
@@ -55,7 +55,7 @@ def test_no_secret_is_left_in_databases_logs_xcoms_or_pages(
         site.publish([*site.rows(7), ["S8", f"{site.url}?password=x", *[""] * 14]])
         for name, answer in talkative.items():
             site.answers[f"/transcripts/{name}.txt"] = answer
-        for stage in STAGES:
+        for stage in BUILT_IN.names:
             run(stage, "scheduled", environment=environment)
         assert site.authorization, "the password was used"
         # And once more, refused: the run is red and an incident says why.

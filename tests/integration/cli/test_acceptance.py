@@ -11,13 +11,13 @@ from llmock.pytest_plugin import LLMock
 from sqlalchemy import Engine, func, select
 
 from livedash_core.models import AiProcessingRequest, Message, Session, SessionImport, SessionQuestion
-from livedash_core.status import STAGES
+from livedash_core.pipeline import BUILT_IN
 from tests.integration.cli.company_server import Chat, CompanyServer, conversation
 from tests.integration.cli.conftest import CommandLine
 
 SESSIONS = 200
 ZURICH = ZoneInfo("Europe/Zurich")
-JUDGEMENT = {
+ANALYSIS = {
     "summary": "Jemand fragte nach Ferien und erhielt Auskunft.",
     "questions": ["How many days of leave do I have?", "Who approves my expenses?"],
     "language": "de",
@@ -28,8 +28,8 @@ JUDGEMENT = {
 }
 
 
-def test_every_published_chat_is_judged_once(livedash: CommandLine, engine: Engine, llmock: LLMock) -> None:
-    llmock.reply(json.dumps(JUDGEMENT), times=None)
+def test_every_published_chat_is_analysed_once(livedash: CommandLine, engine: Engine, llmock: LLMock) -> None:
+    llmock.reply(json.dumps(ANALYSIS), times=None)
     livedash = livedash.with_environment(
         {"OPENAI_API_KEY": "sk-not-a-real-key", "OPENAI_BASE_URL": llmock.base_url(), "LIVEDASH_MODEL": "small-model"}
     )
@@ -43,19 +43,19 @@ def test_every_published_chat_is_judged_once(livedash: CommandLine, engine: Engi
 
     counts = {"claimed": SESSIONS, "completed": SESSIONS, "failed": 0, "skipped": 0, "released": 0}
     assert {stage: {**report, "seconds": None} for stage, report in reports.items()} == {
-        stage: {**counts, "seconds": None} for stage in STAGES
+        stage: {**counts, "seconds": None} for stage in BUILT_IN.names
     }
-    assert [report["claimed"] for report in again.values()] == [0] * len(STAGES)
+    assert [report["claimed"] for report in again.values()] == [0] * len(BUILT_IN.names)
     zeros = dict.fromkeys(("PENDING", "IN_PROGRESS", "COMPLETED", "FAILED", "SKIPPED"), 0)
     assert livedash.json("status") == {
         "total_sessions": SESSIONS,
-        "stages": {stage: {**zeros, "COMPLETED": SESSIONS} for stage in STAGES},
+        "stages": {stage: {**zeros, "COMPLETED": SESSIONS} for stage in BUILT_IN.names},
     }
     assert server.requests == {"csv": 2, "transcript": SESSIONS}
     assert stored_conversations(engine) == {chat.external_id: said(chat) for chat in chats}
 
     with engine.connect() as connection:
-        judged = connection.execute(
+        analysed = connection.execute(
             select(Session.analyzer, Session.model, Session.language, Session.category, Session.summary).distinct()
         ).all()
         asked = connection.execute(
@@ -68,8 +68,8 @@ def test_every_published_chat_is_judged_once(livedash: CommandLine, engine: Engi
                 AiProcessingRequest.outcome, func.count(AiProcessingRequest.session_id.distinct()), func.count()
             ).group_by(AiProcessingRequest.outcome)
         ).all()
-    assert judged == [("openai", "small-model", "de", "LEAVE_VACATION", JUDGEMENT["summary"])]
-    assert asked == [(position, text, SESSIONS) for position, text in enumerate(JUDGEMENT["questions"], start=1)]
+    assert analysed == [("openai", "small-model", "de", "LEAVE_VACATION", ANALYSIS["summary"])]
+    assert asked == [(position, text, SESSIONS) for position, text in enumerate(ANALYSIS["questions"], start=1)]
     assert paid == [("answered", SESSIONS, SESSIONS)]
     # What the model was asked: every conversation, each once.
     prompts = [request.body["messages"][1]["content"] for request in llmock.requests]

@@ -6,17 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from livedash_core.status import STAGES
+from livedash_core.pipeline import BUILT_IN
 from tests.integration.cli.conftest import CommandLine, Publish
 
 STAGE = """
-from livedash_core import Completed, Stage
-from livedash_core.stages.csv_import import CsvImport
+from livedash_core.pipeline import BUILT_IN
+from livedash_core import Completed, Stage, StageDefinition
+from livedash_core.stages.csv_import.stage import CsvImport
 
 
 class Translation(Stage):
     name = "TRANSLATION"
-    after = "SESSION_CREATION"
 
     load = CsvImport.load
 
@@ -25,6 +25,9 @@ class Translation(Stage):
 
     def store(self, connection, results):
         raise AssertionError("there is nothing to store")
+
+
+DEFINITION = StageDefinition("TRANSLATION", Translation, "translations", after="SESSION_CREATION")
 """
 
 
@@ -35,7 +38,7 @@ def with_translation(livedash: CommandLine, tmp_path: Path) -> CommandLine:
     metadata = tmp_path / "translation-1.0.dist-info"
     metadata.mkdir()
     (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: translation\nVersion: 1.0\n")
-    (metadata / "entry_points.txt").write_text("[livedash.stages]\ntranslation = translation:Translation\n")
+    (metadata / "entry_points.txt").write_text("[livedash.stages]\ntranslation = translation:DEFINITION\n")
     return livedash.with_environment({"PYTHONPATH": str(tmp_path)})
 
 
@@ -44,7 +47,7 @@ def test_a_stage_that_is_installed_later_is_shown_and_done(
 ) -> None:
     acme(3)
     livedash("process")
-    order = [*STAGES[:3], "TRANSLATION", *STAGES[3:]]
+    order = [*BUILT_IN.names[:3], "TRANSLATION", *BUILT_IN.names[3:]]
 
     assert list(with_translation.json("status")["stages"]) == order
     report = with_translation.json("process")["stages"]

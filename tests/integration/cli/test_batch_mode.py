@@ -33,7 +33,7 @@ def sessions_of(batches: Batches, name: str, number: int) -> None:
     batches.sessions(company, number)
 
 
-def test_a_company_in_batch_mode_is_judged_in_a_batch_and_others_at_once(
+def test_a_company_in_batch_mode_is_analysed_in_a_batch_and_others_at_once(
     with_key: CommandLine, batches: Batches, server: BatchServer
 ):
     with_key("company", "add", "Acme", "--mode", "batch")
@@ -62,7 +62,7 @@ def test_the_option_wins_over_the_company_and_a_limit_over_both(
     assert batches.statuses() == {"COMPLETED": 2, "PENDING": 1}
 
 
-def test_without_a_key_batch_mode_is_judged_offline_at_once(livedash: CommandLine, batches: Batches):
+def test_without_a_key_batch_mode_is_analysed_offline_at_once(livedash: CommandLine, batches: Batches):
     livedash("company", "add", "Acme", "--mode", "batch")
     sessions_of(batches, "Acme", 2)
 

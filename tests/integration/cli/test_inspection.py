@@ -5,18 +5,19 @@ from uuid import uuid4
 
 from sqlalchemy import Engine, update
 
-from livedash_core.analysis.accounts import open_calls
-from livedash_core.analysis.ledger import PlannedCall
-from livedash_core.analysis.prices import load_prices, set_price
+from livedash_core.costs.ledger import PlannedCall
+from livedash_core.costs.ledger_store import open_calls
+from livedash_core.costs.prices import load_prices, set_price
 from livedash_core.models import SessionImport
-from livedash_core.status import STAGES, Failure, ProcessingStatusManager
+from livedash_core.pipeline import BUILT_IN
+from livedash_core.status import Failure, ProcessingStatusManager
 from tests.integration.cli.conftest import CommandLine, Publish
-from tests.integration.world import NOON, World
+from tests.integration.records import NOON, Records
 
 MESSAGE = "https://files.example.com/a/transcript/with/a/path/that/is/longer/than/a/terminal/is/wide.txt is gone"
 
 
-def failed(engine: Engine, world: World) -> list[str]:
+def failed(engine: Engine, world: Records) -> list[str]:
     """Six sessions of Acme, one of Other: external ids in order. All fail in TRANSCRIPT_FETCH, Acme's third passing."""
     acme, other = world.company("Acme"), world.company("Other")
     ids = [*world.sessions(acme, 6), *world.sessions(other, 1)]
@@ -39,7 +40,7 @@ def failed(engine: Engine, world: World) -> list[str]:
     return [str(session_id) for session_id in ids]
 
 
-def test_status_has_every_stage_and_every_status(livedash: CommandLine, engine: Engine, world: World) -> None:
+def test_status_has_every_stage_and_every_status(livedash: CommandLine, engine: Engine, world: Records) -> None:
     failed(engine, world)
     zeros = dict.fromkeys(("PENDING", "IN_PROGRESS", "COMPLETED", "FAILED", "SKIPPED"), 0)
     everything = livedash.json("status")
@@ -53,13 +54,13 @@ def test_status_has_every_stage_and_every_status(livedash: CommandLine, engine: 
             "QUESTION_EXTRACTION": {**zeros, "PENDING": 7},
         },
     }
-    assert list(everything["stages"]) == list(STAGES)
+    assert list(everything["stages"]) == list(BUILT_IN.names)
     table, _ = livedash("status", "--company", "Other")
     assert table.startswith("1 sessions")
-    assert all(stage in table for stage in STAGES)
+    assert all(stage in table for stage in BUILT_IN.names)
 
 
-def test_failures_are_shown_whole(livedash: CommandLine, engine: Engine, world: World) -> None:
+def test_failures_are_shown_whole(livedash: CommandLine, engine: Engine, world: Records) -> None:
     failed(engine, world)
     table, _ = livedash("failures", "--company", "Acme")
     assert table.startswith("6 failed")
@@ -70,7 +71,7 @@ def test_failures_are_shown_whole(livedash: CommandLine, engine: Engine, world: 
 
 
 def test_retry_narrows_by_everything_and_a_dry_run_changes_nothing(
-    livedash: CommandLine, engine: Engine, world: World
+    livedash: CommandLine, engine: Engine, world: Records
 ) -> None:
     ids = failed(engine, world)
 
@@ -89,7 +90,7 @@ def test_retry_narrows_by_everything_and_a_dry_run_changes_nothing(
     assert "transient, permanent, lease_expired" in kind
 
 
-def test_retry_tells_what_asking_a_model_again_may_cost(livedash: CommandLine, world: World) -> None:
+def test_retry_tells_what_asking_a_model_again_may_cost(livedash: CommandLine, world: Records) -> None:
     ids = world.sessions(world.company("Acme"), 2, completed_stages=3)
     with world.engine.begin() as connection:
         set_price(connection, "small", valid_from=NOON, input_=Decimal(1), output=Decimal(1))
@@ -115,7 +116,7 @@ def test_a_session_is_shown_with_what_was_said_and_escape_sequences_are_not_obey
     found = livedash.json("session", "chat-0001")
     assert list(found) == ["session", "stages", "messages", "questions", "requests"]
     assert found["session"]["analyzer"] == "offline"
-    assert [stage["stage"] for stage in found["stages"]] == list(STAGES)
+    assert [stage["stage"] for stage in found["stages"]] == list(BUILT_IN.names)
     assert found["messages"][0] == {
         "position": 1,
         "role": "User",

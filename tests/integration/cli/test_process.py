@@ -6,7 +6,8 @@ from sqlalchemy import Engine, select
 
 from livedash_core.models import SessionImport
 from livedash_core.operations.doctor import examine
-from livedash_core.status import STAGES, read_breakdown
+from livedash_core.pipeline import BUILT_IN
+from livedash_core.status import read_breakdown
 from tests.integration.cli.company_server import Chat, conversation
 from tests.integration.cli.conftest import CommandLine, Publish
 
@@ -24,7 +25,9 @@ def test_all_stages_run_in_order_and_failures_are_told_and_listed(livedash: Comm
     acme([conversation(0), conversation(1), conversation(2), silent, Chat(4, []), Chat(5, [], "/t/5.txt")])
     out, err = livedash("process", code=1)
 
-    rows = [line.split() for line in out.splitlines() if line.startswith(tuple(f" {stage}" for stage in STAGES))]
+    rows = [
+        line.split() for line in out.splitlines() if line.startswith(tuple(f" {stage}" for stage in BUILT_IN.names))
+    ]
     assert [row[:-1] for row in rows] == [
         # claimed, completed, skipped, failed, released
         ["CSV_IMPORT", "6", "6", "0", "0", "0"],
@@ -64,7 +67,7 @@ def test_options_narrow_what_is_processed(livedash: CommandLine, acme: Publish, 
     with engine.connect() as connection:
         ours = connection.scalar(select(SessionImport.id).where(SessionImport.external_session_id == "chat-0047"))
     stages = livedash.json("process", "--session", "chat-0000", "--session", str(ours), "--company", "Acme")["stages"]
-    assert [numbers(stages[stage])[:2] for stage in STAGES] == [(0, 0), (2, 2), (2, 2), (2, 2), (2, 2)]
+    assert [numbers(stages[stage])[:2] for stage in BUILT_IN.names] == [(0, 0), (2, 2), (2, 2), (2, 2), (2, 2)]
     assert server.requests == {"csv": 1, "transcript": 26}
 
 
@@ -77,7 +80,7 @@ def test_wrong_options_are_wrong_usage_and_what_is_known_is_named(livedash: Comm
         ("process", "--from", "2026-05-02", "--to", "2026-05-01"),
     )
     assert "'NO_SUCH_STAGE'" in stage
-    assert ", ".join(STAGES) in stage
+    assert ", ".join(BUILT_IN.names) in stage
     assert "'Nobody'" in company
     assert "livedash company list" in company
     assert "chat-x" in session
@@ -92,7 +95,7 @@ def test_two_at_once_share_the_work(livedash: CommandLine, acme: Publish, engine
         livedash.finish(process)
     assert server.requests["transcript"] == 120
     with engine.connect() as connection:
-        breakdown = read_breakdown(connection, STAGES)
+        breakdown = read_breakdown(connection, BUILT_IN)
     assert breakdown.total_sessions == 120
     assert [counts["COMPLETED"] for counts in breakdown.stages.values()] == [120] * 5
 
@@ -116,7 +119,7 @@ def test_a_wrong_password_is_said_once_stops_the_company_and_costs_no_attempt(
     stages = livedash.json("process", "--limit", "3")["stages"]
     assert [report["claimed"] for report in stages.values()] == [0, 3, 3, 3, 3]
     with engine.connect() as connection:
-        assert examine(connection, STAGES) == []
+        assert examine(connection, BUILT_IN) == []
 
 
 def test_a_connection_that_is_nowhere_is_named_with_the_variable_to_set(livedash: CommandLine, acme: Publish) -> None:

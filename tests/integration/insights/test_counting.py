@@ -11,14 +11,14 @@ import pytest
 from sqlalchemy import Connection, Engine, delete, insert, select, text, update
 
 from livedash_core.insights import counted_questions, counted_sessions, recount
-from livedash_core.insights.reading import Maker, Period, counts, last_day, makers, top_questions
+from livedash_core.insights.reading import Period, ResolvedAnalyzer, counts, last_day, makers, top_questions
 from livedash_core.local import sample
 from livedash_core.local.sample_source import SampleSource
 from livedash_core.models import Question, QuestionDayCount, Session, SessionDayCount, SessionQuestion
 from livedash_core.status import ProcessingStatusManager
-from tests.integration.stages.pipeline import SOURCE_CREDENTIALS, Pipeline
+from tests.integration.records import NOON, Records
+from tests.integration.stages.stage_runs import SOURCE_CREDENTIALS, Pipeline
 from tests.integration.status.plans import Mode, explained
-from tests.integration.world import NOON, World
 
 DAY = NOON.date()
 JUDGED = {"analyzer": "openai", "model": "a-model", "escalated": False, "forwarded_hr": False}
@@ -46,8 +46,8 @@ def source() -> Iterator[SampleSource]:
         yield source
 
 
-def write(world: World, company_id: UUID, number: int, **columns: object) -> list[UUID]:
-    """Judged sessions, written as a stage writes them."""
+def write(world: Records, company_id: UUID, number: int, **columns: object) -> list[UUID]:
+    """Analysed sessions, written as a stage writes them."""
     ids = world.sessions(company_id, number)
     with world.engine.begin() as connection, counted_sessions(connection, ids):
         rows = {"company_id": company_id, "started_at": NOON, "ended_at": NOON, **JUDGED, **columns}
@@ -70,7 +70,7 @@ def ask(connection: Connection, company_id: UUID, question: str, session_ids: li
 
 
 def test_the_sample_is_counted_and_counted_again_when_it_is_made_again(
-    world: World, source: SampleSource, engine: Engine
+    world: Records, source: SampleSource, engine: Engine
 ) -> None:
     company_id = world.company(
         sample.COMPANY_NAME,
@@ -94,11 +94,13 @@ def test_the_sample_is_counted_and_counted_again_when_it_is_made_again(
     assert_counts_equal_a_recount(engine)
     with engine.connect() as connection:
         found = counts(connection, [company_id], Period(date(2026, 1, 1), date(2026, 4, 1)))
-        assert (found.sessions, found.judged) == (107, 104)
-        assert makers(connection, [company_id]) == [Maker("offline", None, 104)]
+        assert (found.sessions, found.analysed) == (107, 104)
+        assert makers(connection, [company_id]) == [ResolvedAnalyzer("offline", None, 104)]
 
 
-def test_a_session_that_changes_or_goes_is_counted_as_it_is_now(world: World, company_id: UUID, engine: Engine) -> None:
+def test_a_session_that_changes_or_goes_is_counted_as_it_is_now(
+    world: Records, company_id: UUID, engine: Engine
+) -> None:
     ids = write(world, company_id, 3, sentiment="NEGATIVE", category="ONBOARDING", language="nl", escalated=True)
     with engine.begin() as connection, counted_sessions(connection, ids):
         connection.execute(delete(Session).where(Session.id == ids[0]))
@@ -113,7 +115,7 @@ def test_a_session_that_changes_or_goes_is_counted_as_it_is_now(world: World, co
     assert list(both.per_day.values()) == [1, 1]
 
 
-def test_what_is_taken_back_is_not_counted(world: World, company_id: UUID, engine: Engine) -> None:
+def test_what_is_taken_back_is_not_counted(world: Records, company_id: UUID, engine: Engine) -> None:
     (session_id,) = world.sessions(company_id, 1)
     with engine.connect() as connection:
         with counted_sessions(connection, [session_id]):
@@ -126,7 +128,7 @@ def test_what_is_taken_back_is_not_counted(world: World, company_id: UUID, engin
         assert last_day(connection, [company_id]) is None
 
 
-def test_a_period_has_its_own_days_and_companies_and_one_before_it(world: World, engine: Engine) -> None:
+def test_a_period_has_its_own_days_and_companies_and_one_before_it(world: Records, engine: Engine) -> None:
     acme, umbrella = world.company("Acme"), world.company("Umbrella")
     write(world, acme, 2, sentiment="POSITIVE")
     write(world, acme, 3, sentiment="POSITIVE", started_at=NOON - timedelta(days=7))
@@ -137,14 +139,17 @@ def test_a_period_has_its_own_days_and_companies_and_one_before_it(world: World,
         found = [counts(connection, [acme], period).sessions for period in (week, week.before)]
         everyone = counts(connection, [acme, umbrella], week)
         assert last_day(connection, [acme, umbrella]) == DAY
-        assert makers(connection, [acme, umbrella]) == [Maker("openai", "a-model", 5), Maker("openai", "other", 5)]
+        assert makers(connection, [acme, umbrella]) == [
+            ResolvedAnalyzer("openai", "a-model", 5),
+            ResolvedAnalyzer("openai", "other", 5),
+        ]
 
     assert (week.days, week.before.days) == (7, 7)
     assert found == [2, 3]
     assert (everyone.sessions, everyone.per_day[DAY], len(everyone.per_day)) == (7, 7, 7)
 
 
-def test_the_questions_asked_most_are_those_of_the_period(world: World, company_id: UUID, engine: Engine) -> None:
+def test_the_questions_asked_most_are_those_of_the_period(world: Records, company_id: UUID, engine: Engine) -> None:
     today = write(world, company_id, 3)
     earlier = write(world, company_id, 5, started_at=NOON - timedelta(days=40))
     with engine.begin() as connection:

@@ -6,57 +6,58 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import Connection, text
 
-from livedash_core.analysis.accounts import close_calls, open_calls
-from livedash_core.analysis.ledger import CallEnd, PlannedCall
-from livedash_core.analysis.prices import load_prices, set_price
+from livedash_core.costs.ledger import CallEnd, PlannedCall
+from livedash_core.costs.ledger_store import close_calls, open_calls
+from livedash_core.costs.prices import load_prices, set_price
 from livedash_core.operations.companies import save_company
 from livedash_core.operations.doctor import examine
-from livedash_core.status import STAGES, ProcessingStatusManager
+from livedash_core.pipeline import BUILT_IN
+from livedash_core.status import ProcessingStatusManager
 from livedash_core.status.incidents import open_incident
-from tests.integration.world import World
+from tests.integration.records import Records
 
 
 def checks(connection: Connection) -> list[str]:
-    return [finding.check for finding in examine(connection, STAGES)]
+    return [finding.check for finding in examine(connection, BUILT_IN)]
 
 
-def test_a_healthy_pipeline_has_no_findings(connection: Connection, world: World) -> None:
+def test_a_healthy_pipeline_has_no_findings(connection: Connection, world: Records) -> None:
     save_company(connection, "Acme", {"csv_url": "https://example.com/x.csv"})
     world.sessions(world.company("Suspended", status="SUSPENDED"), 3)
-    assert examine(connection, STAGES) == []
+    assert examine(connection, BUILT_IN) == []
 
 
 def test_an_open_incident_says_since_when_in_utc_and_why(connection: Connection, company_id: UUID) -> None:
     open_incident(connection, "AI_ANALYSIS", None, "the key is refused")
     connection.execute(text("UPDATE livedash.systemic_incident SET first_seen_at = '2026-05-01 12:00+00'"))
     connection.execute(text("SET TIME ZONE 'Asia/Tokyo'"))
-    found = next(finding for finding in examine(connection, STAGES) if finding.check == "incident")
+    found = next(finding for finding in examine(connection, BUILT_IN) if finding.check == "incident")
     assert found.message == "AI_ANALYSIS is stopped since 2026-05-01 12:00Z: the key is refused"
 
 
-def test_an_expired_lease_is_named_with_its_holder(connection: Connection, world: World, company_id: UUID) -> None:
+def test_an_expired_lease_is_named_with_its_holder(connection: Connection, world: Records, company_id: UUID) -> None:
     world.sessions(company_id, 2)
     ProcessingStatusManager(connection).claim("TRANSCRIPT_FETCH", 2, owner="host-7:42")
     assert "stuck lease" not in checks(connection)
     world.expire_leases()
-    found = next(finding for finding in examine(connection, STAGES) if finding.check == "stuck lease")
+    found = next(finding for finding in examine(connection, BUILT_IN) if finding.check == "stuck lease")
     assert found.message.startswith("TRANSCRIPT_FETCH: 1 expired, held by host-7:42")
 
 
 def test_sessions_that_nobody_holds_or_knows_are_orphans(
-    connection: Connection, world: World, company_id: UUID
+    connection: Connection, world: Records, company_id: UUID
 ) -> None:
     held, unknown = world.sessions(company_id, 2)
     ProcessingStatusManager(connection).start_stage(held, "TRANSCRIPT_FETCH")
     connection.execute(text("DELETE FROM livedash.session_processing_lease"))
     connection.execute(text("DELETE FROM livedash.session_processing_status WHERE session_id = :id"), {"id": unknown})
-    orphans = [finding.message for finding in examine(connection, STAGES) if finding.check == "orphan"]
+    orphans = [finding.message for finding in examine(connection, BUILT_IN) if finding.check == "orphan"]
     assert [message.partition(":")[0] for message in orphans] == ["TRANSCRIPT_FETCH", "Acme"]
     assert "1 imported rows without a status" in orphans[1]
 
 
 def test_a_breakdown_that_drifted_from_the_rows_is_found(
-    connection: Connection, world: World, company_id: UUID
+    connection: Connection, world: Records, company_id: UUID
 ) -> None:
     world.sessions(company_id, 2)
     assert "ledger" not in checks(connection)
@@ -65,18 +66,18 @@ def test_a_breakdown_that_drifted_from_the_rows_is_found(
 
 
 def test_an_active_company_without_a_csv_is_found(connection: Connection, company_id: UUID) -> None:
-    (found,) = examine(connection, STAGES)
+    (found,) = examine(connection, BUILT_IN)
     assert found.check == "company"
     assert "livedash company add" in found.message
 
 
 def test_a_company_that_waits_for_its_budget_is_told_as_waiting(connection: Connection, company_id: UUID) -> None:
     open_incident(connection, "AI_ANALYSIS", company_id, "Acme's budget has no room", kind="budget")
-    found = next(finding for finding in examine(connection, STAGES) if finding.check == "budget")
+    found = next(finding for finding in examine(connection, BUILT_IN) if finding.check == "budget")
     assert found.message.startswith("AI_ANALYSIS waits since ")
 
 
-def test_models_without_a_price_and_answers_without_a_count_are_found(connection: Connection, world: World) -> None:
+def test_models_without_a_price_and_answers_without_a_count_are_found(connection: Connection, world: Records) -> None:
     acme = world.company("Acme", csv_url="https://example.com/x.csv", model="home-made")
     long_ago = datetime(2020, 1, 1, tzinfo=UTC)
     set_price(connection, "small", valid_from=long_ago, input_=Decimal(1), output=Decimal(1))
@@ -84,7 +85,7 @@ def test_models_without_a_price_and_answers_without_a_count_are_found(connection
     calls = [PlannedCall(uuid4(), acme, model, "1", 1, 1) for model in ("other-made", "other-made", "small")]
     rows = open_calls(connection, calls, prices)
     close_calls(connection, {row: CallEnd("answered") for row in rows if isinstance(row, UUID)}, prices)
-    found = [finding.message for finding in examine(connection, STAGES) if finding.check == "price"]
+    found = [finding.message for finding in examine(connection, BUILT_IN) if finding.check == "price"]
     assert [message.partition(":")[0] for message in found] == [
         "other-made has no price, 2 paid calls are in no sum",
         "home-made has no price, 0 paid calls are in no sum",
@@ -93,12 +94,12 @@ def test_models_without_a_price_and_answers_without_a_count_are_found(connection
 
 
 def test_calls_that_a_crash_left_open_and_sums_that_drifted_are_found(
-    connection: Connection, world: World, company_id: UUID
+    connection: Connection, world: Records, company_id: UUID
 ) -> None:
     open_calls(connection, [PlannedCall(uuid4(), company_id, "small", "1", 1, 1)], load_prices(connection))
     assert "cost" not in checks(connection)
     connection.execute(text("UPDATE livedash.ai_processing_request SET requested_at = '2026-05-01 12:00+00'"))
-    found = next(finding for finding in examine(connection, STAGES) if finding.check == "cost")
+    found = next(finding for finding in examine(connection, BUILT_IN) if finding.check == "cost")
     assert found.message.startswith("Acme: 1 model calls are open since 2026-05-01 12:00Z")
     connection.execute(text("UPDATE livedash.ai_processing_request SET outcome = 'unknown'"))
     assert "ledger" in checks(connection)

@@ -10,14 +10,14 @@ from sqlalchemy import Connection
 
 from livedash_core.operations.due import count_due
 from livedash_core.status import ProcessingStatusManager, Scope
-from tests.integration.world import NOON, World
+from tests.integration.records import NOON, Records
 
 STAGE = "TRANSCRIPT_FETCH"
 DAY = timedelta(days=1)
 
 
 @pytest.fixture
-def sessions(connection: Connection, world: World) -> dict[str, list[UUID]]:
+def sessions(connection: Connection, world: Records) -> dict[str, list[UUID]]:
     """Due ones of two companies and three days, and all kinds that are not due, of the first company."""
     acme, beta = world.company("Acme"), world.company("Beta")
     found = {

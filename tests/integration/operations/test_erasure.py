@@ -12,18 +12,19 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Connection, Engine, insert, select, text, update
 
-from livedash_core.analysis.judgements import Judgement, keep_judgements
+from livedash_core.analysis.stored_analyses import StoredAnalysis, store_analyses
 from livedash_core.insights.counting import recount
 from livedash_core.models import AiProcessingRequest, Company, ImportRejection, Session, SessionAnalysis, SessionImport
 from livedash_core.operations.doctor import examine
 from livedash_core.operations.erasure import Erased, erase_company, erase_expired, erase_session
 from livedash_core.operations.sessions import describe_session
-from livedash_core.status import STAGES, ProcessingStatusManager, read_breakdown
+from livedash_core.pipeline import BUILT_IN
+from livedash_core.status import ProcessingStatusManager, read_breakdown
 from livedash_core.status.failure_groups import list_failure_groups, recount_failures
-from tests.integration.stages.pipeline import Pipeline, Scripted, complete
+from tests.integration.records import NOON, Records
+from tests.integration.stages.stage_runs import Pipeline, Scripted, complete
 from tests.integration.stages.website import Site
 from tests.integration.status.locks import waiting
-from tests.integration.world import NOON, World
 
 FETCH = "TRANSCRIPT_FETCH"
 SECRET = "Grabowski"
@@ -41,7 +42,7 @@ def pipeline(engine: Engine) -> Pipeline:
 
 
 @pytest.fixture
-def acme(world: World, site: Site) -> UUID:
+def acme(world: Records, site: Site) -> UUID:
     return world.company("Acme", csv_url=site.csv_url, allowed_networks=["127.0.0.0/8"])
 
 
@@ -69,11 +70,11 @@ def counts(engine: Engine) -> list[Any]:
     """All that must stay: states, insights, costs."""
     with engine.connect() as connection:
         costs = connection.execute(select(AiProcessingRequest.cost, AiProcessingRequest.prompt_tokens)).all()
-        return [read_breakdown(connection, STAGES), recount(connection), costs]
+        return [read_breakdown(connection, BUILT_IN), recount(connection), costs]
 
 
 def test_nothing_that_was_said_is_left_anywhere_and_all_counts_stay(
-    site: Site, pipeline: Pipeline, world: World, engine: Engine, acme: UUID
+    site: Site, pipeline: Pipeline, world: Records, engine: Engine, acme: UUID
 ) -> None:
     broken = told(site, "S4", start_time=SECRET)
     site.publish([*(told(site, f"S{number}") for number in range(1, 4)), broken], also=f"{SECRET},cut off\n".encode())
@@ -89,7 +90,7 @@ def test_nothing_that_was_said_is_left_anywhere_and_all_counts_stay(
         where_it_says(engine, SECRET)
     )
 
-    erased = erase_company(engine, acme, None, STAGES)
+    erased = erase_company(engine, acme, None, BUILT_IN)
 
     assert erased == Erased(sessions=4, messages=4, transcripts=2, questions=2, rejections=1)
     assert where_it_says(engine, SECRET) == {}
@@ -102,7 +103,7 @@ def test_nothing_that_was_said_is_left_anywhere_and_all_counts_stay(
         }
         assert sum(recount_failures(connection).values()) == 2
     assert [failure.error_message for failure in world.failures(pipeline.session("S3"))] == ["erased"]
-    assert erase_company(engine, acme, None, STAGES) == Erased()
+    assert erase_company(engine, acme, None, BUILT_IN) == Erased()
 
 
 def test_the_next_import_leaves_what_was_erased_alone(
@@ -110,7 +111,7 @@ def test_the_next_import_leaves_what_was_erased_alone(
 ) -> None:
     site.publish([told(site, "S1")], also=f"{SECRET},cut off\n".encode())
     pipeline.run_all()
-    erase_company(engine, acme, None, STAGES)
+    erase_company(engine, acme, None, BUILT_IN)
     before = pipeline.everything(but="company_csv")
     site.asked.clear()
 
@@ -129,32 +130,32 @@ def test_one_session_is_erased_and_the_questions_of_others_stay(
     pipeline.run_all()
     kept = pipeline.rows_of(pipeline.session("S2"))
 
-    assert erase_session(engine, pipeline.session("S1"), STAGES).questions == 0
-    assert erase_session(engine, pipeline.session("S3"), STAGES).questions == 1
+    assert erase_session(engine, pipeline.session("S1"), BUILT_IN).questions == 0
+    assert erase_session(engine, pipeline.session("S3"), BUILT_IN).questions == 1
     assert pipeline.rows_of(pipeline.session("S2")) == kept
     assert sorted(pipeline.query("SELECT content, sessions FROM livedash.question")) == [
         ("How many days of leave do I have left?", 2),
         ("erased", 1),
     ]
     with engine.connect() as connection:
-        shown = describe_session(connection, pipeline.session("S1"), STAGES)
+        shown = describe_session(connection, pipeline.session("S1"), BUILT_IN)
     assert shown["session"]["erased_at"] is not None
     assert shown["messages"] == []
     assert {stage["status"] for stage in shown["stages"]} == {"COMPLETED"}
 
 
 def test_nothing_is_left_of_what_stages_noted_and_why_they_skipped(
-    world: World, engine: Engine, company_id: UUID
+    world: Records, engine: Engine, company_id: UUID
 ) -> None:
     (session_id,) = world.sessions(company_id, 1, completed_stages=3)
-    analysis, extraction = STAGES[3:]
+    analysis, extraction = BUILT_IN.names[3:]
     with engine.begin() as connection:
         manager = ProcessingStatusManager(connection)
         label = {"language_label": SECRET}
         manager.complete_stage(session_id, analysis, manager.start_stage(session_id, analysis), label)
         manager.skip_stage(session_id, extraction, manager.start_stage(session_id, extraction), SECRET)
 
-    erase_session(engine, session_id, STAGES)
+    erase_session(engine, session_id, BUILT_IN)
 
     assert where_it_says(engine, SECRET) == {}
     assert world.row(session_id, analysis).metadata is None
@@ -165,7 +166,7 @@ def test_nothing_is_left_of_what_stages_noted_and_why_they_skipped(
 
 
 def test_lines_of_the_session_that_could_not_be_taken_go_with_it_and_those_of_others_stay(
-    site: Site, pipeline: Pipeline, world: World, engine: Engine, acme: UUID
+    site: Site, pipeline: Pipeline, world: Records, engine: Engine, acme: UUID
 ) -> None:
     own = f"S1,cut,{SECRET}", f' "S1" ,cut,{SECRET}', f"S1;cut;{SECRET},"
     others = "S12,cut", "S2,S1,cut", "cut,S1"
@@ -177,20 +178,20 @@ def test_lines_of_the_session_that_could_not_be_taken_go_with_it_and_those_of_ot
     said = "SELECT raw_text FROM livedash.import_rejection ORDER BY id"
     assert pipeline.query(said) == [(line,) for line in (*own, *others, "S1,cut")]
 
-    assert erase_session(engine, pipeline.session("S1"), STAGES).rejections == 3
+    assert erase_session(engine, pipeline.session("S1"), BUILT_IN).rejections == 3
 
     assert pipeline.query(said) == [(line,) for line in ("", "", "", *others, "S1,cut")]
     assert where_it_says(engine, SECRET) == {}
 
 
 def test_who_works_on_a_session_that_is_erased_writes_nothing_of_it(
-    pipeline: Pipeline, world: World, engine: Engine, company_id: UUID
+    pipeline: Pipeline, world: Records, engine: Engine, company_id: UUID
 ) -> None:
     erased, other = world.sessions(company_id, 2)
 
     async def handle(item: Any) -> Any:
         if item.session_id == erased:
-            erase_session(engine, erased, STAGES)
+            erase_session(engine, erased, BUILT_IN)
         return await complete(item)
 
     report = pipeline.run(Scripted(pipeline, handle))
@@ -201,41 +202,41 @@ def test_who_works_on_a_session_that_is_erased_writes_nothing_of_it(
     world.assert_ledger_equals_rows()
 
 
-def test_a_judgement_that_comes_while_its_session_is_erased_waits_and_is_left_out(
-    world: World, engine: Engine, company_id: UUID, monkeypatch: pytest.MonkeyPatch
+def test_a_analysis_that_comes_while_its_session_is_erased_waits_and_is_left_out(
+    world: Records, engine: Engine, company_id: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session_id, other = world.sessions(company_id, 2, completed_stages=3)
     times = {"company_id": company_id, "started_at": NOON, "ended_at": NOON}
     with engine.begin() as connection:
         connection.execute(insert(Session), [{"id": each, **times} for each in (session_id, other)])
-    judgements = [Judgement(each, "of its words", "openai", "small", "1", {}) for each in (other, session_id)]
+    stored_analyses = [StoredAnalysis(each, "of its words", "openai", "small", "1", {}) for each in (other, session_id)]
     with ExitStack() as stack:
         answers: list[Future[None]] = []
 
         def answer(*_: Any) -> int:
-            verb = waiting(engine, lambda manager: keep_judgements(manager.connection, judgements))
+            verb = waiting(engine, lambda manager: store_analyses(manager.connection, stored_analyses))
             answers.append(stack.enter_context(verb))
             return 0
 
-        # The erasure has begun, and has not come to the judgements yet.
+        # The erasure has begun, and has not come to the analyses yet.
         monkeypatch.setattr("livedash_core.operations.erasure._erase_questions", answer)
-        erase_session(engine, session_id, STAGES)
+        erase_session(engine, session_id, BUILT_IN)
         answers[0].result()
     with engine.connect() as connection:
         assert connection.scalars(select(SessionAnalysis.session_id)).all() == [other]
 
 
-@pytest.mark.parametrize("stage", STAGES[:3])
+@pytest.mark.parametrize("stage", BUILT_IN.names[:3])
 def test_an_erased_session_that_is_due_or_retried_is_skipped(
-    pipeline: Pipeline, world: World, engine: Engine, company_id: UUID, stage: str
+    pipeline: Pipeline, world: Records, engine: Engine, company_id: UUID, stage: str
 ) -> None:
-    position = STAGES.index(stage)
+    position = BUILT_IN.names.index(stage)
     due, failed = world.sessions(company_id, 2, completed_stages=position)
     with engine.begin() as connection:
         manager = ProcessingStatusManager(connection)
         manager.fail_stage(failed, stage, manager.start_stage(failed, stage), SECRET)
     for session in (due, failed):
-        erase_session(engine, session, STAGES)
+        erase_session(engine, session, BUILT_IN)
     world.assert_stage(due, stage, "PENDING")
     assert (world.row(failed, stage).status, world.row(failed, stage).error_message) == ("FAILED", "erased")
     with engine.begin() as connection:
@@ -246,39 +247,39 @@ def test_an_erased_session_that_is_due_or_retried_is_skipped(
     assert (report.claimed, report.skipped, report.failed) == (2, 2, 0)
     assert {world.row(session, stage).metadata["reason"] for session in (due, failed)} == {"its content was erased"}
     pipeline.run_all()
-    world.assert_stage(due, STAGES[-1], "SKIPPED")
+    world.assert_stage(due, BUILT_IN.names[-1], "SKIPPED")
     world.assert_ledger_equals_rows()
 
 
 def test_a_period_is_counted_from_the_start_or_where_that_is_unknown_from_the_import(
-    world: World, engine: Engine, company_id: UUID
+    world: Records, engine: Engine, company_id: UUID
 ) -> None:
     old, edge, new = (world.sessions(company_id, 1, started_at=NOON - timedelta(days=days))[0] for days in (31, 30, 29))
     (unknown,) = world.sessions(company_id, 1, started_at=None)
     (others,) = world.sessions(world.company("Other"), 1, started_at=NOON - timedelta(days=400))
 
-    assert erase_company(engine, company_id, NOON - timedelta(days=30), STAGES).sessions == 1
+    assert erase_company(engine, company_id, NOON - timedelta(days=30), BUILT_IN).sessions == 1
 
     with engine.connect() as connection:
         kept = set(connection.scalars(select(SessionImport.id).where(SessionImport.erased_at.is_(None))))
     assert kept == {edge, new, unknown, others}
-    assert erase_company(engine, company_id, NOON + timedelta(days=36_500), STAGES).sessions == 3
+    assert erase_company(engine, company_id, NOON + timedelta(days=36_500), BUILT_IN).sessions == 3
     assert old not in kept
 
 
-def test_each_company_is_kept_as_long_as_it_wants_active_or_not(world: World, engine: Engine) -> None:
+def test_each_company_is_kept_as_long_as_it_wants_active_or_not(world: Records, engine: Engine) -> None:
     month = world.company("Month", retention_days=30, status="ARCHIVED")
     forever = world.company("Forever")
     for company in (month, forever):
         world.sessions(company, 2, started_at=NOON - timedelta(days=31))
         world.sessions(company, 1, started_at=NOON - timedelta(days=29))
 
-    assert {name: erased.sessions for name, erased in erase_expired(engine, STAGES, NOON).items()} == {"Month": 2}
-    assert {name: erased.sessions for name, erased in erase_expired(engine, STAGES, NOON).items()} == {"Month": 0}
+    assert {name: erased.sessions for name, erased in erase_expired(engine, BUILT_IN, NOON).items()} == {"Month": 2}
+    assert {name: erased.sessions for name, erased in erase_expired(engine, BUILT_IN, NOON).items()} == {"Month": 0}
 
 
 def test_a_session_that_is_dated_in_the_future_is_kept_as_long_as_others_from_its_import_on(
-    connection: Connection, world: World, engine: Engine
+    connection: Connection, world: Records, engine: Engine
 ) -> None:
     company = world.company("Acme", csv_url="https://acme.example/x.csv", retention_days=30)
     today = connection.scalar(text("SELECT now()"))
@@ -288,35 +289,35 @@ def test_a_session_that_is_dated_in_the_future_is_kept_as_long_as_others_from_it
     imported = update(SessionImport).where(SessionImport.id.in_([old, unknown]))
     with engine.begin() as earlier:
         earlier.execute(imported.values(imported_at=today - timedelta(days=33)))
-    (found,) = examine(connection, STAGES)
+    (found,) = examine(connection, BUILT_IN)
     assert found.message.startswith("Acme keeps 2 sessions longer than it wants")
 
     # By hand it goes by the start, where there is one.
-    assert erase_company(engine, company, today - timedelta(days=1), STAGES).sessions == 1
-    assert {name: erased.sessions for name, erased in erase_expired(engine, STAGES).items()} == {"Acme": 1}
-    assert examine(connection, STAGES) == []
+    assert erase_company(engine, company, today - timedelta(days=1), BUILT_IN).sessions == 1
+    assert {name: erased.sessions for name, erased in erase_expired(engine, BUILT_IN).items()} == {"Acme": 1}
+    assert examine(connection, BUILT_IN) == []
     with engine.connect() as after:
         assert after.scalars(select(SessionImport.id).where(SessionImport.erased_at.is_(None))).all() == [new]
 
 
 def test_more_sessions_than_a_chunk_are_erased(
-    world: World, engine: Engine, company_id: UUID, monkeypatch: pytest.MonkeyPatch
+    world: Records, engine: Engine, company_id: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("livedash_core.operations.erasure.CHUNK_SESSIONS", 2)
     world.sessions(company_id, 5)
-    assert erase_company(engine, company_id, None, STAGES).sessions == 5
+    assert erase_company(engine, company_id, None, BUILT_IN).sessions == 5
 
 
-def test_doctor_tells_who_is_kept_too_long(connection: Connection, world: World, engine: Engine) -> None:
+def test_doctor_tells_who_is_kept_too_long(connection: Connection, world: Records, engine: Engine) -> None:
     company = world.company("Acme & Sons", csv_url="https://acme.example/x.csv", retention_days=30)
     with engine.connect() as now:
         today = now.scalar(text("SELECT now()"))
     world.sessions(company, 2, started_at=today - timedelta(days=33))
     world.sessions(company, 1, started_at=today - timedelta(days=31))
-    (found,) = examine(connection, STAGES)
+    (found,) = examine(connection, BUILT_IN)
     assert found.check == "retention"
     assert found.message.startswith("Acme & Sons keeps 2 sessions longer than it wants")
     assert "livedash erase --company 'Acme & Sons' --before DATE" in found.message
-    erase_expired(engine, STAGES)
-    assert examine(connection, STAGES) == []
+    erase_expired(engine, BUILT_IN)
+    assert examine(connection, BUILT_IN) == []
     assert connection.scalar(select(Company.retention_days)) == 30

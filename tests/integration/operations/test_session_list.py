@@ -16,37 +16,38 @@ from livedash_core.models import Question, Session, SessionQuestion
 from livedash_core.operations import session_list
 from livedash_core.operations.session_filter import STATES, SessionFilter
 from livedash_core.operations.session_list import Cursor, all_sessions, find_by_id, list_sessions
-from livedash_core.status import STAGES, Failure, ProcessingStatusManager, Scope, read_breakdown
+from livedash_core.pipeline import BUILT_IN
+from livedash_core.status import Failure, ProcessingStatusManager, Scope, read_breakdown
 from livedash_core.status.failure_groups import list_failure_groups
 from livedash_core.status.retrying import count_retrying
-from tests.integration.world import NOON, World
+from tests.integration.records import NOON, Records
 
-FETCH = STAGES[1]
+FETCH = BUILT_IN.names[1]
 
 
 @pytest.fixture
-def busy(world: World, engine: Engine) -> tuple[UUID, UUID]:
+def busy(world: Records, engine: Engine) -> tuple[UUID, UUID]:
     """Two companies with sessions in every state of every stage, one start each hour, one start unknown."""
     companies = world.company("Acme"), world.company("Umbrella")
     for company_id in companies:
-        for position in range(len(STAGES) + 1):
+        for position in range(len(BUILT_IN.names) + 1):
             for hour in range(7):
                 world.sessions(company_id, 1, started_at=NOON + timedelta(hours=hour), completed_stages=position)
-            if position == len(STAGES):
+            if position == len(BUILT_IN.names):
                 continue
             with engine.begin() as connection:
                 manager = ProcessingStatusManager(connection)
                 whose = Scope(company_ids=(company_id,))
-                claim = manager.claim(STAGES[position], 4, whose)
+                claim = manager.claim(BUILT_IN.names[position], 4, whose)
                 one, two, three, _ = claim.attempts
-                manager.fail(STAGES[position], claim.token, [Failure(one, "permanent", "session 17 is odd")])
-                manager.fail(STAGES[position], claim.token, [Failure(two, "transient", "busy")])
-                manager.skip(STAGES[position], claim.token, {three: "nothing to do"})
+                manager.fail(BUILT_IN.names[position], claim.token, [Failure(one, "permanent", "session 17 is odd")])
+                manager.fail(BUILT_IN.names[position], claim.token, [Failure(two, "transient", "busy")])
+                manager.skip(BUILT_IN.names[position], claim.token, {three: "nothing to do"})
     world.sessions(companies[0], 1, started_at=None, completed_stages=0)
     return companies
 
 
-def judge(engine: Engine, company_id: UUID, ids: list[UUID], **columns: Any) -> None:
+def analyse(engine: Engine, company_id: UUID, ids: list[UUID], **columns: Any) -> None:
     row = {"company_id": company_id, "started_at": NOON, "ended_at": NOON, "analyzer": "offline", **columns}
     with engine.begin() as connection, counted_sessions(connection, ids):
         connection.execute(insert(Session), [{"id": session_id, **row} for session_id in ids])
@@ -57,7 +58,7 @@ def whole(connection: Connection, wanted: SessionFilter, size: int = 3) -> list[
     found: list[UUID] = []
     after = None
     while True:
-        page = list_sessions(connection, wanted, STAGES, after=after, size=size)
+        page = list_sessions(connection, wanted, BUILT_IN, after=after, size=size)
         assert len(page.sessions) <= size
         found += [session.id for session in page.sessions]
         if page.next is None:
@@ -69,9 +70,9 @@ def whole(connection: Connection, wanted: SessionFilter, size: int = 3) -> list[
 def test_the_list_behind_a_number_of_the_pipeline_has_as_many_sessions(
     busy: tuple[UUID, UUID], connection: Connection
 ) -> None:
-    for company_ids, stage, state in product((busy, busy[:1]), STAGES, STATES):
-        breakdown = read_breakdown(connection, STAGES, company_ids)
-        retrying = count_retrying(connection, STAGES, company_ids)[stage]
+    for company_ids, stage, state in product((busy, busy[:1]), BUILT_IN.names, STATES):
+        breakdown = read_breakdown(connection, BUILT_IN, company_ids)
+        retrying = count_retrying(connection, BUILT_IN, company_ids)[stage]
         counts = {
             "completed": breakdown.stages[stage]["COMPLETED"],
             "skipped": breakdown.stages[stage]["SKIPPED"],
@@ -88,27 +89,27 @@ def test_the_list_behind_a_number_of_the_pipeline_has_as_many_sessions(
 
 def test_the_list_behind_a_failure_group_has_as_many_sessions(busy: tuple[UUID, UUID], connection: Connection) -> None:
     groups = list_failure_groups(connection)
-    assert len(groups) == len(STAGES)
+    assert len(groups) == len(BUILT_IN.names)
     for group in groups:
         wanted = SessionFilter(busy, group.stage, "failed", error_kind=group.error_kind, error_group=group.error_group)
         assert len(whole(connection, wanted)) == group.sessions
 
 
 def test_everything_is_listed_by_start_and_last_what_has_none(busy: tuple[UUID, UUID], connection: Connection) -> None:
-    found = list(all_sessions(connection, SessionFilter(busy), STAGES, most=1000))
+    found = list(all_sessions(connection, SessionFilter(busy), BUILT_IN, most=1000))
 
     starts = [session.started_at for session in found]
     assert len(found) == 2 * 6 * 7 + 1
     assert starts[-1] is None
     assert starts[:-1] == sorted(starts[:-1], reverse=True)
     assert whole(connection, SessionFilter(busy)) == [session.id for session in found]
-    assert len(list(all_sessions(connection, SessionFilter(busy), STAGES, most=10))) == 10
+    assert len(list(all_sessions(connection, SessionFilter(busy), BUILT_IN, most=10))) == 10
 
 
 def test_a_stage_alone_lists_who_has_come_to_it_and_is_not_through(
     busy: tuple[UUID, UUID], connection: Connection
 ) -> None:
-    breakdown = read_breakdown(connection, STAGES)
+    breakdown = read_breakdown(connection, BUILT_IN)
     expected = sum(breakdown.stages[FETCH][status] for status in ("FAILED", "IN_PROGRESS")) + breakdown.ready(FETCH)
 
     assert len(whole(connection, SessionFilter(busy, FETCH))) == expected
@@ -117,20 +118,20 @@ def test_a_stage_alone_lists_who_has_come_to_it_and_is_not_through(
 def test_days_narrow_down_every_list(busy: tuple[UUID, UUID], connection: Connection) -> None:
     window = {"started_from": NOON + timedelta(hours=1), "started_before": NOON + timedelta(hours=3)}
 
-    everything = list(all_sessions(connection, SessionFilter(busy, **window), STAGES, most=1000))
-    failed = list(all_sessions(connection, SessionFilter(busy, state="failed", **window), STAGES, most=1000))
+    everything = list(all_sessions(connection, SessionFilter(busy, **window), BUILT_IN, most=1000))
+    failed = list(all_sessions(connection, SessionFilter(busy, state="failed", **window), BUILT_IN, most=1000))
 
     assert len(everything) == 2 * 6 * 2
     assert all(NOON < session.started_at < window["started_before"] for session in [*everything, *failed])
 
 
 def test_what_was_said_about_sessions_finds_them_alone_and_together(
-    world: World, company_id: UUID, engine: Engine, connection: Connection
+    world: Records, company_id: UUID, engine: Engine, connection: Connection
 ) -> None:
     dutch, german, other = (world.sessions(company_id, 4, completed_stages=5) for _ in range(3))
-    judge(engine, company_id, dutch, language="nl", sentiment="NEGATIVE", category="ONBOARDING", escalated=True)
-    judge(engine, company_id, german, language="de", sentiment="NEGATIVE", category="OFFBOARDING", forwarded_hr=True)
-    judge(engine, company_id, other, language="nl", sentiment="NEUTRAL", category="ONBOARDING")
+    analyse(engine, company_id, dutch, language="nl", sentiment="NEGATIVE", category="ONBOARDING", escalated=True)
+    analyse(engine, company_id, german, language="de", sentiment="NEGATIVE", category="OFFBOARDING", forwarded_hr=True)
+    analyse(engine, company_id, other, language="nl", sentiment="NEUTRAL", category="ONBOARDING")
 
     def found(**columns: Any) -> set[UUID]:
         return set(whole(connection, SessionFilter((company_id,), **columns)))
@@ -140,13 +141,15 @@ def test_what_was_said_about_sessions_finds_them_alone_and_together(
     assert found(language="nl", category="ONBOARDING") == {*dutch, *other}
     assert found(escalated=True) == set(dutch)
     assert found(forwarded_hr=True, language="nl") == set()
-    assert found(sentiment="NEUTRAL", stage=STAGES[4], state="completed") == set(other)
+    assert found(sentiment="NEUTRAL", stage=BUILT_IN.names[4], state="completed") == set(other)
     assert found(sentiment="NEUTRAL", started_from=NOON, started_before=NOON + timedelta(seconds=1)) == set(other)
 
 
-def test_a_question_lists_who_asked_it(world: World, company_id: UUID, engine: Engine, connection: Connection) -> None:
+def test_a_question_lists_who_asked_it(
+    world: Records, company_id: UUID, engine: Engine, connection: Connection
+) -> None:
     ids = world.sessions(company_id, 5, completed_stages=5)
-    judge(engine, company_id, ids, language="nl")
+    analyse(engine, company_id, ids, language="nl")
     row = insert(Question).values(company_id=company_id, content="why?", normal_form="why", language="en")
     question_id = connection.scalar(row.returning(Question.id))
     links = [{"session_id": key, "position": 1, "question_id": question_id, "raw_text": "why?"} for key in ids[:4]]
@@ -157,22 +160,22 @@ def test_a_question_lists_who_asked_it(world: World, company_id: UUID, engine: E
 
 
 def test_a_page_looks_at_a_bounded_number_of_sessions_and_says_so(
-    world: World, company_id: UUID, engine: Engine, connection: Connection, monkeypatch: pytest.MonkeyPatch
+    world: Records, company_id: UUID, engine: Engine, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(session_list, "LOOKED_AT", 4)
     ids = [
         world.sessions(company_id, 1, started_at=NOON + timedelta(hours=hour), completed_stages=5 if hour < 2 else 4)[0]
         for hour in range(10)
     ]
-    wanted = SessionFilter((company_id,), STAGES[4], "completed")
+    wanted = SessionFilter((company_id,), BUILT_IN.names[4], "completed")
 
-    first = list_sessions(connection, wanted, STAGES, after=None, size=50)
+    first = list_sessions(connection, wanted, BUILT_IN, after=None, size=50)
     assert (first.sessions, first.looked_at) == ([], 4)
     assert whole(connection, wanted) == [ids[1], ids[0]]
 
 
 @pytest.mark.parametrize("rest", [{}, {"company_ids": ()}])
-def test_an_id_is_found_whoever_gave_it(world: World, connection: Connection, rest: dict[str, Any]) -> None:
+def test_an_id_is_found_whoever_gave_it(world: Records, connection: Connection, rest: dict[str, Any]) -> None:
     acme, umbrella = world.company("Acme"), world.company("Umbrella")
     (mine,) = world.sessions(acme, 1)
     world.sessions(umbrella, 1)
@@ -188,4 +191,4 @@ def test_an_id_is_found_whoever_gave_it(world: World, connection: Connection, re
 )
 def test_a_cursor_that_we_did_not_write_is_said_so(connection: Connection, company_id: UUID, cursor: str) -> None:
     with pytest.raises(UsageError, match="begin at the first one"):
-        list_sessions(connection, SessionFilter((company_id,)), STAGES, after=Cursor.parse(cursor), size=5)
+        list_sessions(connection, SessionFilter((company_id,)), BUILT_IN, after=Cursor.parse(cursor), size=5)

@@ -8,11 +8,12 @@ from sqlalchemy import Connection, update
 from livedash_core.errors import UnknownSession, UsageError
 from livedash_core.models import SessionImport
 from livedash_core.operations.sessions import describe_session, find_session
-from livedash_core.status import STAGES, ProcessingStatusManager
-from tests.integration.world import NOON, World
+from livedash_core.pipeline import BUILT_IN
+from livedash_core.status import ProcessingStatusManager
+from tests.integration.records import NOON, Records
 
 
-def test_a_session_is_found_by_either_id_and_within_a_company(connection: Connection, world: World) -> None:
+def test_a_session_is_found_by_either_id_and_within_a_company(connection: Connection, world: Records) -> None:
     acme, other = world.company("Acme"), world.company("Other")
     (ours,), (theirs,) = world.sessions(acme, 1), world.sessions(other, 1)
     connection.execute(update(SessionImport).values(external_session_id="chat-1"))
@@ -29,23 +30,25 @@ def test_a_session_is_found_by_either_id_and_within_a_company(connection: Connec
         find_session(connection, str(ours), other)
 
 
-def test_an_external_id_may_look_like_one_of_ours(connection: Connection, world: World) -> None:
+def test_an_external_id_may_look_like_one_of_ours(connection: Connection, world: Records) -> None:
     (session_id,) = world.sessions(world.company("Acme"), 1)
     external = str(uuid4())
     connection.execute(update(SessionImport).values(external_session_id=external))
     assert find_session(connection, external) == session_id
 
 
-def test_a_session_that_failed_early_shows_when_it_was_and_every_attempt(connection: Connection, world: World) -> None:
+def test_a_session_that_failed_early_shows_when_it_was_and_every_attempt(
+    connection: Connection, world: Records
+) -> None:
     (session_id,) = world.sessions(world.company("Acme"), 1)
     manager = ProcessingStatusManager(connection)
     for message in ("gone", "still gone"):
         token = manager.start_stage(session_id, "TRANSCRIPT_FETCH")
         manager.fail_stage(session_id, "TRANSCRIPT_FETCH", token, message)
         manager.reset_stage_for_retry(session_id, "TRANSCRIPT_FETCH")
-    found = describe_session(connection, session_id, STAGES)
+    found = describe_session(connection, session_id, BUILT_IN)
     assert list(found) == ["session", "stages", "messages", "questions", "requests"]
     assert (found["session"]["company"], found["session"]["started_at"]) == ("Acme", NOON)
-    assert [stage["stage"] for stage in found["stages"]] == list(STAGES)
+    assert [stage["stage"] for stage in found["stages"]] == list(BUILT_IN.names)
     assert [failure["error_message"] for failure in found["stages"][1]["failures"]] == ["gone", "still gone"]
     assert found["messages"] == found["questions"] == found["requests"] == []

@@ -20,7 +20,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
-JUDGEMENT = {
+ANALYSIS = {
     "summary": "The employee asked how to request leave and was told to use the app.",
     "questions": ["How do I request leave?"],
     "language": "nl",
@@ -35,8 +35,8 @@ Body = dict[str, Any]
 
 
 def completion(content: Any = None, **message: Any) -> Body:
-    """A 200's body around ``content``, a plain judgement unless told otherwise."""
-    text = content if isinstance(content, str) else json.dumps(JUDGEMENT if content is None else content)
+    """A 200's body around ``content``, a plain analysis unless told otherwise."""
+    text = content if isinstance(content, str) else json.dumps(ANALYSIS if content is None else content)
     return {
         "object": "chat.completion",
         "model": "gpt-4o-mini-2024-07-18",

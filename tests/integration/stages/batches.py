@@ -1,4 +1,4 @@
-"""Sessions that wait to be judged, batch jobs that judge them, and what that left behind.
+"""Sessions that wait to be analysed, batch jobs that analyse them, and what that left behind.
 
 As a program (``python -m tests.integration.stages.batches DATABASE_URL SERVER_URL``): one run of the batch jobs, for
 tests that kill it.
@@ -15,17 +15,17 @@ from uuid import UUID
 from pydantic import SecretStr
 from sqlalchemy import Engine, insert, select, text
 
-from livedash_core.analysis.accounts import recount
-from livedash_core.analysis.prices import take_over_catalogue
+from livedash_core.costs.ledger_store import recount
+from livedash_core.costs.prices import import_price_catalogue
 from livedash_core.db import make_engine
 from livedash_core.models import Message, Session
+from livedash_core.pipeline import BUILT_IN
 from livedash_core.settings import Settings
-from livedash_core.stages.ai_analysis import AiAnalysis
-from livedash_core.stages.batch_jobs.jobs import BatchJobs
-from livedash_core.stages.registry import Registry
+from livedash_core.stages.ai_analysis.batch.jobs import BatchRunner
+from livedash_core.stages.ai_analysis.stage import AiAnalysis
 from livedash_core.stages.report import StageReport
-from livedash_core.stages.stage import Tools
-from tests.integration.world import NOON, World
+from livedash_core.stages.stage import StageContext, create_stage
+from tests.integration.records import NOON, Records
 
 STAGE = "AI_ANALYSIS"
 MODEL = "gpt-4o-mini"
@@ -38,19 +38,19 @@ class Batches:
 
     def __init__(self, engine: Engine, base_url: str, **settings: Any) -> None:
         self.engine = engine
-        self.world = World(engine)
-        self.registry = Registry()
+        self.world = Records(engine)
+        self.stages = BUILT_IN
         key = None if settings.pop("without_key", False) else SecretStr("sk-test")
         chosen = {"analyzer": "openai", "model": MODEL, "batch_requests": 100} | settings
         self.settings = Settings(openai_base_url=base_url, openai_api_key=key, **chosen)
-        self.tools = Tools(engine, self.settings)
+        self.tools = StageContext(engine, self.settings)
 
     def sessions(self, company_id: UUID, number: int, *turns: tuple[str, str]) -> list[UUID]:
         """Sessions with a conversation each, their stages before the analysis done."""
         ids = self.world.sessions(company_id, number, completed_stages=3)
         times = {"started_at": NOON, "ended_at": NOON}
         with self.engine.begin() as connection:
-            take_over_catalogue(connection)
+            import_price_catalogue(connection)
             connection.execute(insert(Session), [{"id": one, "company_id": company_id, **times} for one in ids])
             connection.execute(
                 insert(Message),
@@ -64,10 +64,10 @@ class Batches:
             )
         return ids
 
-    def jobs(self, **options: Any) -> BatchJobs:
-        stage = self.registry.create(STAGE, self.tools)
+    def jobs(self, **options: Any) -> BatchRunner:
+        stage = create_stage(self.stages.stage(STAGE), self.tools)
         assert isinstance(stage, AiAnalysis)
-        return BatchJobs(self.engine, stage, self.registry.names, **options)
+        return BatchRunner(self.engine, stage, self.stages, **options)
 
     def run(self, *company_ids: UUID, most_looks: int = 20, **options: Any) -> StageReport:
         """Take up what is there, send what is due, look until nothing is under way."""

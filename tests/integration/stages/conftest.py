@@ -9,10 +9,10 @@ import pytest
 from llmock.pytest_plugin import LLMock
 from sqlalchemy import Engine
 
-from tests.integration.stages.office import Office
-from tests.integration.stages.pipeline import Pipeline
+from tests.integration.records import Records
+from tests.integration.stages.llmock_companies import LlmockCompanies
+from tests.integration.stages.stage_runs import Pipeline
 from tests.integration.stages.website import Site
-from tests.integration.world import World
 
 AddCompany = Callable[..., UUID]
 
@@ -23,8 +23,8 @@ def pipeline(engine: Engine) -> Pipeline:
 
 
 @pytest.fixture
-def office(engine: Engine, world: World, llmock: LLMock) -> Office:
-    return Office(engine, world, llmock)
+def office(engine: Engine, world: Records, llmock: LLMock) -> LlmockCompanies:
+    return LlmockCompanies(engine, world, llmock)
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def site(new_site: Callable[[], Site]) -> Site:
 
 
 @pytest.fixture
-def add_company(world: World) -> AddCompany:
+def add_company(world: Records) -> AddCompany:
     """A company whose source may live on this machine."""
 
     def add(name: str, csv_url: str, **columns: Any) -> UUID:

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from livedash_core.db import make_engine
-from tests.integration.stages.pipeline import Pipeline
+from tests.integration.stages.stage_runs import Pipeline
 
 
 def peak_mib() -> float:

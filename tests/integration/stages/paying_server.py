@@ -16,7 +16,7 @@ from typing import Any, Self
 
 from genai_prices import Usage, calc_price
 
-from tests.unit.analysis.openai.canned import JUDGEMENT
+from tests.unit.analysis.openai.scripted_server import VALID_REPLY
 
 MODEL = "gpt-5.4-mini"
 
@@ -68,7 +68,9 @@ class PayingServer:
         return {
             "model": f"{MODEL}-2026-03-17",
             "service_tier": tier,
-            "choices": [{"finish_reason": "stop", "message": {"role": "assistant", "content": json.dumps(JUDGEMENT)}}],
+            "choices": [
+                {"finish_reason": "stop", "message": {"role": "assistant", "content": json.dumps(VALID_REPLY)}}
+            ],
             "usage": {
                 "prompt_tokens": prompt,
                 "completion_tokens": completion,

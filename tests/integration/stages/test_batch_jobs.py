@@ -14,10 +14,11 @@ import pytest
 from sqlalchemy import Engine, text
 
 from livedash_core.analysis.openai.prompt import RESPONSE_FORMAT
-from livedash_core.operations.costs import miscounted_batches
+from livedash_core.costs.reports import miscounted_batches
 from livedash_core.operations.erasure import erase_session
-from livedash_core.stages.batch_jobs.jobs import HELD_SECONDS
+from livedash_core.stages.ai_analysis.batch.jobs import HELD_SECONDS
 from livedash_core.status import ProcessingStatusManager
+from tests.integration.records import Records
 from tests.integration.stages.batch_server import (
     BatchServer,
     End,
@@ -27,10 +28,9 @@ from tests.integration.stages.batch_server import (
     not_run,
 )
 from tests.integration.stages.batches import MODEL, STAGE, Batches
-from tests.integration.world import World
 
 
-def test_a_batch_that_ends_well_judges_all_its_sessions_for_half_the_price(
+def test_a_batch_that_ends_well_analyses_all_its_sessions_for_half_the_price(
     batches: Batches, server: BatchServer, company_id: UUID
 ):
     ids = batches.sessions(company_id, 7)
@@ -68,7 +68,7 @@ def test_nobody_is_asked_twice_about_the_same_words(batches: Batches, server: Ba
     batches.assert_paid_for(server)
 
 
-def test_sessions_with_nothing_to_judge_are_skipped_on_the_way(batches: Batches, company_id: UUID):
+def test_sessions_with_nothing_to_analyse_are_skipped_on_the_way(batches: Batches, company_id: UUID):
     batches.sessions(company_id, 2)
     batches.sessions(company_id, 1, ("Assistant", "Hello?"))
 
@@ -373,7 +373,7 @@ def test_a_full_queue_at_the_server_makes_batches_smaller_and_later(
 
 
 def test_a_file_that_is_refused_as_a_whole_stops_its_company_and_costs_nobody_an_attempt(
-    batches: Batches, server: BatchServer, world: World, company_id: UUID
+    batches: Batches, server: BatchServer, world: Records, company_id: UUID
 ):
     server.ends = [End("failed", codes=("model_mismatch", "<b>", "model_mismatch"))]
     batches.sessions(company_id, 3)
@@ -391,7 +391,7 @@ def test_a_file_that_is_refused_as_a_whole_stops_its_company_and_costs_nobody_an
 @pytest.mark.parametrize(
     ("where", "status", "words"),
     [
-        ("POST /files", 404, "has no batch API; have the company judged one by one"),
+        ("POST /files", 404, "has no batch API; have the company analysed one by one"),
         ("POST /files", 413, "did not take a batch (413)"),
         ("POST /files", 401, "refuses the API key"),
         ("POST /files", 503, "is busy or out of order (503)"),
@@ -496,7 +496,7 @@ def test_what_is_answered_about_an_erased_session_is_paid_and_not_kept(
     erased, kept = batches.sessions(company_id, 2)
     with batches.jobs() as jobs:
         jobs.submit([company_id])
-    erase_session(batches.engine, erased, batches.registry.names)
+    erase_session(batches.engine, erased, batches.stages)
 
     assert batches.run().completed == 1
 

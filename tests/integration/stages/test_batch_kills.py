@@ -27,7 +27,7 @@ MOMENTS = [
     ("GET /batches/ID", "before"),  # the batch's id is saved
     ("GET /batches/ID", "after"),  # it has ended, nobody was told
     ("GET /files/ID/content", "before"),
-    ("POST /chat/completions", "before"),  # its replies are on the ledger, none is judged
+    ("POST /chat/completions", "before"),  # its replies are on the ledger, none is analysed
     ("DELETE /files/ID", "before"),  # all is settled
     ("DELETE /files/ID", "after"),  # one of its files is gone
 ]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.stages.pipeline import Pipeline
+from tests.integration.stages.stage_runs import Pipeline
 from tests.integration.stages.website import CSV, Answer, Site
 
 IMPORT = "CSV_IMPORT"

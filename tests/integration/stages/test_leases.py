@@ -12,8 +12,8 @@ from sqlalchemy import Engine, event, text
 
 from livedash_core.stages.stage import Completed, Outcome
 from livedash_core.status import ProcessingStatusManager
-from tests.integration.stages.pipeline import Found, Pipeline, Scripted, complete
-from tests.integration.world import World
+from tests.integration.records import Records
+from tests.integration.stages.stage_runs import Found, Pipeline, Scripted, complete
 
 FETCH = "TRANSCRIPT_FETCH"
 #: Long enough for a loaded machine to renew in time, at a third of it.
@@ -21,7 +21,7 @@ LEASE_SECONDS = 1.5
 PATIENCE_SECONDS = 20
 
 
-def test_stop_settles_what_is_ready_and_gives_back_the_rest(world: World, company_id: UUID, pipeline: Pipeline):
+def test_stop_settles_what_is_ready_and_gives_back_the_rest(world: Records, company_id: UUID, pipeline: Pipeline):
     world.sessions(company_id, 10)
     waiting = threading.Event()
     calls = 0
@@ -57,7 +57,7 @@ def test_stop_settles_what_is_ready_and_gives_back_the_rest(world: World, compan
     assert pipeline.run(Scripted(pipeline, complete)).completed == 7
 
 
-def test_a_runner_that_is_stopped_before_it_starts_claims_nothing(world: World, company_id: UUID, pipeline: Pipeline):
+def test_a_runner_that_is_stopped_before_it_starts_claims_nothing(world: Records, company_id: UUID, pipeline: Pipeline):
     world.sessions(company_id, 1)
     runner = pipeline.runner(Scripted(pipeline, complete))
     runner.stop()
@@ -66,7 +66,7 @@ def test_a_runner_that_is_stopped_before_it_starts_claims_nothing(world: World, 
 
 
 def test_nothing_is_stored_for_sessions_whose_lease_was_lost(
-    world: World, company_id: UUID, pipeline: Pipeline, engine: Engine
+    world: Records, company_id: UUID, pipeline: Pipeline, engine: Engine
 ):
     sessions = world.sessions(company_id, 3)
     theirs: dict[UUID, int] = {}
@@ -91,7 +91,7 @@ def test_nothing_is_stored_for_sessions_whose_lease_was_lost(
 
 
 def test_a_session_that_is_reopened_while_it_is_worked_on_keeps_its_place_in_the_queue(
-    world: World, company_id: UUID, pipeline: Pipeline, engine: Engine
+    world: Records, company_id: UUID, pipeline: Pipeline, engine: Engine
 ):
     changed, other = world.sessions(company_id, 2)
     reopened = False
@@ -128,7 +128,7 @@ def renewals(engine: Engine) -> Iterator[list[None]]:
 
 
 def test_the_leases_of_both_batches_are_renewed_while_the_work_lasts(
-    world: World, company_id: UUID, pipeline: Pipeline, engine: Engine, renewals: list[None]
+    world: Records, company_id: UUID, pipeline: Pipeline, engine: Engine, renewals: list[None]
 ):
     pipeline = Pipeline(engine, lease_seconds=LEASE_SECONDS)
     world.sessions(company_id, 2)
@@ -158,7 +158,7 @@ def test_the_leases_of_both_batches_are_renewed_while_the_work_lasts(
 
 
 def test_a_keeper_that_cannot_renew_tries_again(
-    world: World, company_id: UUID, pipeline: Pipeline, engine: Engine, caplog: pytest.LogCaptureFixture
+    world: Records, company_id: UUID, pipeline: Pipeline, engine: Engine, caplog: pytest.LogCaptureFixture
 ):
     pipeline = Pipeline(engine, lease_seconds=LEASE_SECONDS)
     world.sessions(company_id, 1)

@@ -22,7 +22,7 @@ def test_a_thousand_sessions_stay_below_300_mib(site: Site, acme, database_url: 
         if transcript
     ]
     site.publish(
-        # None alike: the same words by the same session would be judged once.
+        # None alike: the same words by the same session would be analysed once.
         site.row(f"S{number}", f"{conversations[number % len(conversations)]}User: And number {number}?\n")
         for number in range(SESSIONS)
     )

@@ -10,15 +10,15 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import Connection, Engine, text
 
-from livedash_core.bulk import copy_into
+from livedash_core.bulk_insert import copy_into
 from livedash_core.errors import PermanentError, SystemicError, TransientError
-from livedash_core.stages.bringing_along import bring_along
-from livedash_core.stages.registry import Registry
-from livedash_core.stages.runner import Runner
+from livedash_core.pipeline import BUILT_IN, StageDefinition
+from livedash_core.stages.execution.missing_rows import add_missing_stage_rows
+from livedash_core.stages.execution.runner import Runner
 from livedash_core.stages.stage import Completed, Outcome, Skipped, Stage
 from livedash_core.status import ProcessingStatusManager, read_breakdown
-from tests.integration.stages.pipeline import Found, Pipeline, Scripted, complete
-from tests.integration.world import World
+from tests.integration.records import Records
+from tests.integration.stages.stage_runs import Found, Pipeline, Scripted, complete
 
 FETCH = "TRANSCRIPT_FETCH"
 PATIENCE_SECONDS = 20
@@ -71,7 +71,7 @@ POISONS: dict[str, tuple[Callable[[Connection], object], str]] = {
 
 @pytest.mark.parametrize(("poison", "where"), [*((poison, "store") for poison in POISONS), ("a row too large", "load")])
 def test_a_poisonous_row_stands_alone_and_its_neighbours_are_done(
-    world: World, company_id: UUID, pipeline: Pipeline, poison: str, where: str
+    world: Records, company_id: UUID, pipeline: Pipeline, poison: str, where: str
 ):
     sessions = world.sessions(company_id, 9)
     poisonous = sessions[4]
@@ -99,7 +99,7 @@ def test_a_poisonous_row_stands_alone_and_its_neighbours_are_done(
     ],
 )
 def test_a_database_that_fails_costs_nobody_an_attempt(
-    world: World, company_id: UUID, pipeline: Pipeline, statement: str, where: str
+    world: Records, company_id: UUID, pipeline: Pipeline, statement: str, where: str
 ):
     sessions = world.sessions(company_id, 3)
     stage = Poisoned(pipeline, lambda connection: connection.execute(text(statement)), sessions[1], where=where)
@@ -114,7 +114,7 @@ def test_a_database_that_fails_costs_nobody_an_attempt(
     assert pipeline.run(Scripted(pipeline, complete)).completed == 3
 
 
-def test_a_session_whose_row_is_gone_fails_and_holds_up_nobody(world: World, company_id: UUID, pipeline: Pipeline):
+def test_a_session_whose_row_is_gone_fails_and_holds_up_nobody(world: Records, company_id: UUID, pipeline: Pipeline):
     world.sessions(company_id, 2)
     orphans = {uuid4(): company_id for _ in range(3)}
     with world.engine.begin() as connection:
@@ -143,7 +143,7 @@ async def cancelled_from_inside(_item: Found) -> Outcome:
     ],
 )
 def test_a_handle_that_gives_no_outcome_fails_and_is_not_claimed_for_ever(
-    world: World, company_id: UUID, pipeline: Pipeline, handle, kind: str, message: str
+    world: Records, company_id: UUID, pipeline: Pipeline, handle, kind: str, message: str
 ):
     (session,) = world.sessions(company_id, 1)
 
@@ -155,7 +155,7 @@ def test_a_handle_that_gives_no_outcome_fails_and_is_not_claimed_for_ever(
 
 
 def test_what_is_raised_is_the_failure_and_says_nothing_that_a_session_said(
-    world: World, company_id: UUID, pipeline: Pipeline, caplog: pytest.LogCaptureFixture
+    world: Records, company_id: UUID, pipeline: Pipeline, caplog: pytest.LogCaptureFixture
 ):
     secret, wrong, busy, quiet, fine = world.sessions(company_id, 5)
 
@@ -186,7 +186,7 @@ def test_what_is_raised_is_the_failure_and_says_nothing_that_a_session_said(
     assert sorted(pipeline.query("SELECT content FROM livedash.session_transcript")) == [("done",), ("kept",)]
 
 
-def test_a_limit_is_kept_across_batches(world: World, company_id: UUID, pipeline: Pipeline):
+def test_a_limit_is_kept_across_batches(world: Records, company_id: UUID, pipeline: Pipeline):
     world.sessions(company_id, 10)
 
     report = pipeline.run(Scripted(pipeline, complete, batch=3), limit=7)
@@ -195,7 +195,7 @@ def test_a_limit_is_kept_across_batches(world: World, company_id: UUID, pipeline
     assert pipeline.statuses(FETCH) == {"COMPLETED": 7, "PENDING": 3}
 
 
-def test_a_run_ends_after_the_two_batches_in_which_its_time_is_up(world: World, company_id: UUID, pipeline: Pipeline):
+def test_a_run_ends_after_the_two_batches_in_which_its_time_is_up(world: Records, company_id: UUID, pipeline: Pipeline):
     world.sessions(company_id, 9)
     budget = 0.2
 
@@ -220,7 +220,7 @@ class Observed(Scripted):
         super().store(connection, results)
 
 
-def test_a_batch_is_handled_while_the_one_before_is_settled(world: World, company_id: UUID, pipeline: Pipeline):
+def test_a_batch_is_handled_while_the_one_before_is_settled(world: Records, company_id: UUID, pipeline: Pipeline):
     world.sessions(company_id, 4)
     handled: set[UUID] = set()
     third = threading.Event()
@@ -236,7 +236,7 @@ def test_a_batch_is_handled_while_the_one_before_is_settled(world: World, compan
     assert pipeline.run(stage).completed == 4
 
 
-def test_no_lane_idles_while_the_last_session_of_a_batch_is_slow(world: World, company_id: UUID, pipeline: Pipeline):
+def test_no_lane_idles_while_the_last_session_of_a_batch_is_slow(world: Records, company_id: UUID, pipeline: Pipeline):
     slow, *_ = world.sessions(company_id, 4)
     next_batch = asyncio.Event()
     begun: list[UUID] = []
@@ -255,7 +255,7 @@ def test_no_lane_idles_while_the_last_session_of_a_batch_is_slow(world: World, c
     assert (report.completed, report.failed) == (4, 0)
 
 
-def test_when_a_batch_breaks_off_the_other_settles_what_is_ready(world: World, company_id: UUID, pipeline: Pipeline):
+def test_when_a_batch_breaks_off_the_other_settles_what_is_ready(world: Records, company_id: UUID, pipeline: Pipeline):
     world.sessions(company_id, 6)
     broken = threading.Event()
     begun: list[UUID] = []
@@ -282,7 +282,7 @@ def test_when_a_batch_breaks_off_the_other_settles_what_is_ready(world: World, c
     world.assert_ledger_equals_rows()
 
 
-def test_what_a_signal_handler_raises_in_a_lane_ends_the_run(world: World, company_id: UUID, pipeline: Pipeline):
+def test_what_a_signal_handler_raises_in_a_lane_ends_the_run(world: Records, company_id: UUID, pipeline: Pipeline):
     world.sessions(company_id, 3)
 
     class TaskTimeout(BaseException):
@@ -299,7 +299,7 @@ def test_what_a_signal_handler_raises_in_a_lane_ends_the_run(world: World, compa
 
 
 def test_a_systemic_error_lets_finish_what_is_under_way_and_returns_the_rest(
-    world: World, company_id: UUID, pipeline: Pipeline
+    world: Records, company_id: UUID, pipeline: Pipeline
 ):
     world.sessions(company_id, 6)
     began = asyncio.Event()
@@ -334,7 +334,7 @@ def test_a_systemic_error_lets_finish_what_is_under_way_and_returns_the_rest(
 
 
 def test_a_systemic_error_outside_handle_ends_the_run_and_is_an_incident(
-    world: World, company_id: UUID, pipeline: Pipeline
+    world: Records, company_id: UUID, pipeline: Pipeline
 ):
     (session,) = world.sessions(company_id, 1)
 
@@ -352,7 +352,6 @@ class Translation(Stage):
     """A sixth stage, in a deployment's own package."""
 
     name = "TRANSLATION"
-    after = "SESSION_CREATION"
 
     def load(self, connection: Connection, session_ids: Sequence[UUID]) -> list[Found]:
         rows = connection.execute(
@@ -369,10 +368,13 @@ class Translation(Stage):
         )
 
 
+TRANSLATION = StageDefinition("TRANSLATION", Translation, "translations", after="SESSION_CREATION")
+
+
 def test_a_stage_of_ones_own_runs_in_its_place_and_is_counted(
     site, acme: UUID, pipeline: Pipeline, engine: Engine, world
 ):
-    pipeline.registry = Registry([Translation])
+    pipeline.stages = BUILT_IN.with_stages([TRANSLATION])
     site.publish(site.rows(3))
 
     reports = pipeline.run_all()
@@ -382,38 +384,38 @@ def test_a_stage_of_ones_own_runs_in_its_place_and_is_counted(
     ]  # fmt: skip
     assert [report.completed for report in reports.values()] == [3] * 6
     with engine.connect() as connection:
-        breakdown = read_breakdown(connection, pipeline.registry.names)
+        breakdown = read_breakdown(connection, pipeline.stages)
     assert breakdown.stages["TRANSLATION"]["COMPLETED"] == 3
     assert pipeline.query("SELECT DISTINCT country FROM livedash.session") == [("XX",)]
-    world.assert_ledger_equals_rows(pipeline.registry.names)
+    world.assert_ledger_equals_rows(pipeline.stages)
 
 
 def test_sessions_from_before_a_stage_was_added_go_through_it_when_it_runs(site, acme: UUID, pipeline: Pipeline, world):
     site.publish(site.rows(3))
     pipeline.run_all()
-    pipeline.registry = Registry([Translation])
+    pipeline.stages = BUILT_IN.with_stages([TRANSLATION])
 
     assert [pipeline.run("TRANSLATION").completed for _ in range(2)] == [3, 0]
-    assert [pipeline.run(stage).claimed for stage in pipeline.registry.names] == [0] * 6
-    world.assert_ledger_equals_rows(pipeline.registry.names)
+    assert [pipeline.run(stage).claimed for stage in pipeline.stages.names] == [0] * 6
+    world.assert_ledger_equals_rows(pipeline.stages)
 
 
 def test_they_are_brought_along_chunk_by_chunk(
-    world: World, company_id: UUID, engine: Engine, monkeypatch: pytest.MonkeyPatch
+    world: Records, company_id: UUID, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ):
     through = world.sessions(company_id, 7, completed_stages=5)
     world.sessions(company_id, 3)
-    stages = Registry([Translation]).names
-    monkeypatch.setattr("livedash_core.stages.bringing_along.CHUNK_SESSIONS", 4)
+    stages = BUILT_IN.with_stages([TRANSLATION])
+    monkeypatch.setattr("livedash_core.stages.execution.missing_rows.CHUNK_SESSIONS", 4)
 
-    assert [bring_along(engine, stages) for _ in range(2)] == [10, 0]
+    assert [add_missing_stage_rows(engine, stages) for _ in range(2)] == [10, 0]
     with engine.begin() as connection:
-        due = ProcessingStatusManager(connection, stages=stages).claim("TRANSLATION", 20)
+        due = ProcessingStatusManager(connection, pipeline=stages).claim("TRANSLATION", 20)
     assert due.attempts.keys() == set(through)
     world.assert_ledger_equals_rows(stages)
 
 
-def test_progress_is_told_after_each_batch(world: World, company_id: UUID, pipeline: Pipeline):
+def test_progress_is_told_after_each_batch(world: Records, company_id: UUID, pipeline: Pipeline):
     world.sessions(company_id, 5)
     told: list[int] = []
 

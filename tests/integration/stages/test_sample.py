@@ -10,8 +10,9 @@ from sqlalchemy import Engine
 
 from livedash_core.local import sample
 from livedash_core.local.sample_source import SampleSource
-from livedash_core.status import STAGES, read_breakdown
-from tests.integration.stages.pipeline import SOURCE_CREDENTIALS, Pipeline
+from livedash_core.pipeline import BUILT_IN
+from livedash_core.status import read_breakdown
+from tests.integration.stages.stage_runs import SOURCE_CREDENTIALS, Pipeline
 
 
 @pytest.fixture
@@ -39,10 +40,10 @@ def test_the_whole_sample_ends_as_it_should(
     assert pipeline.leases() == 0
     world.assert_ledger_equals_rows()
     with engine.connect() as connection:
-        breakdown = read_breakdown(connection, STAGES)
+        breakdown = read_breakdown(connection, BUILT_IN)
     assert breakdown.total_sessions == sample.SESSIONS
-    assert [breakdown.ready(stage) for stage in STAGES] == [0] * 5
-    assert [breakdown.waiting(stage) for stage in STAGES] == [0, 1, 2, 2, 2]
+    assert [breakdown.ready(stage) for stage in BUILT_IN.names] == [0] * 5
+    assert [breakdown.waiting(stage) for stage in BUILT_IN.names] == [0, 1, 2, 2, 2]
 
     assert_every_oddity_has_its_end(world, pipeline)
     assert_everything_is_stored(pipeline)
@@ -87,8 +88,8 @@ def assert_every_oddity_has_its_end(world, pipeline: Pipeline) -> None:
 
 
 def assert_everything_is_stored(pipeline: Pipeline) -> None:
-    ((sessions, judged),) = pipeline.query("SELECT count(*), count(analysis_id) FROM livedash.session")
-    assert (sessions, judged) == (107, 104)
+    ((sessions, analysed),) = pipeline.query("SELECT count(*), count(analysis_id) FROM livedash.session")
+    assert (sessions, analysed) == (107, 104)
     ((incomplete,),) = pipeline.query(
         "SELECT count(*) FROM livedash.session WHERE analysis_id IS NOT NULL AND (language, sentiment, category,"
         " summary, escalated, forwarded_hr, analyzer, prompt_version, analyzed_at) IS NOT NULL IS NOT TRUE"

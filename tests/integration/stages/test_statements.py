@@ -8,10 +8,11 @@ from uuid import uuid4
 
 from sqlalchemy import Engine, event
 
+from livedash_core.stages.stage import create_stage
 from livedash_core.status import ProcessingStatusManager
-from tests.integration.stages.pipeline import Pipeline, Scripted, complete
+from tests.integration.records import Records
+from tests.integration.stages.stage_runs import Pipeline, Scripted, complete
 from tests.integration.stages.website import Site
-from tests.integration.world import World
 
 FEW, MANY = 20, 200
 
@@ -34,8 +35,8 @@ def statements(engine: Engine) -> Iterator[list[str]]:
 
 def count_per_stage(pipeline: Pipeline, number: int) -> dict[str, int]:
     counted = {}
-    for name in pipeline.registry.names:
-        stage = pipeline.registry.create(name, pipeline.tools)
+    for name in pipeline.stages.names:
+        stage = create_stage(pipeline.stages.stage(name), pipeline.tools)
         stage.batch_size = MANY
         with statements(pipeline.engine) as seen:
             report = pipeline.run(stage)
@@ -57,7 +58,7 @@ def test_a_large_batch_takes_as_many_statements_as_a_small_one(site: Site, acme,
     assert max(many.values()) <= 22
 
 
-def test_rows_that_changed_are_claimed_in_as_many_statements_too(site: Site, acme, pipeline: Pipeline, world: World):
+def test_rows_that_changed_are_claimed_in_as_many_statements_too(site: Site, acme, pipeline: Pipeline, world: Records):
     site.publish(site.rows(FEW + MANY))
     pipeline.run("CSV_IMPORT")
     counted = []
@@ -88,7 +89,7 @@ def test_failures_and_skips_come_in_one_statement_each(site: Site, acme, pipelin
     counted = []
     for first, number in ((1, FEW), (1000, MANY)):
         publish(first, number)
-        stage = pipeline.registry.create("TRANSCRIPT_FETCH", pipeline.tools)
+        stage = create_stage(pipeline.stages.stage("TRANSCRIPT_FETCH"), pipeline.tools)
         stage.batch_size = MANY
         with statements(pipeline.engine) as seen:
             report = pipeline.run(stage)
@@ -99,7 +100,7 @@ def test_failures_and_skips_come_in_one_statement_each(site: Site, acme, pipelin
     assert counted[0] == counted[1]
 
 
-def test_sessions_whose_rows_are_gone_fail_in_one_statement(acme, pipeline: Pipeline, world: World):
+def test_sessions_whose_rows_are_gone_fail_in_one_statement(acme, pipeline: Pipeline, world: Records):
     counted = []
     for number in (FEW, MANY):
         orphans = {uuid4(): acme for _ in range(number)}

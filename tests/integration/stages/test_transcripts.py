@@ -7,17 +7,17 @@ from http import HTTPStatus
 import pytest
 from sqlalchemy import Engine
 
-from livedash_core.clients.origins import FAILURES_BEFORE_REST
-from tests.integration.stages.pipeline import Pipeline
+from livedash_core.clients.origins import FAILURES_BEFORE_OPEN
+from tests.integration.records import Records
+from tests.integration.stages.stage_runs import Pipeline
 from tests.integration.stages.website import CSV, Answer, Site
-from tests.integration.world import World
 
 FETCH = "TRANSCRIPT_FETCH"
 AT_ONCE = 4
 
 
 def test_refused_credentials_stop_one_company_after_the_first_few_and_cost_no_attempt(
-    site: Site, acme, new_site, add_company, engine: Engine, world: World
+    site: Site, acme, new_site, add_company, engine: Engine, world: Records
 ):
     # Most of those under way only wait for their turn: they must not send what was refused.
     pipeline = Pipeline(engine, fetch_concurrency=4 * AT_ONCE, fetch_per_origin=AT_ONCE)
@@ -52,7 +52,7 @@ def test_refused_credentials_stop_one_company_after_the_first_few_and_cost_no_at
     world.assert_ledger_equals_rows()
 
 
-def test_a_server_that_asks_for_patience_gets_it(site: Site, acme, pipeline: Pipeline, world: World):
+def test_a_server_that_asks_for_patience_gets_it(site: Site, acme, pipeline: Pipeline, world: Records):
     site.publish(site.rows(1))
     pipeline.run("CSV_IMPORT")
     session = pipeline.session("S1")
@@ -76,7 +76,7 @@ def test_a_server_that_asks_for_patience_gets_it(site: Site, acme, pipeline: Pip
 
 @pytest.mark.parametrize("how", ["answers 503", "is gone"])
 def test_a_server_that_is_down_costs_a_few_attempts_and_the_rest_go_back_unharmed(
-    site: Site, acme, new_site, add_company, engine: Engine, world: World, how: str
+    site: Site, acme, new_site, add_company, engine: Engine, world: Records, how: str
 ):
     pipeline = Pipeline(engine, fetch_concurrency=AT_ONCE)
     files = new_site()
@@ -96,9 +96,9 @@ def test_a_server_that_is_down_costs_a_few_attempts_and_the_rest_go_back_unharme
     report = pipeline.run(FETCH)
 
     assert (report.completed, report.claimed) == (25, 325)
-    assert report.failed == FAILURES_BEFORE_REST - 1
+    assert report.failed == FAILURES_BEFORE_OPEN - 1
     assert report.released == 300 - report.failed
-    assert len(files.asked) < AT_ONCE + FAILURES_BEFORE_REST
+    assert len(files.asked) < AT_ONCE + FAILURES_BEFORE_OPEN
     assert pipeline.query(
         "SELECT attempts, status, count(*), bool_and(available_at > now()) FROM livedash.session_processing_status"
         " WHERE stage = :stage AND status <> 'COMPLETED' GROUP BY 1, 2 ORDER BY 1",
@@ -130,7 +130,7 @@ def test_a_server_that_is_down_costs_a_few_attempts_and_the_rest_go_back_unharme
     ids=["HTML", "JSON", "other roles", "10 MB", "no text", "blank"],
 )
 def test_what_is_no_transcript_is_told_as_it_is_fetched(
-    site: Site, acme, pipeline: Pipeline, world: World, body: bytes, headers, status: str, says: str
+    site: Site, acme, pipeline: Pipeline, world: Records, body: bytes, headers, status: str, says: str
 ):
     site.publish(site.rows(1))
     site.answers["/transcripts/S1.txt"] = Answer(body, headers=headers)
@@ -144,7 +144,7 @@ def test_what_is_no_transcript_is_told_as_it_is_fetched(
 
 
 def test_what_was_read_otherwise_is_told_of_a_session_without_a_conversation_too(
-    site: Site, acme, pipeline: Pipeline, world: World
+    site: Site, acme, pipeline: Pipeline, world: Records
 ):
     site.publish([site.row("S1", tokens="many"), site.row("S2", tokens="many")])
     site.answers["/transcripts/S1.txt"] = Answer(b"\0 \0")
@@ -164,7 +164,7 @@ def test_what_was_read_otherwise_is_told_of_a_session_without_a_conversation_too
     }
 
 
-def test_what_was_read_otherwise_than_written_is_in_the_metadata(site: Site, acme, pipeline: Pipeline, world: World):
+def test_what_was_read_otherwise_than_written_is_in_the_metadata(site: Site, acme, pipeline: Pipeline, world: Records):
     site.publish([site.row("S1", tokens="\u0663", avg_response_time_seconds="nan")])
     text = (
         "\u200fUser: Z\u00fcrich, K\u00f6ln\0\r\n[02.03.2026 12:05:00] Assistant: b\r\n[02.03.2026 12:01:00] User: c Z"

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import Engine, text
 
-from livedash_core.status import STAGES
+from livedash_core.pipeline import BUILT_IN
 
 SESSIONS = 200_000
 BEGIN = datetime(2020, 1, 1, tzinfo=UTC)
@@ -64,7 +64,7 @@ FROM livedash.session_processing_status GROUP BY 1, 2, 3
 
 def build(engine: Engine, *more: str) -> None:
     """Fill a migrated, empty database; ``more`` are statements that add to it, with the same parameters."""
-    parameters = {"companies": COMPANIES, "begin": BEGIN, "sessions": SESSIONS, "stages": list(STAGES)}
+    parameters = {"companies": COMPANIES, "begin": BEGIN, "sessions": SESSIONS, "stages": list(BUILT_IN.names)}
     with engine.begin() as connection:
         connection.execute(text("SET LOCAL session_replication_role = replica"))  # no foreign key is looked up
         for statement in (*BUILD.split(";"), *more):

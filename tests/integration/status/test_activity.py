@@ -9,10 +9,11 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Connection, text
 
-from livedash_core.status import STAGES, ProcessingStatusManager, activity, fold
-from tests.integration.world import World
+from livedash_core.pipeline import BUILT_IN
+from livedash_core.status import ProcessingStatusManager, activity, fold
+from tests.integration.records import Records
 
-IMPORT, FETCH, CREATE = STAGES[:3]
+IMPORT, FETCH, CREATE = BUILT_IN.names[:3]
 
 
 def _settle(connection: Connection, sessions: int, held_seconds: float) -> list[UUID]:
@@ -37,7 +38,7 @@ def _hours_pass(connection: Connection, hours: int) -> None:
 
 @pytest.mark.parametrize("folded", [False, True])
 def test_rate_and_durations_are_told_within_a_tenth(
-    world: World, company_id: UUID, connection: Connection, folded: bool
+    world: Records, company_id: UUID, connection: Connection, folded: bool
 ) -> None:
     world.sessions(company_id, 100)
     for sessions, held in ((90, 2.0), (10, 60.0)):
@@ -46,7 +47,7 @@ def test_rate_and_durations_are_told_within_a_tenth(
         fold(connection)
         fold(connection)
 
-    found = activity(connection, STAGES)[FETCH]
+    found = activity(connection, BUILT_IN)[FETCH]
 
     assert found.p50_seconds == pytest.approx(2.0, rel=0.1)
     assert found.p95_seconds == pytest.approx(60.0, rel=0.1)
@@ -55,13 +56,13 @@ def test_rate_and_durations_are_told_within_a_tenth(
     assert 5.0 <= found.per_minute <= 10.0
 
 
-def test_folding_twice_adds_to_what_is_there(world: World, company_id: UUID, connection: Connection) -> None:
+def test_folding_twice_adds_to_what_is_there(world: Records, company_id: UUID, connection: Connection) -> None:
     world.sessions(company_id, 20)
     for _ in range(2):
         _settle(connection, 10, 2.0)
         fold(connection)
 
-    assert activity(connection, STAGES)[FETCH].last_day[-1] == 20
+    assert activity(connection, BUILT_IN)[FETCH].last_day[-1] == 20
     # One slot, or two when a slot ended meanwhile; not a row per fold and company.
     rows: Mapping[str, int] = dict(
         connection.execute(
@@ -73,7 +74,7 @@ def test_folding_twice_adds_to_what_is_there(world: World, company_id: UUID, con
 
 
 def test_the_last_24_hours_are_told_hour_by_hour_and_older_ones_forgotten(
-    world: World, company_id: UUID, connection: Connection
+    world: Records, company_id: UUID, connection: Connection
 ) -> None:
     world.sessions(company_id, 30)
     for hours in (24, 5, 0):
@@ -82,7 +83,7 @@ def test_the_last_24_hours_are_told_hour_by_hour_and_older_ones_forgotten(
         _hours_pass(connection, hours)
 
     # Set back 29, 5 and 0 hours.
-    found = activity(connection, STAGES)[FETCH]
+    found = activity(connection, BUILT_IN)[FETCH]
     assert sum(found.last_day) == 20
     assert sum(found.last_day[18:20]) == 10
     assert found.last_day[-1] == 10
@@ -93,7 +94,7 @@ def test_the_last_24_hours_are_told_hour_by_hour_and_older_ones_forgotten(
     assert kept == 20
 
 
-def test_each_company_is_told_apart_and_a_failure_is_no_activity(world: World, connection: Connection) -> None:
+def test_each_company_is_told_apart_and_a_failure_is_no_activity(world: Records, connection: Connection) -> None:
     acme, other = world.company("Acme"), world.company("Other")
     world.sessions(acme, 3)
     (failing,) = world.sessions(other, 1)
@@ -101,22 +102,22 @@ def test_each_company_is_told_apart_and_a_failure_is_no_activity(world: World, c
     manager.fail_stage(failing, FETCH, manager.start_stage(failing, FETCH), "no")
     _settle(connection, 3, 1.0)
 
-    assert sum(activity(connection, STAGES, [acme])[FETCH].last_day) == 3
-    assert sum(activity(connection, STAGES, [other])[FETCH].last_day) == 0
-    assert sum(activity(connection, STAGES, [other])[IMPORT].last_day) == 1
+    assert sum(activity(connection, BUILT_IN, [acme])[FETCH].last_day) == 3
+    assert sum(activity(connection, BUILT_IN, [other])[FETCH].last_day) == 0
+    assert sum(activity(connection, BUILT_IN, [other])[IMPORT].last_day) == 1
 
 
 def test_what_is_brought_in_already_through_counts_and_has_no_duration(
-    world: World, company_id: UUID, connection: Connection
+    world: Records, company_id: UUID, connection: Connection
 ) -> None:
     world.sessions(company_id, 3)
 
-    found = activity(connection, STAGES)[IMPORT]
+    found = activity(connection, BUILT_IN)[IMPORT]
 
     assert (found.last_day[-1], found.p50_seconds, found.p95_seconds) == (3, None, None)
 
 
-def test_the_longest_wait_is_of_what_could_be_claimed(world: World, company_id: UUID, connection: Connection) -> None:
+def test_the_longest_wait_is_of_what_could_be_claimed(world: Records, company_id: UUID, connection: Connection) -> None:
     first, second, third = world.sessions(company_id, 3)
     moment = datetime(2026, 1, 1, tzinfo=UTC)
     for session, since in ((first, moment + timedelta(days=1)), (second, moment)):
@@ -128,19 +129,19 @@ def test_the_longest_wait_is_of_what_could_be_claimed(world: World, company_id: 
             {"since": since, "session": session, "stage": FETCH},
         )
 
-    found = activity(connection, STAGES)
+    found = activity(connection, BUILT_IN)
     assert found[FETCH].oldest_waiting_since == moment
     assert found[CREATE].oldest_waiting_since is None
 
     manager = ProcessingStatusManager(connection)
     manager.start_stage(second, FETCH)
-    assert activity(connection, STAGES)[FETCH].oldest_waiting_since == moment + timedelta(days=1)
+    assert activity(connection, BUILT_IN)[FETCH].oldest_waiting_since == moment + timedelta(days=1)
     for session in (first, third):
         manager.start_stage(session, FETCH)
-    assert activity(connection, STAGES)[FETCH].oldest_waiting_since is None
+    assert activity(connection, BUILT_IN)[FETCH].oldest_waiting_since is None
 
 
-def test_a_company_that_is_not_processed_does_not_wait(world: World, connection: Connection) -> None:
+def test_a_company_that_is_not_processed_does_not_wait(world: Records, connection: Connection) -> None:
     world.sessions(world.company("Gone", status="SUSPENDED"), 1)
 
-    assert activity(connection, STAGES)[FETCH].oldest_waiting_since is None
+    assert activity(connection, BUILT_IN)[FETCH].oldest_waiting_since is None

@@ -8,21 +8,23 @@ import pytest
 from sqlalchemy import Connection
 
 from livedash_core.errors import IllegalMove
-from livedash_core.status import STAGES, ProcessingStatusManager
-from tests.integration.world import World
+from livedash_core.pipeline import BUILT_IN, StageDefinition
+from livedash_core.status import ProcessingStatusManager
+from tests.integration.records import Records
 
 ADDED = "TRANSLATION"
-CREATE, ANALYSE = STAGES[2:4]
+PIPELINE = BUILT_IN.with_stages([StageDefinition(ADDED, "nowhere:Translation", "translations", "SESSION_CREATION")])
+CREATE, ANALYSE = BUILT_IN.names[2:4]
 
 
 @pytest.fixture
 def manager(connection: Connection) -> ProcessingStatusManager:
     """The pipeline with TRANSLATION between SESSION_CREATION and AI_ANALYSIS."""
-    return ProcessingStatusManager(connection, stages=(*STAGES[:3], ADDED, *STAGES[3:]))
+    return ProcessingStatusManager(connection, pipeline=PIPELINE)
 
 
 def test_it_is_due_for_sessions_that_are_that_far(
-    world: World, company_id: UUID, manager: ProcessingStatusManager
+    world: Records, company_id: UUID, manager: ProcessingStatusManager
 ) -> None:
     (session,) = world.sessions(company_id, 1, completed_stages=3)
 
@@ -32,7 +34,7 @@ def test_it_is_due_for_sessions_that_are_that_far(
     assert manager.claim(ANALYSE, 1).attempts == {session: 1}
 
 
-def test_it_waits_for_sessions_that_are_not(world: World, company_id: UUID, manager: ProcessingStatusManager) -> None:
+def test_it_waits_for_sessions_that_are_not(world: Records, company_id: UUID, manager: ProcessingStatusManager) -> None:
     (session,) = world.sessions(company_id, 1, completed_stages=2)
     manager.initialize_session(session, company_id)
 
@@ -42,7 +44,7 @@ def test_it_waits_for_sessions_that_are_not(world: World, company_id: UUID, mana
     assert manager.claim(ADDED, 1).attempts == {session: 1}
 
 
-def test_what_is_done_already_stays_done(world: World, company_id: UUID, manager: ProcessingStatusManager) -> None:
+def test_what_is_done_already_stays_done(world: Records, company_id: UUID, manager: ProcessingStatusManager) -> None:
     (session,) = world.sessions(company_id, 1, completed_stages=5)
     manager.initialize_session(session, company_id)
     manager.complete_stage(session, ADDED, manager.start_stage(session, ADDED))
@@ -51,17 +53,17 @@ def test_what_is_done_already_stays_done(world: World, company_id: UUID, manager
 
 
 def test_at_the_end_of_the_pipeline_it_is_due_for_those_who_are_through(
-    world: World, company_id: UUID, connection: Connection
+    world: Records, company_id: UUID, connection: Connection
 ) -> None:
     through, halfway = world.sessions(company_id, 1, completed_stages=5)[0], world.sessions(company_id, 1)[0]
-    manager = ProcessingStatusManager(connection, stages=(*STAGES, ADDED))
+    manager = ProcessingStatusManager(connection, stages=(*BUILT_IN.names, ADDED))
     manager.initialize_sessions(dict.fromkeys([through, halfway], company_id))
 
     assert manager.claim(ADDED, 2).attempts == {through: 1}
 
 
 def test_before_the_session_is_brought_in_again_it_is_not_there_and_says_so(
-    world: World, company_id: UUID, manager: ProcessingStatusManager
+    world: Records, company_id: UUID, manager: ProcessingStatusManager
 ) -> None:
     (session,) = world.sessions(company_id, 1, completed_stages=3)
 

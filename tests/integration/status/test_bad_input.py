@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from livedash_core.errors import LeaseLost, UnknownSession, UnknownStage, UsageError
 from livedash_core.status import Failure, ProcessingStatusManager, Scope
-from tests.integration.world import World
+from tests.integration.records import Records
 
 FETCH = "TRANSCRIPT_FETCH"
 Manager = ProcessingStatusManager
@@ -22,7 +22,7 @@ def manager(connection: Connection) -> Manager:
 
 
 @pytest.fixture
-def session(world: World, company_id: UUID) -> UUID:
+def session(world: Records, company_id: UUID) -> UUID:
     return world.sessions(company_id, 1)[0]
 
 
@@ -36,7 +36,7 @@ def session(world: World, company_id: UUID) -> UUID:
     ],
 )
 def test_a_failure_that_makes_no_sense(
-    world: World, manager: Manager, session: UUID, kind: str, retry_after: float | None, message: str
+    world: Records, manager: Manager, session: UUID, kind: str, retry_after: float | None, message: str
 ) -> None:
     token = manager.start_stage(session, FETCH)
 
@@ -47,7 +47,7 @@ def test_a_failure_that_makes_no_sense(
 
 @pytest.mark.parametrize("metadata", [{"a": float("nan")}, {"a": {1, 2}}, {"a": "\x00"}, {"a": "\ud800"}])
 def test_metadata_that_postgres_would_not_take(
-    world: World, manager: Manager, session: UUID, metadata: dict[str, object]
+    world: Records, manager: Manager, session: UUID, metadata: dict[str, object]
 ) -> None:
     token = manager.start_stage(session, FETCH)
 
@@ -56,14 +56,14 @@ def test_metadata_that_postgres_would_not_take(
     world.assert_stage(session, FETCH, "IN_PROGRESS")
 
 
-def test_metadata_comes_back_as_it_went_in(world: World, manager: Manager, session: UUID) -> None:
+def test_metadata_comes_back_as_it_went_in(world: Records, manager: Manager, session: UUID) -> None:
     metadata = {"a": "\\u0000 'é' \"😀\"", "b": [1, None, {"c": True}]}
     manager.complete_stage(session, FETCH, manager.start_stage(session, FETCH), metadata)
 
     assert world.row(session, FETCH).metadata == metadata
 
 
-def test_a_reason_to_skip_is_cleaned_like_an_error_message(world: World, manager: Manager, session: UUID) -> None:
+def test_a_reason_to_skip_is_cleaned_like_an_error_message(world: Records, manager: Manager, session: UUID) -> None:
     manager.skip_stage(session, FETCH, manager.start_stage(session, FETCH), "GET https://a:hunter2@b/\x00 is empty")
 
     assert world.row(session, FETCH).metadata == {"reason": "GET https://***@b/ is empty"}
@@ -110,7 +110,7 @@ def test_an_unknown_session(manager: Manager) -> None:
             ask()
 
 
-def test_a_token_that_is_not_ours(world: World, manager: Manager, session: UUID) -> None:
+def test_a_token_that_is_not_ours(world: Records, manager: Manager, session: UUID) -> None:
     manager.start_stage(session, FETCH)
     for ask in (
         lambda: manager.complete_stage(session, FETCH, uuid4()),

@@ -7,11 +7,12 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Connection
 
-from livedash_core.status import STAGES, Failure, ProcessingStatusManager, Scope, fold
+from livedash_core.pipeline import BUILT_IN
+from livedash_core.status import Failure, ProcessingStatusManager, Scope, fold
 from livedash_core.status.failure_groups import FailureGroup, list_failure_groups, recount_failures
-from tests.integration.world import World
+from tests.integration.records import Records
 
-FETCH = STAGES[1]
+FETCH = BUILT_IN.names[1]
 
 
 def fail(connection: Connection, session_ids: list[UUID], message: str, kind: str = "permanent") -> None:
@@ -27,7 +28,7 @@ def groups(connection: Connection) -> list[FailureGroup]:
     return found
 
 
-def test_messages_that_say_the_same_are_one_group_per_stage_and_kind(world: World, connection: Connection) -> None:
+def test_messages_that_say_the_same_are_one_group_per_stage_and_kind(world: Records, connection: Connection) -> None:
     acme, umbrella = world.company("Acme"), world.company("Umbrella")
     fail(connection, world.sessions(acme, 3), "LV-{} is gone")
     fail(connection, world.sessions(umbrella, 4), "LV-{} is gone")
@@ -43,13 +44,13 @@ def test_messages_that_say_the_same_are_one_group_per_stage_and_kind(world: Worl
     ]
     assert all(group.stage == FETCH and group.first_seen_at <= group.last_seen_at for group in found)
     assert [group.sessions for group in list_failure_groups(connection, [umbrella])] == [4]
-    assert list_failure_groups(connection, stage=STAGES[2]) == []
+    assert list_failure_groups(connection, stage=BUILT_IN.names[2]) == []
 
 
 @pytest.mark.parametrize("folded", [False, True])
 @pytest.mark.parametrize("way_out", ["reset_failed", "reopen", "reopen all"])
 def test_a_group_is_left_when_its_sessions_are_tried_again(
-    world: World, company_id: UUID, connection: Connection, way_out: str, folded: bool
+    world: Records, company_id: UUID, connection: Connection, way_out: str, folded: bool
 ) -> None:
     ids = world.sessions(company_id, 3)
     fail(connection, ids, "no")
@@ -59,14 +60,14 @@ def test_a_group_is_left_when_its_sessions_are_tried_again(
     if way_out == "reset_failed":
         manager.reset_failed(Scope(session_ids=tuple(ids[:1])))
     else:
-        manager.reopen(FETCH if way_out == "reopen" else STAGES[0], ids[:1])
+        manager.reopen(FETCH if way_out == "reopen" else BUILT_IN.names[0], ids[:1])
     fold(connection)
 
     assert [group.sessions for group in groups(connection)] == [2]
 
 
 def test_a_lease_that_ran_out_for_good_is_a_group_whoever_held_it(
-    world: World, company_id: UUID, connection: Connection
+    world: Records, company_id: UUID, connection: Connection
 ) -> None:
     ids = world.sessions(company_id, 2)
     manager = ProcessingStatusManager(connection, max_attempts=1)
@@ -84,7 +85,7 @@ def test_a_lease_that_ran_out_for_good_is_a_group_whoever_held_it(
 
 
 def test_a_transient_failure_that_will_be_retried_is_in_no_group(
-    world: World, company_id: UUID, connection: Connection
+    world: Records, company_id: UUID, connection: Connection
 ) -> None:
     (session_id,) = world.sessions(company_id, 1)
     manager = ProcessingStatusManager(connection)
@@ -93,7 +94,7 @@ def test_a_transient_failure_that_will_be_retried_is_in_no_group(
     assert groups(connection) == []
 
 
-def test_a_group_that_comes_back_begins_anew(world: World, company_id: UUID, connection: Connection) -> None:
+def test_a_group_that_comes_back_begins_anew(world: Records, company_id: UUID, connection: Connection) -> None:
     ids = world.sessions(company_id, 1)
     fail(connection, ids, "no")
     fold(connection)
@@ -107,7 +108,7 @@ def test_a_group_that_comes_back_begins_anew(world: World, company_id: UUID, con
     assert (second.sessions, second.first_seen_at > first.last_seen_at) == (1, True)
 
 
-def test_folding_changes_nothing_visible(world: World, company_id: UUID, connection: Connection) -> None:
+def test_folding_changes_nothing_visible(world: Records, company_id: UUID, connection: Connection) -> None:
     fail(connection, world.sessions(company_id, 3), "LV-{} is gone")
     before = groups(connection)
     fold(connection)

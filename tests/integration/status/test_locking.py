@@ -9,15 +9,16 @@ import pytest
 from sqlalchemy import Engine, text
 from uuid6 import uuid7
 
-from livedash_core.status import STAGES, Failure, ProcessingStatusManager, Scope, fold, read_breakdown
-from livedash_core.status.erasing import forget_failures
+from livedash_core.pipeline import BUILT_IN
+from livedash_core.status import Failure, ProcessingStatusManager, Scope, fold, read_breakdown
+from livedash_core.status.erasure import erase_failures
+from tests.integration.records import NOON, Records
 from tests.integration.status.locks import impatient, locked_row, locked_rows, sessions_stored_backwards, waiting
-from tests.integration.world import NOON, World
 
 FETCH, CREATE = "TRANSCRIPT_FETCH", "SESSION_CREATION"
 
 
-def test_claiming_waits_for_nobody(world: World, company_id: UUID, engine: Engine) -> None:
+def test_claiming_waits_for_nobody(world: Records, company_id: UUID, engine: Engine) -> None:
     world.sessions(company_id, 2)
     with engine.begin() as other, impatient(engine) as connection:
         theirs = ProcessingStatusManager(other).claim(FETCH, 1)
@@ -28,7 +29,7 @@ def test_claiming_waits_for_nobody(world: World, company_id: UUID, engine: Engin
 
 
 @pytest.mark.parametrize("scope", ["window", "sessions"])
-def test_claiming_within_a_scope_waits_for_nobody(world: World, company_id: UUID, engine: Engine, scope: str) -> None:
+def test_claiming_within_a_scope_waits_for_nobody(world: Records, company_id: UUID, engine: Engine, scope: str) -> None:
     sessions = world.sessions(company_id, 2)
     within = Scope(started_from=NOON) if scope == "window" else Scope(session_ids=tuple(sessions))
     with locked_row(engine, (sessions[0], FETCH)), impatient(engine) as connection:
@@ -36,7 +37,7 @@ def test_claiming_within_a_scope_waits_for_nobody(world: World, company_id: UUID
 
 
 @pytest.mark.parametrize("verb", ["complete", "fail", "release", "reclaim", "reset_failed", "reopen", "erase"])
-def test_rows_are_locked_in_one_order(world: World, company_id: UUID, engine: Engine, verb: str) -> None:
+def test_rows_are_locked_in_one_order(world: Records, company_id: UUID, engine: Engine, verb: str) -> None:
     """Stage by stage as the pipeline has them, then by session: so two verbs never wait for each other."""
     sessions = sessions_stored_backwards(engine, company_id, 3)
     backwards = sessions[::-1]
@@ -54,9 +55,9 @@ def test_rows_are_locked_in_one_order(world: World, company_id: UUID, engine: En
         "reclaim": lambda manager: manager.claim(FETCH, 3),
         "reset_failed": lambda manager: manager.reset_failed(Scope(session_ids=tuple(backwards))),
         "reopen": lambda manager: manager.reopen(FETCH, backwards),
-        "erase": lambda manager: forget_failures(manager.connection, backwards, STAGES),
+        "erase": lambda manager: erase_failures(manager.connection, backwards, BUILT_IN),
     }
-    stages = STAGES if verb in ("reopen", "erase") else [FETCH]
+    stages = BUILT_IN.names if verb in ("reopen", "erase") else [FETCH]
     order = [(session, stage) for stage in stages for session in sessions]
     middle = order.index((sessions[1], FETCH))
 
@@ -67,7 +68,7 @@ def test_rows_are_locked_in_one_order(world: World, company_id: UUID, engine: En
     world.assert_ledger_equals_rows()
 
 
-def test_a_stage_reopened_behind_an_open_one_waits_for_it(world: World, company_id: UUID, engine: Engine) -> None:
+def test_a_stage_reopened_behind_an_open_one_waits_for_it(world: Records, company_id: UUID, engine: Engine) -> None:
     (session,) = world.sessions(company_id, 1)
     with engine.begin() as connection:
         manager = ProcessingStatusManager(connection)
@@ -76,7 +77,7 @@ def test_a_stage_reopened_behind_an_open_one_waits_for_it(world: World, company_
     world.assert_ledger_equals_rows()
 
 
-def test_reopening_sees_what_is_settled_while_it_waits(world: World, company_id: UUID, engine: Engine) -> None:
+def test_reopening_sees_what_is_settled_while_it_waits(world: Records, company_id: UUID, engine: Engine) -> None:
     """Else the stage would wait for one that is through already: for ever."""
     (session,) = world.sessions(company_id, 1)
     with engine.connect() as other:
@@ -92,7 +93,7 @@ def test_reopening_sees_what_is_settled_while_it_waits(world: World, company_id:
     world.assert_ledger_equals_rows()
 
 
-def test_reopening_takes_what_is_settled_while_it_waits(world: World, company_id: UUID, engine: Engine) -> None:
+def test_reopening_takes_what_is_settled_while_it_waits(world: Records, company_id: UUID, engine: Engine) -> None:
     (session,) = world.sessions(company_id, 1)
     with engine.connect() as other:
         holder = ProcessingStatusManager(other)
@@ -108,7 +109,7 @@ def test_reopening_takes_what_is_settled_while_it_waits(world: World, company_id
 
 
 def test_a_lease_that_runs_out_while_its_holder_settles_is_left_alone(
-    world: World, company_id: UUID, engine: Engine
+    world: Records, company_id: UUID, engine: Engine
 ) -> None:
     (session,) = world.sessions(company_id, 1)
     with engine.connect() as other, impatient(engine) as connection:
@@ -124,7 +125,7 @@ def test_a_lease_that_runs_out_while_its_holder_settles_is_left_alone(
 
 
 def test_a_holder_whose_lease_is_being_taken_waits_and_learns_that_it_is_lost(
-    world: World, company_id: UUID, engine: Engine
+    world: Records, company_id: UUID, engine: Engine
 ) -> None:
     (session,) = world.sessions(company_id, 1)
     with engine.connect() as other:
@@ -141,7 +142,7 @@ def test_a_holder_whose_lease_is_being_taken_waits_and_learns_that_it_is_lost(
 
 
 def test_a_reopening_that_is_taken_back_leaves_the_holder_what_it_held(
-    world: World, company_id: UUID, engine: Engine
+    world: Records, company_id: UUID, engine: Engine
 ) -> None:
     (session,) = world.sessions(company_id, 1)
     with engine.connect() as other:
@@ -156,26 +157,26 @@ def test_a_reopening_that_is_taken_back_leaves_the_holder_what_it_held(
 
 
 def test_folding_moves_only_what_is_committed_and_readers_see_no_difference(
-    world: World, company_id: UUID, engine: Engine
+    world: Records, company_id: UUID, engine: Engine
 ) -> None:
     world.sessions(company_id, 3)
     with engine.connect() as writer, engine.connect() as folder, impatient(engine) as reader:
-        before = read_breakdown(reader, STAGES)
+        before = read_breakdown(reader, BUILT_IN)
         claim = ProcessingStatusManager(writer).claim(FETCH, 2)
         fold(folder)
-        assert read_breakdown(reader, STAGES) == before
+        assert read_breakdown(reader, BUILT_IN) == before
         fold(reader)  # passes over what the other fold is moving
         folder.commit()
-        assert read_breakdown(reader, STAGES) == before
+        assert read_breakdown(reader, BUILT_IN) == before
         writer.commit()
-        assert read_breakdown(reader, STAGES).stages[FETCH]["IN_PROGRESS"] == len(claim.attempts) == 2
+        assert read_breakdown(reader, BUILT_IN).stages[FETCH]["IN_PROGRESS"] == len(claim.attempts) == 2
         fold(reader)
         assert reader.scalar(text("SELECT count(*) FROM livedash.session_processing_delta")) == 0
     world.assert_ledger_equals_rows()
 
 
 def test_two_imports_of_the_same_sessions_give_each_its_rows_once(
-    world: World, company_id: UUID, engine: Engine
+    world: Records, company_id: UUID, engine: Engine
 ) -> None:
     owners = {uuid7(): company_id for _ in range(3)}
     with engine.connect() as other:

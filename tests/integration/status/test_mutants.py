@@ -17,8 +17,8 @@ from sqlalchemy.exc import DBAPIError
 
 from livedash_core.errors import LiveDashError
 from livedash_core.status import ProcessingStatusManager, Scope, statements
-from tests.integration.status import test_activity, test_failure_groups, test_ledger, test_locking, test_promises
-from tests.integration.world import World
+from tests.integration.records import Records
+from tests.integration.status import test_activity, test_counts, test_failure_groups, test_locking, test_promises
 
 
 class Mutant(NamedTuple):
@@ -183,9 +183,9 @@ MUTANTS = [
         Mutant(
             f"{statement} forgets the ledger",
             {statement: (_insert_of_deltas(statement), "")},
-            partial(test_ledger.test_the_ledger_equals_a_recount_after, verb=statement),
+            partial(test_counts.test_the_ledger_equals_a_recount_after, verb=statement),
         )
-        for statement in test_ledger.VERBS
+        for statement in test_counts.VERBS
     ),
     *(
         Mutant(
@@ -239,7 +239,7 @@ def broken_sql(monkeypatch: pytest.MonkeyPatch, mutant: Mutant) -> Iterator[None
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name.replace(" ", "-"))
 def test_the_suite_notices_that(
     mutant: Mutant,
-    world: World,
+    world: Records,
     company_id: UUID,
     engine: Engine,
     connection: Connection,

@@ -13,11 +13,12 @@ from sqlalchemy import Engine
 
 from livedash_core.db import make_engine, upgrade_schema
 from livedash_core.local.embedded_postgres import EmbeddedPostgres
-from livedash_core.status import STAGES, Failure, ProcessingStatusManager, Scope, activity
+from livedash_core.pipeline import BUILT_IN
+from livedash_core.status import Failure, ProcessingStatusManager, Scope, activity
 from tests.integration.status.large import BEGIN, COMPANIES, SESSIONS, build
 from tests.integration.status.plans import Mode, explained
 
-FETCH, CREATE, ANALYSE, LATE = STAGES[1:]
+FETCH, CREATE, ANALYSE, LATE = BUILT_IN.names[1:]
 LARGE = {"session_processing_status", "session_processing_failure", "session_import"}
 READY, LEASE, FAILED = (f"ix_processing_status_{name}" for name in ("ready", "lease", "failed"))
 KEY, STARTED = "pk_session_processing_status", "ix_session_import_started"
@@ -80,7 +81,7 @@ HOT = {
     "reclaim of 500": Hot(lambda manager: manager.claim(LATE, 1), {LEASE}, 2000, 12_000),
     "renew": Hot(lambda manager: manager.renew(TOKEN), set(), 0, 30),
     "due stages": Hot(lambda manager: manager.get_due_stages(), {READY}, 10, 100),
-    "activity": Hot(lambda manager: activity(manager.connection, STAGES), {READY}, 50, 200),
+    "activity": Hot(lambda manager: activity(manager.connection, BUILT_IN), {READY}, 50, 200),
     "stages of a session": Hot(lambda manager: manager.get_session_status(session(70_000)), {KEY}, 5, 20),
     "50 that need it": Hot(lambda manager: manager.get_sessions_needing_processing(FETCH, 50), {READY}, 250, 500),
     "50 that failed": Hot(lambda manager: manager.get_failed_sessions(limit=50), {FAILED}, 500, 3000),

@@ -10,8 +10,9 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import IntegrityError
 
 from livedash_core.errors import IllegalMove, LeaseLost, UnknownSession, UnknownStage, UsageError
-from livedash_core.status import STAGES, Failure, ProcessingStatusManager, Scope, fold
-from tests.integration.world import NOON
+from livedash_core.pipeline import BUILT_IN
+from livedash_core.status import Failure, ProcessingStatusManager, Scope, fold
+from tests.integration.records import NOON
 from tests.new_sessions import initialize_new
 
 FETCH, CREATE = "TRANSCRIPT_FETCH", "SESSION_CREATION"
@@ -348,16 +349,16 @@ def test_the_breakdown_of_a_company_is_its_own(world, manager):
 
 def test_reopening_a_stage_reopens_all_after_it_and_takes_it_from_its_holder(world, company_id, manager):
     (session,) = world.sessions(company_id, 1)
-    for stage in STAGES[1:4]:
+    for stage in BUILT_IN.names[1:4]:
         manager.complete_stage(session, stage, manager.start_stage(session, stage))
-    token = manager.start_stage(session, STAGES[4])
+    token = manager.start_stage(session, BUILT_IN.names[4])
 
     assert manager.reopen(CREATE, [session]) == [session]
 
     assert [stage.status for stage in manager.get_session_status(session)] == ["COMPLETED"] * 2 + ["PENDING"] * 3
     with pytest.raises(LeaseLost):
-        manager.complete_stage(session, STAGES[4], token)
-    assert manager.claim(STAGES[3], 1).attempts == {}
+        manager.complete_stage(session, BUILT_IN.names[4], token)
+    assert manager.claim(BUILT_IN.names[3], 1).attempts == {}
     assert manager.claim(CREATE, 1).attempts == {session: 1}
     world.assert_ledger_equals_rows()
 
@@ -399,7 +400,7 @@ def test_the_table_itself_refuses_nonsense(world, company_id, connection, change
 
 
 def test_a_sixth_stage_needs_no_migration(world, company_id, connection):
-    stages = (*STAGES[:3], "TRANSLATION", *STAGES[3:])
+    stages = (*BUILT_IN.names[:3], "TRANSLATION", *BUILT_IN.names[3:])
     manager = ProcessingStatusManager(connection, stages=stages)
     session = uuid4()
     manager.initialize_sessions({session: company_id}, completed_stages=3)

@@ -24,11 +24,12 @@ from livedash_core.db import make_engine, upgrade_schema
 from livedash_core.errors import SystemicError
 from livedash_core.local.embedded_postgres import EmbeddedPostgres
 from livedash_core.models import SessionImport
-from livedash_core.stages.runner import Runner
-from livedash_core.stages.stage import Completed, Outcome, Stage, Tools
-from livedash_core.status import STAGES, ProcessingStatusManager
+from livedash_core.pipeline import BUILT_IN
+from livedash_core.stages.execution.runner import Runner
+from livedash_core.stages.stage import Completed, Outcome, Stage, StageContext
+from livedash_core.status import ProcessingStatusManager
+from tests.integration.records import Records
 from tests.integration.status.worker import STAGE, drain, write_effect
-from tests.integration.world import World
 
 PROJECT = Path(__file__).parents[3]
 
@@ -54,7 +55,7 @@ def heard(process: subprocess.Popen[str]) -> str:
     return process.stdout.readline().strip()
 
 
-def go_on(process: subprocess.Popen[str]) -> None:
+def advance(process: subprocess.Popen[str]) -> None:
     assert process.stdin is not None
     process.stdin.write("\n")
     process.stdin.flush()
@@ -71,14 +72,14 @@ def assert_each_once(engine: Engine, sessions: Sequence[UUID]) -> None:
         breakdown = ProcessingStatusManager(connection).get_pipeline_status()
     assert sorted(effects) == sorted(sessions)
     assert breakdown.stages[STAGE]["COMPLETED"] == len(sessions)
-    World(engine).assert_ledger_equals_rows()
+    Records(engine).assert_ledger_equals_rows()
 
 
 # --- many claimers
 
 
 def test_eight_processes_claim_the_same_rows_and_each_is_done_once(
-    world: World, company_id: UUID, engine: Engine, database_url: str
+    world: Records, company_id: UUID, engine: Engine, database_url: str
 ) -> None:
     sessions = [uuid7() for _ in range(20_000)]
     prepare_effects(engine)
@@ -90,7 +91,7 @@ def test_eight_processes_claim_the_same_rows_and_each_is_done_once(
         processes = [stack.enter_context(worker(database_url, "drain")) for _ in range(8)]
         assert [heard(process) for process in processes] == ["ready"] * 8
         for process in processes:
-            go_on(process)
+            advance(process)
         done = [int(heard(process)) for process in processes]
 
     assert sum(done) == len(sessions)
@@ -99,7 +100,7 @@ def test_eight_processes_claim_the_same_rows_and_each_is_done_once(
 
 
 def test_two_live_tasks_with_one_identity_do_not_pass_for_each_other(
-    world: World, company_id: UUID, engine: Engine
+    world: Records, company_id: UUID, engine: Engine
 ) -> None:
     """Airflow may run the same task instance twice at once: only the token tells them apart."""
     identity = {"owner": "worker-1:4711", "dag_run": "livedash_transcript_fetch/scheduled__1"}
@@ -131,7 +132,7 @@ def test_two_live_tasks_with_one_identity_do_not_pass_for_each_other(
     ("moment", "attempts"), [("after claim", 2), ("after effect", 2), ("before commit", 2), ("after commit", 1)]
 )
 def test_a_worker_that_is_killed_loses_nothing_and_does_nothing_twice(
-    world: World, company_id: UUID, engine: Engine, database_url: str, moment: str, attempts: int
+    world: Records, company_id: UUID, engine: Engine, database_url: str, moment: str, attempts: int
 ) -> None:
     sessions = world.sessions(company_id, 30)
     prepare_effects(engine)
@@ -170,7 +171,7 @@ class EffectStage(Stage):
     name = STAGE
     batch_size = 10
 
-    def __init__(self, tools: Tools, trouble: Callable[[Connection], None]) -> None:
+    def __init__(self, tools: StageContext, trouble: Callable[[Connection], None]) -> None:
         super().__init__(tools)
         self._trouble = trouble
         self._batches = 0
@@ -191,16 +192,16 @@ class EffectStage(Stage):
 
 def run_into_trouble(engine: Engine, trouble: Callable[[Connection], None]) -> None:
     """A run that the database leaves in the lurch, then one that finds a healthy one."""
-    world = World(engine)
+    world = Records(engine)
     sessions = world.sessions(world.company("Acme"), 50)
     prepare_effects(engine)
-    stage = EffectStage(Tools(engine), trouble)
+    stage = EffectStage(StageContext(engine), trouble)
 
     with pytest.raises(SystemicError, match=f"the database failed during {STAGE}"):
-        Runner(engine, stage, STAGES).run()
+        Runner(engine, stage, BUILT_IN).run()
     committed = sum(world.row(session, STAGE).status == "COMPLETED" for session in sessions)
     world.expire_leases()
-    report = Runner(engine, stage, STAGES).run()
+    report = Runner(engine, stage, BUILT_IN).run()
 
     # The other batch under way may have been settled after the trouble, if the database was there again.
     assert committed in (20, 30)
@@ -250,7 +251,7 @@ def pg_ctl(data: Path, verb: str) -> None:
 
 @pytest.mark.parametrize("days", [-400, 400])
 def test_a_worker_whose_clock_is_wrong_changes_nothing(
-    world: World, company_id: UUID, engine: Engine, database_url: str, days: int
+    world: Records, company_id: UUID, engine: Engine, database_url: str, days: int
 ) -> None:
     sessions = sorted(world.sessions(company_id, 3))
     with engine.connect() as connection:

@@ -28,9 +28,10 @@ from livedash_core.models import (
     SessionImport,
 )
 from livedash_core.models.status import ERROR_KINDS
-from livedash_core.status import STAGES, Failure, ProcessingStatusManager, Scope, fold, read_breakdown
-from tests.integration.status.model import MAX_ATTEMPTS, Model
-from tests.integration.world import NOON, World
+from livedash_core.pipeline import BUILT_IN
+from livedash_core.status import Failure, ProcessingStatusManager, Scope, fold, read_breakdown
+from tests.integration.records import NOON, Records
+from tests.integration.status.reference_model import MAX_ATTEMPTS, Model
 
 ADDED = "TRANSLATION"
 #: The same in every example, so that Hypothesis can shrink one.
@@ -45,7 +46,7 @@ ROWS = """
            CASE WHEN available_at = 'infinity' THEN 'waiting' WHEN available_at > now() THEN 'later' ELSE 'due' END
     FROM livedash.session_processing_status
 """
-stages = st.sampled_from((*STAGES[:3], ADDED))
+stages = st.sampled_from((*BUILT_IN.names[:3], ADDED))
 some_sessions = st.sets(st.sampled_from(SESSIONS), min_size=1)
 tokens = st.integers(0, 30)
 scopes = st.one_of(
@@ -64,7 +65,7 @@ class Pipeline(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.model = Model(STAGES[:3])
+        self.model = Model(BUILT_IN.names[:3])
         self.tokens: list[tuple[str, UUID]] = []
         for table in TABLES:  # not TRUNCATE: it makes new files each time
             self.connection.execute(delete(table))
@@ -78,10 +79,10 @@ class Pipeline(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        self.bring_in(set(SESSIONS[:4]), 0)
+        self.ingest(set(SESSIONS[:4]), 0)
 
     @rule(sessions=some_sessions, completed_stages=st.integers(0, 1))
-    def bring_in(self, sessions: set[UUID], completed_stages: int) -> None:
+    def ingest(self, sessions: set[UUID], completed_stages: int) -> None:
         owned = {session: OWNERS[session] for session in sessions}
         new = self.manager.initialize_sessions(owned, completed_stages=completed_stages)
         assert set(new) == self.model.initialize(owned, completed_stages)
@@ -141,7 +142,7 @@ class Pipeline(RuleBasedStateMachine):
 
     @rule()
     def backoff_is_over(self) -> None:
-        World(self.connection.engine).backoff_is_over()
+        Records(self.connection.engine).backoff_is_over()
         for row in self.model.rows.values():
             row.ready = "due" if row.ready == "later" else row.ready
 

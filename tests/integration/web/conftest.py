@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.testclient import TestClient
 
-from livedash_core.status import STAGES
+from livedash_core.pipeline import BUILT_IN
 from livedash_core.web import create_app
 
 HTML = {"Accept": "text/html,application/xhtml+xml"}
@@ -47,7 +47,7 @@ def make_app(open_engine: Callable[[], Engine], can_read: Callable[[], None] = e
         open_engine=open_engine,
         can_read=can_read,
         may_run=options.get("may_run", may_run_all),
-        stages=options.get("stages", lambda: STAGES),
+        stages=options.get("stages", lambda: BUILT_IN.names),
     )
 
 

@@ -13,8 +13,8 @@ from sqlalchemy.exc import InternalError
 from livedash_core.db import downgrade_schema, make_engine
 from livedash_core.errors import ConfigurationError
 from livedash_core.web.database import page_reader
+from tests.integration.records import Records
 from tests.integration.web.conftest import Visit, make_app
-from tests.integration.world import World
 
 
 def assert_one_sentence(html: str, *words: str) -> None:
@@ -67,7 +67,7 @@ def test_a_page_comes_back_when_its_database_does(visit: Visit, engine: Engine) 
 
 
 def test_a_schema_that_is_not_there_any_more_names_the_command_that_mends_it(
-    visit: Visit, engine: Engine, world: World
+    visit: Visit, engine: Engine, world: Records
 ) -> None:
     world.sessions(world.company("Acme"), 1)
     page = visit(make_app(lambda: engine))
@@ -94,7 +94,7 @@ def test_a_page_can_write_nothing(engine: Engine) -> None:
         connection.execute(text("DELETE FROM livedash.company"))
 
 
-def test_all_numbers_of_a_page_are_of_one_instant(engine: Engine, world: World) -> None:
+def test_all_numbers_of_a_page_are_of_one_instant(engine: Engine, world: Records) -> None:
     count = text("SELECT count(*) FROM livedash.company")
     with page_reader(lambda: engine)() as connection:
         before = connection.scalar(count)

@@ -23,7 +23,7 @@ LARGE = {
     "session_question",
 }  # fmt: skip
 
-#: The first 150,000 are judged: one in a thousand is NEGATIVE, escalated and in French; each asked one of 50,000
+#: The first 150,000 are analysed: one in a thousand is NEGATIVE, escalated and in French; each asked one of 50,000
 #: questions, the first few of them often.
 JUDGED = (
     """

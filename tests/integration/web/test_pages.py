@@ -16,9 +16,9 @@ from markupsafe import escape
 from sqlalchemy import Connection, Engine, insert
 from starlette.testclient import TestClient
 
-from livedash_core.analysis.accounts import open_calls
-from livedash_core.analysis.ledger import PlannedCall
-from livedash_core.analysis.prices import load_prices, set_price
+from livedash_core.costs.ledger import PlannedCall
+from livedash_core.costs.ledger_store import open_calls
+from livedash_core.costs.prices import load_prices, set_price
 from livedash_core.insights import counted_questions, counted_sessions
 from livedash_core.models import (
     AiProcessingRequest,
@@ -28,12 +28,15 @@ from livedash_core.models import (
     SessionImport,
     SessionQuestion,
 )
-from livedash_core.status import STAGES, Failure, ProcessingStatusManager, Scope
+from livedash_core.pipeline import BUILT_IN
+from livedash_core.status import Failure, ProcessingStatusManager, Scope
 from livedash_core.web.export import harmless
+from tests.integration.records import NOON, Records
 from tests.integration.web.conftest import Visit, make_app, may_run_none
-from tests.integration.world import NOON, World
 
-FETCH, ANALYSIS = STAGES[1], STAGES[3]
+FETCH, ANALYSIS = BUILT_IN.names[1], BUILT_IN.names[3]
+#: A fixed id: parallel test processes must collect the same names.
+UNKNOWN_ID = UUID(int=7)
 PAGES = ("", "failures", "sessions", "costs", "insights")
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -48,8 +51,8 @@ HOSTILE = (
 
 
 @pytest.fixture(params=HOSTILE, ids=range(len(HOSTILE)))
-def told(request: pytest.FixtureRequest, world: World, engine: Engine) -> tuple[UUID, str]:
-    """A session in which everything that somebody else wrote is hostile; it failed, and was judged all the same."""
+def told(request: pytest.FixtureRequest, world: Records, engine: Engine) -> tuple[UUID, str]:
+    """A session in which everything that somebody else wrote is hostile; it failed, and was analysed all the same."""
     text = request.param
     company_id = world.company(text[:5000])
     session_id = uuid4()
@@ -97,7 +100,7 @@ def test_what_others_wrote_stays_text_and_a_page_stays_small(page: TestClient, t
             assert markup not in answer.text, address
 
 
-def test_a_long_conversation_goes_on_over_pages(page: TestClient, world: World, engine: Engine) -> None:
+def test_a_long_conversation_goes_on_over_pages(page: TestClient, world: Records, engine: Engine) -> None:
     company_id = world.company("Acme")
     (session_id,) = world.sessions(company_id, 1)
     with engine.begin() as connection:
@@ -118,9 +121,9 @@ def test_a_long_conversation_goes_on_over_pages(page: TestClient, world: World, 
 
 
 def failed(
-    world: World, company_id: UUID, number: int, message: str = "LV-{} is gone", *, stage: str = FETCH
+    world: Records, company_id: UUID, number: int, message: str = "LV-{} is gone", *, stage: str = FETCH
 ) -> list[UUID]:
-    ids = world.sessions(company_id, number, completed_stages=STAGES.index(stage))
+    ids = world.sessions(company_id, number, completed_stages=BUILT_IN.names.index(stage))
     with world.engine.begin() as connection:
         manager = ProcessingStatusManager(connection)
         claim = manager.claim(stage, number, Scope(session_ids=tuple(ids)), dag_run="livedash_transcript_fetch/run 1")
@@ -129,7 +132,7 @@ def failed(
     return ids
 
 
-def test_failures_are_grouped_with_companies_times_and_examples(page: TestClient, world: World) -> None:
+def test_failures_are_grouped_with_companies_times_and_examples(page: TestClient, world: Records) -> None:
     acme, umbrella = world.company("Acme"), world.company("Umbrella")
     ids = failed(world, acme, 5) + failed(world, umbrella, 1)
     failed(world, acme, 2, "another reason")
@@ -150,7 +153,7 @@ def test_failures_are_grouped_with_companies_times_and_examples(page: TestClient
 
 
 def test_the_sessions_of_a_group_are_handed_to_a_run_as_many_as_it_takes(
-    page: TestClient, world: World, monkeypatch: pytest.MonkeyPatch
+    page: TestClient, world: Records, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ids = failed(world, world.company("Acme"), 3)
     failed(world, world.company("Gone", status="SUSPENDED"), 2)
@@ -165,7 +168,7 @@ def test_the_sessions_of_a_group_are_handed_to_a_run_as_many_as_it_takes(
 
 
 def test_what_asking_a_model_again_may_cost_is_told_before_the_start(
-    page: TestClient, world: World, engine: Engine, monkeypatch: pytest.MonkeyPatch
+    page: TestClient, world: Records, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     acme = world.company("Acme")
     failed(world, world.company("Gone", status="SUSPENDED"), 1, stage=ANALYSIS)
@@ -194,11 +197,11 @@ def test_what_asking_a_model_again_may_cost_is_told_before_the_start(
     assert [len(found) for found in asking] == [2, 3]
     html = page.get(f"sessions/{other}").text
     of_session = re.findall(r'data-dag="(\w+)" [^>]*data-forecast="session=([0-9a-f-]+)"', html)
-    assert of_session == [(f"livedash_{stage.lower()}", str(other)) for stage in STAGES[:4]]
+    assert of_session == [(f"livedash_{stage.lower()}", str(other)) for stage in BUILT_IN.names[:4]]
 
 
 @pytest.mark.parametrize("address", [*PAGES, "session"])
-def test_who_may_not_run_sees_no_button(visit: Visit, engine: Engine, world: World, address: str) -> None:
+def test_who_may_not_run_sees_no_button(visit: Visit, engine: Engine, world: Records, address: str) -> None:
     (session_id, *_) = failed(world, world.company("Acme"), 2)
     address = address.replace("session", f"sessions/{session_id}") if address == "session" else address
 
@@ -209,7 +212,7 @@ def test_who_may_not_run_sees_no_button(visit: Visit, engine: Engine, world: Wor
     assert "data-dag=" not in refused
 
 
-def test_a_session_shows_each_attempt_with_its_run_and_what_may_be_done_again(page: TestClient, world: World) -> None:
+def test_a_session_shows_each_attempt_with_its_run_and_what_may_be_done_again(page: TestClient, world: Records) -> None:
     (session_id,) = failed(world, world.company("Acme"), 1)
 
     html = page.get(f"sessions/{session_id}").text
@@ -223,7 +226,7 @@ def test_a_session_shows_each_attempt_with_its_run_and_what_may_be_done_again(pa
     assert all(str(session_id) in conf and "again" in conf for _, conf in again)
 
 
-def test_a_typed_id_leads_straight_to_its_session(page: TestClient, world: World) -> None:
+def test_a_typed_id_leads_straight_to_its_session(page: TestClient, world: Records) -> None:
     session_id, _ = world.sessions(world.company("Acme"), 2)
 
     answer = page.get("sessions", params={"id": f"ext-{session_id}"})
@@ -232,7 +235,7 @@ def test_a_typed_id_leads_straight_to_its_session(page: TestClient, world: World
     assert "No session has this id" in page.get("sessions", params={"id": "nobody"}).text
 
 
-def test_pages_of_the_list_lead_to_each_other(page: TestClient, world: World) -> None:
+def test_pages_of_the_list_lead_to_each_other(page: TestClient, world: Records) -> None:
     ids = world.sessions(world.company("Acme"), 120)
     seen: list[str] = []
     address: str | None = "sessions"
@@ -250,7 +253,7 @@ def test_a_cell_of_the_export_is_never_a_formula(cell: str) -> None:
     assert harmless(cell) == f"'{cell}"
 
 
-def test_the_export_is_the_list_with_the_standing_of_each_session(page: TestClient, world: World) -> None:
+def test_the_export_is_the_list_with_the_standing_of_each_session(page: TestClient, world: Records) -> None:
     company_id = world.company("=Acme()")
     ids = failed(world, company_id, 3) + world.sessions(company_id, 2, completed_stages=5)
 
@@ -264,11 +267,11 @@ def test_the_export_is_the_list_with_the_standing_of_each_session(page: TestClie
     assert len(list(csv.reader(io.StringIO(page.get(f"sessions/export.csv?stage={FETCH}&state=failed").text)))) == 4
 
 
-Judge = Callable[..., list[UUID]]
+Analyse = Callable[..., list[UUID]]
 
 
 @pytest.fixture
-def judge(world: World, engine: Engine) -> Judge:
+def analyse(world: Records, engine: Engine) -> Analyse:
     def write(company_id: UUID, number: int, **columns: Any) -> list[UUID]:
         ids = world.sessions(company_id, number, started_at=columns.get("started_at", NOON), completed_stages=5)
         row = {"company_id": company_id, "started_at": NOON, "ended_at": NOON, "analyzer": "offline", **columns}
@@ -279,12 +282,14 @@ def judge(world: World, engine: Engine) -> Judge:
     return write
 
 
-def test_each_number_of_the_insights_leads_to_as_many_sessions(page: TestClient, world: World, judge: Judge) -> None:
+def test_each_number_of_the_insights_leads_to_as_many_sessions(
+    page: TestClient, world: Records, analyse: Analyse
+) -> None:
     acme = world.company("Acme")
-    judge(acme, 3, sentiment="NEGATIVE", category="ONBOARDING", language="nl", escalated=True)
-    judge(acme, 2, sentiment="POSITIVE", category="ONBOARDING", language="de", forwarded_hr=True)
+    analyse(acme, 3, sentiment="NEGATIVE", category="ONBOARDING", language="nl", escalated=True)
+    analyse(acme, 2, sentiment="POSITIVE", category="ONBOARDING", language="de", forwarded_hr=True)
     before = NOON - timedelta(days=30)
-    judge(acme, 5, sentiment="POSITIVE", category="ONBOARDING", language="de", started_at=before)
+    analyse(acme, 5, sentiment="POSITIVE", category="ONBOARDING", language="de", started_at=before)
 
     html = page.get("insights").text
 
@@ -302,7 +307,7 @@ def test_each_number_of_the_insights_leads_to_as_many_sessions(page: TestClient,
 
 
 @pytest.mark.parametrize("address", PAGES)
-def test_an_empty_page_says_what_to_do_next(page: TestClient, world: World, address: str) -> None:
+def test_an_empty_page_says_what_to_do_next(page: TestClient, world: Records, address: str) -> None:
     for _ in ("no company", "no session"):
         html = page.get(address).text
         assert 'class="panel empty"' in html
@@ -319,13 +324,13 @@ def test_an_empty_page_says_what_to_do_next(page: TestClient, world: World, addr
         ("sessions?question=x", 400),
         ("sessions?after=x", 400),
         ("sessions/not-an-id", 400),
-        (f"sessions/{uuid4()}", 404),
+        (f"sessions/{UNKNOWN_ID}", 404),
         ("costs?company=Nobody", 404),
         ("failures/sessions", 400),
     ],
 )
 def test_an_address_that_makes_no_sense_is_a_sentence(
-    page: TestClient, world: World, address: str, status_code: int
+    page: TestClient, world: Records, address: str, status_code: int
 ) -> None:
     world.company("Acme")
     answer = page.get(address)

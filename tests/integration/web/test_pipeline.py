@@ -13,10 +13,11 @@ from starlette.testclient import TestClient
 
 from livedash_core.insights import counted_sessions
 from livedash_core.models import Session
-from livedash_core.status import STAGES, Failure, ProcessingStatusManager, read_breakdown
+from livedash_core.pipeline import BUILT_IN
+from livedash_core.status import Failure, ProcessingStatusManager, read_breakdown
 from livedash_core.status.incidents import open_incident
+from tests.integration.records import NOON, Records
 from tests.integration.web.conftest import Visit, cards, make_app, numbers
-from tests.integration.world import NOON, World
 
 HOSTILE_NAMES = (
     "<script>alert(1)</script>",
@@ -30,11 +31,11 @@ HOSTILE_NAMES = (
 )
 
 
-def busy(world: World, name: str, scale: int = 1) -> UUID:
+def busy(world: Records, name: str, scale: int = 1) -> UUID:
     """A company with sessions in every state: per stage some in progress, failed, skipped; some all done."""
     company_id = world.company(name)
     world.sessions(company_id, 11 * scale, completed_stages=5)
-    for position, stage in enumerate(STAGES[1:], start=1):
+    for position, stage in enumerate(BUILT_IN.names[1:], start=1):
         world.sessions(company_id, 7 * scale, completed_stages=position)
         with world.engine.begin() as connection:
             manager = ProcessingStatusManager(connection)
@@ -45,7 +46,7 @@ def busy(world: World, name: str, scale: int = 1) -> UUID:
     return company_id
 
 
-def judged(world: World, company_id: UUID, analyzer: str, model: str | None, number: int) -> None:
+def analysed(world: Records, company_id: UUID, analyzer: str, model: str | None, number: int) -> None:
     ids = world.sessions(company_id, number, completed_stages=5)
     with world.engine.begin() as connection, counted_sessions(connection, ids):
         connection.execute(
@@ -56,11 +57,11 @@ def judged(world: World, company_id: UUID, analyzer: str, model: str | None, num
         )
 
 
-def test_the_numbers_on_the_page_are_the_breakdown(page: TestClient, world: World, connection: Connection) -> None:
+def test_the_numbers_on_the_page_are_the_breakdown(page: TestClient, world: Records, connection: Connection) -> None:
     companies = {"Acme": busy(world, "Acme"), "Müller & Söhne": busy(world, "Müller & Söhne", scale=2)}
 
     for name, company_ids in [("", None), *((name, [company_id]) for name, company_id in companies.items())]:
-        breakdown = read_breakdown(connection, STAGES, company_ids)
+        breakdown = read_breakdown(connection, BUILT_IN, company_ids)
         answer = page.get("", params={"company": name})
 
         assert answer.status_code == 200
@@ -79,7 +80,7 @@ def test_the_numbers_on_the_page_are_the_breakdown(page: TestClient, world: Worl
         assert all(sum(counts.values()) == breakdown.total_sessions for counts in numbers(answer.text).values())
 
 
-def test_every_session_is_on_exactly_one_card(page: TestClient, world: World) -> None:
+def test_every_session_is_on_exactly_one_card(page: TestClient, world: Records) -> None:
     busy(world, "Acme")
 
     found = cards(page.get("").text)
@@ -88,7 +89,7 @@ def test_every_session_is_on_exactly_one_card(page: TestClient, world: World) ->
     assert found["Sessions"] == found["Fully done"] + found["On the way"] + found["Need attention"]
 
 
-def test_a_bar_has_a_segment_per_state_and_says_the_same_in_words(page: TestClient, world: World) -> None:
+def test_a_bar_has_a_segment_per_state_and_says_the_same_in_words(page: TestClient, world: Records) -> None:
     company_id = world.company("Acme")
     world.sessions(company_id, 3, completed_stages=5)
     world.sessions(company_id, 1, completed_stages=4)
@@ -103,16 +104,16 @@ def test_a_bar_has_a_segment_per_state_and_says_the_same_in_words(page: TestClie
     ]
 
 
-def test_every_stage_links_to_its_dag(page: TestClient, world: World) -> None:
+def test_every_stage_links_to_its_dag(page: TestClient, world: Records) -> None:
     busy(world, "Acme")
 
     links = re.findall(r'data-airflow href="([^"]+)"', page.get("").text)
 
-    assert links == [f"/dags/livedash_{stage.lower()}" for stage in STAGES]
+    assert links == [f"/dags/livedash_{stage.lower()}" for stage in BUILT_IN.names]
 
 
-def test_a_stage_that_a_deployment_adds_is_shown(visit: Visit, engine: Engine, world: World) -> None:
-    stages = (*STAGES, "PII_REDACTION")
+def test_a_stage_that_a_deployment_adds_is_shown(visit: Visit, engine: Engine, world: Records) -> None:
+    stages = (*BUILT_IN.names, "PII_REDACTION")
     company_id = world.company("Acme")
     with engine.begin() as connection:
         ProcessingStatusManager(connection, stages=stages).initialize_sessions({uuid4(): company_id})
@@ -125,23 +126,23 @@ def test_a_stage_that_a_deployment_adds_is_shown(visit: Visit, engine: Engine, w
 
 @pytest.mark.parametrize("name", HOSTILE_NAMES, ids=range(len(HOSTILE_NAMES)))
 def test_what_a_company_is_called_and_what_failed_stays_text(
-    page: TestClient, world: World, connection: Connection, name: str
+    page: TestClient, world: Records, connection: Connection, name: str
 ) -> None:
     company_id = world.company(name)
     open_incident(connection, "CSV_IMPORT", company_id, f"refused: {name[:100]}")
-    judged(world, company_id, "openai", name, 1)
+    analysed(world, company_id, "openai", name, 1)
 
     answer = page.get("", params={"company": name})
 
     assert answer.status_code == 200
-    # Option, incident and its message, judge, questions: each time as text.
+    # Option, incident and its message, analyse, questions: each time as text.
     assert answer.text.count(escape(name[:50])) >= 4
     assert len(answer.text) < 100_000
     for markup in ("<script>alert", "<img", "onfocus='"):
         assert markup not in answer.text
 
 
-def test_the_filter_remembers_what_was_chosen_and_says_who_is_not_active(page: TestClient, world: World) -> None:
+def test_the_filter_remembers_what_was_chosen_and_says_who_is_not_active(page: TestClient, world: Records) -> None:
     world.company("Acme")
     world.company("Gone", status="ARCHIVED")
 
@@ -155,7 +156,7 @@ def test_the_filter_remembers_what_was_chosen_and_says_who_is_not_active(page: T
 
 
 @pytest.mark.parametrize("name", ["Nobody", "acme", "Acme' OR '1'='1", "nul\x00byte", "<script>"])
-def test_a_company_that_does_not_exist_is_said_so(page: TestClient, world: World, name: str) -> None:
+def test_a_company_that_does_not_exist_is_said_so(page: TestClient, world: Records, name: str) -> None:
     world.company("Acme")
 
     answer = page.get("", params={"company": name})
@@ -166,7 +167,7 @@ def test_a_company_that_does_not_exist_is_said_so(page: TestClient, world: World
 
 
 def test_what_stops_a_stage_stands_on_top_with_company_reason_and_time(
-    page: TestClient, world: World, connection: Connection
+    page: TestClient, world: Records, connection: Connection
 ) -> None:
     acme, umbrella = world.company("Acme"), world.company("Umbrella")
     open_incident(connection, "AI_ANALYSIS", None, "the key is refused")
@@ -186,17 +187,17 @@ def test_what_stops_a_stage_stands_on_top_with_company_reason_and_time(
     assert "the host is unknown" not in of_acme
 
 
-def test_the_page_says_how_many_results_came_from_offline_rules(page: TestClient, world: World) -> None:
+def test_the_page_says_how_many_results_came_from_offline_rules(page: TestClient, world: Records) -> None:
     acme, umbrella = world.company("Acme"), world.company("Umbrella")
-    judged(world, acme, "offline", None, 3)
-    judged(world, acme, "openai", "a-model", 2)
-    judged(world, umbrella, "openai", "a-model", 4)
+    analysed(world, acme, "offline", None, 3)
+    analysed(world, acme, "openai", "a-model", 2)
+    analysed(world, umbrella, "openai", "a-model", 4)
 
     everything = page.get("").text
     of_umbrella = page.get("", params={"company": "Umbrella"}).text
 
-    assert "6 judged by the model a-model, 3 judged by offline rules." in everything
-    assert "4 judged by the model a-model." in of_umbrella
+    assert "6 analysed by the model a-model, 3 analysed by offline rules." in everything
+    assert "4 analysed by the model a-model." in of_umbrella
     assert "offline" not in of_umbrella.lower()
 
 
@@ -209,7 +210,7 @@ def test_without_a_company_the_page_says_how_to_add_one(page: TestClient) -> Non
     assert "<table" not in answer.text
 
 
-def test_without_sessions_the_page_says_which_dag_to_run(page: TestClient, world: World) -> None:
+def test_without_sessions_the_page_says_which_dag_to_run(page: TestClient, world: Records) -> None:
     world.sessions(world.company("Acme"), 2)
     world.company("New <b>one</b>")
 
@@ -220,7 +221,7 @@ def test_without_sessions_the_page_says_which_dag_to_run(page: TestClient, world
     assert 'href="/dags/livedash_csv_import"' in answer.text
 
 
-def test_nothing_is_inline_that_the_policy_forbids(page: TestClient, world: World, connection: Connection) -> None:
+def test_nothing_is_inline_that_the_policy_forbids(page: TestClient, world: Records, connection: Connection) -> None:
     busy(world, "Acme")
     open_incident(connection, "AI_ANALYSIS", None, "the key is refused")
 
@@ -234,7 +235,7 @@ def test_nothing_is_inline_that_the_policy_forbids(page: TestClient, world: Worl
     ]
 
 
-def test_days_narrow_the_numbers_down_to_the_sessions_that_started_then(page: TestClient, world: World) -> None:
+def test_days_narrow_the_numbers_down_to_the_sessions_that_started_then(page: TestClient, world: Records) -> None:
     company_id = busy(world, "Acme")
     world.sessions(company_id, 3, started_at=NOON + timedelta(days=1), completed_stages=5)
     world.sessions(company_id, 2, started_at=NOON + timedelta(days=1), completed_stages=1)
@@ -252,7 +253,7 @@ def test_days_narrow_the_numbers_down_to_the_sessions_that_started_then(page: Te
 
 
 def test_more_sessions_than_can_be_looked_at_are_said_so(
-    page: TestClient, world: World, monkeypatch: pytest.MonkeyPatch
+    page: TestClient, world: Records, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("livedash_core.status.window.AT_MOST", 4)
     world.sessions(world.company("Acme"), 5)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from livedash_core.analysis import normalise
-from livedash_core.vocabulary import CATEGORIES, SENTIMENTS
+from livedash_core.enums import CATEGORIES, SENTIMENTS
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from livedash_core.clients.fetch import BasicCredentials, Fetcher
-from livedash_core.clients.origins import FAILURES_BEFORE_REST
+from livedash_core.clients.origins import FAILURES_BEFORE_OPEN
 from livedash_core.errors import PermanentError, SystemicError, TransientError, UnavailableError
 from tests.unit.clients.conftest import COMPANY_ID, CREDENTIALS, Server, http
 
@@ -207,7 +207,7 @@ async def test_a_name_is_reached_when_all_of_its_addresses_are_allowed(serve, fe
     assert server.requests[0].headers["host"] == f"localhost:{server.port}"
 
 
-async def test_the_address_that_was_judged_is_the_one_connected_to(serve, fetcher, source_at, monkeypatch) -> None:
+async def test_the_address_that_was_analysed_is_the_one_connected_to(serve, fetcher, source_at, monkeypatch) -> None:
     # A hostile name answers differently the second time (DNS rebinding); so there must be no second time.
     loop = asyncio.get_running_loop()
     lookup, asked = loop.getaddrinfo, []
@@ -233,7 +233,7 @@ async def test_the_allowance_of_one_company_is_not_lent_to_another(serve, fetche
 
 async def test_http_is_refused_on_the_public_internet(serve, fetcher, source_at) -> None:
     server = await serve({})
-    server.host = "8.8.8.8"  # judged, and never connected to
+    server.host = "8.8.8.8"  # analysed, and never connected to
     with pytest.raises(PermanentError, match=r"use https; .*--allow-network 8\.8\.8\.8/32"):
         await fetcher.text(server.url("/t"), source_at(server))
 
@@ -304,7 +304,7 @@ async def test_another_origin_without_a_valid_certificate_does_not_stop_the_comp
     theirs, _ = server_tls(tmp_path, x509.IPAddress(ip_address("127.0.0.1")))
     home, other = await serve({"/fine": TEXT}), await serve({"/t": TEXT}, tls=theirs)
     source = source_at(home, allowed_origins=(other.url(""),))
-    for _ in range(FAILURES_BEFORE_REST - 1):
+    for _ in range(FAILURES_BEFORE_OPEN - 1):
         with pytest.raises(TransientError, match="no valid certificate: self-signed"):
             await fetcher.text(other.url("/t"), source)
     with pytest.raises(UnavailableError, match=f"{other.url('')} failed"):

@@ -18,7 +18,7 @@ from uuid import uuid4
 import pytest
 
 from livedash_core.clients.fetch import MIB, Fetcher
-from livedash_core.clients.origins import FAILURES_BEFORE_REST, REST_SECONDS, Origin
+from livedash_core.clients.origins import FAILURES_BEFORE_OPEN, OPEN_CIRCUIT_SECONDS, Origin
 from livedash_core.clients.validators import Validators
 from livedash_core.errors import PermanentError, SystemicError, TransientError, UnavailableError
 from tests.unit.clients.conftest import COMPANY_ID, Server, http
@@ -155,15 +155,15 @@ async def test_validators_that_cannot_be_sent_back_are_forgotten(serve, fetcher,
 
 async def test_a_server_is_asked_a_few_things_at_once(serve, source_at) -> None:
     under_way = most = 0
-    go_on = asyncio.Event()
+    advance = asyncio.Event()
 
     async def answer(writer: asyncio.StreamWriter) -> None:
         nonlocal under_way, most
         under_way += 1
         most = max(most, under_way)
         if under_way == 3:
-            go_on.set()
-        await go_on.wait()
+            advance.set()
+        await advance.wait()
         under_way -= 1
         writer.write(TEXT)
 
@@ -177,33 +177,33 @@ async def test_a_server_is_asked_a_few_things_at_once(serve, source_at) -> None:
 async def test_a_server_that_keeps_failing_is_left_alone(serve, fetcher, source_at) -> None:
     server = await serve({"/t": http(status="503 Service Unavailable"), "/fine": TEXT})
     source = source_at(server)
-    for _ in range(FAILURES_BEFORE_REST - 1):
+    for _ in range(FAILURES_BEFORE_OPEN - 1):
         with pytest.raises(TransientError, match="answered 503"):
             await fetcher.text(server.url("/t"), source)
     for path in ("/t", "/fine", "/fine"):
         with pytest.raises(UnavailableError, match=f"{server.url('')} failed 3 times in a row") as caught:
             await fetcher.text(server.url(path), source)
-        assert REST_SECONDS - 60 < caught.value.retry_after_seconds <= REST_SECONDS
-    assert len(server.requests) == FAILURES_BEFORE_REST
+        assert OPEN_CIRCUIT_SECONDS - 60 < caught.value.retry_after_seconds <= OPEN_CIRCUIT_SECONDS
+    assert len(server.requests) == FAILURES_BEFORE_OPEN
 
 
 async def test_a_redirect_that_leads_to_a_failing_server_blames_that_one(serve, fetcher, source_at) -> None:
     files = await serve({"/t": http(status="503 Service Unavailable")})
     home = await serve({"/t": http(b"", f"Location: {files.url('/t')}", status="302 Found"), "/fine": TEXT})
     source = source_at(home, allowed_origins=(files.url(""),))
-    for _ in range(FAILURES_BEFORE_REST - 1):
+    for _ in range(FAILURES_BEFORE_OPEN - 1):
         with pytest.raises(TransientError, match="answered 503"):
             await fetcher.text(home.url("/t"), source)
     for _ in range(2):
         with pytest.raises(UnavailableError, match=f"{files.url('')} failed 3 times in a row"):
             await fetcher.text(home.url("/t"), source)
-    assert len(files.requests) == FAILURES_BEFORE_REST
+    assert len(files.requests) == FAILURES_BEFORE_OPEN
     assert (await fetcher.text(home.url("/fine"), source)).content == "User: Hoi"
 
 
 async def test_an_answer_of_any_kind_shows_that_a_server_lives(serve, fetcher, source_at) -> None:
     server = await serve({"/bad": http(status="503 Service Unavailable")})
-    for _ in range(FAILURES_BEFORE_REST):
+    for _ in range(FAILURES_BEFORE_OPEN):
         with pytest.raises(TransientError):
             await fetcher.text(server.url("/bad"), source_at(server))
         with pytest.raises(PermanentError, match="does not exist"):
@@ -218,7 +218,7 @@ async def test_after_its_rest_a_server_gets_one_chance(source_at) -> None:
         async with origin.turn(source):
             raise TransientError("no", retry_after_seconds=patience)
 
-    for _ in range(FAILURES_BEFORE_REST - 1):
+    for _ in range(FAILURES_BEFORE_OPEN - 1):
         with pytest.raises(TransientError):
             await fail()
     with pytest.raises(UnavailableError) as caught:
@@ -227,8 +227,8 @@ async def test_after_its_rest_a_server_gets_one_chance(source_at) -> None:
     now = 7200.0
     with pytest.raises(UnavailableError) as caught:
         await fail()
-    assert caught.value.retry_after_seconds == REST_SECONDS
-    now += REST_SECONDS
+    assert caught.value.retry_after_seconds == OPEN_CIRCUIT_SECONDS
+    now += OPEN_CIRCUIT_SECONDS
     async with origin.turn(source):
         pass
     with pytest.raises(TransientError):

@@ -14,6 +14,7 @@ from ipaddress import ip_address
 
 import pytest
 
+from livedash_core.enums import CATEGORIES
 from livedash_core.local.sample import (
     BOT_ONLY_ID,
     BROKEN_LINE_AFTER,
@@ -27,7 +28,6 @@ from livedash_core.local.sample import (
     build_sample,
 )
 from livedash_core.local.sample.material import Script, load_languages, load_unanswered
-from livedash_core.vocabulary import CATEGORIES
 
 BASE_URL = "http://127.0.0.1:8099"
 UNTIL = date(2026, 3, 31)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from livedash_core.enums import ROLES
 from livedash_core.parsing.transcript import ParsedMessage, not_a_transcript, parse_transcript
-from livedash_core.vocabulary import ROLES
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 START = datetime(2026, 1, 15, 9, 0, 0, tzinfo=UTC)

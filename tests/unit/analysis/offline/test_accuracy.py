@@ -9,48 +9,48 @@ import pytest
 from livedash_core.analysis.offline import OfflineAnalyzer
 from livedash_core.analysis.offline.text import fold, words
 from livedash_core.analysis.offline.wordlists import load
-from livedash_core.vocabulary import CATEGORIES
-from tests.eval.cases import FLOORS, Judged, agreement, judge, load_cases
+from livedash_core.enums import CATEGORIES
+from tests.eval.cases import FLOORS, Analysed, agreement, analyse, load_cases
 
 CASES = load_cases()
 
 
 @pytest.fixture(scope="module")
-def judged(analyzer: OfflineAnalyzer) -> list[Judged]:
-    return asyncio.run(judge(analyzer, CASES))
+def analysed(analyzer: OfflineAnalyzer) -> list[Analysed]:
+    return asyncio.run(analyse(analyzer, CASES))
 
 
-def misses(judged: list[Judged], field: str) -> list[str]:
+def misses(analysed: list[Analysed], field: str) -> list[str]:
     """For the test's report."""
-    return [f"{one.case.name}: {getattr(one.analysis, field)}" for one in judged if not one.agrees(field)]
+    return [f"{one.case.name}: {getattr(one.analysis, field)}" for one in analysed if not one.agrees(field)]
 
 
 @pytest.mark.parametrize(("field", "floor"), FLOORS.items())
-def test_the_rules_agree_with_the_labels(judged: list[Judged], field: str, floor: float) -> None:
-    assert agreement(judged, field) >= floor, misses(judged, field)
+def test_the_rules_agree_with_the_labels(analysed: list[Analysed], field: str, floor: float) -> None:
+    assert agreement(analysed, field) >= floor, misses(analysed, field)
 
 
 @pytest.mark.parametrize(("field", "floor"), [("language", 0.95), ("category", 0.60), ("sentiment", 0.85)])
-def test_the_rules_agree_with_labels_they_were_not_made_for(judged: list[Judged], field: str, floor: float) -> None:
-    unseen = [one for one in judged if one.case.batch >= 3]
+def test_the_rules_agree_with_labels_they_were_not_made_for(analysed: list[Analysed], field: str, floor: float) -> None:
+    unseen = [one for one in analysed if one.case.batch >= 3]
     assert agreement(unseen, field) >= floor, misses(unseen, field)
 
 
 @pytest.mark.parametrize(("field", "floor"), [("language", 0.85), ("category", 0.60), ("sentiment", 0.70)])
-def test_the_rules_are_not_led_astray_by_who_tries(judged: list[Judged], field: str, floor: float) -> None:
-    adversarial = [one for one in judged if one.case.adversarial]
+def test_the_rules_are_not_led_astray_by_who_tries(analysed: list[Analysed], field: str, floor: float) -> None:
+    adversarial = [one for one in analysed if one.case.adversarial]
     assert agreement(adversarial, field) >= floor, misses(adversarial, field)
 
 
 @pytest.mark.parametrize("sentiment", ["NEGATIVE", "POSITIVE"])
-def test_feelings_are_found_although_most_chats_are_neutral(judged: list[Judged], sentiment: str) -> None:
-    felt = [one for one in judged if one.case.labels["sentiment"] == sentiment]
+def test_feelings_are_found_although_most_chats_are_neutral(analysed: list[Analysed], sentiment: str) -> None:
+    felt = [one for one in analysed if one.case.labels["sentiment"] == sentiment]
     assert agreement(felt, "sentiment") >= 0.70, misses(felt, "sentiment")
 
 
 @pytest.mark.parametrize("cue", ["escalated", "forwarded_hr"])
-def test_cues_are_found_although_few_chats_have_them(judged: list[Judged], cue: str) -> None:
-    cued = [one for one in judged if one.case.labels[cue]]
+def test_cues_are_found_although_few_chats_have_them(analysed: list[Analysed], cue: str) -> None:
+    cued = [one for one in analysed if one.case.labels[cue]]
     assert agreement(cued, cue) >= 0.80, misses(cued, cue)
 
 

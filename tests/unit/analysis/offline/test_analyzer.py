@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from livedash_core.analysis.contract import SUMMARY_MAX_CHARACTERS, AnalysisRequest, Analyzer, Turn
 from livedash_core.analysis.offline import OfflineAnalyzer
 from livedash_core.analysis.offline.text import MAX_TURN_CHARACTERS
-from livedash_core.vocabulary import ROLES
+from livedash_core.enums import ROLES
 
 Ask = Callable[..., AnalysisRequest]
 

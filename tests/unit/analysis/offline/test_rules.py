@@ -11,7 +11,7 @@ from livedash_core.analysis.offline.cues import CueRule
 from livedash_core.analysis.offline.language import LanguageRule
 from livedash_core.analysis.offline.questions import QuestionRule
 from livedash_core.analysis.offline.sentiment import SentimentRule
-from livedash_core.vocabulary import Role
+from livedash_core.enums import Role
 
 COURTESY = CourtesyRule()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from livedash_core.analysis.offline.text import fold, words
 from livedash_core.analysis.offline.wordlists import load
-from livedash_core.vocabulary import CATEGORIES
+from livedash_core.enums import CATEGORIES
 
 STOPWORDS = {word for listed in load("stopwords").values() for word in listed}
 

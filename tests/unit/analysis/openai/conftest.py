@@ -10,10 +10,10 @@ from uuid import UUID, uuid4
 import pytest
 
 from livedash_core.analysis.contract import AnalysisRequest, Turn
-from livedash_core.analysis.judgements import Judgement
-from livedash_core.analysis.ledger import CallEnd, PlannedCall
 from livedash_core.analysis.openai import OpenAIAnalyzer
-from tests.unit.analysis.openai.canned import SECRET, CannedServer, canned_server, request_of
+from livedash_core.analysis.stored_analyses import StoredAnalysis
+from livedash_core.costs.ledger import CallEnd, PlannedCall
+from tests.unit.analysis.openai.scripted_server import SECRET, CannedServer, canned_server, request_of
 
 
 @dataclass
@@ -24,7 +24,7 @@ class Row:
     model: str
     prompt_version: str
     end: CallEnd | None = None
-    judgement: Judgement | None = None
+    stored: StoredAnalysis | None = None
 
     @property
     def fault(self) -> str | None:
@@ -38,19 +38,19 @@ class RecordingLedger:
     rows: dict[UUID, Row] = field(default_factory=dict)
     history: list[str] = field(default_factory=list)
 
-    async def opened(self, call: PlannedCall) -> UUID:
+    async def open_call(self, call: PlannedCall) -> UUID:
         row = uuid4()
         self.rows[row] = Row(call.session_id, call.model, call.prompt_version)
         self.history.append("opened")
         return row
 
-    async def closed(self, row: UUID, end: CallEnd, judgement: Judgement | None = None) -> None:
+    async def close_call(self, row: UUID, end: CallEnd, stored: StoredAnalysis | None = None) -> None:
         assert self.rows[row].end is None, "a row is closed once"
         self.rows[row].end = end
-        self.rows[row].judgement = judgement
+        self.rows[row].stored = stored
         self.history.append(end.outcome)
 
-    async def faulted(self, row: UUID, error_message: str) -> None:
+    async def mark_unusable(self, row: UUID, error_message: str) -> None:
         raise AssertionError("a call of ours is closed with its fault")
 
     @property
@@ -89,7 +89,7 @@ async def make_analyzer(ledger: RecordingLedger) -> AsyncIterator[MakeAnalyzer]:
 
 
 @pytest.fixture
-def request_to_judge() -> AnalysisRequest:
+def request_to_analyse() -> AnalysisRequest:
     return request_of(Turn("User", f"Hoe vraag ik verlof aan? {SECRET}"), Turn("Assistant", "In de app."))
 
 

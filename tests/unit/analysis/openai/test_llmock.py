@@ -10,19 +10,19 @@ import pytest
 from llmock.pytest_plugin import LLMock
 
 from livedash_core.analysis.contract import AnalysisRequest, Turn
-from livedash_core.errors import HeldBack, PermanentError, ProcessingError, SystemicError, TransientError
-from tests.unit.analysis.openai.canned import JUDGEMENT, SECRET, request_of
+from livedash_core.errors import Deferred, PermanentError, ProcessingError, SystemicError, TransientError
 from tests.unit.analysis.openai.conftest import MakeAnalyzer, RecordingLedger
+from tests.unit.analysis.openai.scripted_server import SECRET, VALID_REPLY, request_of
 
 
 def posts(llmock: LLMock) -> int:
     return len(llmock.requests)
 
 
-async def test_a_generated_reply_to_our_schema_is_a_judgement(
-    llmock: LLMock, make_analyzer: MakeAnalyzer, ledger: RecordingLedger, request_to_judge: AnalysisRequest
+async def test_a_generated_reply_to_our_schema_is_a_analysis(
+    llmock: LLMock, make_analyzer: MakeAnalyzer, ledger: RecordingLedger, request_to_analyse: AnalysisRequest
 ) -> None:
-    analysis = await make_analyzer(llmock.base_url()).analyze(request_to_judge)
+    analysis = await make_analyzer(llmock.base_url()).analyze(request_to_analyse)
 
     assert (analysis.analyzer, analysis.model) == ("openai", "small-model")
     assert (analysis.summary, analysis.sentiment, analysis.category) == ("mock-summary", "POSITIVE", "SCHEDULE_HOURS")
@@ -31,7 +31,7 @@ async def test_a_generated_reply_to_our_schema_is_a_judgement(
     assert ledger.history == ["opened", "answered"]
     row = ledger.only
     assert (row.session_id, row.model, row.prompt_version) == (
-        request_to_judge.session_id,
+        request_to_analyse.session_id,
         "small-model",
         analysis.prompt_version,
     )
@@ -42,19 +42,19 @@ async def test_a_generated_reply_to_our_schema_is_a_judgement(
 
 
 async def test_a_scripted_reply_comes_through_with_its_fields(
-    llmock: LLMock, make_analyzer: MakeAnalyzer, request_to_judge: AnalysisRequest
+    llmock: LLMock, make_analyzer: MakeAnalyzer, request_to_analyse: AnalysisRequest
 ) -> None:
-    llmock.reply(json.dumps(JUDGEMENT))
-    analysis = await make_analyzer(llmock.base_url()).analyze(request_to_judge)
+    llmock.reply(json.dumps(VALID_REPLY))
+    analysis = await make_analyzer(llmock.base_url()).analyze(request_to_analyse)
     assert (analysis.language, analysis.questions) == ("nl", ("How do I request leave?",))
     assert analysis.notes == {}
 
 
 async def test_a_reply_that_is_no_json_is_repaired_once(
-    llmock: LLMock, make_analyzer: MakeAnalyzer, ledger: RecordingLedger, request_to_judge: AnalysisRequest
+    llmock: LLMock, make_analyzer: MakeAnalyzer, ledger: RecordingLedger, request_to_analyse: AnalysisRequest
 ) -> None:
-    llmock.reply("I would rather chat.").reply(json.dumps(JUDGEMENT))
-    analysis = await make_analyzer(llmock.base_url()).analyze(request_to_judge)
+    llmock.reply("I would rather chat.").reply(json.dumps(VALID_REPLY))
+    analysis = await make_analyzer(llmock.base_url()).analyze(request_to_analyse)
 
     assert analysis.category == "LEAVE_VACATION"
     assert analysis.notes == {"calls_wasted": 1}
@@ -67,11 +67,11 @@ async def test_a_reply_that_is_no_json_is_repaired_once(
 
 
 async def test_a_second_useless_reply_is_the_sessions_failure(
-    llmock: LLMock, make_analyzer: MakeAnalyzer, ledger: RecordingLedger, request_to_judge: AnalysisRequest
+    llmock: LLMock, make_analyzer: MakeAnalyzer, ledger: RecordingLedger, request_to_analyse: AnalysisRequest
 ) -> None:
     llmock.reply(SECRET, times=None)
     with pytest.raises(PermanentError, match="the model's reply cannot be used: it holds no JSON object") as raised:
-        await make_analyzer(llmock.base_url()).analyze(request_to_judge)
+        await make_analyzer(llmock.base_url()).analyze(request_to_analyse)
     assert SECRET not in str(raised.value)
     assert posts(llmock) == 2
     assert all(row.end and row.end.usage.completion_tokens and row.fault for row in ledger.rows.values())
@@ -91,7 +91,7 @@ async def test_a_second_useless_reply_is_the_sessions_failure(
         (429, "insufficient_quota", SystemicError, "429 insufficient_quota"),
         (429, "credit_balance_exhausted", SystemicError, "check the key and its credit"),
         (429, "billing_hard_limit_reached", SystemicError, "check the key and its credit"),
-        (429, "slow_down", HeldBack, "busy or out of order"),
+        (429, "slow_down", Deferred, "busy or out of order"),
         (400, "content_filter", PermanentError, "the model refused"),
         (400, "invalid_prompt", PermanentError, "the model refused"),
         (400, None, PermanentError, "refused this conversation"),
@@ -106,7 +106,7 @@ async def test_an_error_status_is_refused_once_and_has_our_kind(
     llmock: LLMock,
     make_analyzer: MakeAnalyzer,
     ledger: RecordingLedger,
-    request_to_judge: AnalysisRequest,
+    request_to_analyse: AnalysisRequest,
     status: int,
     code: str | None,
     kind: type[ProcessingError],
@@ -114,7 +114,7 @@ async def test_an_error_status_is_refused_once_and_has_our_kind(
 ) -> None:
     llmock.fail(status, code=code, times=None, message=f"You wrote: {SECRET}")
     with pytest.raises(kind, match=says) as raised:
-        await make_analyzer(llmock.base_url()).analyze(request_to_judge)
+        await make_analyzer(llmock.base_url()).analyze(request_to_analyse)
     assert SECRET not in str(raised.value)
     assert "sk-very-secret" not in str(raised.value)
     assert posts(llmock) == 1
@@ -131,15 +131,15 @@ async def test_an_error_status_is_refused_once_and_has_our_kind(
 async def test_the_key_is_everybodys_and_the_model_the_companys(
     llmock: LLMock,
     make_analyzer: MakeAnalyzer,
-    request_to_judge: AnalysisRequest,
+    request_to_analyse: AnalysisRequest,
     status: int,
     code: str | None,
     only_the_company: bool,
 ) -> None:
     llmock.fail(status, code=code)
     with pytest.raises(SystemicError) as raised:
-        await make_analyzer(llmock.base_url()).analyze(request_to_judge)
-    assert raised.value.company_id == (request_to_judge.company_id if only_the_company else None)
+        await make_analyzer(llmock.base_url()).analyze(request_to_analyse)
+    assert raised.value.company_id == (request_to_analyse.company_id if only_the_company else None)
 
 
 @pytest.mark.parametrize("seconds", [0.25, 7, 600])
@@ -147,38 +147,38 @@ async def test_a_rate_limit_says_how_long_to_stay_away(
     llmock: LLMock,
     make_analyzer: MakeAnalyzer,
     ledger: RecordingLedger,
-    request_to_judge: AnalysisRequest,
+    request_to_analyse: AnalysisRequest,
     seconds: float,
 ) -> None:
     llmock.rate_limit(retry_after=seconds)
-    with pytest.raises(HeldBack) as raised:
-        await make_analyzer(llmock.base_url()).analyze(request_to_judge)
+    with pytest.raises(Deferred) as raised:
+        await make_analyzer(llmock.base_url()).analyze(request_to_analyse)
     assert raised.value.retry_after_seconds == seconds
     assert raised.value.this_session
     assert posts(llmock) == 1
     end = ledger.only.end
     assert end
-    assert (end.outcome, end.pace and end.pace.refused) == ("rejected", True)
-    assert end.pace
-    assert (end.pace.stay_away_seconds or 0) >= seconds
+    assert (end.outcome, end.rate_limit and end.rate_limit.refused) == ("rejected", True)
+    assert end.rate_limit
+    assert (end.rate_limit.retry_after_seconds or 0) >= seconds
 
 
 async def test_a_500_is_not_tried_again_here_and_asks_for_no_patience(
-    llmock: LLMock, make_analyzer: MakeAnalyzer, request_to_judge: AnalysisRequest
+    llmock: LLMock, make_analyzer: MakeAnalyzer, request_to_analyse: AnalysisRequest
 ) -> None:
     llmock.fail(500)
     with pytest.raises(TransientError) as raised:
-        await make_analyzer(llmock.base_url()).analyze(request_to_judge)
+        await make_analyzer(llmock.base_url()).analyze(request_to_analyse)
     assert raised.value.retry_after_seconds is None
     assert posts(llmock) == 1
 
 
 async def test_a_short_conversation_that_is_too_long_fails_at_once(
-    llmock: LLMock, make_analyzer: MakeAnalyzer, ledger: RecordingLedger, request_to_judge: AnalysisRequest
+    llmock: LLMock, make_analyzer: MakeAnalyzer, ledger: RecordingLedger, request_to_analyse: AnalysisRequest
 ) -> None:
     llmock.limits(context_window=100)
     with pytest.raises(PermanentError, match="too long for 'small-model'"):
-        await make_analyzer(llmock.base_url()).analyze(request_to_judge)
+        await make_analyzer(llmock.base_url()).analyze(request_to_analyse)
     assert posts(llmock) == 1
     assert ledger.history == ["opened", "rejected"]
 
@@ -203,34 +203,34 @@ async def test_a_conversation_that_is_too_long_by_half_still_fails(llmock: LLMoc
 
 
 async def test_a_slow_server_leaves_an_unknown_bill(
-    llmock: LLMock, make_analyzer: MakeAnalyzer, ledger: RecordingLedger, request_to_judge: AnalysisRequest
+    llmock: LLMock, make_analyzer: MakeAnalyzer, ledger: RecordingLedger, request_to_analyse: AnalysisRequest
 ) -> None:
     llmock.delay(1)
     with pytest.raises(TransientError, match=r"did not answer within 0\.2 seconds"):
-        await make_analyzer(llmock.base_url(), timeout_seconds=0.2).analyze(request_to_judge)
+        await make_analyzer(llmock.base_url(), timeout_seconds=0.2).analyze(request_to_analyse)
     assert posts(llmock) == 1
     assert ledger.history == ["opened", "unknown"]
 
 
 async def test_a_stopped_task_leaves_an_unknown_bill(
-    llmock: LLMock, make_analyzer: MakeAnalyzer, ledger: RecordingLedger, request_to_judge: AnalysisRequest
+    llmock: LLMock, make_analyzer: MakeAnalyzer, ledger: RecordingLedger, request_to_analyse: AnalysisRequest
 ) -> None:
     llmock.delay(1)
     with pytest.raises(TimeoutError):
-        await asyncio.wait_for(make_analyzer(llmock.base_url()).analyze(request_to_judge), 0.2)
+        await asyncio.wait_for(make_analyzer(llmock.base_url()).analyze(request_to_analyse), 0.2)
     # Counting waits for the server to be done with it: else its thread draws from `random` while Hypothesis does.
     assert posts(llmock) == 1
     assert ledger.history == ["opened", "unknown"]
 
 
 async def test_a_refused_connection_is_passing_and_costs_nothing(
-    make_analyzer: MakeAnalyzer, ledger: RecordingLedger, request_to_judge: AnalysisRequest
+    make_analyzer: MakeAnalyzer, ledger: RecordingLedger, request_to_analyse: AnalysisRequest
 ) -> None:
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))  # bound, not listening: nobody else gets the port either
         url = f"http://127.0.0.1:{nobody.getsockname()[1]}/v1"
         with pytest.raises(TransientError, match="no connection to 127"):
-            await make_analyzer(url).analyze(request_to_judge)
+            await make_analyzer(url).analyze(request_to_analyse)
     assert ledger.history == ["opened", "rejected"]
 
 

@@ -12,7 +12,7 @@ from livedash_core.analysis.openai.attempt import Attempt
 from livedash_core.analysis.openai.errors import TranscriptTooLong
 from livedash_core.analysis.openai.excerpt import excerpt
 from livedash_core.analysis.openai.reply import ReplyCutOff, UnusableReply
-from livedash_core.vocabulary import CATEGORIES, SENTIMENTS
+from livedash_core.enums import CATEGORIES, SENTIMENTS
 
 
 def test_the_prompt_version_changes_with_the_prompt() -> None:
@@ -24,6 +24,8 @@ def test_the_prompt_version_changes_with_the_prompt() -> None:
         "2026-11-2": "410ecf57aedf0abf44ea2265ba47ec67d628683fee7a4113d8cfc0da309f41b0",
         # None in questions either, and a host alone is one.
         "2026-11-3": "410ecf57aedf0abf44ea2265ba47ec67d628683fee7a4113d8cfc0da309f41b0",
+        # "Analyse" instead of "judge".
+        "2026-11-4": "7d6eeecb1025d38b7707deaba0c0e8c1f6734cefe4e1982db7078a12921b4c94",
     }
     assert versions[prompt.PROMPT_VERSION] == hashlib.sha256(wording.encode()).hexdigest()
 

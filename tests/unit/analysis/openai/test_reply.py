@@ -12,16 +12,16 @@ from livedash_core.analysis.contract import Analysis
 from livedash_core.analysis.openai.completion import Completion
 from livedash_core.analysis.openai.reply import UnusableReply, read_completion, read_content
 from livedash_core.errors import ProcessingError
-from tests.unit.analysis.openai.canned import JUDGEMENT, SECRET
+from tests.unit.analysis.openai.scripted_server import SECRET, VALID_REPLY
 
 
 def read(**fields: Any) -> Analysis:
-    return read_content(json.dumps(JUDGEMENT | fields))
+    return read_content(json.dumps(VALID_REPLY | fields))
 
 
 def test_a_perfect_reply_needs_no_notes() -> None:
     analysis = read()
-    assert analysis.summary == JUDGEMENT["summary"]
+    assert analysis.summary == VALID_REPLY["summary"]
     assert analysis.questions == ("How do I request leave?",)
     assert (analysis.language, analysis.sentiment, analysis.category) == ("nl", "NEUTRAL", "LEAVE_VACATION")
     assert (analysis.escalated, analysis.forwarded_hr) == (False, False)
@@ -76,7 +76,7 @@ def test_what_the_model_called_the_language_is_noted_where_it_is_not_what_we_sto
 
 
 def test_a_missing_language_is_undetermined() -> None:
-    fields = {name: value for name, value in JUDGEMENT.items() if name != "language"}
+    fields = {name: value for name, value in VALID_REPLY.items() if name != "language"}
     assert read_content(json.dumps(fields)).language == "und"
 
 
@@ -85,14 +85,14 @@ def test_a_missing_language_is_undetermined() -> None:
     [("Dutch", "nl", {"language": "from the import"}), ("klingon?", "und", {}), (None, "und", {})],
 )
 def test_the_import_names_the_language_when_the_model_cannot(hint: str | None, language: str, notes: Any) -> None:
-    content = json.dumps(JUDGEMENT | {"language": "und"})
+    content = json.dumps(VALID_REPLY | {"language": "und"})
     completion = Completion.model_validate({"choices": [{"message": {"content": content}}]})
     analysis = read_completion(completion, hint)
     assert (analysis.language, analysis.notes) == (language, notes)
 
 
 def test_the_model_outweighs_the_import() -> None:
-    completion = Completion.model_validate({"choices": [{"message": {"content": json.dumps(JUDGEMENT)}}]})
+    completion = Completion.model_validate({"choices": [{"message": {"content": json.dumps(VALID_REPLY)}}]})
     assert read_completion(completion, "turkish").language == "nl"
 
 
@@ -153,7 +153,7 @@ def test_questions_name_nobody_to_reach(asked: str, kept: str | None, counted: i
     ],
 )
 def test_what_stands_around_the_object_does_no_harm(wrapping: str) -> None:
-    assert read_content(wrapping.replace("{}", json.dumps(JUDGEMENT))).language == "nl"
+    assert read_content(wrapping.replace("{}", json.dumps(VALID_REPLY))).language == "nl"
 
 
 @pytest.mark.parametrize(
@@ -200,11 +200,13 @@ ANY_JSON = st.recursive(
     max_leaves=12,
 )
 #: As likely right as wrong, field by field: so that many replies are nearly good.
-NEARLY_OURS = st.fixed_dictionaries({}, optional={name: st.just(value) | ANY_JSON for name, value in JUDGEMENT.items()})
+NEARLY_OURS = st.fixed_dictionaries(
+    {}, optional={name: st.just(value) | ANY_JSON for name, value in VALID_REPLY.items()}
+)
 
 
 @given(st.one_of(NEARLY_OURS, ANY_JSON).map(json.dumps) | st.text(st.characters()))
-def test_any_content_is_a_judgement_or_an_unusable_reply(content: str) -> None:
+def test_any_content_is_a_analysis_or_an_unusable_reply(content: str) -> None:
     with suppress(UnusableReply):
         assert isinstance(read_content(content), Analysis)
 
@@ -216,14 +218,14 @@ def test_any_content_is_a_judgement_or_an_unusable_reply(content: str) -> None:
         st.fixed_dictionaries(
             {
                 "choices": st.lists(
-                    st.fixed_dictionaries({"message": st.just({"content": json.dumps(JUDGEMENT)}) | ANY_JSON})
+                    st.fixed_dictionaries({"message": st.just({"content": json.dumps(VALID_REPLY)}) | ANY_JSON})
                 )
             },
             optional={"usage": st.fixed_dictionaries({}, optional={"prompt_tokens": ANY_JSON}), "error": ANY_JSON},
         ),
     )
 )
-def test_any_body_is_a_judgement_or_one_of_our_failures_and_has_an_end(body: Any) -> None:
+def test_any_body_is_a_analysis_or_one_of_our_failures_and_has_an_end(body: Any) -> None:
     completion = Completion.read(json.dumps(body).encode())
     assert completion.end(None).outcome in ("answered", "rejected", "unknown")
     with suppress(ProcessingError):

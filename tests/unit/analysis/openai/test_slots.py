@@ -7,9 +7,9 @@ import json
 from contextlib import suppress
 
 from livedash_core.analysis.contract import Turn
-from livedash_core.errors import HeldBack, SystemicError, TransientError
-from tests.unit.analysis.openai.canned import JUDGEMENT, CannedServer, request_of
+from livedash_core.errors import Deferred, SystemicError, TransientError
 from tests.unit.analysis.openai.conftest import MakeAnalyzer, RecordingLedger
+from tests.unit.analysis.openai.scripted_server import VALID_REPLY, CannedServer, request_of
 
 SPOKEN = Turn("User", "How do I request leave?")
 
@@ -47,7 +47,7 @@ async def test_whoever_waits_for_a_slot_when_the_model_is_stopped_is_not_sent(
     server: CannedServer, make_analyzer: MakeAnalyzer, ledger: RecordingLedger
 ) -> None:
     server.says({"error": {"code": "invalid_api_key"}}, status="401 No")
-    server.completes(json.dumps(JUDGEMENT))
+    server.completes(json.dumps(VALID_REPLY))
     analyzer = make_analyzer(server.url, slots=asyncio.Semaphore(1))
 
     ends = await asyncio.gather(*(analyzer.analyze(request_of(SPOKEN)) for _ in range(3)), return_exceptions=True)
@@ -61,12 +61,12 @@ async def test_whoever_waits_for_a_slot_when_the_server_wants_a_pause_is_not_sen
     server: CannedServer, make_analyzer: MakeAnalyzer, ledger: RecordingLedger
 ) -> None:
     server.says({"error": {}}, status="429 Too Many Requests", headers=("Retry-After: 600",))
-    server.completes(json.dumps(JUDGEMENT))
+    server.completes(json.dumps(VALID_REPLY))
     analyzer = make_analyzer(server.url, slots=asyncio.Semaphore(1))
 
     ends = await asyncio.gather(*(analyzer.analyze(request_of(SPOKEN)) for _ in range(3)), return_exceptions=True)
 
-    assert [isinstance(end, HeldBack) and end.retry_after_seconds for end in ends] == [600] * 3
+    assert [isinstance(end, Deferred) and end.retry_after_seconds for end in ends] == [600] * 3
     assert len(server.posted) == 1
     assert ledger.history == ["opened"] * 3 + ["rejected"] * 3
     await analyzer.analyze(request_of(SPOKEN))  # when its turn comes is the ledger's to say
@@ -89,7 +89,7 @@ async def test_calls_at_once_have_a_client_each_and_none_of_them_tries_again(
     assert len(server.posted) == 3
     assert len(analyzer._clients._idle) == 3
 
-    server.completes(json.dumps(JUDGEMENT))
+    server.completes(json.dumps(VALID_REPLY))
     await analyzer.analyze(request_of(SPOKEN))
     assert len(analyzer._clients._idle) == 3
     await analyzer.close()

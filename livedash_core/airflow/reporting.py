@@ -1,0 +1,75 @@
+"""What a run says of itself: to whoever reads its log, to metrics, to a log collector."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from airflow.sdk import conf
+from airflow.sdk.observability import stats
+
+from livedash_core.stages.report import StageReport
+
+log = logging.getLogger(__name__)
+
+#: The XCom in which a lane leaves its report.
+REPORT = "report"
+COUNTED = ("claimed", "completed", "failed", "skipped", "released")
+#: The nav item of our plugin in Airflow's UI.
+PAGE = "/plugin/livedash"
+
+
+def log_report(report: StageReport) -> None:
+    """The end of a lane: a small table, the first failures, and where the rest is."""
+    settled = report.completed + report.failed + report.skipped
+    rate = settled / report.seconds if report.seconds else 0.0
+    headings = (*COUNTED, "seconds", "sessions/s")
+    numbers = (*(f"{getattr(report, name):,}" for name in COUNTED), f"{report.seconds:.1f}", f"{rate:.1f}")
+    widths = [max(len(heading), len(number)) for heading, number in zip(headings, numbers, strict=True)]
+    for line in (headings, numbers):
+        log.info("  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)))
+    for session_id, message in report.failures:
+        log.warning("session %s failed: %s", session_id, message)
+    for held_back in report.held_back:
+        log.warning("%s", held_back)
+    if report.failed:
+        base = conf.get("api", "base_url", fallback="") or ""
+        log.warning(
+            "What failed is shown at %s%s and by `livedash failures --stage %s`",
+            base.rstrip("/"),
+            PAGE,
+            report.stage,
+        )
+
+
+def measure(report: StageReport) -> None:
+    """A lane's numbers, as ``livedash.<stage>.claimed`` and so on; ``duration`` is a lane's wall clock."""
+    prefix = f"livedash.{report.stage.lower()}"
+    for name in COUNTED:
+        stats.incr(f"{prefix}.{name}", getattr(report, name))
+    stats.timing(f"{prefix}.duration", timedelta(seconds=report.seconds))
+
+
+def add_up(reports: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """The lanes of a run together."""
+    return {name: sum(report[name] for report in reports) for name in COUNTED}
+
+
+def log_run_summary(stage: str, dag_run: Any, reports: Sequence[Mapping[str, Any]]) -> None:
+    """One line per run, its facts in fields of their own: what a log collector (OpenTelemetry) makes a record of.
+
+    ``seconds`` is the lanes' wall clock added up.
+    """
+    structlog.get_logger(__name__).info(
+        "livedash.run",
+        stage=stage,
+        dag_id=dag_run.dag_id,
+        run_id=dag_run.run_id,
+        run_type=dag_run.run_type.value,
+        lanes=len(reports),
+        seconds=round(sum(report["seconds"] for report in reports), 3),
+        **add_up(reports),
+    )

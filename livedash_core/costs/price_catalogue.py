@@ -1,0 +1,90 @@
+"""The prices that the ``genai-prices`` package knows of OpenAI's models, as rows for ``ai_model_pricing``; no network.
+
+Importing the package takes half a second; it is meant for the moment when prices are taken over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, time
+from decimal import Decimal
+from typing import Any
+
+from genai_prices import types
+from genai_prices.data_snapshot import get_snapshot
+
+from livedash_core.costs.pricing import BATCH, STANDARD, family_of
+
+_CONTEXTS = {
+    STANDARD: {},
+    "flex": {"service_tier": "flex"},
+    "priority": {"service_tier": "priority"},
+    BATCH: {"processing": "batch"},
+}
+#: Of a price that was always so, as far as the package knows.
+_ALWAYS = datetime(2020, 1, 1, tzinfo=UTC)
+
+
+def catalogue() -> Iterator[dict[str, Any]]:
+    """Columns of ``ai_model_pricing``: a row per name, tier, size and date from which that price holds."""
+    (provider,) = (provider for provider in get_snapshot().providers if provider.id == "openai")
+    ids = {model.id for model in provider.models}
+    for model in provider.models:
+        # A snapshot is found by the name of its model, unless it has prices of its own.
+        names = {name for name in _names(model.match) if family_of(name) not in ids and name not in ids}
+        prices = list(_prices(model))
+        yield from ({"model": name, **price} for name in sorted({model.id, *names}) for price in prices)
+
+
+def _names(match: types.MatchLogic) -> set[str]:
+    """The names that are spelt out. What is left are patterns, of snapshots and of models that analyse nothing."""
+    if isinstance(match, types.ClauseOr):
+        return set().union(*map(_names, match.or_))
+    return {match.equals} if isinstance(match, types.ClauseEquals) else set()
+
+
+def _prices(model: types.ModelInfo) -> Iterator[dict[str, Any]]:
+    dates = sorted({_ALWAYS, *_dates(model)})
+    for tier, context in _CONTEXTS.items():
+        told: types.ModelPrice | None = None
+        for date in dates:
+            price, standard = model.get_prices(date, context), model.get_prices(date)
+            # Another tier has rows from the day on which it first differs.
+            if price != told and (tier == STANDARD or told or price != standard):
+                told = price
+                yield from ({"tier": tier, "valid_from": date, **part} for part in _by_size(price))
+
+
+def _dates(model: types.ModelInfo) -> set[datetime]:
+    conditional = model.prices if isinstance(model.prices, list) else []
+    constraints = [price.constraint for price in (*conditional, *(model.price_variants or ()))]
+    return {
+        datetime.combine(constraint.start_date, time.min, UTC)
+        for constraint in constraints
+        if isinstance(constraint, types.StartDateConstraint)
+    }
+
+
+def _by_size(price: types.ModelPrice) -> Iterator[dict[str, Any]]:
+    """What a prompt of each size costs; nothing for a model that is not billed by the token."""
+    by_kind = (price.input_mtok, price.cache_read_mtok, price.cache_write_mtok, price.output_mtok)
+    if price.input_mtok is None or price.output_mtok is None:
+        return
+    # The package: a tier begins where the prompt has more tokens than its start.
+    sizes = {tier.start + 1 for kind in by_kind if isinstance(kind, types.TieredPrices) for tier in kind.tiers}
+    for size in sorted({0, *sizes}):
+        plain, cached, written, output = (_at(kind, size) for kind in by_kind)
+        yield {
+            "from_prompt_tokens": size,
+            "input": plain,
+            # Without a price of their own they are input like any other.
+            "cached_input": plain if cached is None else cached,
+            "cache_write": plain if written is None else written,
+            "output": output,
+        }
+
+
+def _at(price: Decimal | types.TieredPrices | None, prompt_tokens: int) -> Decimal | None:
+    if not isinstance(price, types.TieredPrices):
+        return price
+    return next((tier.price for tier in reversed(price.tiers) if prompt_tokens > tier.start), price.base)

@@ -1,0 +1,124 @@
+"""Companies and models: few, taken over whole and first."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import Connection, select, text
+
+from livedash_core.bulk_insert import upsert
+from livedash_core.errors import UsageError
+from livedash_core.livedash_node_migration.connections_file import Login, without_login
+from livedash_core.livedash_node_migration.ids import our_id
+from livedash_core.livedash_node_migration.source_database import SourceDatabase
+from livedash_core.models import AiModel, Company, CompanyStatus
+from livedash_core.operations.companies import checked_url
+
+MAX_CONN_ID_CHARACTERS = 60
+
+
+class Companies(NamedTuple):
+    """``ids`` are ours by the old ones, ``here`` are the old ids of those that are here already.
+
+    ``new`` are rows of ``company``; ``legacy`` is what the old dashboard knows of those here. ``logins`` are by
+    connection id.
+    """
+
+    ids: dict[str, UUID]
+    here: set[str]
+    new: list[dict[str, Any]]
+    legacy: dict[UUID, str]
+    logins: dict[str, Login]
+    models: list[str]
+    known_models: set[str]
+    notes: list[str]
+
+    def store(self, connection: Connection) -> None:
+        """Write what is new; what is here already stays as it is. Idempotent."""
+        upsert(connection, AiModel, [{"name": name} for name in self.models], key=["name"])
+        upsert(connection, Company, self.new, key=["id"])
+        connection.execute(_REMEMBER, {"ids": list(self.legacy), "legacy": list(self.legacy.values())})
+
+
+def read_companies(old: SourceDatabase, connection: Connection) -> Companies:
+    """Decide who is who: a company here with the same id, or the same name and CSV, is the same company."""
+    columns = (Company.id, Company.name, Company.csv_url, Company.http_conn_id)
+    known = {row.id: row for row in connection.execute(select(*columns))}
+    by_name = {row.name: row for row in known.values()}
+    names, conn_ids = set(by_name), {row.http_conn_id for row in known.values()}
+    models = [row.name for row in old.rows("models")]
+    known_models = set(connection.scalars(select(AiModel.name).where(AiModel.name.in_(models))))
+    found = Companies({}, set(), [], {}, {}, models, known_models, [])
+    for row in old.rows("companies"):
+        name = row.name.strip() or row.id
+        csv_url, login, password = _source(row, found.notes)
+        company_id = our_id(row.id)
+        same = known.get(company_id) or by_name.get(name)
+        if same is not None and (same.id == company_id or (csv_url and same.csv_url == csv_url)):
+            company_id, conn_id = same.id, same.http_conn_id
+            found.here.add(row.id)
+            found.legacy[company_id] = json.dumps(row.legacy)
+        else:
+            conn_id = None
+            if name in names:
+                found.notes.append(f"{name}: there is a company of that name; this one is called {name} ({row.id})")
+                name = f"{name} ({row.id})"
+        names.add(name)
+        found.ids[row.id] = company_id
+        if login or password:
+            conn_id = conn_id or _connection_id(name, company_id, conn_ids)
+            conn_ids.add(conn_id)
+            found.logins[conn_id] = Login(csv_url or "", login or "", password or "")
+        if row.id not in found.here:
+            found.new.append(
+                {
+                    "id": company_id,
+                    "name": name,
+                    "status": _status(row.status, name, found.notes),
+                    "csv_url": csv_url,
+                    "http_conn_id": conn_id,
+                    "model": row.model,
+                    "created_at": row.created_at,
+                    "legacy": json.dumps(row.legacy),
+                }
+            )
+    return found
+
+
+def _source(row: Any, notes: list[str]) -> tuple[str | None, str | None, str | None]:
+    """Where its CSV is, and the login there; one in the URL counts unless there is another."""
+    try:
+        bare, login, password = without_login((row.csv_url or "").strip())
+        csv_url = checked_url(bare, "the CSV's address") if bare else None
+    except (UsageError, ValueError):
+        notes.append(f"{row.name}: its CSV address cannot be one; add it: livedash company add NAME --csv-url URL")
+        return None, row.login or None, row.password or None
+    return csv_url, row.login or login, row.password or password
+
+
+def _status(status: str | None, name: str, notes: list[str]) -> str:
+    """The generation before the refactor has none: all were processed."""
+    if status is None:
+        return CompanyStatus.ACTIVE
+    if status.upper() not in list(CompanyStatus):
+        notes.append(f"{name}: its status {status!r} is unknown here; it is SUSPENDED")
+        return CompanyStatus.SUSPENDED
+    return status.upper()
+
+
+def _connection_id(name: str, company_id: UUID, taken: set[str | None]) -> str:
+    plain = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")[:MAX_CONN_ID_CHARACTERS]
+    conn_id = f"livedash_{plain}" if plain else f"livedash_{company_id.hex}"
+    return conn_id if conn_id not in taken else f"{conn_id}_{company_id.hex}"
+
+
+_REMEMBER = text(
+    """
+    UPDATE livedash.company SET legacy = known.legacy
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:legacy AS jsonb[])) AS known (id, legacy)
+    WHERE company.id = known.id AND company.legacy IS NULL
+    """
+)

@@ -1,0 +1,138 @@
+"""Which state each stage of a session is in, from what livedash-node has of it. Pure.
+
+The rules are those of its own migration to a status per stage; where its status table exists, that has the last word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from functools import lru_cache
+from typing import NamedTuple, Protocol
+
+from livedash_core.pipeline import BUILT_IN
+from livedash_core.status import ImportedState
+
+CSV_IMPORT, TRANSCRIPT_FETCH, SESSION_CREATION, AI_ANALYSIS, QUESTION_EXTRACTION = BUILT_IN.names
+#: Where a state comes from, in its metadata.
+FROM_DATA, FROM_STATUS = "livedash-node", "livedash-node: SessionProcessingStatus"
+THROUGH = ("COMPLETED", "SKIPPED")
+MAX_ATTEMPTS = 2**15 - 1  # smallint
+
+States = tuple[ImportedState, ...]
+
+
+class Facts(NamedTuple):
+    """What there is of a session. ``problem`` says why its times cannot be understood, ``error`` is its errorMsg."""
+
+    has_transcript: bool
+    has_url: bool
+    has_messages: bool
+    is_analysed: bool
+    has_questions: bool
+    is_error: bool = False
+    error: str | None = None
+    problem: str | None = None
+
+
+class StatusRow(Protocol):
+    """A row of the old ``SessionProcessingStatus``."""
+
+    stage: str
+    status: str
+    started_at: datetime | None
+    completed_at: datetime | None
+    error: str | None
+    retries: int
+
+
+@lru_cache(maxsize=1024)
+def from_facts(facts: Facts) -> States:
+    """A state for every stage, in order."""
+    if facts.problem is not None:
+        # Nothing later can be done for a session that did not happen at any time.
+        waiting = (_state(stage, "PENDING", "its times cannot be understood") for stage in BUILT_IN.names[1:])
+        failed = ImportedState(CSV_IMPORT, "FAILED", FROM_DATA, "it was imported", error_message=facts.problem)
+        return (failed, *waiting)
+    states = {
+        CSV_IMPORT: _state(CSV_IMPORT, "COMPLETED", "it was imported"),
+        TRANSCRIPT_FETCH: _transcript_fetch(facts),
+        SESSION_CREATION: _session_creation(facts),
+        AI_ANALYSIS: _done_if(
+            AI_ANALYSIS, facts.is_analysed, "it has a summary, sentiment, category or language", "it has no analysis"
+        ),
+        QUESTION_EXTRACTION: _done_if(
+            QUESTION_EXTRACTION, facts.has_questions, "it has questions", "it has no questions"
+        ),
+    }
+    if facts.error is not None or facts.is_error:
+        _place_error(states, facts)
+    return tuple(states.values())
+
+
+def from_rows(states: States, rows: Iterable[StatusRow]) -> States:
+    """``states`` where the old status table has none of its own; what was under way is to be done again."""
+    told = {row.stage: _from_row(row) for row in rows if row.stage in BUILT_IN.names}
+    return tuple(told.get(state.stage, state) for state in states)
+
+
+def status_of(states: States, stage: str) -> str:
+    """The status of one stage."""
+    return next(state.status for state in states if state.stage == stage)
+
+
+def _transcript_fetch(facts: Facts) -> ImportedState:
+    if facts.has_transcript:
+        return _state(TRANSCRIPT_FETCH, "COMPLETED", "its transcript is there")
+    if not facts.has_url:
+        return _state(TRANSCRIPT_FETCH, "SKIPPED", "there is no transcript URL")
+    return _state(TRANSCRIPT_FETCH, "PENDING", "its transcript was not fetched")
+
+
+def _session_creation(facts: Facts) -> ImportedState:
+    if facts.has_messages:
+        return _state(SESSION_CREATION, "COMPLETED", "its messages are there")
+    if not facts.has_transcript and not facts.has_url:
+        return _state(SESSION_CREATION, "SKIPPED", "there is no transcript")
+    return _state(SESSION_CREATION, "PENDING", "it has no messages")
+
+
+def _done_if(stage: str, done: bool, because: str, because_not: str) -> ImportedState:
+    return _state(stage, "COMPLETED", because) if done else _state(stage, "PENDING", because_not)
+
+
+def _place_error(states: dict[str, ImportedState], facts: Facts) -> None:
+    """An import's error belongs to the first stage that is not through: the import's own, or, where the import ended
+    in error, any. An error that was overcome is only told of.
+    """
+    error = facts.error or "livedash-node says ERROR, not why"
+    may_have_failed = BUILT_IN.names if facts.is_error else BUILT_IN.names[:3]
+    for stage in may_have_failed:
+        if states[stage].status not in THROUGH:
+            states[stage] = states[stage]._replace(status="FAILED", error_message=error)
+            return
+    created = states[SESSION_CREATION]
+    states[SESSION_CREATION] = created._replace(reason=f"{created.reason}; an error came before: {error}")
+
+
+def _from_row(row: StatusRow) -> ImportedState:
+    status = "PENDING" if row.status == "IN_PROGRESS" else row.status
+    reason = f"it was {row.status}"
+    if status == "SKIPPED" and row.error:
+        reason = row.error
+    error = (row.error or "livedash-node says FAILED, not why") if status == "FAILED" else None
+    settled = status != "PENDING"
+    return ImportedState(
+        row.stage,
+        status,
+        FROM_STATUS,
+        reason,
+        min(row.retries, MAX_ATTEMPTS) if settled else 0,
+        row.started_at if settled else None,
+        row.completed_at if settled else None,
+        error,
+    )
+
+
+def _state(stage: str, status: str, reason: str) -> ImportedState:
+    return ImportedState(stage, status, FROM_DATA, reason)

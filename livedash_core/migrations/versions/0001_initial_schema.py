@@ -1,0 +1,780 @@
+"""Initial schema"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+from livedash_core.migrations.livedash_node_views import ENUMS, VIEWS
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "ai_cost_daily",
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("company_id", sa.Uuid(), nullable=False),
+        sa.Column("model", sa.Text(), nullable=False),
+        sa.Column("mode", sa.Text(), nullable=False),
+        sa.Column("outcome", sa.Text(), nullable=False),
+        sa.Column("requests", sa.BigInteger(), nullable=False),
+        sa.Column("unpriced", sa.BigInteger(), nullable=False),
+        sa.Column("unusable", sa.BigInteger(), nullable=False),
+        sa.Column("prompt_tokens", sa.BigInteger(), nullable=False),
+        sa.Column("cached_tokens", sa.BigInteger(), nullable=False),
+        sa.Column("cache_write_tokens", sa.BigInteger(), nullable=False),
+        sa.Column("completion_tokens", sa.BigInteger(), nullable=False),
+        sa.Column("reasoning_tokens", sa.BigInteger(), nullable=False),
+        sa.Column("cost", sa.Numeric(), nullable=False),
+        sa.Column("max_cost", sa.Numeric(), nullable=False),
+        sa.PrimaryKeyConstraint("day", "company_id", "model", "mode", "outcome", name=op.f("pk_ai_cost_daily")),
+        schema="livedash",
+    )
+    op.create_index("ix_ai_cost_daily_company", "ai_cost_daily", ["company_id", "day"], unique=False, schema="livedash")
+    op.create_table(
+        "ai_model",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("is_default", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("added_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_ai_model")),
+        schema="livedash",
+    )
+    op.create_index(
+        "uq_ai_model_default",
+        "ai_model",
+        ["is_default"],
+        unique=True,
+        schema="livedash",
+        postgresql_where=sa.text("is_default"),
+    )
+    op.create_table(
+        "ai_model_pricing",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("model", sa.Text(), nullable=False),
+        sa.Column("tier", sa.Text(), nullable=False),
+        sa.Column("valid_from", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("by_hand", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("from_prompt_tokens", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("input", sa.Numeric(), nullable=False),
+        sa.Column("cached_input", sa.Numeric(), nullable=False),
+        sa.Column("cache_write", sa.Numeric(), nullable=False),
+        sa.Column("output", sa.Numeric(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("added_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.CheckConstraint(
+            "least(input, cached_input, cache_write, output) >= 0", name=op.f("ck_ai_model_pricing_not_negative")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_ai_model_pricing")),
+        sa.UniqueConstraint(
+            "model", "tier", "valid_from", "by_hand", "from_prompt_tokens", name="uq_ai_model_pricing_price"
+        ),
+        schema="livedash",
+    )
+    op.create_table(
+        "company",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("status", sa.Text(), server_default="ACTIVE", nullable=False),
+        sa.Column("csv_url", sa.Text(), nullable=True),
+        sa.Column("http_conn_id", sa.Text(), nullable=True),
+        sa.Column("timezone", sa.Text(), server_default="UTC", nullable=False),
+        sa.Column("allowed_origins", sa.ARRAY(sa.Text()), server_default=sa.text("'{}'"), nullable=False),
+        sa.Column("allowed_networks", sa.ARRAY(postgresql.CIDR()), server_default=sa.text("'{}'"), nullable=False),
+        sa.Column("analyzer", sa.Text(), server_default="auto", nullable=False),
+        sa.Column("model", sa.Text(), nullable=True),
+        sa.Column("mode", sa.Text(), server_default="realtime", nullable=False),
+        sa.Column("retention_days", sa.Integer(), nullable=True),
+        sa.Column("mask_personal_data", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("monthly_budget_usd", sa.Numeric(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("legacy", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.CheckConstraint("analyzer IN ('auto', 'openai', 'offline')", name=op.f("ck_company_analyzer_known")),
+        sa.CheckConstraint("mode IN ('realtime', 'batch')", name=op.f("ck_company_mode_known")),
+        sa.CheckConstraint(
+            "status IN ('ACTIVE', 'SUSPENDED', 'TRIAL', 'ARCHIVED')", name=op.f("ck_company_status_known")
+        ),
+        sa.CheckConstraint("monthly_budget_usd >= 0", name=op.f("ck_company_budget_not_negative")),
+        sa.CheckConstraint("retention_days > 0", name=op.f("ck_company_retention_is_days")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_company")),
+        sa.UniqueConstraint("name", name=op.f("uq_company_name")),
+        schema="livedash",
+    )
+    op.create_table(
+        "currency_rate",
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("valid_from", sa.Date(), nullable=False),
+        sa.Column("per_usd", sa.Numeric(), nullable=False),
+        sa.CheckConstraint("per_usd > 0", name=op.f("ck_currency_rate_positive")),
+        sa.PrimaryKeyConstraint("currency", "valid_from", name=op.f("pk_currency_rate")),
+        schema="livedash",
+    )
+    op.create_table(
+        "rate_limit_state",
+        sa.Column("connection", sa.Text(), nullable=False),
+        sa.Column("model", sa.Text(), nullable=False),
+        sa.Column("requests_per_minute", sa.BigInteger(), nullable=True),
+        sa.Column("tokens_per_minute", sa.BigInteger(), nullable=True),
+        sa.Column("requests_until", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("tokens_until", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("blocked_until", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("refusals", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.PrimaryKeyConstraint("connection", "model", name=op.f("pk_rate_limit_state")),
+        schema="livedash",
+    )
+    op.create_table(
+        "session_failure_count",
+        sa.Column("company_id", sa.Uuid(), nullable=False),
+        sa.Column("stage", sa.Text(), nullable=False),
+        sa.Column("error_kind", sa.Text(), nullable=False),
+        sa.Column("error_group", sa.Text(), nullable=False),
+        sa.Column("sessions", sa.BigInteger(), nullable=False),
+        sa.Column("first_seen_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("last_seen_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint(
+            "company_id", "stage", "error_kind", "error_group", name=op.f("pk_session_failure_count")
+        ),
+        schema="livedash",
+    )
+    op.create_table(
+        "session_failure_delta",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("company_id", sa.Uuid(), nullable=False),
+        sa.Column("stage", sa.Text(), nullable=False),
+        sa.Column("error_kind", sa.Text(), nullable=False),
+        sa.Column("error_group", sa.Text(), nullable=False),
+        sa.Column("sessions", sa.BigInteger(), nullable=False),
+        sa.Column("seen_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_session_failure_delta")),
+        schema="livedash",
+    )
+    op.create_table(
+        "session_processing_activity",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("slot", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("company_id", sa.Uuid(), nullable=False),
+        sa.Column("stage", sa.Text(), nullable=False),
+        sa.Column("duration_bucket", sa.SmallInteger(), nullable=True),
+        sa.Column("sessions", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_session_processing_activity")),
+        sa.UniqueConstraint(
+            "slot",
+            "stage",
+            "company_id",
+            "duration_bucket",
+            name="uq_session_processing_activity_slot",
+            postgresql_nulls_not_distinct=True,
+        ),
+        schema="livedash",
+    )
+    op.create_table(
+        "session_processing_count",
+        sa.Column("company_id", sa.Uuid(), nullable=False),
+        sa.Column("stage", sa.Text(), nullable=False),
+        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("sessions", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("company_id", "stage", "status", name=op.f("pk_session_processing_count")),
+        schema="livedash",
+    )
+    op.create_table(
+        "session_processing_delta",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("company_id", sa.Uuid(), nullable=False),
+        sa.Column("stage", sa.Text(), nullable=False),
+        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("sessions", sa.BigInteger(), nullable=False),
+        sa.Column("slot", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("duration_bucket", sa.SmallInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_session_processing_delta")),
+        schema="livedash",
+    )
+    op.create_table(
+        "session_processing_failure",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("session_id", sa.Uuid(), nullable=False),
+        sa.Column("company_id", sa.Uuid(), nullable=False),
+        sa.Column("stage", sa.Text(), nullable=False),
+        sa.Column("attempt", sa.SmallInteger(), nullable=False),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("failed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("error_kind", sa.Text(), nullable=False),
+        sa.Column("error_message", sa.Text(), nullable=False),
+        sa.Column("dag_run", sa.Text(), nullable=True),
+        sa.CheckConstraint(
+            "error_kind IN ('transient', 'permanent', 'lease_expired')",
+            name=op.f("ck_session_processing_failure_error_kind_known"),
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_session_processing_failure")),
+        schema="livedash",
+    )
+    op.create_index(
+        "ix_processing_failure_recent", "session_processing_failure", ["failed_at"], unique=False, schema="livedash"
+    )
+    op.create_index(
+        "ix_processing_failure_session",
+        "session_processing_failure",
+        ["session_id", "failed_at"],
+        unique=False,
+        schema="livedash",
+    )
+    op.create_table(
+        "session_processing_lease",
+        sa.Column("token", sa.Uuid(), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("claimed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("stage", sa.Text(), nullable=False),
+        sa.Column("owner", sa.Text(), nullable=False),
+        sa.Column("dag_run", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("token", name=op.f("pk_session_processing_lease")),
+        schema="livedash",
+        postgresql_with={"fillfactor": "50"},
+    )
+    op.create_index(
+        "ix_processing_lease_expiry",
+        "session_processing_lease",
+        ["stage", "expires_at"],
+        unique=False,
+        schema="livedash",
+    )
+    op.create_table(
+        "session_processing_status",
+        sa.Column("session_id", sa.Uuid(), nullable=False),
+        sa.Column("company_id", sa.Uuid(), nullable=False),
+        sa.Column("available_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("completed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("lease_token", sa.Uuid(), nullable=True),
+        sa.Column("attempts", sa.SmallInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("stage", sa.Text(), nullable=False),
+        sa.Column("status", sa.Text(), server_default="PENDING", nullable=False),
+        sa.Column("error_kind", sa.Text(), nullable=True),
+        sa.Column("error_message", sa.Text(), nullable=True),
+        sa.Column("error_group", sa.Text(), nullable=True),
+        sa.Column("metadata", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.CheckConstraint(
+            "(status = 'IN_PROGRESS') = (lease_token IS NOT NULL)",
+            name=op.f("ck_session_processing_status_lease_while_in_progress"),
+        ),
+        sa.CheckConstraint(
+            "(status IN ('COMPLETED', 'FAILED', 'SKIPPED')) = (completed_at IS NOT NULL)",
+            name=op.f("ck_session_processing_status_settled_has_a_time"),
+        ),
+        sa.CheckConstraint(
+            "error_kind IN ('transient', 'permanent', 'lease_expired')",
+            name=op.f("ck_session_processing_status_error_kind_known"),
+        ),
+        sa.CheckConstraint(
+            "status <> 'FAILED' OR error_group IS NOT NULL",
+            name=op.f("ck_session_processing_status_failure_has_a_group"),
+        ),
+        sa.CheckConstraint(
+            "status <> 'FAILED' OR error_kind IS NOT NULL", name=op.f("ck_session_processing_status_failure_has_a_kind")
+        ),
+        sa.CheckConstraint(
+            "status IN ('PENDING', 'IN_PROGRESS', 'COMPLETED', 'FAILED', 'SKIPPED')",
+            name=op.f("ck_session_processing_status_status_known"),
+        ),
+        sa.CheckConstraint("attempts >= 0", name=op.f("ck_session_processing_status_attempts_not_negative")),
+        sa.PrimaryKeyConstraint("session_id", "stage", name=op.f("pk_session_processing_status")),
+        schema="livedash",
+        postgresql_with={
+            "fillfactor": "80",
+            "autovacuum_vacuum_scale_factor": "0.01",
+            "autovacuum_vacuum_cost_delay": "0",
+            "autovacuum_vacuum_insert_scale_factor": "0.05",
+        },
+    )
+    op.create_index(
+        "ix_processing_status_failed",
+        "session_processing_status",
+        ["stage", "company_id", "completed_at"],
+        unique=False,
+        schema="livedash",
+        postgresql_where=sa.text("status = 'FAILED'"),
+    )
+    op.create_index(
+        "ix_processing_status_group",
+        "session_processing_status",
+        ["stage", "company_id", "error_kind", "error_group", "completed_at"],
+        unique=False,
+        schema="livedash",
+        postgresql_where=sa.text("status = 'FAILED'"),
+    )
+    op.create_index(
+        "ix_processing_status_lease",
+        "session_processing_status",
+        ["lease_token"],
+        unique=False,
+        schema="livedash",
+        postgresql_where=sa.text("status = 'IN_PROGRESS'"),
+    )
+    op.create_index(
+        "ix_processing_status_ready",
+        "session_processing_status",
+        ["stage", "company_id", "available_at"],
+        unique=False,
+        schema="livedash",
+        postgresql_where=sa.text("status = 'PENDING' AND available_at < 'infinity'"),
+    )
+    op.create_index(
+        "ix_processing_status_skipped",
+        "session_processing_status",
+        ["stage", "company_id", "completed_at"],
+        unique=False,
+        schema="livedash",
+        postgresql_where=sa.text("status = 'SKIPPED'"),
+    )
+    op.create_table(
+        "systemic_incident",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("stage", sa.Text(), nullable=False),
+        sa.Column("company_id", sa.Uuid(), nullable=True),
+        sa.Column("message", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), server_default="systemic", nullable=False),
+        sa.Column("first_seen_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("last_seen_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.CheckConstraint(
+            "kind IN ('systemic', 'budget', 'rate limit', 'status')", name=op.f("ck_systemic_incident_kind_known")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_systemic_incident")),
+        sa.UniqueConstraint(
+            "stage",
+            "company_id",
+            name=op.f("uq_systemic_incident_stage_company_id"),
+            postgresql_nulls_not_distinct=True,
+        ),
+        schema="livedash",
+    )
+    op.create_table(
+        "ai_batch",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("company_id", sa.Uuid(), nullable=False),
+        sa.Column("model", sa.Text(), nullable=False),
+        sa.Column("status", sa.Text(), server_default="prepared", nullable=False),
+        sa.Column("lease_token", sa.Uuid(), nullable=False),
+        sa.Column("requests", sa.Integer(), nullable=False),
+        sa.Column("input_file_id", sa.Text(), nullable=True),
+        sa.Column("remote_id", sa.Text(), nullable=True),
+        sa.Column("remote_status", sa.Text(), nullable=True),
+        sa.Column("requests_done", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("error_message", sa.Text(), nullable=True),
+        sa.Column("dag_run", sa.Text(), nullable=True),
+        sa.Column("monitored_until", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("(status = 'closed') = (closed_at IS NOT NULL)", name=op.f("ck_ai_batch_closed_has_a_time")),
+        sa.CheckConstraint(
+            "status <> 'submitted' OR remote_id IS NOT NULL", name=op.f("ck_ai_batch_submitted_has_a_remote_id")
+        ),
+        sa.CheckConstraint(
+            "status IN ('prepared', 'uploaded', 'submitted', 'closed')", name=op.f("ck_ai_batch_status_known")
+        ),
+        sa.ForeignKeyConstraint(["company_id"], ["livedash.company.id"], name=op.f("fk_ai_batch_company_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_ai_batch")),
+        schema="livedash",
+    )
+    op.create_index(
+        "ix_ai_batch_open",
+        "ai_batch",
+        ["company_id"],
+        unique=False,
+        schema="livedash",
+        postgresql_where=sa.text("status <> 'closed'"),
+    )
+    op.create_table(
+        "company_csv",
+        sa.Column("company_id", sa.Uuid(), nullable=False),
+        sa.Column("url", sa.Text(), nullable=False),
+        sa.Column("etag", sa.Text(), nullable=True),
+        sa.Column("last_modified", sa.Text(), nullable=True),
+        sa.Column("sha256", sa.Text(), nullable=True),
+        sa.Column("encoding", sa.Text(), nullable=False),
+        sa.Column("lines", sa.Integer(), nullable=False),
+        sa.Column("rejected_lines", sa.Integer(), nullable=False),
+        sa.Column("taken_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.ForeignKeyConstraint(["company_id"], ["livedash.company.id"], name=op.f("fk_company_csv_company_id")),
+        sa.PrimaryKeyConstraint("company_id", name=op.f("pk_company_csv")),
+        schema="livedash",
+    )
+    op.create_table(
+        "import_rejection",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("company_id", sa.Uuid(), nullable=False),
+        sa.Column("line_number", sa.Integer(), nullable=False),
+        sa.Column("raw_text", sa.Text(), nullable=False),
+        sa.Column("digest", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("rejected_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.ForeignKeyConstraint(["company_id"], ["livedash.company.id"], name=op.f("fk_import_rejection_company_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_import_rejection")),
+        sa.UniqueConstraint("company_id", "digest", name=op.f("uq_import_rejection_company_id_digest")),
+        schema="livedash",
+    )
+    op.create_table(
+        "question",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("company_id", sa.Uuid(), nullable=False),
+        sa.Column("content", sa.Text(), nullable=False),
+        sa.Column("normal_form", sa.Text(), nullable=False),
+        sa.Column("language", sa.Text(), nullable=False),
+        sa.Column("sessions", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("legacy_id", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(["company_id"], ["livedash.company.id"], name=op.f("fk_question_company_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_question")),
+        sa.UniqueConstraint("company_id", "normal_form", name=op.f("uq_question_company_id_normal_form")),
+        schema="livedash",
+    )
+    op.create_index(
+        "ix_question_asked",
+        "question",
+        ["company_id", sa.literal_column("sessions DESC")],
+        unique=False,
+        schema="livedash",
+    )
+    op.create_index(
+        "ix_question_shown_id",
+        "question",
+        [sa.literal_column("COALESCE(legacy_id, id::text)")],
+        unique=False,
+        schema="livedash",
+    )
+    op.create_table(
+        "session_day_count",
+        sa.Column("facet", sa.Text(), nullable=False),
+        sa.Column("company_id", sa.Uuid(), nullable=False),
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.Column("sessions", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["company_id"], ["livedash.company.id"], name=op.f("fk_session_day_count_company_id")),
+        sa.PrimaryKeyConstraint("facet", "company_id", "day", "value", name=op.f("pk_session_day_count")),
+        schema="livedash",
+    )
+    op.create_table(
+        "session_import",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("company_id", sa.Uuid(), nullable=False),
+        sa.Column("external_session_id", sa.Text(), nullable=False),
+        sa.Column("start_time", sa.Text(), nullable=True),
+        sa.Column("end_time", sa.Text(), nullable=True),
+        sa.Column("ip_address", sa.Text(), nullable=True),
+        sa.Column("country_code", sa.Text(), nullable=True),
+        sa.Column("language", sa.Text(), nullable=True),
+        sa.Column("messages_sent", sa.Text(), nullable=True),
+        sa.Column("sentiment", sa.Text(), nullable=True),
+        sa.Column("escalated", sa.Text(), nullable=True),
+        sa.Column("forwarded_hr", sa.Text(), nullable=True),
+        sa.Column("full_transcript_url", sa.Text(), nullable=True),
+        sa.Column("avg_response_time_seconds", sa.Text(), nullable=True),
+        sa.Column("tokens", sa.Text(), nullable=True),
+        sa.Column("tokens_eur", sa.Text(), nullable=True),
+        sa.Column("category", sa.Text(), nullable=True),
+        sa.Column("initial_message", sa.Text(), nullable=True),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("imported_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("changed_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("legacy_id", sa.Text(), nullable=True),
+        sa.Column("notes", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("erased_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["company_id"], ["livedash.company.id"], name=op.f("fk_session_import_company_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_session_import")),
+        sa.UniqueConstraint(
+            "company_id", "external_session_id", name=op.f("uq_session_import_company_id_external_session_id")
+        ),
+        schema="livedash",
+    )
+    op.create_index(
+        "ix_session_import_external", "session_import", ["external_session_id"], unique=False, schema="livedash"
+    )
+    op.create_index(
+        "ix_session_import_started",
+        "session_import",
+        ["company_id", "started_at", "id"],
+        unique=False,
+        schema="livedash",
+    )
+    op.create_table(
+        "ai_processing_request",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("session_id", sa.Uuid(), nullable=False),
+        sa.Column("company_id", sa.Uuid(), nullable=False),
+        sa.Column("mode", sa.Text(), server_default="realtime", nullable=False),
+        sa.Column("batch_id", sa.Uuid(), nullable=True),
+        sa.Column("prompt_version", sa.Text(), nullable=False),
+        sa.Column("model_requested", sa.Text(), nullable=False),
+        sa.Column("model_answered", sa.Text(), nullable=True),
+        sa.Column("provider_request_id", sa.Text(), nullable=True),
+        sa.Column("service_tier", sa.Text(), nullable=True),
+        sa.Column("outcome", sa.Text(), server_default="sent", nullable=False),
+        sa.Column("error_message", sa.Text(), nullable=True),
+        sa.Column("prompt_tokens", sa.Integer(), nullable=True),
+        sa.Column("cached_tokens", sa.Integer(), nullable=True),
+        sa.Column("cache_write_tokens", sa.Integer(), nullable=True),
+        sa.Column("completion_tokens", sa.Integer(), nullable=True),
+        sa.Column("reasoning_tokens", sa.Integer(), nullable=True),
+        sa.Column("pricing_id", sa.BigInteger(), nullable=True),
+        sa.Column("cost", sa.Numeric(), nullable=True),
+        sa.Column("max_cost", sa.Numeric(), nullable=True),
+        sa.Column("currency", sa.Text(), server_default="USD", nullable=False),
+        sa.Column("requested_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("answered_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("legacy", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.CheckConstraint("mode IN ('realtime', 'batch')", name=op.f("ck_ai_processing_request_mode_known")),
+        sa.CheckConstraint(
+            "outcome IN ('sent', 'answered', 'rejected', 'unknown')",
+            name=op.f("ck_ai_processing_request_outcome_known"),
+        ),
+        sa.ForeignKeyConstraint(["batch_id"], ["livedash.ai_batch.id"], name=op.f("fk_ai_processing_request_batch_id")),
+        sa.ForeignKeyConstraint(
+            ["pricing_id"], ["livedash.ai_model_pricing.id"], name=op.f("fk_ai_processing_request_pricing_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_ai_processing_request")),
+        schema="livedash",
+    )
+    op.create_index(
+        "ix_ai_processing_request_batch",
+        "ai_processing_request",
+        ["batch_id"],
+        unique=False,
+        schema="livedash",
+        postgresql_where=sa.text("batch_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_ai_processing_request_company",
+        "ai_processing_request",
+        ["company_id", "requested_at"],
+        unique=False,
+        schema="livedash",
+    )
+    op.create_index(
+        "ix_ai_processing_request_open",
+        "ai_processing_request",
+        ["company_id", "requested_at"],
+        unique=False,
+        schema="livedash",
+        postgresql_where=sa.text("outcome = 'sent'"),
+    )
+    op.create_index(
+        "ix_ai_processing_request_session",
+        "ai_processing_request",
+        ["session_id", "requested_at"],
+        unique=False,
+        schema="livedash",
+    )
+    op.create_index(
+        "ix_ai_processing_request_unpriced",
+        "ai_processing_request",
+        ["model_requested"],
+        unique=False,
+        schema="livedash",
+        postgresql_where=sa.text("outcome = 'answered' AND cost IS NULL"),
+    )
+    op.create_table(
+        "question_day_count",
+        sa.Column("question_id", sa.BigInteger(), nullable=False),
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("sessions", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["question_id"], ["livedash.question.id"], name=op.f("fk_question_day_count_question_id")
+        ),
+        sa.PrimaryKeyConstraint("question_id", "day", name=op.f("pk_question_day_count")),
+        schema="livedash",
+    )
+    op.create_table(
+        "session",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("company_id", sa.Uuid(), nullable=False),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("country", sa.Text(), nullable=True),
+        sa.Column("language", sa.Text(), nullable=True),
+        sa.Column("messages_sent", sa.Integer(), nullable=True),
+        sa.Column("avg_response_time_seconds", sa.Numeric(), nullable=True),
+        sa.Column("tokens", sa.Integer(), nullable=True),
+        sa.Column("tokens_eur", sa.Numeric(), nullable=True),
+        sa.Column("initial_message", sa.Text(), nullable=True),
+        sa.Column("sentiment", sa.Text(), nullable=True),
+        sa.Column("escalated", sa.Boolean(), nullable=True),
+        sa.Column("forwarded_hr", sa.Boolean(), nullable=True),
+        sa.Column("category", sa.Text(), nullable=True),
+        sa.Column("summary", sa.Text(), nullable=True),
+        sa.Column("analysis_id", sa.BigInteger(), nullable=True),
+        sa.Column("analyzer", sa.Text(), nullable=True),
+        sa.Column("model", sa.Text(), nullable=True),
+        sa.Column("prompt_version", sa.Text(), nullable=True),
+        sa.Column("analyzed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("legacy_id", sa.Text(), nullable=True),
+        sa.CheckConstraint(
+            "category IN ('SCHEDULE_HOURS', 'LEAVE_VACATION', 'SICK_LEAVE_RECOVERY', 'SALARY_COMPENSATION', 'CONTRACT_HOURS', 'ONBOARDING', 'OFFBOARDING', 'WORKWEAR_STAFF_PASS', 'TEAM_CONTACTS', 'PERSONAL_QUESTIONS', 'ACCESS_LOGIN', 'SOCIAL_QUESTIONS', 'UNRECOGNIZED_OTHER')",
+            name=op.f("ck_session_category_known"),
+        ),
+        sa.CheckConstraint("sentiment IN ('POSITIVE', 'NEUTRAL', 'NEGATIVE')", name=op.f("ck_session_sentiment_known")),
+        sa.ForeignKeyConstraint(["company_id"], ["livedash.company.id"], name=op.f("fk_session_company_id")),
+        sa.ForeignKeyConstraint(["id"], ["livedash.session_import.id"], name=op.f("fk_session_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_session")),
+        schema="livedash",
+    )
+    op.create_index(
+        "ix_session_category",
+        "session",
+        ["company_id", "category", "started_at", "id"],
+        unique=False,
+        schema="livedash",
+        postgresql_where=sa.text("category IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_session_escalated",
+        "session",
+        ["company_id", "started_at", "id"],
+        unique=False,
+        schema="livedash",
+        postgresql_where=sa.text("escalated"),
+    )
+    op.create_index(
+        "ix_session_forwarded_hr",
+        "session",
+        ["company_id", "started_at", "id"],
+        unique=False,
+        schema="livedash",
+        postgresql_where=sa.text("forwarded_hr"),
+    )
+    op.create_index(
+        "ix_session_language",
+        "session",
+        ["company_id", "language", "started_at", "id"],
+        unique=False,
+        schema="livedash",
+        postgresql_where=sa.text("language IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_session_sentiment",
+        "session",
+        ["company_id", "sentiment", "started_at", "id"],
+        unique=False,
+        schema="livedash",
+        postgresql_where=sa.text("sentiment IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_session_shown_id",
+        "session",
+        [sa.literal_column("COALESCE(legacy_id, id::text)")],
+        unique=False,
+        schema="livedash",
+    )
+    op.create_index("ix_session_started", "session", ["company_id", "started_at"], unique=False, schema="livedash")
+    op.create_table(
+        "session_transcript",
+        sa.Column("session_id", sa.Uuid(), nullable=False),
+        sa.Column("content", sa.Text(), nullable=False),
+        sa.Column("fetched_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["session_id"], ["livedash.session_import.id"], name=op.f("fk_session_transcript_session_id")
+        ),
+        sa.PrimaryKeyConstraint("session_id", name=op.f("pk_session_transcript")),
+        schema="livedash",
+    )
+    op.create_table(
+        "message",
+        sa.Column("session_id", sa.Uuid(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("role", sa.Text(), nullable=False),
+        sa.Column("content", sa.Text(), nullable=False),
+        sa.Column("sent_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint("role IN ('User', 'Assistant', 'System')", name=op.f("ck_message_role_known")),
+        sa.ForeignKeyConstraint(
+            ["session_id"], ["livedash.session.id"], name=op.f("fk_message_session_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("session_id", "position", name=op.f("pk_message")),
+        schema="livedash",
+    )
+    op.create_table(
+        "session_analysis",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("session_id", sa.Uuid(), nullable=False),
+        sa.Column("input_hash", sa.Text(), nullable=False),
+        sa.Column("analyzer", sa.Text(), nullable=False),
+        sa.Column("model", sa.Text(), nullable=True),
+        sa.Column("prompt_version", sa.Text(), nullable=False),
+        sa.Column("result", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["session_id"], ["livedash.session.id"], name=op.f("fk_session_analysis_session_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_session_analysis")),
+        sa.UniqueConstraint(
+            "session_id",
+            "input_hash",
+            "analyzer",
+            "model",
+            "prompt_version",
+            name="uq_session_analysis_input",
+            postgresql_nulls_not_distinct=True,
+        ),
+        schema="livedash",
+    )
+    op.create_table(
+        "session_question",
+        sa.Column("session_id", sa.Uuid(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("question_id", sa.BigInteger(), nullable=False),
+        sa.Column("raw_text", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["question_id"], ["livedash.question.id"], name=op.f("fk_session_question_question_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["session_id"], ["livedash.session.id"], name=op.f("fk_session_question_session_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("session_id", "position", name=op.f("pk_session_question")),
+        sa.UniqueConstraint("session_id", "question_id", name=op.f("uq_session_question_session_id_question_id")),
+        schema="livedash",
+    )
+    op.create_index(
+        "ix_session_question_question",
+        "session_question",
+        ["question_id", "session_id"],
+        unique=False,
+        schema="livedash",
+    )
+    # A model that is not being shut down. Changing the default takes one UPDATE, no release.
+    op.execute("INSERT INTO livedash.ai_model (name, is_default) VALUES ('gpt-6-luna', true)")
+    op.execute("CREATE SCHEMA livedash_compat")
+    for name, labels in ENUMS.items():
+        op.execute(f'CREATE TYPE livedash_compat."{name}" AS ENUM ({", ".join(map(repr, labels))})')
+    for name, query in VIEWS.items():
+        op.execute(sa.text(f'CREATE VIEW livedash_compat."{name}" AS {query}'.replace(":", r"\:")))
+
+
+def downgrade() -> None:
+    op.execute("DROP SCHEMA livedash_compat CASCADE")
+    op.drop_table("session_question", schema="livedash")
+    op.drop_table("session_analysis", schema="livedash")
+    op.drop_table("message", schema="livedash")
+    op.drop_table("session_transcript", schema="livedash")
+    op.drop_table("session", schema="livedash")
+    op.drop_table("question_day_count", schema="livedash")
+    op.drop_table("ai_processing_request", schema="livedash")
+    op.drop_table("session_import", schema="livedash")
+    op.drop_table("session_day_count", schema="livedash")
+    op.drop_table("question", schema="livedash")
+    op.drop_table("import_rejection", schema="livedash")
+    op.drop_table("company_csv", schema="livedash")
+    op.drop_table("ai_batch", schema="livedash")
+    op.drop_table("systemic_incident", schema="livedash")
+    op.drop_table("session_processing_status", schema="livedash")
+    op.drop_table("session_processing_lease", schema="livedash")
+    op.drop_table("session_processing_failure", schema="livedash")
+    op.drop_table("session_processing_delta", schema="livedash")
+    op.drop_table("session_processing_count", schema="livedash")
+    op.drop_table("session_processing_activity", schema="livedash")
+    op.drop_table("session_failure_delta", schema="livedash")
+    op.drop_table("session_failure_count", schema="livedash")
+    op.drop_table("rate_limit_state", schema="livedash")
+    op.drop_table("currency_rate", schema="livedash")
+    op.drop_table("company", schema="livedash")
+    op.drop_table("ai_model_pricing", schema="livedash")
+    op.drop_table("ai_model", schema="livedash")
+    op.drop_table("ai_cost_daily", schema="livedash")

@@ -1,0 +1,151 @@
+"""The pipeline: which stages there are and in which order. Assets, DAG tasks, pages and commands derive from it.
+
+A definition is light data, because Airflow parses DAG files all the time: the class that does the work is imported when
+the stage runs. A package adds a stage with an entry point of the group ``livedash.stages`` that loads a
+``StageDefinition`` (docs/stages.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache, cached_property
+from importlib.metadata import entry_points
+
+from livedash_core.errors import ConfigurationError, UnknownStage
+
+ENTRY_POINTS = "livedash.stages"
+
+
+@dataclass(frozen=True, slots=True)
+class StageDefinition:
+    """One stage.
+
+    ``implementation`` is the ``Stage`` class, or where it is: ``package.module:Class``. ``asset`` is the Airflow Asset
+    that the stage's DAG publishes. ``after`` names the stage that it follows; only the first has none. ``dag_module``
+    is the module that defines its DAG; the five built-in stages have files in ``dags/`` instead.
+    """
+
+    name: str
+    implementation: str | type
+    asset: str
+    after: str | None = None
+    dag_module: str | None = None
+
+    @property
+    def dag_id(self) -> str:
+        """The id of the DAG that runs the stage."""
+        return f"livedash_{self.name.lower()}"
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """The stages in the order in which a session passes them."""
+
+    stages: tuple[StageDefinition, ...]
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The stages' names, in order."""
+        return tuple(stage.name for stage in self.stages)
+
+    @property
+    def first(self) -> str:
+        """The stage that brings sessions in."""
+        return self.names[0]
+
+    @property
+    def last(self) -> str:
+        """A session that is through this stage is through the pipeline."""
+        return self.names[-1]
+
+    def stage(self, name: str) -> StageDefinition:
+        """The definition of a stage. Raises ``UnknownStage``."""
+        return self.stages[self.position(name)]
+
+    def position(self, name: str) -> int:
+        """A stage's place, counted from 0. Raises ``UnknownStage``."""
+        try:
+            return self.names.index(name)
+        except ValueError:
+            raise UnknownStage(name, self.names) from None
+
+    def before(self, name: str) -> tuple[str, ...]:
+        """The stages that a session passes before ``name``. Raises ``UnknownStage``."""
+        return self.names[: self.position(name)]
+
+    def onward_from(self, name: str) -> tuple[str, ...]:
+        """``name`` and the stages after it. Raises ``UnknownStage``."""
+        return self.names[self.position(name) :]
+
+    def previous(self, name: str) -> str | None:
+        """The stage before ``name``; None for the first. Raises ``UnknownStage``."""
+        return self.before(name)[-1] if name != self.first else None
+
+    def next(self, name: str) -> str | None:
+        """The stage after ``name``; None for the last. Raises ``UnknownStage``."""
+        onward = self.onward_from(name)
+        return onward[1] if len(onward) > 1 else None
+
+    def with_stages(self, added: Iterable[StageDefinition]) -> Pipeline:
+        """This pipeline and the ``added`` stages, each directly after the stage that it names.
+
+        The result does not depend on the order of ``added``: two that follow one stage are sorted by name. Raises
+        ``ConfigurationError`` for a name that is taken and for an ``after`` that does not exist.
+        """
+        ordered = list(self.stages)
+        # From the last name to the first, each put directly behind the stage it follows.
+        waiting = sorted(added, key=lambda stage: stage.name, reverse=True)
+        while waiting:
+            places = (
+                (stage, place)
+                for stage in waiting
+                for place, known in enumerate(ordered, start=1)
+                if known.name == stage.after
+            )
+            stage, place = next(places, (waiting[0], 0))
+            if not place:
+                raise ConfigurationError(f"the stage {stage.name} comes after {stage.after}, which does not exist")
+            if stage.name in [known.name for known in ordered]:
+                raise ConfigurationError(f"two stages are called {stage.name}")
+            ordered.insert(place, stage)
+            waiting.remove(stage)
+        return Pipeline(tuple(ordered))
+
+
+#: The five stages that LiveDash comes with.
+BUILT_IN = Pipeline(
+    (
+        StageDefinition("CSV_IMPORT", "livedash_core.stages.csv_import.stage:CsvImport", "livedash_imports"),
+        StageDefinition(
+            "TRANSCRIPT_FETCH",
+            "livedash_core.stages.transcript_fetch:TranscriptFetch",
+            "livedash_transcripts",
+            after="CSV_IMPORT",
+        ),
+        StageDefinition(
+            "SESSION_CREATION",
+            "livedash_core.stages.session_creation:SessionCreation",
+            "livedash_sessions",
+            after="TRANSCRIPT_FETCH",
+        ),
+        StageDefinition(
+            "AI_ANALYSIS",
+            "livedash_core.stages.ai_analysis.stage:AiAnalysis",
+            "livedash_analyses",
+            after="SESSION_CREATION",
+        ),
+        StageDefinition(
+            "QUESTION_EXTRACTION",
+            "livedash_core.stages.question_extraction:QuestionExtraction",
+            "livedash_questions",
+            after="AI_ANALYSIS",
+        ),
+    )
+)
+
+
+@cache
+def load_pipeline() -> Pipeline:
+    """The pipeline of this installation: the built-in stages and those that installed packages add."""
+    return BUILT_IN.with_stages(entry.load() for entry in entry_points(group=ENTRY_POINTS))

@@ -1,0 +1,201 @@
+"""What becomes of claimed sessions: loaded, settled, failed, given back. One for every holder of a claim.
+
+The runner holds its claims while it works, a batch job while a model server does; what they write is the same.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Engine, select
+
+from livedash_core.db import in_transaction
+from livedash_core.errors import Deferred, PermanentError, SystemicError, UnavailableError
+from livedash_core.models import SessionImport
+from livedash_core.pipeline import Pipeline
+from livedash_core.stages.execution.failures import describe, is_database_failure, to_failure
+from livedash_core.stages.report import StageReport
+from livedash_core.stages.stage import Completed, Item, Outcome, Skipped, Stage
+from livedash_core.status import Failure, ProcessingStatusManager, fold
+from livedash_core.status.incidents import close_incidents, open_incident
+
+log = logging.getLogger(__name__)
+
+
+class ClaimSettler:
+    """Writes through transactions of its own and counts into ``report``."""
+
+    def __init__(self, engine: Engine, stage: Stage, pipeline: Pipeline, report: StageReport) -> None:
+        self.engine = engine
+        self.stage = stage
+        self.report = report
+        #: Whom a systemic error stopped in this run, and who is held back.
+        self.stopped_companies: set[UUID] = set()
+        self.everyone_stopped = False
+        self._pipeline = pipeline
+        self._served_companies: set[UUID] = set()
+
+    def manager(self, connection: Connection) -> ProcessingStatusManager:
+        """The status manager of this pipeline."""
+        return ProcessingStatusManager(
+            connection, pipeline=self._pipeline, max_attempts=self.stage.tools.settings.max_attempts
+        )
+
+    def load(self, token: UUID, session_ids: Iterable[UUID]) -> list[Item]:
+        """What the stage needs to know of these sessions.
+
+        Those that cannot be read, or are gone, fail; those that were erased are skipped before anybody looks.
+        """
+        items: list[Item] = []
+
+        def load(part: list[UUID]) -> None:
+            with self.engine.begin() as connection:
+                items.extend(self.stage.load(connection, part))
+
+        claimed = list(session_ids)
+        erased = self._skip_erased(token, claimed)
+        wanted = [session_id for session_id in claimed if session_id not in erased]
+        unreadable = self._bisect(wanted, load)
+        missing = set(wanted) - {item.session_id for item in items} - {one.session_id for one in unreadable}
+        gone = "its imported row is gone; import the company's CSV again"
+        self.fail(token, unreadable + [Failure(session_id, PermanentError.kind, gone) for session_id in missing])
+        return items
+
+    def _skip_erased(self, token: UUID, claimed: list[UUID]) -> set[UUID]:
+        query = select(SessionImport.id).where(SessionImport.id.in_(claimed), SessionImport.erased_at.is_not(None))
+
+        def skip(connection: Connection) -> tuple[set[UUID], list[UUID]]:
+            erased = set(connection.scalars(query))
+            reasons = dict.fromkeys(erased, "its content was erased")
+            return erased, self.manager(connection).skip(self.stage.name, token, reasons) if reasons else []
+
+        erased, skipped = in_transaction(self.engine, skip)
+        self.report.skipped += len(skipped)
+        return erased
+
+    def settle(self, token: UUID, items: Mapping[UUID, Item], outcomes: Mapping[UUID, Outcome | Exception]) -> None:
+        """Complete, skip or fail what the token still holds; effects are stored in the transaction that settles."""
+        handled = [session_id for session_id, outcome in outcomes.items() if isinstance(outcome, Completed | Skipped)]
+        failed = {session_id: outcome for session_id, outcome in outcomes.items() if isinstance(outcome, Exception)}
+        self.fail(token, [to_failure(session_id, error) for session_id, error in failed.items()])
+
+        def settle(part: list[UUID]) -> None:
+            completed = {key: word.metadata for key in part if isinstance(word := outcomes[key], Completed)}
+            skipped = {key: word for key in part if isinstance(word := outcomes[key], Skipped)}
+            reasons = {key: word.reason for key, word in skipped.items()}
+            notes = {key: word.metadata for key, word in skipped.items()}
+
+            def write(connection: Connection) -> tuple[list[UUID], list[UUID]]:
+                manager = self.manager(connection)
+                # Settle first: what we no longer hold must not be written either.
+                done = manager.complete(self.stage.name, token, completed) if completed else []
+                left = manager.skip(self.stage.name, token, reasons, notes) if skipped else []
+                results = {key: result for key in [*done, *left] if (result := _result(outcomes[key])) is not None}
+                if results:
+                    self.stage.store(connection, results)
+                return done, left
+
+            done, left = in_transaction(self.engine, write)
+            self.report.completed += len(done)
+            self.report.skipped += len(left)
+            self._served_companies.update(items[key].company_id for key in [*done, *left])
+
+        self.fail(token, self._bisect(handled, settle))
+
+    def fail(self, token: UUID, failures: Sequence[Failure]) -> None:
+        """Record failed attempts of what the token still holds."""
+        if not failures:
+            return
+        failed = in_transaction(
+            self.engine, lambda connection: self.manager(connection).fail(self.stage.name, token, failures)
+        )
+        for failure in failures:
+            if failure.session_id in failed:
+                self.report.note_failure(failure.session_id, failure.message)
+
+    def release(
+        self, token: UUID, session_ids: Iterable[UUID] | None = None, *, delay_seconds: float = 0
+    ) -> list[UUID]:
+        """Give back what was not settled, all of it or some; a lease that holds nothing any more ends."""
+        released = in_transaction(
+            self.engine,
+            lambda connection: self.manager(connection).release(token, session_ids, delay_seconds=delay_seconds),
+        )
+        self.report.released += len(released)
+        return released
+
+    def postpone(self, token: UUID, items: Mapping[UUID, Item], postponed: Mapping[UUID, UnavailableError]) -> None:
+        """Give back what could not be tried until it can be, and say once what is out of reach or held back."""
+        reasons: dict[str, list[UUID]] = {}
+        for session_id, error in postponed.items():
+            reasons.setdefault(str(error), []).append(session_id)
+        for reason, ids in reasons.items():
+            self.release(token, ids, delay_seconds=max(postponed[each].retry_after_seconds for each in ids))
+            error, company_id = postponed[ids[0]], items[ids[0]].company_id
+            if isinstance(error, Deferred):
+                self._hold_back(error, company_id)
+            elif reason not in map(str, self.report.incidents):
+                self._note(SystemicError(reason, company_id=company_id))
+
+    def _hold_back(self, error: Deferred, company_id: UUID) -> None:
+        if error.this_session or company_id in self.stopped_companies:
+            return
+        self.stopped_companies.add(company_id)
+        self.report.held_back.append(error)
+        with self.engine.begin() as connection:
+            open_incident(connection, self.stage.name, company_id, str(error), kind=error.reason)
+
+    def note_systemic(self, error: SystemicError) -> None:
+        """Stop its company, or everyone, and say so where people look."""
+        if error.company_id is None:
+            self.everyone_stopped = True
+        else:
+            self.stopped_companies.add(error.company_id)
+        self._note(error)
+
+    def _note(self, error: SystemicError) -> None:
+        self.report.incidents.append(error)
+        with self.engine.begin() as connection:
+            open_incident(connection, self.stage.name, error.company_id, str(error))
+
+    def finish(self) -> None:
+        """Close the incidents of those who got through, and fold the counts."""
+        # Not only who stopped in a batch: a company's CSV may be out of reach while rows of it are imported.
+        stopped = {incident.company_id for incident in self.report.incidents} | self.stopped_companies
+        served = bool(self._served_companies)
+
+        def finish(connection: Connection) -> None:
+            close_incidents(
+                connection,
+                self.stage.name,
+                [company_id for company_id in self._served_companies if company_id not in stopped],
+                for_everyone=served and None not in stopped,
+            )
+            fold(connection)
+
+        in_transaction(self.engine, finish)
+
+    def _bisect(self, ids: list[UUID], work: Callable[[list[UUID]], None]) -> list[Failure]:
+        """``work`` for all at once; if that fails as a whole, for each half, until the poisonous row stands alone."""
+        if not ids:
+            return []
+        try:
+            work(ids)
+        except SystemicError:
+            raise
+        except Exception as error:
+            if is_database_failure(error):
+                raise
+            if len(ids) == 1:
+                log.warning("%s breaks on session %s: %s", self.stage.name, ids[0], type(error).__name__)
+                return [Failure(ids[0], PermanentError.kind, describe(error))]
+            middle = len(ids) // 2
+            return self._bisect(ids[:middle], work) + self._bisect(ids[middle:], work)
+        return []
+
+
+def _result(outcome: Outcome | Exception) -> Any:
+    return outcome.result if isinstance(outcome, Completed | Skipped) else None

@@ -1,0 +1,47 @@
+"""Who is at fault, and how it is told: what was raised as a session's failure, or as the database's."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+from uuid import UUID
+
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+
+from livedash_core.db import first_line
+from livedash_core.errors import PermanentError, ProcessingError, TransientError
+from livedash_core.status import Failure
+
+#: Classes of SQLSTATE that no row is to blame for: connection, transaction state (a standby is read-only), login,
+#: rights and missing tables, resources, locks, operator, system (PostgreSQL, appendix A). psycopg's own classes do
+#: not say: a row too large for an index (54000) is an OperationalError like a lost connection.
+_DATABASE_CLASSES = frozenset(("08", "25", "28", "42", "53", "55", "57", "58"))
+
+
+def is_database_failure(error: Exception) -> bool:
+    """Whether no row can be blamed, so that looking for a poisonous one would fail them all."""
+    if not isinstance(error, DBAPIError):
+        return False
+    state = getattr(error.orig, "sqlstate", None)
+    # Without a state it is the driver that speaks: nobody answers.
+    return state[:2] in _DATABASE_CLASSES if state else isinstance(error, OperationalError | InterfaceError)
+
+
+def to_failure(session_id: UUID, error: Exception) -> Failure:
+    """What ``handle`` raised, as that session's failed attempt."""
+    if isinstance(error, ProcessingError):
+        retry_after = error.retry_after_seconds if isinstance(error, TransientError) else None
+        return Failure(session_id, error.kind, str(error), retry_after)
+    return Failure(session_id, PermanentError.kind, describe(error))
+
+
+def describe(error: Exception) -> str:
+    """An error without what a foreign one may quote: transcripts and parameters stay out of the status tables."""
+    if isinstance(error, DBAPIError):
+        return f"the database refused it: {first_line(error)}"
+    if isinstance(error, ProcessingError):
+        return str(error)
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    where = f" at {PurePath(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else ""
+    return f"an unexpected {type(error).__name__}{where}; this is a bug in LiveDash or in the stage"

@@ -1,0 +1,155 @@
+"""The shared limiter: marks on the database's clock, moved by whoever makes calls."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import Connection, Engine, select, text
+
+from livedash_core.costs.ledger import CallEnd, PlannedCall, RateLimitUpdate
+from livedash_core.costs.ledger_writer import DatabaseLedger
+from livedash_core.costs.rate_limiter import Limits, RateLimit, store_rate_limit, waits
+from livedash_core.errors import Deferred
+from livedash_core.models import AiProcessingRequest, RateLimitState
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+NEWS = RateLimitUpdate("key", "small")
+
+
+def planned(connection: str = "key", model: str = "small", tokens: int = 1_000) -> PlannedCall:
+    return PlannedCall(uuid4(), uuid4(), model, "1", tokens, 0, connection=connection)
+
+
+def row(engine: Engine) -> Any:
+    with engine.connect() as connection:
+        return connection.execute(select(RateLimitState.__table__)).one()
+
+
+@given(
+    limit=st.integers(1, 600),
+    arrivals=st.lists(st.floats(0, 5), min_size=1, max_size=200),
+    tokens=st.integers(0, 50_000),
+)
+def test_no_minute_has_more_calls_than_the_limit(limit: int, arrivals: list[float], tokens: int) -> None:
+    pace, now, made = RateLimit(limit, 1_000_000, START, START, START), START, []
+    for pause in arrivals:
+        now += timedelta(seconds=pause)
+        made.append(now + pace.wait(tokens, now))
+    for first in made:
+        within = sum(first <= each < first + timedelta(minutes=1) for each in made)
+        assert within <= limit + 1  # a whole call more: the first of a pause
+        assert within * tokens <= 1_000_000 + tokens
+
+
+def test_without_limits_nobody_waits_and_nothing_is_written(connection: Connection) -> None:
+    assert waits(connection, [planned() for _ in range(100)]) == [0.0] * 100
+    assert connection.execute(select(RateLimitState.__table__)).all() == []
+
+
+def test_a_told_limit_is_shared_and_the_operators_counts_where_it_is_tighter(connection: Connection) -> None:
+    store_rate_limit(connection, [RateLimitUpdate("key", "small", requests_per_minute=60)])
+    first = waits(connection, [planned(), planned(), planned(model="other"), planned("other")])
+    assert first[0] == first[2] == first[3] == 0
+    second = waits(connection, [planned() for _ in range(4)])  # another process, a moment later
+    assert second == sorted(second)
+    assert second[-1] > 2
+    assert max(waits(connection, [planned("mine") for _ in range(3)], Limits(requests_per_minute=6))) > 10
+
+
+def test_tokens_are_counted_at_their_most_and_a_large_call_passes_alone(connection: Connection) -> None:
+    store_rate_limit(connection, [RateLimitUpdate("key", "small", tokens_per_minute=60_000)])
+    assert waits(connection, [planned(tokens=600_000)]) == [0.0]  # ten minutes' worth; it is never more than alone
+    (wait,) = waits(connection, [planned(tokens=1)])
+    assert 590 < wait < 640
+
+
+def test_those_that_wait_take_nothing_from_the_limit(connection: Connection) -> None:
+    store_rate_limit(connection, [RateLimitUpdate("key", "small", requests_per_minute=1)])
+    waits(connection, [planned()])
+    before = connection.execute(select(RateLimitState.requests_until)).scalar_one()
+    assert min(waits(connection, [planned() for _ in range(50)])) > 50
+    assert connection.execute(select(RateLimitState.requests_until)).scalar_one() == before
+
+
+def test_a_refusal_blocks_longer_each_time_and_a_crowds_count_as_one(engine: Engine, connection: Connection) -> None:
+    refused = RateLimitUpdate("key", "small", refused=True)
+    blocks = []
+    for _ in range(4):
+        store_rate_limit(connection, [refused, refused, refused])
+        (wait,) = waits(connection, [planned()])
+        blocks.append(round(wait))
+        connection.execute(text("UPDATE livedash.rate_limit_state SET blocked_until = now() - interval '1 s'"))
+    assert blocks == [2, 4, 8, 16]
+    assert row(engine).refusals == 4
+    store_rate_limit(connection, [NEWS])
+    assert row(engine).refusals == 0
+
+
+def test_what_a_server_asks_for_is_honoured_and_never_shortened(connection: Connection) -> None:
+    store_rate_limit(connection, [RateLimitUpdate("key", "small", retry_after_seconds=600, refused=True)])
+    store_rate_limit(connection, [RateLimitUpdate("key", "small", retry_after_seconds=3, refused=True)])
+    (wait,) = waits(connection, [planned()])
+    assert 590 < wait <= 600
+
+
+async def test_a_short_wait_is_waited_for_and_a_long_one_gives_the_claim_back(engine: Engine) -> None:
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        with engine.begin() as connection:  # the time passes
+            connection.execute(text("UPDATE livedash.rate_limit_state SET blocked_until = now()"))
+
+    ledger = DatabaseLedger(engine, sleep=sleep)
+    with engine.begin() as connection:
+        store_rate_limit(connection, [RateLimitUpdate("key", "small", retry_after_seconds=20, refused=True)])
+    assert isinstance(await ledger.open_call(planned()), UUID)
+    assert [round(seconds) for seconds in slept] == [20]
+    with engine.begin() as connection:
+        store_rate_limit(connection, [RateLimitUpdate("key", "small", retry_after_seconds=600, refused=True)])
+    with pytest.raises(Deferred, match="'small' may not be asked more often") as raised:
+        await ledger.open_call(planned())
+    assert 590 < raised.value.retry_after_seconds <= 600
+    assert not raised.value.this_session
+    await ledger.close()
+    with engine.connect() as connection:
+        assert len(connection.execute(select(AiProcessingRequest.id)).all()) == 1
+
+
+async def test_two_processes_together_keep_to_the_limit(engine: Engine) -> None:
+    with engine.begin() as connection:
+        store_rate_limit(connection, [RateLimitUpdate("key", "small", requests_per_minute=60)])
+    opened: list[UUID] = []
+    ledgers = [DatabaseLedger(engine, sleep=give_up) for _ in range(2)]
+
+    async def call(number: int) -> None:
+        with suppress(TimeoutError):
+            opened.append(await ledgers[number % 2].open_call(planned()))
+
+    await asyncio.gather(*map(call, range(40)))
+    for ledger in ledgers:
+        await ledger.close()
+    assert 1 <= len(opened) <= 5  # a burst, and what comes due while the test runs
+
+
+async def give_up(_seconds: float) -> None:
+    raise TimeoutError
+
+
+async def test_a_closed_call_tells_the_limiter(engine: Engine) -> None:
+    ledger = DatabaseLedger(engine)
+    opened = await ledger.open_call(planned())
+    await ledger.close_call(
+        opened, CallEnd("rejected", "429", rate_limit=RateLimitUpdate("key", "small", 500, 30_000, 7, refused=True))
+    )
+    await ledger.close()
+    found = row(engine)
+    assert (found.requests_per_minute, found.tokens_per_minute, found.refusals) == (500, 30_000, 1)
+    assert found.blocked_until > datetime.now(UTC)

@@ -1,0 +1,85 @@
+"""Companies and sessions for a test, and assertions in the domain's words."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Engine, insert, select, text
+from uuid6 import uuid7
+
+from livedash_core.models import Company, ProcessingFailure, ProcessingStatus, SessionImport
+from livedash_core.pipeline import BUILT_IN, Pipeline
+from livedash_core.status import ProcessingStatusManager, read_breakdown
+
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+
+
+class Records:
+    """Writes through its own committed transactions, like anybody else."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    def company(self, name: str, **columns: Any) -> UUID:
+        company_id = uuid7()
+        with self.engine.begin() as connection:
+            connection.execute(insert(Company).values(id=company_id, name=name, **columns))
+        return company_id
+
+    def sessions(
+        self, company_id: UUID, number: int, *, started_at: datetime | None = NOON, completed_stages: int = 1
+    ) -> list[UUID]:
+        """New sessions with all their rows, their first ``completed_stages`` done."""
+        ids = [uuid7() for _ in range(number)]
+        with self.engine.begin() as connection:
+            connection.execute(
+                insert(SessionImport),
+                [
+                    {
+                        "id": session_id,
+                        "company_id": company_id,
+                        "external_session_id": f"ext-{session_id}",
+                        "started_at": started_at,
+                    }
+                    for session_id in ids
+                ],
+            )
+            manager = ProcessingStatusManager(connection)
+            manager.initialize_sessions(dict.fromkeys(ids, company_id), completed_stages=completed_stages)
+        return ids
+
+    def expire_leases(self) -> None:
+        """As if every holder had gone silent long ago: time passes in the database, nobody sleeps."""
+        with self.engine.begin() as connection:
+            connection.execute(text("UPDATE livedash.session_processing_lease SET expires_at = now() - interval '1 s'"))
+
+    def backoff_is_over(self) -> None:
+        with self.engine.begin() as connection:
+            connection.execute(
+                text(
+                    "UPDATE livedash.session_processing_status SET available_at = now() "
+                    "WHERE status = 'PENDING' AND available_at < 'infinity'"
+                )
+            )
+
+    def row(self, session_id: UUID, stage: str) -> Any:
+        table = ProcessingStatus.__table__
+        with self.engine.connect() as connection:
+            return connection.execute(
+                select(table).where(table.c.session_id == session_id, table.c.stage == stage)
+            ).one()
+
+    def failures(self, session_id: UUID) -> list[Any]:
+        table = ProcessingFailure.__table__
+        with self.engine.connect() as connection:
+            return list(connection.execute(select(table).where(table.c.session_id == session_id).order_by(table.c.id)))
+
+    def assert_stage(self, session_id: UUID, stage: str, status: str) -> None:
+        found = self.row(session_id, stage).status
+        assert found == status, f"{stage} of {session_id} is {found}, not {status}"
+
+    def assert_ledger_equals_rows(self, pipeline: Pipeline = BUILT_IN) -> None:
+        with self.engine.connect() as connection:
+            assert read_breakdown(connection, pipeline) == read_breakdown(connection, pipeline, recount=True)

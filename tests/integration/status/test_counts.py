@@ -1,0 +1,82 @@
+"""The breakdown is exact after each verb, and tells what is due from what waits for an earlier stage."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import Connection
+
+from livedash_core.pipeline import BUILT_IN
+from livedash_core.status import Breakdown, ProcessingStatusManager, Scope
+from tests.integration.records import Records
+from tests.new_sessions import initialize_new
+
+FETCH, CREATE = "TRANSCRIPT_FETCH", "SESSION_CREATION"
+Verb = Callable[[Records, ProcessingStatusManager, UUID], object]
+
+
+def _fail(manager: ProcessingStatusManager, session: UUID) -> None:
+    manager.fail_stage(session, FETCH, manager.start_stage(session, FETCH), "no")
+
+
+def _fail_and_reset(_world: Records, manager: ProcessingStatusManager, session: UUID) -> object:
+    _fail(manager, session)
+    return manager.reset_failed(Scope())
+
+
+def _expire(world: Records, manager: ProcessingStatusManager, session: UUID) -> object:
+    manager.start_stage(session, FETCH)
+    world.expire_leases()
+    return manager.claim(CREATE, 1), manager.claim(FETCH, 1)
+
+
+def _add_a_stage(world: Records, manager: ProcessingStatusManager, session: UUID) -> object:
+    company_id = world.row(session, FETCH).company_id
+    longer = ProcessingStatusManager(manager.connection, stages=(BUILT_IN.names[0], "TRANSLATION", *BUILT_IN.names[1:]))
+    return longer.initialize_session(session, company_id)
+
+
+VERBS: dict[str, Verb] = {
+    "initialize": lambda world, manager, session: None,
+    "claim": lambda world, manager, session: manager.start_stage(session, FETCH),
+    "settle": lambda world, manager, session: manager.complete(
+        FETCH, manager.start_stage(session, FETCH), {session: None}
+    ),
+    "fail": lambda world, manager, session: _fail(manager, session),
+    "release": lambda world, manager, session: manager.release(manager.start_stage(session, FETCH)),
+    "reclaim": _expire,
+    "reset_failed": _fail_and_reset,
+    "reopen": lambda world, manager, session: manager.reopen(BUILT_IN.names[0], [session]),
+    "realign": _add_a_stage,
+    "initialize_new": lambda world, manager, session: initialize_new(
+        world.engine, world.row(session, FETCH).company_id, [uuid4()]
+    ),
+}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_ledger_equals_a_recount_after(world: Records, company_id: UUID, connection: Connection, verb: str) -> None:
+    (session,) = world.sessions(company_id, 1)
+    VERBS[verb](world, ProcessingStatusManager(connection), session)
+
+    world.assert_ledger_equals_rows(("TRANSLATION", *BUILT_IN.names))
+
+
+def test_what_waits_for_an_earlier_stage_is_counted_not_derived(
+    world: Records, company_id: UUID, connection: Connection
+) -> None:
+    """A stage in the middle is added when all are through: nothing waits behind it, whatever the sums say."""
+    done, half = world.sessions(company_id, 1, completed_stages=5) + world.sessions(company_id, 1, completed_stages=2)
+    manager = ProcessingStatusManager(connection, stages=(*BUILT_IN.names[:2], "TRANSLATION", *BUILT_IN.names[2:]))
+
+    def ready_and_waiting(breakdown: Breakdown) -> dict[str, tuple[int, int]]:
+        return {stage: (breakdown.ready(stage), breakdown.waiting(stage)) for stage in ("TRANSLATION", CREATE)}
+
+    assert ready_and_waiting(manager.get_pipeline_status()) == {"TRANSLATION": (0, 0), CREATE: (1, 0)}
+    manager.initialize_sessions(dict.fromkeys([done, half], company_id))
+    assert ready_and_waiting(manager.get_pipeline_status()) == {"TRANSLATION": (2, 0), CREATE: (0, 1)}
+    claim = manager.claim("TRANSLATION", 2)
+    manager.complete("TRANSLATION", claim.token, dict.fromkeys(claim.attempts))
+    assert ready_and_waiting(manager.get_pipeline_status()) == {"TRANSLATION": (0, 0), CREATE: (1, 0)}

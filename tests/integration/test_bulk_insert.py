@@ -1,0 +1,25 @@
+"""COPY: what goes in as text comes out as it was."""
+
+from __future__ import annotations
+
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Connection, text
+
+from livedash_core.bulk_insert import copying_text
+
+VALUES = st.none() | st.text(st.characters(codec="utf-8", exclude_characters="\0")) | st.text("\\Nnrt.\t\r\n")
+
+
+@given(st.lists(st.tuples(VALUES, VALUES), max_size=20))
+@example([("\\N", None), ("\\.", ""), ("", "\\"), ("\ta\r\n", "\\n"), ("x" * 70_000, "é")])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_text_is_stored_as_it_is(connection: Connection, rows: list[tuple[str | None, str | None]]):
+    connection.execute(text("CREATE TEMPORARY TABLE any_text (position serial, a text, b text)"))
+
+    with copying_text(connection, "any_text", ("a", "b")) as add:
+        for row in rows:
+            add(row)
+
+    assert [tuple(row) for row in connection.execute(text("SELECT a, b FROM any_text ORDER BY position"))] == rows
+    connection.execute(text("DROP TABLE any_text"))

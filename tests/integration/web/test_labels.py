@@ -1,0 +1,52 @@
+"""How things are called and how long they took, as people say it."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from livedash_core.web.labels import change, duration, title
+from livedash_core.web.rendering import _usd
+
+
+@pytest.mark.parametrize(
+    ("constant", "words"),
+    [("CSV_IMPORT", "CSV import"), ("AI_ANALYSIS", "AI analysis"), ("SICK_LEAVE_RECOVERY", "Sick leave recovery")],
+)
+def test_a_constant_is_words(constant: str, words: str) -> None:
+    assert title(constant) == words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (None, "–"),
+        (0.0123, "12 ms"),
+        (0.0996, "0.1 s"),
+        (9.94, "9.9 s"),
+        (9.96, "10 s"),
+        (119, "119 s"),
+        (121, "2 min"),
+        (7300, "2 h"),
+        (200_000, "2 days"),
+    ],
+)
+def test_a_duration_is_short(seconds: float | None, words: str) -> None:
+    assert duration(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "words"),
+    [(3, 2, "+50 %"), (1, 2, "-50 %"), (2, 2, "±0 %"), (2, 0, "new"), (0, 0, "–"), (0, 3, "-100 %")],
+)
+def test_a_change_is_beside_what_was_before(now: int, before: int, words: str) -> None:
+    assert change(now, before) == words
+
+
+@pytest.mark.parametrize(
+    ("amount", "written"),
+    [("0", "$0.00"), ("1234.5", "$1,234.50"), ("0.5", "$0.50"), ("0.000123456", "$0.00012"), ("0.019", "$0.019")],
+)
+def test_money_shows_two_digits_that_count(amount: str, written: str) -> None:
+    assert _usd(Decimal(amount)) == written

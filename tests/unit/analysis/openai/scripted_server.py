@@ -1,0 +1,85 @@
+"""A server that says exactly what it is told, for what llmock, which somebody else wrote, does not do.
+
+Refusals, errors in a 200, broken connections: it knows no more of the protocol than a test gives it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+from livedash_core.analysis.contract import AnalysisRequest, Turn
+
+VALID_REPLY = {
+    "summary": "The employee asked how to request leave and was told to use the app.",
+    "questions": ["How do I request leave?"],
+    "language": "nl",
+    "sentiment": "NEUTRAL",
+    "escalated": False,
+    "forwarded_hr": False,
+    "category": "LEAVE_VACATION",
+}
+SECRET = "Mijn dochter heet Zonnebloem"  # what no message may quote
+
+
+def request_of(*turns: Turn, language_hint: str | None = None) -> AnalysisRequest:
+    return AnalysisRequest(uuid4(), uuid4(), turns, language_hint)
+
+
+Answer = bytes | Callable[[asyncio.StreamWriter], Awaitable[None]]
+
+
+@dataclass
+class CannedServer:
+    """Gives its answers in turn, one connection each, and keeps the JSON bodies that were posted."""
+
+    url: str = ""
+    answers: list[Answer] = field(default_factory=list)
+    posted: list[dict[str, Any]] = field(default_factory=list)
+
+    def says(self, body: Any, *, status: str = "200 OK", headers: tuple[str, ...] = ()) -> None:
+        """``body`` is sent as it is if it is bytes, else as JSON."""
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        head = [f"HTTP/1.1 {status}", f"Content-Length: {len(content)}", "Connection: close", *headers]
+        if not any(header.lower().startswith("content-type") for header in headers):
+            head.append("Content-Type: application/json")
+        self.answers.append("\r\n".join([*head, "", ""]).encode() + content)
+
+    def completes(self, content: Any, **more: Any) -> None:
+        """A plain chat completion around ``content``; ``more`` goes where its name belongs, else into the body."""
+        message = {"role": "assistant", "content": content} | more.pop("message", {})
+        headers = more.pop("headers", ())
+        choice = {"index": 0, "finish_reason": more.pop("finish_reason", "stop"), "message": message}
+        self.says(
+            {"object": "chat.completion", "model": "small-model-2026", "choices": [choice], **more}, headers=headers
+        )
+
+    async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
+            self.posted.append(json.loads(await reader.readexactly(int(length.split(b":")[1]))))
+            answer = self.answers.pop(0)
+            if isinstance(answer, bytes):
+                writer.write(answer)
+            else:
+                await answer(writer)
+            await writer.drain()
+        except ConnectionError:
+            pass  # the client gave up, which is what some tests are about
+        finally:
+            writer.close()
+
+
+@asynccontextmanager
+async def canned_server() -> AsyncIterator[CannedServer]:
+    canned = CannedServer()
+    listener = await asyncio.start_server(canned.talk, "127.0.0.1", 0)
+    canned.url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}/v1"
+    async with listener:
+        yield canned

@@ -1,0 +1,420 @@
+"""What llmock cannot do: answers that are no completions, refusals, broken connections, odd bills."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from contextlib import nullcontext
+from dataclasses import replace
+from email.utils import formatdate
+from typing import Any
+
+import pytest
+
+from livedash_core.analysis.contract import AnalysisRequest, Turn
+from livedash_core.analysis.openai import analyzer
+from livedash_core.costs.ledger import CallEnd, Usage
+from livedash_core.errors import ConfigurationError, Deferred, PermanentError, SystemicError, TransientError
+from tests.unit.analysis.openai.conftest import MakeAnalyzer, RecordingLedger
+from tests.unit.analysis.openai.scripted_server import SECRET, VALID_REPLY, CannedServer, request_of
+
+REPLY = json.dumps(VALID_REPLY)
+
+
+async def test_everything_the_bill_says_is_kept(
+    server: CannedServer, make_analyzer: MakeAnalyzer, ledger: RecordingLedger, request_to_analyse: AnalysisRequest
+) -> None:
+    usage = {
+        "prompt_tokens": 900,
+        "completion_tokens": 300,
+        "prompt_tokens_details": {"cached_tokens": 640, "cache_write_tokens": 100},
+        "completion_tokens_details": {"reasoning_tokens": 250},
+    }
+    server.completes(REPLY, usage=usage, service_tier="flex", headers=("x-request-id: req_1",))
+    analysis = await make_analyzer(server.url).analyze(request_to_analyse)
+    assert analysis.model == "small-model-2026"
+    assert ledger.only.end == CallEnd(
+        "answered",
+        model_answered="small-model-2026",
+        provider_request_id="req_1",
+        service_tier="flex",
+        usage=Usage(900, 640, 100, 300, 250),
+    )
+
+
+@pytest.mark.parametrize(
+    "usage",
+    [
+        None,
+        {},
+        "free",
+        [],
+        {"prompt_tokens": -1, "completion_tokens": 2**31},
+        {"prompt_tokens": "12", "prompt_tokens_details": 7, "completion_tokens_details": {"reasoning_tokens": True}},
+    ],
+)
+async def test_a_bill_that_is_missing_or_nonsense_is_no_bill_and_no_failure(
+    server: CannedServer,
+    make_analyzer: MakeAnalyzer,
+    ledger: RecordingLedger,
+    request_to_analyse: AnalysisRequest,
+    usage: Any,
+) -> None:
+    server.completes(REPLY, usage=usage, model=7)
+    analysis = await make_analyzer(server.url).analyze(request_to_analyse)
+    assert analysis.model == "small-model"
+    assert ledger.only.end == CallEnd("answered")
+
+
+async def test_only_what_every_server_knows_is_sent(
+    server: CannedServer, make_analyzer: MakeAnalyzer, request_to_analyse: AnalysisRequest
+) -> None:
+    server.completes(REPLY)
+    await make_analyzer(server.url).analyze(request_to_analyse)
+    (posted,) = server.posted
+    assert sorted(posted) == ["max_completion_tokens", "messages", "model", "response_format"]
+    assert str(request_to_analyse.session_id) not in json.dumps(posted)
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "outcome"),
+    [
+        (b"<html>Please log in</html>", ("Content-Type: text/html",), "unknown"),
+        (b"<html>Please log in</html>", (), "unknown"),
+        (b"", (), "unknown"),
+        (b"[" * 100_000, (), "unknown"),
+        ([], (), "unknown"),
+        ({"choices": []}, (), "unknown"),
+        ({"choices": None, "model": "m"}, (), "unknown"),
+        ({"choices": [{"text": "old style"}]}, (), "unknown"),
+        ({"error": {"message": "overloaded"}}, (), "rejected"),
+        ({"choices": [], "usage": {"prompt_tokens": 5}}, (), "answered"),
+    ],
+)
+async def test_a_200_without_a_completion_is_passing(
+    server: CannedServer,
+    make_analyzer: MakeAnalyzer,
+    ledger: RecordingLedger,
+    request_to_analyse: AnalysisRequest,
+    body: Any,
+    headers: tuple[str, ...],
+    outcome: str,
+) -> None:
+    server.says(body, headers=headers)
+    with pytest.raises(TransientError, match="answered 200 without a completion"):
+        await make_analyzer(server.url).analyze(request_to_analyse)
+    assert len(server.posted) == 1
+    assert ledger.history == ["opened", outcome]
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        {"content": None, "message": {"refusal": SECRET}},
+        {"content": REPLY, "message": {"refusal": SECRET}},
+        {"content": None, "finish_reason": "content_filter"},
+    ],
+)
+async def test_a_refusal_is_paid_not_repaired_and_the_sessions_failure(
+    server: CannedServer,
+    make_analyzer: MakeAnalyzer,
+    ledger: RecordingLedger,
+    request_to_analyse: AnalysisRequest,
+    reply: dict[str, Any],
+) -> None:
+    server.completes(**reply, usage={"prompt_tokens": 5})
+    with pytest.raises(PermanentError, match="the model refused to analyse this conversation") as raised:
+        await make_analyzer(server.url).analyze(request_to_analyse)
+    assert SECRET not in str(raised.value)
+    assert len(server.posted) == 1
+    assert ledger.history == ["opened", "answered"]
+    assert ledger.only.fault == str(raised.value)
+
+
+async def test_a_reply_that_we_break_on_is_paid_all_the_same(
+    server: CannedServer,
+    make_analyzer: MakeAnalyzer,
+    ledger: RecordingLedger,
+    request_to_analyse: AnalysisRequest,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def read(*_arguments: object) -> None:
+        raise KeyError(SECRET)
+
+    monkeypatch.setattr(analyzer, "read_completion", read)
+    server.completes(REPLY, usage={"prompt_tokens": 5})
+    with pytest.raises(KeyError):
+        await make_analyzer(server.url).analyze(request_to_analyse)
+    assert ledger.history == ["opened", "answered"]
+    assert ledger.only.end
+    assert ledger.only.end.usage.prompt_tokens == 5
+    assert ledger.only.fault == "a bug of ours: KeyError"
+
+
+async def test_a_analysis_is_handed_in_with_the_end_of_its_call_and_of_no_other(
+    server: CannedServer, make_analyzer: MakeAnalyzer, ledger: RecordingLedger, request_to_analyse: AnalysisRequest
+) -> None:
+    server.completes("no JSON")
+    server.completes(REPLY)
+    maker = make_analyzer(server.url)
+    analysis = await maker.analyze(replace(request_to_analyse, input_hash="of these words"))
+    wasted, useful = ledger.rows.values()
+    assert wasted.stored is None
+    key = (request_to_analyse.session_id, "of these words", "openai", "small-model", maker.prompt_version)
+    assert useful.stored
+    assert useful.stored[:5] == key
+    assert useful.stored.result["summary"] == analysis.summary
+    assert useful.stored.result["model"] == "small-model-2026"
+
+
+async def test_a_reply_cut_off_gets_twice_the_tokens_once(
+    server: CannedServer, make_analyzer: MakeAnalyzer, ledger: RecordingLedger, request_to_analyse: AnalysisRequest
+) -> None:
+    server.completes("", finish_reason="length")
+    server.completes(REPLY)
+    analysis = await make_analyzer(server.url, max_completion_tokens=500).analyze(request_to_analyse)
+    assert [posted["max_completion_tokens"] for posted in server.posted] == [500, 1_000]
+    assert analysis.notes == {"calls_wasted": 1}
+    assert ledger.history == ["opened", "answered", "opened", "answered"]
+
+
+async def test_a_reply_cut_off_twice_is_the_sessions_failure(
+    server: CannedServer, make_analyzer: MakeAnalyzer, request_to_analyse: AnalysisRequest
+) -> None:
+    server.completes("", finish_reason="length")
+    server.completes("", finish_reason="length")
+    with pytest.raises(PermanentError, match="did not fit in the tokens"):
+        await make_analyzer(server.url).analyze(request_to_analyse)
+    assert len(server.posted) == 2
+
+
+async def test_a_cut_a_repair_and_a_good_reply_are_three_calls_and_three_rows(
+    server: CannedServer, make_analyzer: MakeAnalyzer, ledger: RecordingLedger, request_to_analyse: AnalysisRequest
+) -> None:
+    server.completes("", finish_reason="length")
+    server.completes([{"type": "text", "text": "a list of parts"}])
+    server.completes(REPLY)
+    analysis = await make_analyzer(server.url).analyze(request_to_analyse)
+    assert analysis.notes == {"calls_wasted": 2}
+    assert [row.fault is None for row in ledger.rows.values()] == [False, False, True]
+    assert server.posted[2]["messages"][2]["content"] == "(nothing)"
+
+
+async def test_a_dropped_connection_leaves_an_unknown_bill(
+    server: CannedServer, make_analyzer: MakeAnalyzer, ledger: RecordingLedger, request_to_analyse: AnalysisRequest
+) -> None:
+    server.answers.append(b"")
+    with pytest.raises(TransientError, match="broke the connection"):
+        await make_analyzer(server.url).analyze(request_to_analyse)
+    assert len(server.posted) == 1
+    assert ledger.history == ["opened", "unknown"]
+
+
+async def test_an_answer_that_breaks_off_leaves_an_unknown_bill(
+    server: CannedServer, make_analyzer: MakeAnalyzer, ledger: RecordingLedger, request_to_analyse: AnalysisRequest
+) -> None:
+    server.answers.append(b'HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{"choices"')
+    with pytest.raises(TransientError, match="broke the connection"):
+        await make_analyzer(server.url).analyze(request_to_analyse)
+    assert ledger.history == ["opened", "unknown"]
+
+
+async def test_a_server_that_drips_is_bounded_as_a_whole(
+    server: CannedServer, make_analyzer: MakeAnalyzer, ledger: RecordingLedger, request_to_analyse: AnalysisRequest
+) -> None:
+    async def drip(writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n")
+        for _ in range(500):
+            writer.write(b" ")
+            await writer.drain()
+            await asyncio.sleep(0.05)  # the fault itself: no pause is long, all of them are
+
+    server.answers.append(drip)
+    with pytest.raises(TransientError, match=r"did not answer within 0\.3 seconds"):
+        await make_analyzer(server.url, timeout_seconds=0.3).analyze(request_to_analyse)
+    assert ledger.history == ["opened", "unknown"]
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "says"),
+    [
+        # llama.cpp
+        (
+            {"error": {"code": 400, "type": "exceed_context_size_error", "message": "the request exceeds"}},
+            PermanentError,
+            "too long",
+        ),
+        # vLLM
+        (
+            {"object": "error", "type": "BadRequestError", "message": "This model's maximum context length is 4096."},
+            PermanentError,
+            "too long",
+        ),
+        # OpenAI, a model without structured outputs
+        (
+            {"error": {"param": "response_format", "code": None, "type": "invalid_request_error", "message": "no"}},
+            SystemicError,
+            "structured outputs",
+        ),
+        ({"error": {"message": "failed to parse grammar"}}, SystemicError, "structured outputs"),
+        ({"error": {"param": "messages[1].content", "message": "Invalid"}}, PermanentError, "refused this conv"),
+        # Azure
+        (
+            {"error": {"code": "content_filter", "innererror": {"code": "ResponsibleAIPolicyViolation"}}},
+            PermanentError,
+            "the model refused",
+        ),
+        (b"<html>Bad Request</html>", PermanentError, "refused this conversation"),
+        ({"error": "just text"}, PermanentError, "refused this conversation"),
+        ({"error": {"code": {"nested": 1}, "type": ["x"], "param": 3}}, PermanentError, "refused this conversation"),
+    ],
+)
+async def test_other_servers_400s_are_understood(
+    server: CannedServer,
+    make_analyzer: MakeAnalyzer,
+    request_to_analyse: AnalysisRequest,
+    body: Any,
+    kind: type[Exception],
+    says: str,
+) -> None:
+    server.says(body, status="400 Bad Request")
+    with pytest.raises(kind, match=says):
+        await make_analyzer(server.url).analyze(request_to_analyse)
+    assert len(server.posted) == 1
+
+
+async def test_what_a_server_echoes_of_a_transcript_decides_nothing(
+    server: CannedServer, make_analyzer: MakeAnalyzer, request_to_analyse: AnalysisRequest
+) -> None:
+    echo = "Invalid input: " + "x" * 200 + " the model was not found, response_format, context length"
+    server.says({"error": {"message": echo}}, status="400 Bad Request")
+    with pytest.raises(PermanentError, match="refused this conversation"):
+        await make_analyzer(server.url).analyze(request_to_analyse)
+
+
+async def test_a_refused_request_can_be_found_again_at_the_server(
+    server: CannedServer, make_analyzer: MakeAnalyzer, ledger: RecordingLedger, request_to_analyse: AnalysisRequest
+) -> None:
+    server.says({}, status="500 Internal Server Error", headers=("x-request-id: req_2",))
+    with pytest.raises(TransientError):
+        await make_analyzer(server.url).analyze(request_to_analyse)
+    assert ledger.only.end
+    assert ledger.only.end.provider_request_id == "req_2"
+
+
+async def test_ollamas_404_names_the_missing_model(
+    server: CannedServer, make_analyzer: MakeAnalyzer, request_to_analyse: AnalysisRequest
+) -> None:
+    server.says({"error": {"message": "model 'x' not found, try pulling it first"}}, status="404 Not Found")
+    with pytest.raises(SystemicError, match="has no model 'small-model'"):
+        await make_analyzer(server.url).analyze(request_to_analyse)
+
+
+@pytest.mark.parametrize("code", [SECRET, "x" * 200, "line\nbreak"])
+async def test_a_code_that_is_no_code_is_not_repeated(
+    server: CannedServer, make_analyzer: MakeAnalyzer, request_to_analyse: AnalysisRequest, code: str
+) -> None:
+    server.says({"error": {"code": code, "message": code}}, status="500 Internal Server Error")
+    with pytest.raises(TransientError, match=r"\(500\)$"):
+        await make_analyzer(server.url).analyze(request_to_analyse)
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("Retry-After: 20", 20),
+        ("Retry-After: 0", 0),
+        ("Retry-After: 99999999", 86_400),
+        (f"Retry-After: {formatdate(0, usegmt=True)}", 0),
+        ("Retry-After: soon", 5),
+        ("Retry-After: nan", 5),
+        ("retry-after-ms: 1500\r\nRetry-After: 9", 1.5),
+        ("retry-after-ms: inf\r\nRetry-After: 9", 9),
+    ],
+)
+async def test_any_retry_after_is_taken_or_left(
+    server: CannedServer,
+    make_analyzer: MakeAnalyzer,
+    request_to_analyse: AnalysisRequest,
+    header: str,
+    seconds: float,
+) -> None:
+    server.says({"error": {}}, status="429 Too Many Requests", headers=(header,))
+    with pytest.raises(Deferred) as raised:
+        await make_analyzer(server.url).analyze(request_to_analyse)
+    assert raised.value.retry_after_seconds == seconds
+    assert len(server.posted) == 1
+
+
+async def test_half_a_character_and_a_nul_do_not_stop_a_session(
+    server: CannedServer, make_analyzer: MakeAnalyzer
+) -> None:
+    server.says(b'{"model": "m\\u0000\\ud83d", "choices": [{"message": {"content": "half \\ud83d"}}]}')
+    server.completes(REPLY)
+    await make_analyzer(server.url).analyze(request_of(Turn("User", "half \ud83d, nul \0")))
+    assert server.posted[1]["messages"][2]["content"] == "half \ufffd"
+
+
+@pytest.mark.parametrize("api_key", ["", "  ", "sk-\nx", "sk-é", "two words"])
+def test_a_key_that_cannot_be_one_is_refused_unquoted(make_analyzer: MakeAnalyzer, api_key: str) -> None:
+    with pytest.raises(ConfigurationError, match="the OpenAI API key is empty or no key at all; check OPENAI_API_KEY"):
+        make_analyzer("http://127.0.0.1/v1", api_key=api_key)
+
+
+@pytest.mark.parametrize("base_url", ["api.openai.com", "ftp://host/v1", "http://", "http://host:port/v1"])
+def test_a_base_url_that_cannot_be_one_is_refused(make_analyzer: MakeAnalyzer, base_url: str) -> None:
+    with pytest.raises(ConfigurationError, match="check OPENAI_BASE_URL"):
+        make_analyzer(base_url)
+
+
+async def test_without_a_base_url_the_environment_does_not_choose_one(
+    make_analyzer: MakeAnalyzer, server: CannedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+    analyzer = make_analyzer(None)
+    assert str(analyzer._client.base_url) == "https://api.openai.com/v1/"
+
+
+async def test_an_answer_tells_its_limits_once_and_a_limit_that_is_used_up_each_time(
+    server: CannedServer, make_analyzer: MakeAnalyzer, ledger: RecordingLedger, request_to_analyse: AnalysisRequest
+) -> None:
+    limits = ("x-ratelimit-limit-requests: 500", "x-ratelimit-limit-tokens: 30000")
+    server.completes(REPLY)
+    server.completes(REPLY, headers=limits)
+    server.completes(REPLY, headers=(*limits, "x-ratelimit-remaining-requests: 17"))
+    server.completes(REPLY, headers=(*limits, "x-ratelimit-remaining-tokens: 0", "x-ratelimit-reset-tokens: 1m0.5s"))
+    server.says({"error": {}}, status="429 Too Many Requests", headers=(*limits, "retry-after: 3"))
+    server.completes(REPLY, headers=limits)
+    analyzer = make_analyzer(server.url)
+    for number in range(6):
+        with pytest.raises(Deferred) if number == 4 else nullcontext():
+            await analyzer.analyze(request_to_analyse)
+    news = [row.end.rate_limit for row in ledger.rows.values() if row.end]
+    told = [pace and (pace.requests_per_minute, pace.retry_after_seconds, pace.refused) for pace in news]
+    assert told == [None, (500, None, False), None, (500, 60.5, False), (500, 3, True), (500, None, False)]
+    assert {pace.tokens_per_minute for pace in news if pace} == {30_000}
+
+
+@pytest.mark.parametrize(
+    ("reset", "seconds"),
+    [("1s", 1), ("6m0s", 360), ("20ms", 0.02), ("1h0m1.5s", 3601.5), ("9999h", 86_400), ("soon", None), ("", None)],
+)
+async def test_a_reset_is_read_or_left(
+    server: CannedServer,
+    make_analyzer: MakeAnalyzer,
+    ledger: RecordingLedger,
+    request_to_analyse: AnalysisRequest,
+    reset: str,
+    seconds: float | None,
+) -> None:
+    headers = ("x-ratelimit-remaining-requests: 0", f"x-ratelimit-reset-requests: {reset}")
+    server.completes(REPLY, headers=headers)
+    await make_analyzer(server.url).analyze(request_to_analyse)
+    pace = ledger.only.end and ledger.only.end.rate_limit
+    assert (pace and pace.retry_after_seconds) == seconds
+
+
+async def test_the_connection_in_the_ledger_tells_keys_apart_and_no_key(make_analyzer: MakeAnalyzer) -> None:
+    made = [make_analyzer("http://127.0.0.1/v1", api_key=key)._connection for key in ("sk-one", "sk-one", "sk-two")]
+    assert made[0] == made[1] != made[2]
+    assert len(made[0]) == 16
