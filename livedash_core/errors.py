@@ -6,6 +6,7 @@
     ├── ConfigurationError        a setting, connection or company is missing or wrong
     │   └── SchemaOutdated        the database has not been upgraded
     ├── UsageError                the caller asked for something that makes no sense
+    │   ├── CompanyExists
     │   ├── UnknownCompany
     │   ├── UnknownSession
     │   ├── UnknownStage
@@ -24,6 +25,7 @@ translated to one of these at the client that meets them, ``from exc``.
 
 from __future__ import annotations
 
+import shlex
 from typing import ClassVar
 from uuid import UUID
 
@@ -45,6 +47,17 @@ class SchemaOutdated(ConfigurationError):
 
 class UsageError(LiveDashError):
     """The caller asked for something that makes no sense; nothing was changed."""
+
+
+class CompanyExists(UsageError):
+    """A company of that name was added before."""
+
+    def __init__(self, company: str) -> None:
+        super().__init__(
+            f"there is already a company called {company!r}; change it with: "
+            f"livedash company update {shlex.quote(company)}"
+        )
+        self.company = company
 
 
 class UnknownCompany(UsageError):

@@ -59,7 +59,7 @@ class Source:
 
     def command(self, options: str) -> str:
         """The command line that changes this company, safe to paste: names come from outside."""
-        return f"livedash company add {shlex.quote(self.company)} {options}"
+        return f"livedash company update {shlex.quote(self.company)} {options}"
 
     @cached_property
     def csv_origin(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
@@ -79,7 +80,8 @@ def _reason(company: Any, call: PlannedCall, most: Decimal | None, spent: Decima
         return None
     return Deferred(
         f"{company.name}'s budget of USD {company.monthly_budget_usd:f} a month has no room for another call; the rest "
-        f"waits for the next month, or for more: livedash company add {company.name!r} --monthly-budget USD",
+        "waits for the next month, or for more: "
+        f"livedash company update {shlex.quote(company.name)} --monthly-budget USD",
         "budget",
         retry_after_seconds=_ASK_AGAIN_SECONDS,
     )

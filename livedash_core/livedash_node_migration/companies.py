@@ -94,7 +94,9 @@ def _source(row: Any, notes: list[str]) -> tuple[str | None, str | None, str | N
         bare, login, password = without_login((row.csv_url or "").strip())
         csv_url = checked_url(bare, "the CSV's address") if bare else None
     except (UsageError, ValueError):
-        notes.append(f"{row.name}: its CSV address cannot be one; add it: livedash company add NAME --csv-url URL")
+        notes.append(
+            f"{row.name}: its CSV address is not a valid URL; set one: livedash company update NAME --csv-url URL"
+        )
         return None, row.login or None, row.password or None
     return csv_url, row.login or login, row.password or password
 

@@ -17,7 +17,7 @@ from rich.console import Console
 from sqlalchemy import Engine
 
 from livedash_core.db import make_engine
-from livedash_core.errors import ConfigurationError
+from livedash_core.errors import ConfigurationError, UnknownCompany
 from livedash_core.local.airflow_api import AirflowApi
 from livedash_core.local.embedded_postgres import EmbeddedPostgres
 from livedash_core.local.environment import SAMPLE_CONNECTION, USER, LocalInstallation, Ports
@@ -25,7 +25,7 @@ from livedash_core.local.processes import Processes
 from livedash_core.local.sample import COMPANY_NAME, TIMEZONE
 from livedash_core.local.sample_source import SampleSource
 from livedash_core.local.watch import Picture, watch_first_pass
-from livedash_core.operations.companies import save_company
+from livedash_core.operations.companies import add_company, update_company
 from livedash_core.operations.upgrade import upgrade
 from livedash_core.pipeline import load_pipeline
 from livedash_core.settings import Settings
@@ -129,17 +129,17 @@ def _check_alive(processes: Processes) -> None:
 
 
 def _add_sample_company(engine: Engine, source: SampleSource) -> None:
+    settings = {
+        "csv_url": source.csv_url,
+        "http_conn_id": SAMPLE_CONNECTION,
+        "timezone": TIMEZONE,
+        "allowed_networks": ["127.0.0.0/8"],
+    }
     with engine.begin() as connection:
-        save_company(
-            connection,
-            COMPANY_NAME,
-            {
-                "csv_url": source.csv_url,
-                "http_conn_id": SAMPLE_CONNECTION,
-                "timezone": TIMEZONE,
-                "allowed_networks": ["127.0.0.0/8"],
-            },
-        )
+        try:
+            update_company(connection, COMPANY_NAME, settings)
+        except UnknownCompany:
+            add_company(connection, COMPANY_NAME, settings)
 
 
 @contextmanager
