@@ -29,9 +29,6 @@ import shlex
 from typing import ClassVar
 from uuid import UUID
 
-#: For what a company may have to wait.
-HELD_BACK = ("budget", "rate limit", "status")
-
 
 class LiveDashError(Exception):
     """The root: catch this to tell our errors from bugs."""
@@ -146,7 +143,7 @@ class UnavailableError(ProcessingError):
 class Deferred(UnavailableError):
     """Nothing is wrong, but not now: the session goes back unharmed, and the task stays green.
 
-    ``reason`` is one of ``HELD_BACK``. Unless it is only ``this_session``, its company waits for the next run.
+    ``reason`` is an ``enums.DeferralReason``. Unless it is only ``this_session``, its company waits for the next run.
     """
 
     kind = "held_back"

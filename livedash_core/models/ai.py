@@ -7,20 +7,25 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, Numeric, UniqueConstraint, func, text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Identity,
+    Index,
+    Numeric,
+    Text,
+    UniqueConstraint,
+    func,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 from uuid6 import uuid7
 
-from livedash_core.enums import MODES
+from livedash_core.enums import BATCH_STATUSES, CALL_OUTCOMES, MODES, BatchStatus, CallOutcome, Mode
 from livedash_core.models.base import Base, one_of
 
-#: sent: the call is under way, or a crash hid its end. answered: paid, valid or not (``error_message`` says).
-#: rejected: the server refused it, nothing to pay. unknown: it broke after the request was out, perhaps billed.
-OUTCOMES = ("sent", "answered", "rejected", "unknown")
-#: prepared: its calls are on the ledger. uploaded: their file is at the server. submitted: the server works on it, and
-#: every call may be billed. closed: every session has its outcome.
-BATCH_STATUSES = ("prepared", "uploaded", "submitted", "closed")
 #: How the ``error_message`` of a batch begins that was collected well, but whose tokens add up to another sum.
 MISCOUNTED = "the server counts other tokens"
 
@@ -119,7 +124,7 @@ class AiProcessingRequest(Base):
 
     __tablename__ = "ai_processing_request"
     __table_args__ = (
-        one_of("outcome", OUTCOMES, "outcome_known"),
+        one_of("outcome", CALL_OUTCOMES, "outcome_known"),
         one_of("mode", MODES, "mode_known"),
         Index("ix_ai_processing_request_batch", "batch_id", postgresql_where=text("batch_id IS NOT NULL")),
         Index("ix_ai_processing_request_session", "session_id", "requested_at"),
@@ -135,7 +140,7 @@ class AiProcessingRequest(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
     session_id: Mapped[UUID]
     company_id: Mapped[UUID]
-    mode: Mapped[str] = mapped_column(server_default="realtime")
+    mode: Mapped[Mode] = mapped_column(Text, server_default="realtime")
     #: The batch it was sent in; the row's id is its ``custom_id`` there.
     batch_id: Mapped[UUID | None] = mapped_column(ForeignKey("livedash.ai_batch.id"))
     prompt_version: Mapped[str]
@@ -143,7 +148,7 @@ class AiProcessingRequest(Base):
     model_answered: Mapped[str | None]
     provider_request_id: Mapped[str | None]
     service_tier: Mapped[str | None]
-    outcome: Mapped[str] = mapped_column(server_default="sent")
+    outcome: Mapped[CallOutcome] = mapped_column(Text, server_default="sent")
     error_message: Mapped[str | None]
     prompt_tokens: Mapped[int | None]
     cached_tokens: Mapped[int | None]
@@ -179,7 +184,7 @@ class AiBatch(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
     company_id: Mapped[UUID] = mapped_column(ForeignKey("livedash.company.id"))
     model: Mapped[str]
-    status: Mapped[str] = mapped_column(server_default="prepared")
+    status: Mapped[BatchStatus] = mapped_column(Text, server_default="prepared")
     lease_token: Mapped[UUID]
     requests: Mapped[int]
     #: What the server calls its file and the batch, and the batch's state in its words.

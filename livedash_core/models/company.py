@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
-from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network
 from typing import Any
 from uuid import UUID
@@ -14,17 +13,8 @@ from sqlalchemy.dialects.postgresql import CIDR, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 from uuid6 import uuid7
 
-from livedash_core.enums import MODES
+from livedash_core.enums import COMPANY_STATUSES, MODES, CompanyStatus, Mode
 from livedash_core.models.base import Base, one_of
-
-
-class CompanyStatus(StrEnum):
-    """Only ACTIVE companies are processed."""
-
-    ACTIVE = "ACTIVE"
-    SUSPENDED = "SUSPENDED"
-    TRIAL = "TRIAL"
-    ARCHIVED = "ARCHIVED"
 
 
 class Company(Base):
@@ -32,7 +22,7 @@ class Company(Base):
 
     __tablename__ = "company"
     __table_args__ = (
-        one_of("status", CompanyStatus, "status_known"),
+        one_of("status", COMPANY_STATUSES, "status_known"),
         one_of("analyzer", ("auto", "openai", "offline"), "analyzer_known"),
         one_of("mode", MODES, "mode_known"),
         CheckConstraint("retention_days > 0", name="retention_is_days"),
@@ -41,7 +31,7 @@ class Company(Base):
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
     name: Mapped[str] = mapped_column(unique=True)
-    status: Mapped[str] = mapped_column(server_default="ACTIVE")
+    status: Mapped[CompanyStatus] = mapped_column(Text, server_default="ACTIVE")
     csv_url: Mapped[str | None]
     http_conn_id: Mapped[str | None]
     #: IANA name of the zone its timestamps are written in.
@@ -53,7 +43,7 @@ class Company(Base):
     analyzer: Mapped[str] = mapped_column(server_default="auto")
     model: Mapped[str | None]
     #: How the model is asked.
-    mode: Mapped[str] = mapped_column(server_default="realtime")
+    mode: Mapped[Mode] = mapped_column(Text, server_default="realtime")
     #: Days after its start that a session's content is kept; NULL: until somebody erases it.
     retention_days: Mapped[int | None]
     #: Whether e-mail addresses, telephone numbers, IBANs and BSNs are taken out before a model is asked.

@@ -7,12 +7,12 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKey, Identity, Index, UniqueConstraint, func, text
+from sqlalchemy import BigInteger, ForeignKey, Identity, Index, Text, UniqueConstraint, func, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 from uuid6 import uuid7
 
-from livedash_core.enums import CATEGORIES, ROLES, SENTIMENTS
+from livedash_core.enums import CATEGORIES, ROLES, SENTIMENTS, Category, Role, Sentiment
 from livedash_core.models.base import Base, one_of
 
 
@@ -126,10 +126,10 @@ class Session(Base):
     tokens: Mapped[int | None]
     tokens_eur: Mapped[Decimal | None]
     initial_message: Mapped[str | None]
-    sentiment: Mapped[str | None]
+    sentiment: Mapped[Sentiment | None] = mapped_column(Text)
     escalated: Mapped[bool | None]
     forwarded_hr: Mapped[bool | None]
-    category: Mapped[str | None]
+    category: Mapped[Category | None] = mapped_column(Text)
     summary: Mapped[str | None]
     #: The current row of ``session_analysis``; the columns above and below are its content.
     analysis_id: Mapped[int | None] = mapped_column(BigInteger)
@@ -150,6 +150,6 @@ class Message(Base):
 
     session_id: Mapped[UUID] = mapped_column(ForeignKey("livedash.session.id", ondelete="CASCADE"), primary_key=True)
     position: Mapped[int] = mapped_column(primary_key=True)
-    role: Mapped[str]
+    role: Mapped[Role] = mapped_column(Text)
     content: Mapped[str]
     sent_at: Mapped[datetime]

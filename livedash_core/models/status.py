@@ -10,16 +10,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, Identity, Index, SmallInteger, UniqueConstraint, func, text
+from sqlalchemy import BigInteger, CheckConstraint, Identity, Index, SmallInteger, Text, UniqueConstraint, func, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from livedash_core.errors import HELD_BACK
+from livedash_core.enums import ERROR_KINDS, INCIDENT_KINDS, STAGE_STATUSES, ErrorKind, IncidentKind, StageStatus
 from livedash_core.models.base import Base, one_of
-
-STATUSES = ("PENDING", "IN_PROGRESS", "COMPLETED", "FAILED", "SKIPPED")
-#: `systemic` is missing: a systemic error is nobody's failure.
-ERROR_KINDS = ("transient", "permanent", "lease_expired")
 
 
 class ProcessingStatus(Base):
@@ -31,7 +27,7 @@ class ProcessingStatus(Base):
 
     __tablename__ = "session_processing_status"
     __table_args__ = (
-        one_of("status", STATUSES, "status_known"),
+        one_of("status", STAGE_STATUSES, "status_known"),
         one_of("error_kind", ERROR_KINDS, "error_kind_known"),
         CheckConstraint("attempts >= 0", name="attempts_not_negative"),
         CheckConstraint("(status = 'IN_PROGRESS') = (lease_token IS NOT NULL)", name="lease_while_in_progress"),
@@ -94,8 +90,8 @@ class ProcessingStatus(Base):
     lease_token: Mapped[UUID | None]
     attempts: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
     stage: Mapped[str] = mapped_column(primary_key=True)
-    status: Mapped[str] = mapped_column(server_default="PENDING")
-    error_kind: Mapped[str | None]
+    status: Mapped[StageStatus] = mapped_column(Text, server_default="PENDING")
+    error_kind: Mapped[ErrorKind | None] = mapped_column(Text)
     error_message: Mapped[str | None]
     #: ``error_message`` without what differs from session to session (``status/grouping.py``).
     error_group: Mapped[str | None]
@@ -120,7 +116,7 @@ class ProcessingFailure(Base):
     attempt: Mapped[int] = mapped_column(SmallInteger)
     started_at: Mapped[datetime]
     failed_at: Mapped[datetime]
-    error_kind: Mapped[str]
+    error_kind: Mapped[ErrorKind] = mapped_column(Text)
     error_message: Mapped[str]
     #: ``dag_id/run_id`` of the Airflow run that held the lease; NULL outside Airflow.
     dag_run: Mapped[str | None]
@@ -147,7 +143,7 @@ class ProcessingLease(Base):
 class ProcessingCount(Base):
     """The folded part of the breakdown; exact together with the deltas not folded yet.
 
-    ``status`` is one of ``STATUSES``, or WAITING for what is PENDING behind an earlier stage.
+    ``status`` is one of ``enums.STAGE_STATUSES``, or WAITING for what is PENDING behind an earlier stage.
     """
 
     __tablename__ = "session_processing_count"
@@ -233,9 +229,6 @@ class FailureDelta(Base):
     seen_at: Mapped[datetime | None]
 
 
-INCIDENT_KINDS = ("systemic", *HELD_BACK)
-
-
 class SystemicIncident(Base):
     """What stops a stage right now, for everyone or for one company; closed by the next run that gets through.
 
@@ -252,6 +245,6 @@ class SystemicIncident(Base):
     stage: Mapped[str]
     company_id: Mapped[UUID | None]
     message: Mapped[str]
-    kind: Mapped[str] = mapped_column(server_default="systemic")
+    kind: Mapped[IncidentKind] = mapped_column(Text, server_default="systemic")
     first_seen_at: Mapped[datetime] = mapped_column(server_default=func.now())
     last_seen_at: Mapped[datetime] = mapped_column(server_default=func.now())

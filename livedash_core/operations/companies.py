@@ -14,8 +14,9 @@ from sqlalchemy.dialects.postgresql import insert
 from uuid6 import uuid7
 
 from livedash_core.clients.urls import origin_of, url_of
+from livedash_core.enums import ACTIVE, COMPANY_STATUSES
 from livedash_core.errors import CompanyExists, UnknownCompany, UsageError
-from livedash_core.models import Company, CompanyCsv, CompanyStatus
+from livedash_core.models import Company, CompanyCsv
 
 _LOOPBACK_V4, _LOOPBACK_V6 = ip_network("127.0.0.0/8"), ip_network("::1/128")
 
@@ -79,8 +80,8 @@ def update_company(
 
 def set_status(connection: Connection, name: str, status: str) -> None:
     """Raises ``UnknownCompany``, or ``UsageError`` for a status that does not exist."""
-    if status not in list(CompanyStatus):
-        raise UsageError(f"there is no status {status!r}; the statuses are {', '.join(CompanyStatus)}")
+    if status not in COMPANY_STATUSES:
+        raise UsageError(f"there is no status {status!r}; the statuses are {', '.join(COMPANY_STATUSES)}")
     changed = connection.execute(
         update(Company).where(Company.name == name).values(status=status).returning(Company.id)
     )
@@ -99,16 +100,14 @@ def active_company(connection: Connection, name: str) -> UUID:
     row = connection.execute(select(Company.id, Company.status).where(Company.name == name)).first()
     if row is None:
         raise UnknownCompany(name)
-    if row.status != CompanyStatus.ACTIVE:
+    if row.status != ACTIVE:
         raise UsageError(f"{name} is {row.status}: only ACTIVE companies are processed")
     return UUID(str(row.id))
 
 
 def active_companies(connection: Connection) -> list[UUID]:
     """The ids of all companies that may be processed, by name."""
-    return list(
-        connection.scalars(select(Company.id).where(Company.status == CompanyStatus.ACTIVE).order_by(Company.name))
-    )
+    return list(connection.scalars(select(Company.id).where(Company.status == ACTIVE).order_by(Company.name)))
 
 
 def company_id(connection: Connection, name: str) -> UUID:
