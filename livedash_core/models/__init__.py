@@ -1,4 +1,4 @@
-"""What is stored, in the Postgres schema ``livedash``. Alembic creates it; a test holds the two together."""
+"""The tables of the PostgreSQL schema ``livedash``. A test compares them with the Alembic migrations."""
 
 from livedash_core.models.ai import (
     AiBatch,

@@ -181,7 +181,7 @@ def roles(stack: Stack) -> Iterator[Stack]:
             server = replace(stack, url=f"http://localhost:{port}", username="una", password=password)
             with httpx2.Client(base_url=server.url, trust_env=False) as client:
                 while not answers(client):
-                    assert processes.dead() is None, processes.log("api-server").read_text()
+                    assert processes.ended() is None, processes.log("api-server").read_text()
                     time.sleep(0.5)  # polls another process; there is nothing to hook into
             yield server
 
