@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from livedash_core.enums import StageStatus
 from livedash_core.status import Breakdown
 
 #: Characters to a line where no terminal is watching: whoever reads a file or a pipe wants whole lines.
@@ -24,7 +25,13 @@ console = Console(highlight=False, width=None if sys.stdout.isatty() else _UNFOL
 #: Progress and errors; standard output stays clean for what was asked.
 errors = Console(stderr=True, highlight=False)
 
-_STYLES = {"COMPLETED": "green", "FAILED": "red", "IN_PROGRESS": "cyan", "SKIPPED": "yellow", "PENDING": ""}
+_STYLES: dict[StageStatus, str] = {
+    "COMPLETED": "green",
+    "FAILED": "red",
+    "IN_PROGRESS": "cyan",
+    "SKIPPED": "yellow",
+    "PENDING": "",
+}
 #: What a terminal would obey (C0 and C1, but tab and newline): a transcript may hold escape sequences.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
@@ -95,9 +102,9 @@ def breakdown_table(breakdown: Breakdown, title: str) -> Table:
     return table
 
 
-def status_text(status: str) -> Text:
+def status_text(status: StageStatus) -> Text:
     """A status in its colour."""
-    return Text(status, style=_STYLES.get(status, ""))
+    return Text(status, style=_STYLES[status])
 
 
 def _table(title: str | None) -> Table:

@@ -18,7 +18,7 @@ from livedash_core.cli.context import credentials, database, scope_of
 from livedash_core.cli.interruption import Interruption
 from livedash_core.cli.output import complain, errors, print_json, print_table, say
 from livedash_core.costs.reports import describe_forecast
-from livedash_core.enums import Mode
+from livedash_core.enums import ERROR_KINDS, Mode
 from livedash_core.pipeline import load_pipeline
 from livedash_core.settings import Settings
 from livedash_core.stages.ai_analysis.batch import selection
@@ -119,7 +119,7 @@ def retry(
     last_day: To = None,
     session: Sessions = None,
     kind: Annotated[
-        list[str] | None, typer.Option(help="Only failures of this kind: transient, permanent, lease_expired.")
+        list[str] | None, typer.Option(help=f"Only failures of this kind: {', '.join(ERROR_KINDS)}.")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how many.")] = False,
     as_json: Json = False,

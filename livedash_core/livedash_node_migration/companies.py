@@ -10,11 +10,12 @@ from uuid import UUID
 from sqlalchemy import Connection, select, text
 
 from livedash_core.bulk_insert import upsert
+from livedash_core.enums import ACTIVE, COMPANY_STATUSES
 from livedash_core.errors import UsageError
 from livedash_core.livedash_node_migration.connections_file import Login, without_login
 from livedash_core.livedash_node_migration.ids import our_id
 from livedash_core.livedash_node_migration.source_database import SourceDatabase
-from livedash_core.models import AiModel, Company, CompanyStatus
+from livedash_core.models import AiModel, Company
 from livedash_core.operations.companies import checked_url
 
 MAX_CONN_ID_CHARACTERS = 60
@@ -94,7 +95,9 @@ def _source(row: Any, notes: list[str]) -> tuple[str | None, str | None, str | N
         bare, login, password = without_login((row.csv_url or "").strip())
         csv_url = checked_url(bare, "the CSV's address") if bare else None
     except (UsageError, ValueError):
-        notes.append(f"{row.name}: its CSV address cannot be one; add it: livedash company add NAME --csv-url URL")
+        notes.append(
+            f"{row.name}: its CSV address is not a valid URL; set one: livedash company update NAME --csv-url URL"
+        )
         return None, row.login or None, row.password or None
     return csv_url, row.login or login, row.password or password
 
@@ -102,10 +105,10 @@ def _source(row: Any, notes: list[str]) -> tuple[str | None, str | None, str | N
 def _status(status: str | None, name: str, notes: list[str]) -> str:
     """The generation before the refactor has none: all were processed."""
     if status is None:
-        return CompanyStatus.ACTIVE
-    if status.upper() not in list(CompanyStatus):
+        return ACTIVE
+    if status.upper() not in COMPANY_STATUSES:
         notes.append(f"{name}: its status {status!r} is unknown here; it is SUSPENDED")
-        return CompanyStatus.SUSPENDED
+        return "SUSPENDED"
     return status.upper()
 
 

@@ -15,7 +15,7 @@ from urllib.parse import quote
 import pytest
 from sqlalchemy import Engine
 
-from livedash_core.operations.companies import save_company
+from livedash_core.operations.companies import add_company
 from tests.integration.cli.company_server import PASSWORD, USER, CompanyServer, conversation
 
 LIVEDASH = Path(sys.executable).parent / "livedash"
@@ -84,7 +84,7 @@ def acme(engine: Engine) -> Iterator[Publish]:
             listed = [conversation(number) for number in range(chats)] if isinstance(chats, int) else chats
             server = stack.enter_context(CompanyServer(listed, **how).serving())
             with engine.begin() as connection:
-                save_company(
+                add_company(
                     connection,
                     "Acme",
                     {

@@ -9,9 +9,7 @@ import psycopg
 import pytest
 from sqlalchemy import Engine, text
 
-from livedash_core.enums import CATEGORIES, SENTIMENTS
-from livedash_core.models import CompanyStatus
-from livedash_core.models.status import STATUSES
+from livedash_core.enums import CATEGORIES, COMPANY_STATUSES, SENTIMENTS, STAGE_STATUSES
 from tests.integration.livedash_node_migration.conftest import Move, NewNode
 from tests.integration.livedash_node_migration.livedash_node import LivedashNode, reference_case
 
@@ -179,8 +177,8 @@ def test_the_types_of_the_views_have_all_our_values(ours: Side) -> None:
     for name, values in (
         ("SentimentCategory", SENTIMENTS),
         ("SessionCategory", CATEGORIES),
-        ("ProcessingStatus", STATUSES),
-        ("CompanyStatus", tuple(CompanyStatus)),
+        ("ProcessingStatus", STAGE_STATUSES),
+        ("CompanyStatus", COMPANY_STATUSES),
     ):
         ((labels,),) = ours.ask(f'SELECT enum_range(NULL::"{name}")::text[]')
         assert set(labels) == set(values)

@@ -177,7 +177,7 @@ async def test_a_silent_server_is_given_up_on(serve, source_at) -> None:
 
     server = await serve({"/t": be_silent})
     async with Fetcher(read_seconds=0.1) as fetcher:
-        with pytest.raises(TransientError, match="fell silent"):
+        with pytest.raises(TransientError, match="stopped sending data"):
             await fetcher.text(server.url("/t"), source_at(server))
 
 
@@ -203,7 +203,7 @@ async def test_a_body_of_just_the_limit_is_taken(serve, fetcher, source_at) -> N
 
 async def test_a_coding_that_was_not_asked_for_is_refused(serve, fetcher, source_at) -> None:
     server = await serve({"/t": http(b"\x0b\x02\x80User", "Content-Encoding: br")})
-    with pytest.raises(PermanentError, match="compressed in a way that was not asked for"):
+    with pytest.raises(PermanentError, match="only gzip or none is accepted"):
         await fetcher.text(server.url("/t"), source_at(server))
 
 

@@ -36,7 +36,7 @@ async def test_an_origin_that_nobody_allowed_is_refused_and_named(serve, fetcher
     home, other = await serve({}), await serve({"/t": TEXT})
     with pytest.raises(PermanentError) as caught:
         await fetcher.text(other.url("/t?token=hunter2"), source_at(home))
-    assert f"livedash company add 'Acme & Sons' --allow-origin {other.url('')}" in str(caught.value)
+    assert f"livedash company update 'Acme & Sons' --allow-origin {other.url('')}" in str(caught.value)
     assert "hunter2" not in str(caught.value)
     assert not other.connections
 
@@ -89,7 +89,7 @@ async def test_a_user_name_in_a_url_is_refused_and_not_quoted(userinfo: str, ser
 
 async def test_a_command_in_a_message_cannot_be_made_to_do_something_else(serve, fetcher, source_at) -> None:
     source = source_at(await serve({}), company="x; reboot")
-    command = "livedash company add 'x; reboot' --allow-origin 'https://a$(reboot).example'"
+    command = "livedash company update 'x; reboot' --allow-origin 'https://a$(reboot).example'"
     with pytest.raises(PermanentError, match=re.escape(command)):
         await fetcher.text("https://a$(reboot).example/", source)
 
@@ -320,7 +320,7 @@ async def test_https_to_a_server_that_speaks_http_is_transient_and_says_why(fetc
 
     async with await asyncio.start_server(complain, "127.0.0.1", 0) as listener:
         server = Server(port=listener.sockets[0].getsockname()[1], scheme="https")
-        with pytest.raises(TransientError, match=r"no encrypted connection \(WRONG_VERSION_NUMBER\)"):
+        with pytest.raises(TransientError, match=r"TLS failed \(WRONG_VERSION_NUMBER\)"):
             await fetcher.text(server.url("/t"), source_at(server))
 
 
@@ -342,5 +342,5 @@ async def test_an_encrypted_connection_that_is_tampered_with_is_transient(serve,
 
     async with await asyncio.start_server(tamper, "127.0.0.1", 0) as listener, Fetcher(tls=ours) as fetcher:
         relay = Server(port=listener.sockets[0].getsockname()[1], scheme="https")
-        with pytest.raises(TransientError, match=r"no encrypted connection \([A-Z_]*BAD_RECORD_MAC\)"):
+        with pytest.raises(TransientError, match=r"TLS failed \([A-Z_]*BAD_RECORD_MAC\)"):
             await fetcher.text(relay.url("/t"), source_at(relay))
