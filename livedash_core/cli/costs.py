@@ -88,8 +88,8 @@ def _show(found: Costs) -> None:
     total = found.total
     if total.unknown or total.sent or total.unpriced:
         say(
-            f"Not included: {total.unknown + total.sent} calls that may have been billed, {total.unpriced} billed calls "
-            f"of unknown cost; together at most USD {total.uncertain_usd:f} for those whose model has a price."
+            f"Not included: {total.unknown + total.sent} calls that may have been billed, {total.unpriced} billed "
+            f"calls of unknown cost; together at most USD {total.uncertain_usd:f} for those whose model has a price."
         )
     if found.currency and total.cost is None:
         say(f"Some days have no rate for {found.currency}: livedash price rate {found.currency} PER_USD --from DAY")
