@@ -37,7 +37,7 @@ SAMPLE_USER = "livedash"
 def run(settings: Settings, render: Renderer) -> int:
     """Start everything, show the first sessions' progress, and wait for Ctrl-C or SIGTERM; return the exit code.
 
-    Raises ``ConfigurationError`` if it cannot start, e.g. if another `livedash up` uses the folder or the port is taken.
+    Raises ``ConfigurationError`` if it cannot start: another `livedash up` uses the folder, or the port is taken.
     """
     console = Console(highlight=False)
     if settings.database_url is not None:

@@ -50,7 +50,7 @@ def test_a_company_is_added_updated_listed_and_suspended(livedash: CommandLine) 
     assert "…" not in listed
 
 
-def test_what_cannot_be_is_wrong_usage_and_a_password_in_an_address_is_not_repeated(livedash: CommandLine) -> None:
+def test_invalid_values_are_wrong_usage_and_a_password_in_a_url_is_not_repeated(livedash: CommandLine) -> None:
     password, status, nobody = livedash.refuses(
         ("company", "add", "Acme", "--csv-url", "https://me:hunter2@example.com/x.csv"),
         ("company", "set-status", "Acme", "paused"),
