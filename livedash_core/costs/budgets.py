@@ -11,8 +11,9 @@ from sqlalchemy import Connection, or_, select, text
 
 from livedash_core.costs.ledger import PlannedCall
 from livedash_core.enums import ACTIVE
-from livedash_core.errors import Deferred, ProcessingError, SystemicError
+from livedash_core.errors import SystemicError
 from livedash_core.models import Company
+from livedash_core.outcomes import Deferred
 
 #: Somebody may raise a budget at any time: so often it is asked whether there is room again.
 _ASK_AGAIN_SECONDS = 900.0
@@ -35,7 +36,7 @@ _SPENT = text(
 
 def held_back(
     connection: Connection, calls: Sequence[PlannedCall], max_costs: Sequence[Decimal | None]
-) -> list[ProcessingError | None]:
+) -> list[Deferred | SystemicError | None]:
     """Why a call may not be made, for each of ``calls``; None: it may, and what it costs at most is set aside.
 
     Until this transaction ends, nobody else sets anything aside for the same companies.
@@ -58,7 +59,7 @@ def held_back(
     spent = dict.fromkeys(companies, Decimal(0))
     for row in connection.execute(_SPENT, {"company_ids": list(companies)}):
         spent[row.company_id] = row.usd
-    reasons: list[ProcessingError | None] = []
+    reasons: list[Deferred | SystemicError | None] = []
     for call, most in zip(calls, max_costs, strict=True):
         company = companies.get(call.company_id)
         reason = None if company is None else _reason(company, call, most, spent[company.id])
@@ -68,7 +69,7 @@ def held_back(
     return reasons
 
 
-def _reason(company: Any, call: PlannedCall, most: Decimal | None, spent: Decimal) -> ProcessingError | None:
+def _reason(company: Any, call: PlannedCall, most: Decimal | None, spent: Decimal) -> Deferred | SystemicError | None:
     if company.status != ACTIVE:
         return Deferred(f"{company.name} is {company.status}: only ACTIVE companies are processed", "status")
     if most is None:

@@ -20,8 +20,9 @@ from livedash_core.costs import ledger_sql as sql
 from livedash_core.costs.budgets import held_back
 from livedash_core.costs.ledger import CallEnd, PlannedCall, Usage
 from livedash_core.costs.pricing import PriceList, cost_of, max_cost_of
-from livedash_core.errors import ProcessingError
+from livedash_core.errors import SystemicError
 from livedash_core.models import AiCostDaily, AiProcessingRequest
+from livedash_core.outcomes import Deferred
 
 #: A call that is made one by one ends within minutes (``OpenAIAnalyzer``); after so long, whoever made it is dead.
 ABANDONED_AFTER_SECONDS = 900
@@ -34,7 +35,9 @@ _PRICED_BY = (_CALL.id, _CALL.model_requested, _CALL.mode, _CALL.requested_at)
 _OPEN = select(*_PRICED_BY).where(_CALL.id == any_(bindparam("ids", type_=ARRAY(Uuid))), _CALL.outcome == "sent")
 
 
-def open_calls(connection: Connection, calls: Sequence[PlannedCall], prices: PriceList) -> list[UUID | ProcessingError]:
+def open_calls(
+    connection: Connection, calls: Sequence[PlannedCall], prices: PriceList
+) -> list[UUID | Deferred | SystemicError]:
     """Record that calls are about to be made (``sent``), and set aside what they cost at most.
 
     For each of ``calls`` in their order: its row's id, or why it may not be made (a budget).
@@ -43,7 +46,7 @@ def open_calls(connection: Connection, calls: Sequence[PlannedCall], prices: Pri
         return []
     now = datetime.now(UTC)
     max_costs = [max_cost_of(call, prices, now) for call in calls]
-    opened: list[UUID | ProcessingError] = []
+    opened: list[UUID | Deferred | SystemicError] = []
     rows: list[dict[str, Any]] = []
     for call, max_cost, reason in zip(calls, max_costs, held_back(connection, calls, max_costs), strict=True):
         opened.append(reason or uuid7())

@@ -18,7 +18,8 @@ from livedash_core.costs.prices import load_prices
 from livedash_core.costs.pricing import PriceList
 from livedash_core.costs.rate_limiter import UNLIMITED, Limits, store_rate_limit, waits
 from livedash_core.db import first_line
-from livedash_core.errors import Deferred, SystemicError
+from livedash_core.errors import SystemicError
+from livedash_core.outcomes import Deferred
 
 Result = TypeVar("Result")
 
@@ -83,12 +84,12 @@ class DatabaseLedger(Generic[Result]):
         self._prices = PriceList()
         self._prices_read_at: float | None = None
 
-    async def open_call(self, call: PlannedCall) -> UUID:
+    async def open_call(self, call: PlannedCall) -> UUID | Deferred:
         """Insert a row with the outcome ``sent``, when it is the call's turn and its company can pay for it."""
         patience = _PATIENCE_SECONDS
-        while not isinstance(answer := await self._asked(call), UUID):
+        while isinstance(answer := await self._asked(call), float):
             if answer > patience:
-                raise Deferred(
+                return Deferred(
                     f"{call.model!r} may not be asked more often for now: a limit of its server is used up",
                     "rate limit",
                     retry_after_seconds=answer,
@@ -97,11 +98,11 @@ class DatabaseLedger(Generic[Result]):
             await self._sleep(answer)
         return answer
 
-    async def _asked(self, call: PlannedCall) -> UUID | float:
-        """The row of a call that may be made, or the seconds until it is worth asking again."""
+    async def _asked(self, call: PlannedCall) -> UUID | Deferred | float:
+        """The row of a call that may be made, why it may not, or the seconds until it is worth asking again."""
         written = self._submit(call)
         try:
-            answer: UUID | float = await asyncio.shield(written)
+            answer: UUID | Deferred | float = await asyncio.shield(written)
         except asyncio.CancelledError:
             # The row is written all the same, and nothing will be sent for it.
             written.add_done_callback(self._never_sent)
@@ -122,7 +123,7 @@ class DatabaseLedger(Generic[Result]):
             await self._writer
         self._disconnect()
 
-    def _never_sent(self, written: asyncio.Future[UUID | float]) -> None:
+    def _never_sent(self, written: asyncio.Future[UUID | Deferred | float]) -> None:
         if written.exception() is None and isinstance(row := written.result(), UUID):
             self._submit(_Ended(row, CallEnd("rejected", "stopped before it was sent")))
 
@@ -156,7 +157,7 @@ class DatabaseLedger(Generic[Result]):
             await asyncio.sleep(_PAUSE_SECONDS)
 
     def _commit(self, entries: Sequence[PlannedCall | _Ended | _Fault]) -> list[Any]:
-        """A row's id, a wait, None or an exception for each; together, or one by one if that is refused."""
+        """A row's id, a wait, a deferral, None or an exception for each; one by one if they fail together."""
         try:
             return self._transaction(lambda connection: self._apply(connection, entries))
         except (OperationalError, PoolTimeout) as exc:

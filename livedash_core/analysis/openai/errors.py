@@ -17,7 +17,8 @@ import openai
 
 from livedash_core.clients.responses import MAX_RETRY_AFTER_SECONDS, retry_after_seconds
 from livedash_core.costs.ledger import Outcome
-from livedash_core.errors import Deferred, PermanentError, ProcessingError, SystemicError, TransientError
+from livedash_core.errors import PermanentError, ProcessingError, SystemicError, TransientError
+from livedash_core.outcomes import Deferred
 
 _ACCOUNT = re.compile(
     "insufficient_quota|credit_balance_exhausted|billing.*|account_deactivated|access_terminated|invalid_api_key"
@@ -87,7 +88,7 @@ def translated(exc: openai.APIError | TimeoutError, call: Call) -> ProcessingErr
     return TransientError(f"{call.server} broke the connection before it had answered")
 
 
-def held_back(error: RateLimited) -> Deferred:
+def deferred(error: RateLimited) -> Deferred:
     """A rate limit is nobody's failed attempt: the session comes back when the server wants to be asked again."""
     wait = _RATE_LIMITED_SECONDS if error.retry_after_seconds is None else error.retry_after_seconds
     return Deferred(str(error), "rate limit", retry_after_seconds=wait, this_session=True)

@@ -21,7 +21,7 @@ class Translation(Stage):
     load = CsvImport.load
 
     async def handle(self, item):
-        return Completed()
+        return Completed(None)
 
     def store(self, connection, results):
         raise AssertionError("there is nothing to store")

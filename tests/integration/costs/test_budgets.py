@@ -15,8 +15,9 @@ from livedash_core.costs.ledger import CallEnd, PlannedCall, Usage
 from livedash_core.costs.ledger_store import abandon_calls, close_calls, open_calls
 from livedash_core.costs.ledger_writer import DatabaseLedger
 from livedash_core.costs.prices import load_prices, set_price
-from livedash_core.errors import Deferred, ProcessingError, SystemicError
+from livedash_core.errors import SystemicError
 from livedash_core.models import AiProcessingRequest, Company
+from livedash_core.outcomes import Deferred
 from tests.integration.records import Records
 
 #: A call of 2 million tokens at most, for a dollar a million.
@@ -35,7 +36,7 @@ def planned(company_id: UUID, model: str = "small") -> PlannedCall:
     return PlannedCall(uuid4(), company_id, model, "1", 1_000_000, 1_000_000)
 
 
-def ask(engine: Engine, *calls: PlannedCall) -> list[UUID | ProcessingError]:
+def ask(engine: Engine, *calls: PlannedCall) -> list[UUID | Deferred | SystemicError]:
     with engine.begin() as connection:
         return open_calls(connection, calls, load_prices(connection))
 
@@ -46,7 +47,7 @@ def end(engine: Engine, row: object, how: CallEnd) -> None:
         close_calls(connection, {row: how}, load_prices(connection))
 
 
-def allowed(answers: list[UUID | ProcessingError]) -> int:
+def allowed(answers: list[UUID | Deferred | SystemicError]) -> int:
     return sum(isinstance(answer, UUID) for answer in answers)
 
 
@@ -111,9 +112,8 @@ def test_many_processes_at_once_cannot_overrun_a_budget(engine: Engine, acme: UU
             ledger, paid = DatabaseLedger(engine), Decimal(0)
 
             async def call() -> Decimal:
-                try:
-                    row = await ledger.open_call(planned(acme))
-                except Deferred:
+                row = await ledger.open_call(planned(acme))
+                if isinstance(row, Deferred):
                     return Decimal(0)
                 await ledger.close_call(row, CallEnd("answered", usage=Usage(1_500_000, 0, 0, 0, 0)))
                 return Decimal("1.5")

@@ -169,7 +169,7 @@ class EffectStage(Stage):
     """Writes effects in batches of ten; in the third ``trouble`` comes between effect and commit."""
 
     name = STAGE
-    batch_size = 10
+    claim_size = 10
 
     def __init__(self, tools: StageContext, trouble: Callable[[Connection], None]) -> None:
         super().__init__(tools)
