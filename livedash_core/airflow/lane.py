@@ -20,7 +20,7 @@ from livedash_core.stages.report import StageReport
 from livedash_core.stages.stage import create_stage
 
 if TYPE_CHECKING:
-    from livedash_core.airflow.batch_lane import BatchWork
+    from livedash_core.airflow.batch_lane import BatchStep
 
 log = logging.getLogger(__name__)
 
@@ -43,16 +43,16 @@ def run(stage: str, lane: dict[str, Any]) -> None:
             # What a red lane moved on is published all the same.
             out_of_time = runner.budget_seconds is not None and runner.report.seconds >= runner.budget_seconds
             _leave(runner.report, out_of_time=out_of_time)
-    _end(runner.report, stopped=runner.stopping())
+    _end(runner.report, stopped=runner.should_stop())
 
 
-def take_turn(stage: str, lane: dict[str, Any], before: dict[str, Any] | None) -> BatchWork | None:
+def take_turn(stage: str, lane: dict[str, Any], before: dict[str, Any] | None) -> BatchStep | None:
     """One turn of the lane with the batches; returns what to wait for, or None at the end. Raises like ``run``."""
-    from livedash_core.airflow.batch_lane import work
+    from livedash_core.airflow.batch_lane import run_step
 
     dag_run = _begin(stage, lane)
     with fail_without_retry():
-        turn = work(lane, dag_run, before)
+        turn = run_step(lane, dag_run, before)
     if turn.wait_seconds:
         log_report(turn.report)
         return turn
@@ -86,7 +86,7 @@ def _end(report: StageReport, *, stopped: bool) -> None:
         raise AirflowFailException("; ".join(str(incident) for incident in incidents))
 
 
-def _runner(stage: str, lane: dict[str, Any], dag_run: str) -> Runner:
+def _runner(stage: str, lane: dict[str, Any], dag_run: str) -> Runner[Any, Any]:
     run = from_json(lane)
     tools = connections.tools(analyzer=run.analyzer, model=run.model)
     pipeline = load_pipeline()

@@ -78,7 +78,7 @@ def _due_stages() -> list[str]:
     pipeline = load_pipeline()
     with fail_without_retry(), checked_engine().connect() as connection:
         due = set(ProcessingStatusManager(connection, pipeline=pipeline).get_due_stages())
-        # Whoever looked after a batch has died: its sessions are held, and it is to be collected all the same.
-        if selection.left_alone(connection):
+        # The run that monitored a batch has died: its sessions are held until the batch is collected.
+        if selection.has_unmonitored_batches(connection):
             due.add(selection.STAGE)
     return [stage for stage in pipeline.names if stage in due]

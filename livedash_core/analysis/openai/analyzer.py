@@ -12,19 +12,21 @@ from uuid import UUID
 
 import openai
 
-from livedash_core.analysis.contract import Analysis, AnalysisRequest, BatchReply
+from livedash_core.analysis.batches import BatchRequest, BatchResult
+from livedash_core.analysis.contract import Analysis, AnalysisRequest
 from livedash_core.analysis.openai import prompt
 from livedash_core.analysis.openai.attempt import Attempt
-from livedash_core.analysis.openai.batch_api import BatchApi
+from livedash_core.analysis.openai.batch_api import OpenAIBatches
 from livedash_core.analysis.openai.client import Clients, make_client, server_of
 from livedash_core.analysis.openai.completion import Completion
-from livedash_core.analysis.openai.errors import Call, RateLimited, TranscriptTooLong, held_back, outcome, translated
+from livedash_core.analysis.openai.errors import Call, RateLimited, TranscriptTooLong, deferred, outcome, translated
 from livedash_core.analysis.openai.rate_limit_headers import RateLimitHeaders
 from livedash_core.analysis.openai.reply import ReplyCutOff, UnusableReply, read_completion
 from livedash_core.analysis.stored_analyses import StoredAnalysis, stored_analysis_of
 from livedash_core.costs.ledger import CallEnd, Ledger, PlannedCall
 from livedash_core.enums import Mode
-from livedash_core.errors import Deferred, ProcessingError, SystemicError
+from livedash_core.errors import ProcessingError, SystemicError
+from livedash_core.outcomes import Deferred
 
 if TYPE_CHECKING:
     # What the SDK's raw responses are has no public name.
@@ -79,34 +81,54 @@ class OpenAIAnalyzer:
         """Give the connections back."""
         await self._clients.close()
 
-    async def analyze(self, request: AnalysisRequest) -> Analysis:
+    async def analyze(self, request: AnalysisRequest) -> Analysis | Deferred:
         """Analyse one session; see ``contract.Analyzer``.
 
         One repair of an unusable reply, one doubling of the tokens for a cut one, one halving of a transcript that is
         too long for the model: after that the failure stands.
         """
-        attempt, given = self._first(request), request.reply
-        while True:
-            try:
-                analysis = await (self._analysed(request, attempt) if given is None else self._read(request, given))
-            except (UnusableReply, ReplyCutOff, TranscriptTooLong) as failure:
-                attempt, given = attempt.after(failure), None
-            else:
-                return replace(analysis, notes=analysis.notes | attempt.notes)
+        return await self._repaired(request, None, self.prompt_version)
 
-    def planned(self, request: AnalysisRequest) -> tuple[PlannedCall, bytes]:
-        """The first call that ``analyze`` would make, and its JSON: for who sends it in a batch."""
+    def batch_request(self, request: AnalysisRequest) -> BatchRequest:
+        """The first call of ``analyze``, for a batch; see ``batches.BatchAnalyzer``."""
         attempt = self._first(request)
         body = json.dumps(self._body(attempt), ensure_ascii=False, separators=(",", ":"))
-        return self._call_of(request, attempt, "batch"), body.encode()
+        return BatchRequest(self._call_of(request, attempt, "batch"), body.encode())
 
-    def batches_of(self, company_id: UUID) -> BatchApi:
+    async def analyze_result(
+        self, request: AnalysisRequest, result: BatchResult, prompt_version: str
+    ) -> Analysis | Deferred:
+        """Analyse with the reply of a batch, and repair it as ``analyze`` does; see ``batches.BatchAnalyzer``."""
+        return await self._repaired(request, result, prompt_version)
+
+    def batch_adapter(self, company_id: UUID) -> OpenAIBatches:
         """The batch API of the same server, with the same key."""
-        return BatchApi(self._client, Call(self._server, self._model, self._timeout_seconds, company_id))
+        return OpenAIBatches(self._client, Call(self._server, self._model, self._timeout_seconds, company_id))
 
-    async def _analysed(self, request: AnalysisRequest, attempt: Attempt) -> Analysis:
+    async def _repaired(
+        self, request: AnalysisRequest, result: BatchResult | None, prompt_version: str
+    ) -> Analysis | Deferred:
+        """Read ``result``, or make a call when there is none, until a reply is usable or a failure stands."""
+        attempt = self._first(request)
+        while True:
+            try:
+                if result is None:
+                    analysis = await self._analysed(request, attempt)
+                else:
+                    analysis = await self._read(request, result, prompt_version)
+            except (UnusableReply, ReplyCutOff, TranscriptTooLong) as failure:
+                attempt, result = attempt.after(failure), None
+                continue
+            if isinstance(analysis, Deferred):
+                return analysis
+            return replace(analysis, notes=analysis.notes | attempt.notes)
+
+    async def _analysed(self, request: AnalysisRequest, attempt: Attempt) -> Analysis | Deferred:
         """One call, closed with its bill whatever its reply is worth; what it is worth is stored with it."""
-        row, answer = await self._called(request, attempt)
+        called = await self._called(request, attempt)
+        if isinstance(called, Deferred):
+            return called
+        row, answer = called
         completion = Completion.read(answer.content)
         end = replace(completion.end(answer.request_id), rate_limit=self._rate_limits.answered(answer.headers))
         # From here to the ledger nothing is waited for: whoever stops us cannot come between a reply and its bill.
@@ -120,14 +142,14 @@ class OpenAIAnalyzer:
         await self._ledger.close_call(row, end, stored)
         return analysis
 
-    async def _read(self, request: AnalysisRequest, given: BatchReply) -> Analysis:
-        """What a reply is worth that is on the ledger already."""
-        if given.error is not None:
-            raise given.error
+    async def _read(self, request: AnalysisRequest, result: BatchResult, prompt_version: str) -> Analysis:
+        """The analysis in a reply whose call is closed already."""
+        if result.error is not None:
+            raise result.error
         try:
-            return self._analysis(Completion.read(given.body), request, given.prompt_version)
+            return self._analysis(Completion.read(result.body), request, prompt_version)
         except ProcessingError as fault:
-            await self._ledger.mark_unusable(given.ledger_row, str(fault))
+            await self._ledger.mark_unusable(result.call_id, str(fault))
             raise
 
     def _analysis(self, completion: Completion, request: AnalysisRequest, prompt_version: str) -> Analysis:
@@ -135,28 +157,27 @@ class OpenAIAnalyzer:
         model = completion.model or self._model
         return replace(analysis, analyzer=self.name, model=model, prompt_version=prompt_version)
 
-    async def _called(self, request: AnalysisRequest, attempt: Attempt) -> tuple[UUID, Answer]:
-        """One call that was answered, and its open row of the ledger: nothing else sends a request.
+    async def _called(self, request: AnalysisRequest, attempt: Attempt) -> tuple[UUID, Answer] | Deferred:
+        """Make one call: its open row of the ledger and the answer. Nothing else sends a request.
 
-        After a systemic error none is sent any more: it would fail like the first. Nor is one that still waited for
-        its slot when the server wanted a pause.
+        After a systemic error no call is made any more: it would fail like the first. Nor is one that still waited for
+        its slot when the server asked for a pause.
         """
         self._refuse_if_stopped(request.company_id)
         refused_before = self._refused
         row = await self._ledger.open_call(self._call_of(request, attempt, "realtime"))
+        if isinstance(row, Deferred):
+            return row
         sent = False
         try:
             async with self._slots:
-                self._refuse_if_stopped(request.company_id)  # meanwhile: it may have waited for its turn
-                if self._refused is not None and self._refused is not refused_before:
-                    raise held_back(self._refused)
-                sent = True
-                return row, await self._sent(attempt)
+                self._refuse_if_stopped(request.company_id)  # another call may have failed while this one waited
+                if self._refused is None or self._refused is refused_before:
+                    sent = True
+                    return row, await self._sent(attempt)
+                refused = self._refused
         except SystemicError:
             await self._ledger.close_call(row, CallEnd("rejected", "not sent: the model was stopped"))
-            raise
-        except Deferred:
-            await self._ledger.close_call(row, CallEnd("rejected", "not sent: the server wants to be asked less often"))
             raise
         except (openai.APIError, TimeoutError) as exc:
             error = translated(exc, Call(self._server, self._model, self._timeout_seconds, request.company_id))
@@ -165,10 +186,9 @@ class OpenAIAnalyzer:
                 self._stopped = error
             if isinstance(error, RateLimited) and isinstance(exc, openai.APIStatusError):
                 self._refused = error
-                end = replace(
-                    end, rate_limit=self._rate_limits.refused(exc.response.headers, error.retry_after_seconds)
-                )
-                error = held_back(error)
+                limits = self._rate_limits.refused(exc.response.headers, error.retry_after_seconds)
+                await self._ledger.close_call(row, replace(end, rate_limit=limits))
+                return deferred(error)
             await self._ledger.close_call(row, end)
             raise error from exc
         except asyncio.CancelledError:
@@ -177,6 +197,8 @@ class OpenAIAnalyzer:
                 row, unanswered if sent else CallEnd("rejected", "stopped before it was sent")
             )
             raise
+        await self._ledger.close_call(row, CallEnd("rejected", "not sent: the server wants to be asked less often"))
+        return deferred(refused)
 
     def _refuse_if_stopped(self, company_id: UUID) -> None:
         if self._stopped is not None:

@@ -139,7 +139,7 @@ def test_a_trickle_gathers_while_a_batch_is_under_way_and_named_sessions_do_not(
     acme = world.company("Acme", mode="batch")
     server.ends = [End(looks=99)]
     batches.sessions(acme, 2)
-    with batches.jobs(dag_run="another run") as jobs:
+    with batches.runner(dag_run="another run") as jobs:
         jobs.submit([acme])
     first, second = batches.sessions(acme, 2)
 
@@ -157,7 +157,7 @@ def test_a_batch_whose_run_has_died_is_collected_by_the_next_one(
 ):
     acme = world.company("Acme", mode="batch")
     batches.sessions(acme, 3)
-    with batches.jobs(dag_run="livedash_ai_analysis/dead") as jobs:
+    with batches.runner(dag_run="livedash_ai_analysis/dead") as jobs:
         jobs.submit([acme])
     with batches.engine.begin() as connection:
         connection.execute(text("UPDATE livedash.company SET mode = 'realtime'"))
@@ -241,7 +241,7 @@ def test_a_person_who_ends_the_working_task_cancels_the_batch_and_a_worker_that_
 
 
 def trigger(server: BatchServer, what: str, *, home: Any) -> Any:
-    program = [sys.executable, "-c", TRIGGER, json.dumps(list(server.batches)), what]
+    program = [sys.executable, "-c", TRIGGER, json.dumps({"openai": list(server.batches)}), what]
     settings = environment(server) | {"AIRFLOW_HOME": str(home), "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
     done = subprocess.run(program, capture_output=True, text=True, check=False, env=os.environ | settings)
     assert done.returncode == 0, done.stderr
@@ -252,7 +252,7 @@ def trigger(server: BatchServer, what: str, *, home: Any) -> Any:
 def under_way(batches: Batches, server: BatchServer, company_id: UUID) -> Batches:
     server.ends = [End(looks=99)]
     batches.sessions(company_id, 4)
-    with batches.jobs() as jobs:
+    with batches.runner() as jobs:
         jobs.submit([company_id])
     return batches
 

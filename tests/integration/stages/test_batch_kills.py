@@ -25,7 +25,7 @@ MOMENTS = [
     ("POST /batches", "before"),  # the file's id is saved
     ("POST /batches", "after"),  # the batch exists, its id was lost
     ("GET /batches/ID", "before"),  # the batch's id is saved
-    ("GET /batches/ID", "after"),  # it has ended, nobody was told
+    ("GET /batches/ID", "after"),  # it has ended, the answer was lost
     ("GET /files/ID/content", "before"),
     ("POST /chat/completions", "before"),  # its replies are on the ledger, none is analysed
     ("DELETE /files/ID", "before"),  # all is settled
