@@ -65,7 +65,7 @@ def run(settings: Settings, render: Renderer) -> int:
             console.print("Starting Airflow: API server, scheduler, DAG processor, triggerer …")
             _start_airflow(installation, processes, settings.port)
             console.print(
-                f"Airflow is ready after {time.monotonic() - began:.0f} s; the first import starts by itself."
+                f"Airflow is ready after {time.monotonic() - began:.0f} s; the first import starts automatically."
             )
             url = f"http://localhost:{settings.port}"
             watch_first_pass(engine, load_pipeline(), render, console, processes)
