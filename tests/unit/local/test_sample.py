@@ -53,7 +53,7 @@ def rows(lines: list[list[str]]) -> dict[str, list[str]]:
 
 
 def messages(sample: Sample, external_id: str) -> list[tuple[str, str, str]]:
-    """(time or empty, role, text) of each turn of a transcript."""
+    """(time or empty, role, text) of each message of a transcript."""
     start, *parts = MESSAGE.split(sample.transcripts[f"/transcripts/{external_id}.txt"].decode())
     assert start == ""
     return [
@@ -207,12 +207,12 @@ def test_it_can_be_built_for_any_day(until: date) -> None:
 
 
 def test_a_message_must_have_a_wording_for_each_opening() -> None:
-    with pytest.raises(ValueError, match="greet: 3 wordings of a turn for 2 openings"):
+    with pytest.raises(ValueError, match="greet: 3 wordings of a message for 2 openings"):
         Script(
             name="greet",
             category="SOCIAL_QUESTIONS",
             label="Small talk",
             sentiment="neutral",
             openings=("Hoi", "Hallo"),
-            turns=(("Assistant", ("a", "b", "c")),),
+            messages=(("Assistant", ("a", "b", "c")),),
         )
