@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
-from pydantic import AliasChoices, Field, SecretStr
+from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-AnalyzerChoice = Literal["auto", "openai", "offline"]
+from livedash_core.analyzers import AUTO, load_analyzers
 
 #: The folder that holds ``livedash_core``, ``dags`` and ``plugins`` in a checkout.
 PROJECT = Path(__file__).resolve().parent.parent
@@ -26,7 +25,9 @@ class Settings(BaseSettings):
     home: Path = Field(default=PROJECT / ".livedash", description="data, logs and passwords of `livedash up`")
     port: int = Field(default=8080, ge=1, le=65535, description="where `livedash up` serves the Airflow UI")
 
-    analyzer: AnalyzerChoice = "auto"
+    analyzer: str = Field(
+        default=AUTO, description="auto: a model when there is a key, else offline rules; or the name of an analyzer"
+    )
     model: str | None = Field(default=None, description="unset: the default row of ai_model")
     openai_api_key: SecretStr | None = Field(
         default=None, validation_alias=AliasChoices("OPENAI_API_KEY", "openai_api_key")
@@ -57,3 +58,11 @@ class Settings(BaseSettings):
     lanes: int = Field(default=2, ge=1, le=64, description="parallel lanes of a DAG run")
     # Three tries of a lane, each with a last batch that takes its time, fit into a run's hour (dagrun_timeout).
     lane_seconds: float = Field(default=600, gt=0, le=900, description="then a lane ends, and a new run goes on")
+
+    @field_validator("analyzer")
+    @classmethod
+    def _installed(cls, value: str) -> str:
+        choices = load_analyzers().choices
+        if value not in choices:
+            raise ValueError(f"the analyzers are {', '.join(choices)}")
+        return value

@@ -6,11 +6,12 @@ from typing import Annotated
 
 import typer
 
+from livedash_core.analyzers import load_analyzers
 from livedash_core.cli.context import database
 from livedash_core.cli.output import print_json, print_table, say
 from livedash_core.enums import Mode
 from livedash_core.operations.companies import list_companies, save_company, set_status
-from livedash_core.settings import AnalyzerChoice, Settings
+from livedash_core.settings import Settings
 
 app = typer.Typer(help="Companies: whose chats, from where.", no_args_is_help=True)
 
@@ -34,7 +35,10 @@ def add(
     allow_origin: Annotated[
         list[str] | None, typer.Option(help="Another origin its transcripts may come from; it sees no credentials.")
     ] = None,
-    analyzer: Annotated[AnalyzerChoice | None, typer.Option(help="Who analyses its sessions.")] = None,
+    analyzer: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help=f"The analyzer of its sessions: {', '.join(load_analyzers().choices)}."),
+    ] = None,
     model: Annotated[str | None, typer.Option(help="The model to ask; '' for the installation's.")] = None,
     mode: Annotated[
         Mode | None, typer.Option(help="How a model is asked: at once, or in batches for half the price within a day.")
