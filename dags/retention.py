@@ -1,7 +1,7 @@
 """
 ### Erase what is kept long enough
 
-Erases the sessions that started longer ago than their company wants them kept (`livedash company add NAME
+Erases the sessions that started longer ago than their company wants them kept (`livedash company update NAME
 --retention-days N`), whether it is active or not: messages, transcripts, raw rows, summaries, questions that nobody
 else asked, failure texts. Counts and costs stay, and the next import leaves what was erased alone.
 

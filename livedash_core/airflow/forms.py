@@ -12,6 +12,7 @@ from textwrap import dedent
 from airflow.sdk import Param
 
 from livedash_core.analyzers import load_analyzers
+from livedash_core.enums import MODES
 
 #: No NUL, which PostgreSQL refuses to compare anything with.
 _TEXT = "^[^\\x00]*$"
@@ -94,7 +95,7 @@ def analysis_form() -> dict[str, Param]:
         "mode": Param(
             None,
             type=["null", "string"],
-            enum=[None, "realtime", "batch"],
+            enum=[None, *MODES],
             title="Mode",
             description="Empty: each company's own choice. batch: half the price, within a day; the run waits for it. "
             "What offline rules analyse is analysed at once.",

@@ -27,5 +27,5 @@ def run() -> dict[str, int]:
             what.rejections,
         )
     if not erased:
-        log.info("no company has a retention period; `livedash company add NAME --retention-days N` sets one")
+        log.info("no company has a retention period; `livedash company update NAME --retention-days N` sets one")
     return {company: what.sessions for company, what in erased.items()}

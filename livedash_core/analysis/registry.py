@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from importlib import import_module
 from typing import NamedTuple
@@ -25,13 +24,13 @@ from livedash_core.settings import Settings
 class AnalyzerContext:
     """What an analyzer is made with.
 
-    ``model`` is set when its definition asks a model. Calls that cost money are recorded in ``ledger``; ``slots`` bounds
-    the calls in progress over all analyzers of the run.
+    ``model`` is set when its definition asks a model. Calls that cost money are recorded in ``ledger``. ``slots``
+    bounds the calls in progress over all analyzers of the run.
     """
 
     settings: Settings
     ledger: Ledger[StoredAnalysis]
-    slots: AbstractAsyncContextManager[None]
+    slots: asyncio.Semaphore
     model: str | None = None
 
 
@@ -51,8 +50,10 @@ def resolve_analyzer(settings: Settings, *choices: str) -> AnalyzerDefinition:
 
 
 class AnalyzerRegistry:
-    """Makes each analyzer once per model. Nothing of an analyzer is imported before: the model's SDK takes a second, the
-    word lists of the offline rules 50 MB, and each task of each DAG would pay for both.
+    """Makes each analyzer once per model.
+
+    Nothing of an analyzer is imported before: the model's SDK takes a second and the word lists of the offline rules
+    50 MB, which each task of each DAG would pay for.
     """
 
     def __init__(self, settings: Settings, engine: Engine, analyzers: Analyzers | None = None) -> None:
