@@ -11,6 +11,7 @@ from textwrap import dedent
 
 from airflow.sdk import Param
 
+from livedash_core.analyzers import load_analyzers
 from livedash_core.enums import MODES
 
 #: No NUL, which PostgreSQL refuses to compare anything with.
@@ -79,7 +80,7 @@ def analysis_form() -> dict[str, Param]:
         "analyzer": Param(
             None,
             type=["null", "string"],
-            enum=[None, "auto", "openai", "offline"],
+            enum=[None, *load_analyzers().choices],
             title="Analyzer",
             description="Empty: each company's own choice. auto: a model when there is a key, else offline rules.",
         ),
