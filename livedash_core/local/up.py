@@ -103,7 +103,7 @@ def _prepare_airflow(installation: LocalInstallation, processes: Processes, sock
 
 def _start_airflow(installation: LocalInstallation, processes: Processes, port: int) -> None:
     """Start its processes and wait until all is well and our DAGs can run."""
-    wanted = {stage.dag_id for stage in load_pipeline().stages}
+    wanted = set(load_pipeline().dag_ids)
     with AirflowApi(f"http://127.0.0.1:{port}", USER, installation.secrets["admin_password"]) as api:
         for name in ("api-server", "dag-processor"):
             processes.start(name, "airflow", name)
