@@ -22,6 +22,7 @@ from livedash_core.operations.due import count_due
 from livedash_core.pipeline import load_pipeline
 from livedash_core.settings import Settings
 from livedash_core.stages.ai_analysis.batch import selection
+from livedash_core.stages.execution.missing_rows import add_missing_stage_rows
 from livedash_core.status import ProcessingStatusManager
 
 log = logging.getLogger(__name__)
@@ -41,22 +42,27 @@ def plan(stage: str) -> list[dict[str, Any]]:
     dag_run = context["dag_run"]
     # The run's params contain every key of its conf; only those of the DAG belong to the form.
     form: Mapping[str, Any] = {name: context["params"][name] for name in context["dag"].params}
-    with fail_without_retry(), checked_engine().begin() as connection:
-        interval = (dag_run.data_interval_start, dag_run.data_interval_end)
-        run = run_scope(connection, dag_run.run_type, form, dag_run.conf or {}, interval)
+    with fail_without_retry():
+        engine = checked_engine()
+        with engine.connect() as connection:
+            interval = (dag_run.data_interval_start, dag_run.data_interval_end)
+            run = run_scope(connection, dag_run.run_type, form, dag_run.conf or {}, interval)
         about = describe_scope(run, form)
         log.info("%s, %s run: %s", stage, dag_run.run_type.value, about)
-        if run.rerun:
-            log.info("%s", _forecast(connection, stage, run))
-            log.info("%d sessions run again from this stage on", _reopen(connection, stage, run))
-        if run.retry_failed:
-            log.info("%d failed sessions are retried", _reset(connection, stage, run))
-        if stage == load_pipeline().first and not run.scope.names_sessions:
-            lanes, extent = _import_lanes(connection, run)
-        elif stage == selection.STAGE:
-            lanes, extent = _analysis_lanes(connection, run, f"{dag_run.dag_id}/{dag_run.run_id}")
-        else:
-            lanes, extent = _due_lanes(connection, stage, run)
+        # Sessions from before the stage was added are due only once they have its row.
+        add_missing_stage_rows(engine, load_pipeline())
+        with engine.begin() as connection:
+            if run.rerun:
+                log.info("%s", _forecast(connection, stage, run))
+                log.info("%d sessions run again from this stage on", _reopen(connection, stage, run))
+            if run.retry_failed:
+                log.info("%d failed sessions are retried", _reset(connection, stage, run))
+            if stage == load_pipeline().first and not run.scope.names_sessions:
+                lanes, extent = _import_lanes(connection, run)
+            elif stage == selection.STAGE:
+                lanes, extent = _analysis_lanes(connection, run, f"{dag_run.dag_id}/{dag_run.run_id}")
+            else:
+                lanes, extent = _due_lanes(connection, stage, run)
     log.info("%s; lanes: %d", extent, len(lanes))
     if not lanes:
         log_run_summary(stage, dag_run, [])

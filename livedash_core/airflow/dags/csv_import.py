@@ -20,11 +20,17 @@ LiveDash page lists them all. Correct the CSV; a changed row is retried automati
 
 from __future__ import annotations
 
+from typing import Any
+
 import pendulum
 from airflow.sdk import CronTriggerTimetable, dag
 
 from livedash_core.airflow.forms import document, scope_form
 from livedash_core.airflow.stage_tasks import RUN_TIMEOUT, add_stage_tasks
+
+#: No backfills: a CSV is always imported as a whole, and a row with an unreadable date has no start to select it by.
+#: (Airflow takes the values of its DagRunType, which its SDK does not export.)
+RUN_TYPES: list[Any] = ["scheduled", "manual", "operator_triggered", "asset_materialization"]
 
 
 @dag(
@@ -36,9 +42,7 @@ from livedash_core.airflow.stage_tasks import RUN_TIMEOUT, add_stage_tasks
     catchup=False,
     max_active_runs=1,
     dagrun_timeout=RUN_TIMEOUT,
-    # No backfills: a CSV is always imported as a whole, and a row with an unreadable date has no start to select it by.
-    # Airflow takes the values of its DagRunType too, which its SDK does not export.
-    allowed_run_types=["scheduled", "manual", "operator_triggered", "asset_materialization"],  # type: ignore[list-item]
+    allowed_run_types=RUN_TYPES,
     params=scope_form(),
     tags=["livedash"],
     default_args={"owner": "livedash"},
