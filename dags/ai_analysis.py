@@ -1,5 +1,5 @@
 """Loads the DAG livedash_ai_analysis; its definition is in livedash_core/airflow/dags/."""
 
-from livedash_core.airflow.dags.ai_analysis import ai_analysis_dag
+from livedash_core.airflow.dags.ai_analysis import ai_analysis
 
-__all__ = ["ai_analysis_dag"]
+ai_analysis()

@@ -1,5 +1,5 @@
 """Loads the DAG livedash_csv_import; its definition is in livedash_core/airflow/dags/."""
 
-from livedash_core.airflow.dags.csv_import import csv_import_dag
+from livedash_core.airflow.dags.csv_import import csv_import
 
-__all__ = ["csv_import_dag"]
+csv_import()

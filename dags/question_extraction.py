@@ -1,5 +1,5 @@
 """Loads the DAG livedash_question_extraction; its definition is in livedash_core/airflow/dags/."""
 
-from livedash_core.airflow.dags.question_extraction import question_extraction_dag
+from livedash_core.airflow.dags.question_extraction import question_extraction
 
-__all__ = ["question_extraction_dag"]
+question_extraction()

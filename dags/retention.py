@@ -1,5 +1,5 @@
 """Loads the DAG livedash_retention; its definition is in livedash_core/airflow/dags/."""
 
-from livedash_core.airflow.dags.retention import retention_dag
+from livedash_core.airflow.dags.retention import retention
 
-__all__ = ["retention_dag"]
+retention()

@@ -1,5 +1,5 @@
 """Loads the DAG livedash_session_creation; its definition is in livedash_core/airflow/dags/."""
 
-from livedash_core.airflow.dags.session_creation import session_creation_dag
+from livedash_core.airflow.dags.session_creation import session_creation
 
-__all__ = ["session_creation_dag"]
+session_creation()

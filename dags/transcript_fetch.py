@@ -1,5 +1,5 @@
 """Loads the DAG livedash_transcript_fetch; its definition is in livedash_core/airflow/dags/."""
 
-from livedash_core.airflow.dags.transcript_fetch import transcript_fetch_dag
+from livedash_core.airflow.dags.transcript_fetch import transcript_fetch
 
-__all__ = ["transcript_fetch_dag"]
+transcript_fetch()

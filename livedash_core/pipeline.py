@@ -22,16 +22,16 @@ class StageDefinition:
     """One stage.
 
     ``implementation`` is the ``Stage`` class, or its path ``package.module:Class``. ``asset`` is the Airflow Asset
-    that the stage's DAG publishes. ``after`` names the stage that it follows; only the first has none. ``dag_module``
-    is the module that defines the DAG ``dag_id``; a stage without one runs only from Python or by `livedash process`,
-    and the stages after it wait for that.
+    that the stage's DAG publishes. ``after`` names the stage that it follows; only the first has none. ``dag`` is the
+    function that creates the DAG ``dag_id``, as ``package.module:function``. A stage without one runs only from Python
+    or by `livedash process`, and sessions wait there until it does.
     """
 
     name: str
     implementation: str | type
     asset: str
     after: str | None = None
-    dag_module: str | None = None
+    dag: str | None = None
 
     @property
     def dag_id(self) -> str:
@@ -52,8 +52,8 @@ class Pipeline:
 
     @property
     def dag_ids(self) -> tuple[str, ...]:
-        """The DAGs of the stages, in order; a stage without a ``dag_module`` has none."""
-        return tuple(stage.dag_id for stage in self.stages if stage.dag_module is not None)
+        """The DAGs of the stages, in order; a stage without ``dag`` has none."""
+        return tuple(stage.dag_id for stage in self.stages if stage.dag is not None)
 
     @property
     def first(self) -> str:
@@ -97,7 +97,7 @@ class Pipeline:
         """This pipeline with the ``added`` stages, each directly after the stage that its ``after`` names.
 
         The result does not depend on the order of ``added``: two that follow one stage are sorted by name. Raises
-        ``ConfigurationError`` for a name that is taken and for an ``after`` that does not exist.
+        ``ConfigurationError`` for a name or an Asset that is taken and for an ``after`` that does not exist.
         """
         ordered = list(self.stages)
         # From the last name to the first: each is inserted directly after the stage that it follows.
@@ -114,6 +114,8 @@ class Pipeline:
                 raise ConfigurationError(f"the stage {stage.name} comes after {stage.after}, which does not exist")
             if stage.name in [known.name for known in ordered]:
                 raise ConfigurationError(f"two stages are called {stage.name}")
+            if stage.asset in [known.asset for known in ordered]:
+                raise ConfigurationError(f"two stages publish the Asset {stage.asset}")
             ordered.insert(place, stage)
             waiting.remove(stage)
         return Pipeline(tuple(ordered))
@@ -126,35 +128,35 @@ BUILT_IN = Pipeline(
             "CSV_IMPORT",
             "livedash_core.stages.csv_import.stage:CsvImport",
             "livedash_imports",
-            dag_module="livedash_core.airflow.dags.csv_import",
+            dag="livedash_core.airflow.dags.csv_import:csv_import",
         ),
         StageDefinition(
             "TRANSCRIPT_FETCH",
             "livedash_core.stages.transcript_fetch:TranscriptFetch",
             "livedash_transcripts",
             after="CSV_IMPORT",
-            dag_module="livedash_core.airflow.dags.transcript_fetch",
+            dag="livedash_core.airflow.dags.transcript_fetch:transcript_fetch",
         ),
         StageDefinition(
             "SESSION_CREATION",
             "livedash_core.stages.session_creation:SessionCreation",
             "livedash_sessions",
             after="TRANSCRIPT_FETCH",
-            dag_module="livedash_core.airflow.dags.session_creation",
+            dag="livedash_core.airflow.dags.session_creation:session_creation",
         ),
         StageDefinition(
             "AI_ANALYSIS",
             "livedash_core.stages.ai_analysis.stage:AiAnalysis",
             "livedash_analyses",
             after="SESSION_CREATION",
-            dag_module="livedash_core.airflow.dags.ai_analysis",
+            dag="livedash_core.airflow.dags.ai_analysis:ai_analysis",
         ),
         StageDefinition(
             "QUESTION_EXTRACTION",
             "livedash_core.stages.question_extraction:QuestionExtraction",
             "livedash_questions",
             after="AI_ANALYSIS",
-            dag_module="livedash_core.airflow.dags.question_extraction",
+            dag="livedash_core.airflow.dags.question_extraction:question_extraction",
         ),
     )
 )

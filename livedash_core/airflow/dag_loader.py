@@ -1,4 +1,4 @@
-"""Loads the DAGs of the pipeline's stages from the modules that define them."""
+"""Creates the DAGs of the pipeline's stages, with the functions that their definitions name."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from airflow.sdk import DAG
 from livedash_core.errors import ConfigurationError
 from livedash_core.pipeline import BUILT_IN, StageDefinition, load_pipeline
 
-#: Defines the DAG that belongs to no stage.
-RETENTION_MODULE = "livedash_core.airflow.dags.retention"
+#: Creates the one DAG that belongs to no stage.
+RETENTION = "livedash_core.airflow.dags.retention:retention"
 
 
 def load_all_dags() -> dict[str, DAG]:
     """Every LiveDash DAG by its id: the stages' and the erasure's. Raises like ``load_dags``."""
-    return load_dags(load_pipeline().stages) | _dags_in(RETENTION_MODULE)
+    erasure = _create(RETENTION)
+    return {**load_dags(load_pipeline().stages), erasure.dag_id: erasure}
 
 
 def load_added_dags() -> dict[str, DAG]:
@@ -25,31 +26,34 @@ def load_added_dags() -> dict[str, DAG]:
 
 
 def load_dags(stages: Iterable[StageDefinition]) -> dict[str, DAG]:
-    """The DAGs in the ``dag_module`` of each stage, by their ids; a stage without such a module has none.
+    """New DAGs for these stages, by their ids; a stage without ``dag`` has none.
 
-    Raises ``ConfigurationError`` that names every stage whose module cannot be imported or lacks the stage's DAG:
-    Airflow shows it as an import error, and no stage is missing silently.
+    Raises ``ConfigurationError`` that names every stage whose DAG cannot be created or has another id than the pages
+    link to. Airflow shows it as an import error, so that no stage is missing silently.
     """
     found: dict[str, DAG] = {}
     problems: list[str] = []
-    causes: list[Exception] = []
     for stage in stages:
-        if stage.dag_module is None:
+        if stage.dag is None:
             continue
         try:
-            dags = _dags_in(stage.dag_module)
+            dag = _create(stage.dag)
         except Exception as error:  # an added package may raise anything
-            problems.append(f"the DAG of the stage {stage.name} cannot be loaded: {type(error).__name__}: {error}")
-            causes.append(error)
+            problems.append(f"the DAG of the stage {stage.name} cannot be created: {type(error).__name__}: {error}")
             continue
-        if stage.dag_id not in dags:
-            problems.append(f"{stage.dag_module} defines no DAG {stage.dag_id} for the stage {stage.name}")
-        found |= dags
+        if dag.dag_id == stage.dag_id:
+            found[dag.dag_id] = dag
+        else:
+            problems.append(f"the DAG of the stage {stage.name} must have the id {stage.dag_id}, not {dag.dag_id}")
     if problems:
-        raise ConfigurationError("; ".join(problems)) from (causes[0] if causes else None)
+        raise ConfigurationError("; ".join(problems))
     return found
 
 
-def _dags_in(module: str) -> dict[str, DAG]:
-    """The DAGs that the module assigns to a name."""
-    return {value.dag_id: value for value in vars(import_module(module)).values() if isinstance(value, DAG)}
+def _create(function: str) -> DAG:
+    """Call ``package.module:function``. A new DAG each time: Airflow changes the params of a DAG that it tests."""
+    module, _, name = function.partition(":")
+    dag = getattr(import_module(module), name)()
+    if not isinstance(dag, DAG):
+        raise TypeError(f"{function} returns {type(dag).__name__}, not a DAG")
+    return dag

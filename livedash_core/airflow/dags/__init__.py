@@ -1,1 +1,1 @@
-"""One module per DAG. An Airflow DAG bundle may point to this folder: each module assigns its DAG to a name."""
+"""The definitions of the DAGs, one per module: functions that create them. The files in dags/ call these functions."""

@@ -54,6 +54,3 @@ from livedash_core.airflow.stage_tasks import BATCH_ACTIVE_RUNS, BATCH_RUN_TIMEO
 def ai_analysis() -> None:
     """Define the tasks of the stage AI_ANALYSIS."""
     add_stage_tasks("AI_ANALYSIS")
-
-
-ai_analysis_dag = ai_analysis()

@@ -51,6 +51,3 @@ RUN_TYPES: list[Any] = ["scheduled", "manual", "operator_triggered", "asset_mate
 def csv_import() -> None:
     """Define the tasks of the stage CSV_IMPORT."""
     add_stage_tasks("CSV_IMPORT")
-
-
-csv_import_dag = csv_import()

@@ -44,6 +44,3 @@ from livedash_core.airflow.stage_tasks import RUN_TIMEOUT, add_stage_tasks
 def question_extraction() -> None:
     """Define the tasks of the stage QUESTION_EXTRACTION."""
     add_stage_tasks("QUESTION_EXTRACTION")
-
-
-question_extraction_dag = question_extraction()

@@ -43,6 +43,3 @@ def retention() -> None:
         return run()
 
     erase()
-
-
-retention_dag = retention()

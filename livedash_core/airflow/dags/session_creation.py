@@ -44,6 +44,3 @@ from livedash_core.airflow.stage_tasks import RUN_TIMEOUT, add_stage_tasks
 def session_creation() -> None:
     """Define the tasks of the stage SESSION_CREATION."""
     add_stage_tasks("SESSION_CREATION")
-
-
-session_creation_dag = session_creation()

@@ -47,6 +47,3 @@ from livedash_core.airflow.stage_tasks import RUN_TIMEOUT, add_stage_tasks
 def transcript_fetch() -> None:
     """Define the tasks of the stage TRANSCRIPT_FETCH."""
     add_stage_tasks("TRANSCRIPT_FETCH")
-
-
-transcript_fetch_dag = transcript_fetch()

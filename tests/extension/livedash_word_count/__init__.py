@@ -7,5 +7,5 @@ WORD_COUNT = StageDefinition(
     implementation="livedash_word_count.stage:WordCount",
     asset="livedash_word_counts",
     after="SESSION_CREATION",
-    dag_module="livedash_word_count.dag",
+    dag="livedash_word_count.dag:word_count",
 )

@@ -33,6 +33,3 @@ from livedash_core.airflow.stage_tasks import RUN_TIMEOUT, add_stage_tasks
 def word_count() -> None:
     """Define the tasks of the stage WORD_COUNT."""
     add_stage_tasks("WORD_COUNT")
-
-
-word_count_dag = word_count()
