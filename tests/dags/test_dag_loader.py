@@ -40,7 +40,8 @@ load_dags([replace(first, dag="no_such_module:dag"), replace(second, dag=third.d
 def python(code: str, home: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     settings = os.environ | {"AIRFLOW_HOME": str(home), "AIRFLOW__CORE__LOAD_EXAMPLES": "False", **environment}
     command = [sys.executable, "-c", code, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, env=settings)
+    # Not in the checkout: what a build leaves there would count as a second installation.
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=settings, cwd=home)
 
 
 def test_one_line_in_the_dag_folder_of_an_existing_airflow_loads_every_dag(tmp_path: Path):
@@ -67,7 +68,7 @@ def test_the_plugin_is_registered_once_where_its_file_and_its_entry_point_are_bo
     "complaint",
     [
         "the DAG of the stage CSV_IMPORT cannot be created: ModuleNotFoundError: No module named 'no_such_module'",
-        "the DAG of the stage TRANSCRIPT_FETCH must have the id livedash_transcript_fetch, not livedash_session_creation",
+        "the stage TRANSCRIPT_FETCH must have the id livedash_transcript_fetch, not livedash_session_creation",
         "the DAG of the stage SESSION_CREATION cannot be created: TypeError: os:getcwd returns str, not a DAG",
     ],
 )
