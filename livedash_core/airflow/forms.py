@@ -11,6 +11,8 @@ from textwrap import dedent
 
 from airflow.sdk import Param
 
+from livedash_core.enums import MODES
+
 #: No NUL, which PostgreSQL text cannot contain.
 _TEXT = "^[^\\x00]*$"
 MAX_SESSIONS = 1000
@@ -92,7 +94,7 @@ def analysis_form() -> dict[str, Param]:
         "mode": Param(
             None,
             type=["null", "string"],
-            enum=[None, "realtime", "batch"],
+            enum=[None, *MODES],
             title="Mode",
             description="Empty: each company's own choice. batch: half the price, results within a day; the run waits. "
             "The offline rules always analyse at once.",

@@ -15,8 +15,9 @@ from uuid import UUID
 
 from sqlalchemy import Connection, select
 
+from livedash_core.enums import ACTIVE
 from livedash_core.errors import UnknownCompany, UsageError
-from livedash_core.models import Company, CompanyStatus, SessionImport
+from livedash_core.models import Company, SessionImport
 from livedash_core.operations.companies import active_company, list_companies
 from livedash_core.operations.sessions import find_session
 from livedash_core.status import Scope
@@ -144,7 +145,7 @@ def _company(connection: Connection, name: str) -> UUID:
         return active_company(connection, name)
     except UnknownCompany as error:
         # The form cannot propose names: a DAG is parsed without a query.
-        names = [row["name"] for row in list_companies(connection) if row["status"] == CompanyStatus.ACTIVE]
+        names = [row["name"] for row in list_companies(connection) if row["status"] == ACTIVE]
         more = f" and {len(names) - NAMED_COMPANIES} more" if len(names) > NAMED_COMPANIES else ""
         known = ", ".join(names[:NAMED_COMPANIES]) or "none yet"
         raise UsageError(f"no company is called {name!r}; the active companies are: {known}{more}") from error
@@ -155,7 +156,7 @@ def _refuse_inactive(connection: Connection, session_ids: tuple[UUID, ...]) -> N
     owner = connection.execute(
         select(SessionImport.external_session_id, Company.name, Company.status)
         .join(Company, Company.id == SessionImport.company_id)
-        .where(SessionImport.id.in_(session_ids), Company.status != CompanyStatus.ACTIVE)
+        .where(SessionImport.id.in_(session_ids), Company.status != ACTIVE)
         .limit(1)
     ).first()
     if owner is not None:

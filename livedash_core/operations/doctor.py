@@ -33,7 +33,7 @@ def examine(connection: Connection, pipeline: Pipeline) -> list[Finding]:
         *_counted(connection, "stuck lease", _STUCK_LEASES, "the next run of that stage takes their sessions over"),
         *_counted(connection, "orphan", _WITHOUT_LEASE, "they are in progress but nobody holds them; please report it"),
         *_counted(connection, "orphan", _WITHOUT_STATUS, "they cannot be processed; please report it"),
-        *_counted(connection, "company", _WITHOUT_CSV, "give it one: livedash company add NAME --csv-url URL"),
+        *_counted(connection, "company", _WITHOUT_CSV, "give it one: livedash company update NAME --csv-url URL"),
         *_counted(
             connection, "batch", _UNCOLLECTED, "nobody has looked since; the next analysis collects it, if it ever runs"
         ),

@@ -10,10 +10,15 @@ from sqlalchemy import Engine, insert, select, text
 from uuid6 import uuid7
 
 from livedash_core.models import Company, ProcessingFailure, ProcessingStatus, SessionImport
-from livedash_core.pipeline import BUILT_IN, Pipeline
+from livedash_core.pipeline import BUILT_IN, Pipeline, StageDefinition
 from livedash_core.status import ProcessingStatusManager, read_breakdown
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+
+
+def pipeline_with(name: str, *, after: str) -> Pipeline:
+    """The built-in pipeline and one more stage, which cannot run."""
+    return BUILT_IN.with_stages([StageDefinition(name, "nowhere:Stage", f"livedash_{name.lower()}", after=after)])
 
 
 class Records:

@@ -44,7 +44,7 @@ class Model:
     def initialize(self, sessions: dict[UUID, UUID], completed_stages: int) -> set[UUID]:
         new = set()
         for session, company in sessions.items():
-            missing = [stage for stage in self.stages.names if (session, stage) not in self.rows]
+            missing = [stage for stage in self.stages if (session, stage) not in self.rows]
             self.company_of.setdefault(session, company)
             for stage in missing:
                 position = self.stages.index(stage)
@@ -126,7 +126,7 @@ class Model:
         position = self.stages.index(stage)
         reopened = set()
         for session in sessions:
-            for later in self.stages.names[position:]:
+            for later in self.stages[position:]:
                 if (session, later) in self.rows:
                     self.rows[session, later] = Row()
                     reopened.add(session)

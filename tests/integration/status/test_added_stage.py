@@ -8,12 +8,12 @@ import pytest
 from sqlalchemy import Connection
 
 from livedash_core.errors import IllegalMove
-from livedash_core.pipeline import BUILT_IN, StageDefinition
+from livedash_core.pipeline import BUILT_IN
 from livedash_core.status import ProcessingStatusManager
-from tests.integration.records import Records
+from tests.integration.records import Records, pipeline_with
 
 ADDED = "TRANSLATION"
-PIPELINE = BUILT_IN.with_stages([StageDefinition(ADDED, "nowhere:Translation", "translations", "SESSION_CREATION")])
+PIPELINE = pipeline_with(ADDED, after="SESSION_CREATION")
 CREATE, ANALYSE = BUILT_IN.names[2:4]
 
 
@@ -56,7 +56,7 @@ def test_at_the_end_of_the_pipeline_it_is_due_for_those_who_are_through(
     world: Records, company_id: UUID, connection: Connection
 ) -> None:
     through, halfway = world.sessions(company_id, 1, completed_stages=5)[0], world.sessions(company_id, 1)[0]
-    manager = ProcessingStatusManager(connection, stages=(*BUILT_IN.names, ADDED))
+    manager = ProcessingStatusManager(connection, pipeline=pipeline_with(ADDED, after=BUILT_IN.last))
     manager.initialize_sessions(dict.fromkeys([through, halfway], company_id))
 
     assert manager.claim(ADDED, 2).attempts == {through: 1}

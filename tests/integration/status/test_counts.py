@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from livedash_core.pipeline import BUILT_IN
 from livedash_core.status import Breakdown, ProcessingStatusManager, Scope
-from tests.integration.records import Records
+from tests.integration.records import Records, pipeline_with
 from tests.new_sessions import initialize_new
 
 FETCH, CREATE = "TRANSCRIPT_FETCH", "SESSION_CREATION"
@@ -34,7 +34,7 @@ def _expire(world: Records, manager: ProcessingStatusManager, session: UUID) -> 
 
 def _add_a_stage(world: Records, manager: ProcessingStatusManager, session: UUID) -> object:
     company_id = world.row(session, FETCH).company_id
-    longer = ProcessingStatusManager(manager.connection, stages=(BUILT_IN.names[0], "TRANSLATION", *BUILT_IN.names[1:]))
+    longer = ProcessingStatusManager(manager.connection, pipeline=pipeline_with("TRANSLATION", after=BUILT_IN.first))
     return longer.initialize_session(session, company_id)
 
 
@@ -61,7 +61,7 @@ def test_the_ledger_equals_a_recount_after(world: Records, company_id: UUID, con
     (session,) = world.sessions(company_id, 1)
     VERBS[verb](world, ProcessingStatusManager(connection), session)
 
-    world.assert_ledger_equals_rows(("TRANSLATION", *BUILT_IN.names))
+    world.assert_ledger_equals_rows(pipeline_with("TRANSLATION", after=BUILT_IN.first))
 
 
 def test_what_waits_for_an_earlier_stage_is_counted_not_derived(
@@ -69,7 +69,7 @@ def test_what_waits_for_an_earlier_stage_is_counted_not_derived(
 ) -> None:
     """A stage in the middle is added when all are through: nothing waits behind it, whatever the sums say."""
     done, half = world.sessions(company_id, 1, completed_stages=5) + world.sessions(company_id, 1, completed_stages=2)
-    manager = ProcessingStatusManager(connection, stages=(*BUILT_IN.names[:2], "TRANSLATION", *BUILT_IN.names[2:]))
+    manager = ProcessingStatusManager(connection, pipeline=pipeline_with("TRANSLATION", after=BUILT_IN.names[1]))
 
     def ready_and_waiting(breakdown: Breakdown) -> dict[str, tuple[int, int]]:
         return {stage: (breakdown.ready(stage), breakdown.waiting(stage)) for stage in ("TRANSLATION", CREATE)}

@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from livedash_core.errors import IllegalMove, LeaseLost, UnknownSession, UnknownStage, UsageError
 from livedash_core.pipeline import BUILT_IN
 from livedash_core.status import Failure, ProcessingStatusManager, Scope, fold
-from tests.integration.records import NOON
+from tests.integration.records import NOON, pipeline_with
 from tests.new_sessions import initialize_new
 
 FETCH, CREATE = "TRANSCRIPT_FETCH", "SESSION_CREATION"
@@ -400,8 +400,7 @@ def test_the_table_itself_refuses_nonsense(world, company_id, connection, change
 
 
 def test_a_sixth_stage_needs_no_migration(world, company_id, connection):
-    stages = (*BUILT_IN.names[:3], "TRANSLATION", *BUILT_IN.names[3:])
-    manager = ProcessingStatusManager(connection, stages=stages)
+    manager = ProcessingStatusManager(connection, pipeline=pipeline_with("TRANSLATION", after="SESSION_CREATION"))
     session = uuid4()
     manager.initialize_sessions({session: company_id}, completed_stages=3)
 
@@ -409,4 +408,4 @@ def test_a_sixth_stage_needs_no_migration(world, company_id, connection):
     claim = manager.claim("TRANSLATION", 1)
     manager.complete("TRANSLATION", claim.token, {session: None})
     assert manager.claim("AI_ANALYSIS", 1).attempts == {session: 1}
-    assert list(manager.get_pipeline_status().stages) == list(stages)
+    assert list(manager.get_pipeline_status().stages) == list(manager.pipeline.names)

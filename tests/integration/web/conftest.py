@@ -47,7 +47,7 @@ def make_app(open_engine: Callable[[], Engine], can_read: Callable[[], None] = e
         open_engine=open_engine,
         can_read=can_read,
         may_run=options.get("may_run", may_run_all),
-        stages=options.get("stages", lambda: BUILT_IN.names),
+        pipeline=options.get("pipeline", BUILT_IN),
     )
 
 

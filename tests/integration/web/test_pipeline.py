@@ -16,7 +16,7 @@ from livedash_core.models import Session
 from livedash_core.pipeline import BUILT_IN
 from livedash_core.status import Failure, ProcessingStatusManager, read_breakdown
 from livedash_core.status.incidents import open_incident
-from tests.integration.records import NOON, Records
+from tests.integration.records import NOON, Records, pipeline_with
 from tests.integration.web.conftest import Visit, cards, make_app, numbers
 
 HOSTILE_NAMES = (
@@ -113,12 +113,12 @@ def test_every_stage_links_to_its_dag(page: TestClient, world: Records) -> None:
 
 
 def test_a_stage_that_a_deployment_adds_is_shown(visit: Visit, engine: Engine, world: Records) -> None:
-    stages = (*BUILT_IN.names, "PII_REDACTION")
+    pipeline = pipeline_with("PII_REDACTION", after=BUILT_IN.last)
     company_id = world.company("Acme")
     with engine.begin() as connection:
-        ProcessingStatusManager(connection, stages=stages).initialize_sessions({uuid4(): company_id})
+        ProcessingStatusManager(connection, pipeline=pipeline).initialize_sessions({uuid4(): company_id})
 
-    page = visit(make_app(lambda: engine, stages=lambda: stages)).get("")
+    page = visit(make_app(lambda: engine, pipeline=pipeline)).get("")
 
     assert numbers(page.text)["PII_REDACTION"]["waiting"] == 1
     assert ">Pii redaction<" in page.text

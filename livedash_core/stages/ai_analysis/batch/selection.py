@@ -9,7 +9,8 @@ from uuid import UUID
 from sqlalchemy import Connection, func, or_, select
 
 from livedash_core.analysis.registry import chosen
-from livedash_core.models import AiBatch, Company, CompanyStatus
+from livedash_core.enums import ACTIVE
+from livedash_core.models import AiBatch, Company
 from livedash_core.pipeline import Pipeline
 from livedash_core.settings import Settings
 
@@ -41,7 +42,7 @@ def split_companies(
 
     Batches are a model's: without a key, or with rules by choice, a company is analysed at once whatever its mode.
     """
-    wanted = select(Company.id, Company.mode, Company.analyzer).where(Company.status == CompanyStatus.ACTIVE)
+    wanted = select(Company.id, Company.mode, Company.analyzer).where(Company.status == ACTIVE)
     if company_ids is not None:
         wanted = wanted.where(Company.id.in_(list(company_ids)))
     found = connection.execute(wanted.order_by(Company.name)).all()
