@@ -103,7 +103,7 @@ def _prepare_airflow(installation: LocalInstallation, processes: Processes, sock
 
 def _start_airflow(installation: LocalInstallation, processes: Processes, port: int) -> None:
     """Start Airflow's processes and wait until they are healthy and LiveDash's DAGs can run."""
-    dag_ids = {stage.dag_id for stage in load_pipeline().stages}
+    dag_ids = set(load_pipeline().dag_ids)
     with AirflowApi(f"http://127.0.0.1:{port}", USER, installation.secrets["admin_password"]) as api:
         for name in ("api-server", "dag-processor"):
             processes.start(name, "airflow", name)
