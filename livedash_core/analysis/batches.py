@@ -13,14 +13,11 @@ from typing import IO, Literal, Protocol, runtime_checkable
 from uuid import UUID
 
 from livedash_core.analysis.contract import Analysis, AnalysisRequest, Analyzer
+from livedash_core.analyzers import load_analyzers
 from livedash_core.costs.ledger import CallEnd, PlannedCall
 from livedash_core.errors import ConfigurationError, PermanentError, ProcessingError
 from livedash_core.outcomes import Deferred
 from livedash_core.settings import Settings
-
-#: Analyzers that have a batch API, with the function that makes an adapter from the settings alone: it polls and
-#: cancels, for a process that has no analyzer.
-_WATCHERS = {"openai": "livedash_core.analysis.openai.batch_api:create_watcher"}
 
 #: in_progress: the provider works on it. completed: every request has had its turn. cut_short: it expired or was
 #: cancelled, and some requests have had no turn. refused: the provider accepted none of its requests.
@@ -153,18 +150,15 @@ class BatchAnalyzer(Analyzer, Protocol):
         ...
 
 
-def has_batches(analyzer: str) -> bool:
-    """Whether the analyzer of that name has a batch API; light, nothing of the analyzer is imported."""
-    return analyzer in _WATCHERS
-
-
 def create_watcher(analyzer: str, settings: Settings) -> BatchAdapter:
-    """An adapter that polls and cancels batches of any model. Raises ``ConfigurationError`` without a usable key.
+    """An adapter that polls and cancels batches of any model, for a process without an analyzer.
 
-    Imports the provider's SDK, which takes about a second.
+    Imports the provider's SDK, which takes about a second. Raises ``ConfigurationError`` for an analyzer that is not
+    installed or has no batches, and without a usable key.
     """
-    if not has_batches(analyzer):
+    definition = load_analyzers().find(analyzer)
+    if definition.batch_watcher is None:
         raise ConfigurationError(f"the analyzer {analyzer!r} has no batch API")
-    module, _, name = _WATCHERS[analyzer].partition(":")
+    module, _, name = definition.batch_watcher.partition(":")
     watcher: BatchAdapter = getattr(import_module(module), name)(settings)
     return watcher

@@ -158,7 +158,7 @@ class AiAnalysis(Stage[Conversation, AnalysisResult]):
         """The outcome, if no analyzer is needed: the conversation is analysed already, or the user said nothing."""
         if not any(turn.role == "User" for turn in item.turns):
             return Skipped("the user said nothing" if item.turns else "there are no messages", AnalysisResult())
-        analyzer, model = self._analyzers.choose(item.analyzer, item.model, item.company_id)
+        analyzer, model = self._analyzers.resolve(item.analyzer, item.model, item.company_id)
         turns, notes = item.turns, dict[str, int]()
         if item.mask and model is not None:
             turns, notes["masked"] = _without_personal_data(item.turns)
@@ -171,7 +171,7 @@ class AiAnalysis(Stage[Conversation, AnalysisResult]):
 
     def batch_analyzer(self, name: str, model: str, company_id: UUID) -> BatchAnalyzer:
         """The analyzer that sends and reads batches for ``model``. Raises ``SystemicError`` if it cannot be used."""
-        analyzer = self._analyzers.choose(name, model, company_id).analyzer
+        analyzer = self._analyzers.resolve(name, model, company_id).analyzer
         if not isinstance(analyzer, BatchAnalyzer):
             raise SystemicError(f"the analyzer {name!r} has no batch API", company_id=company_id)
         return analyzer

@@ -112,7 +112,7 @@ def adapter(monkeypatch: pytest.MonkeyPatch) -> InMemoryBatches:
     adapter = InMemoryBatches()
     analyzer = InMemoryAnalyzer(adapter)
     monkeypatch.setattr(
-        AnalyzerRegistry, "choose", lambda _self, _choice, model, _company_id: ResolvedAnalyzer(analyzer, model)
+        AnalyzerRegistry, "resolve", lambda _self, _choice, model, _company_id: ResolvedAnalyzer(analyzer, model)
     )
     return adapter
 
@@ -149,6 +149,7 @@ def test_one_plan_says_what_is_analysed_at_once_and_what_in_batches(engine: Engi
     assert plan(mode="batch") == ((offline,), (realtime, batched), True)
     assert plan(Scope(company_ids=(batched,))) == (None, (batched,), True)
     assert plan(analyzer="offline") == (None, (), False)
+    assert plan(mode="batch", analyzer="not installed") == (None, (), False)
     # Nothing is due, so there is no batch to wait for.
     assert plan(wait_for_full_batches=True) == ((realtime, offline), (), False)
     Batches(engine, "http://unused.invalid").sessions(batched, 1)

@@ -9,9 +9,9 @@ from uuid import UUID
 
 from sqlalchemy import Connection, func, or_, select
 
-from livedash_core.analysis.batches import has_batches
-from livedash_core.analysis.registry import chosen
+from livedash_core.analysis.registry import resolve_analyzer
 from livedash_core.enums import ACTIVE
+from livedash_core.errors import ConfigurationError
 from livedash_core.models import AiBatch, Company
 from livedash_core.pipeline import Pipeline
 from livedash_core.settings import Settings
@@ -88,9 +88,16 @@ def _split_companies(
     at_once: list[UUID] = []
     batched: list[UUID] = []
     for row in connection.execute(query.order_by(Company.name)):
-        is_batched = (mode or row.mode) == "batch" and has_batches(chosen(analyzer or row.analyzer, settings))
+        is_batched = (mode or row.mode) == "batch" and _has_batches(settings, analyzer or row.analyzer)
         (batched if is_batched else at_once).append(row.id)
     return at_once, batched
+
+
+def _has_batches(settings: Settings, choice: str) -> bool:
+    try:
+        return resolve_analyzer(settings, choice).batch_watcher is not None
+    except ConfigurationError:
+        return False  # not installed: the run that analyses at once opens the incident of the company
 
 
 def _companies_with_batches(connection: Connection, company_ids: Iterable[UUID]) -> set[UUID]:
