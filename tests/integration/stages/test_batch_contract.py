@@ -88,16 +88,15 @@ class InMemoryAnalyzer:
     ) -> Analysis | Deferred:
         assert result.body.decode() == str(request.session_id)
         return Analysis(
-            "nl",
-            "NEUTRAL",
-            False,
-            False,
-            "LEAVE_VACATION",
-            "Wil verlof aanvragen.",
-            (),
-            self.name,
-            MODEL,
-            prompt_version,
+            language="nl",
+            sentiment="NEUTRAL",
+            escalated=False,
+            forwarded_hr=False,
+            category="LEAVE_VACATION",
+            summary="Wil verlof aanvragen.",
+            analyzer=self.name,
+            model=MODEL,
+            prompt_version=prompt_version,
         )
 
     def batch_adapter(self, company_id: UUID) -> InMemoryBatches:
