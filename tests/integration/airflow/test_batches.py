@@ -24,6 +24,7 @@ from tests.integration.records import Records
 from tests.integration.stages.batch_server import BatchServer, End, all_answered, not_run
 from tests.integration.stages.batches import STAGE, Batches
 
+pytestmark = pytest.mark.airflow
 Analyse = Callable[..., Finished]
 
 #: A trigger in an event loop of its own, as the triggerer holds it: made anew from what it was stored as.
