@@ -33,7 +33,10 @@ def fixtures_of(item: pytest.Item) -> set[str]:
 def group_of(item: pytest.Item) -> str:
     """Tests that share a running Airflow, otherwise those of a file, which may share a fixture of their module."""
     shared = fixtures_of(item)
-    return next((group for fixture, group in GROUPS_BY_FIXTURE.items() if fixture in shared), str(item.path.relative_to(item.config.rootpath)))
+    return next(
+        (group for fixture, group in GROUPS_BY_FIXTURE.items() if fixture in shared),
+        str(item.path.relative_to(item.config.rootpath)),
+    )
 
 
 def start_order(item: pytest.Item) -> int:

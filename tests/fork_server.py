@@ -27,7 +27,7 @@ from types import TracebackType
 from typing import IO, Any, Self
 
 PROJECT = Path(__file__).parents[1]
-PRELOADED = ("livedash_core.cli", "livedash_core.livedash_node_migration", "openai", "eld")
+PRELOADED = ("livedash_core.cli", "livedash_core.livedash_node_migration", "openai", "eld")  # and the stages
 MESSAGE_BYTES = 128 * 1024
 
 
@@ -39,7 +39,9 @@ class ForkedProcess:
         self.stdin, self.stdout, self.stderr = (pipes.get(name) for name in ("stdin", "stdout", "stderr"))
         self.returncode: int | None = None
         self._status = status
-        self.pid = int(status.readline())
+        pid = status.readline()
+        assert pid, "the fork server has ended"
+        self.pid = int(pid)
 
     def __enter__(self) -> Self:
         return self
@@ -145,8 +147,7 @@ def _server() -> socket.socket:
 
 def _serve(requests: socket.socket) -> None:
     """Fork for each request. Returns in the server when its client has gone, and in a program when that is over."""
-    for module in PRELOADED:
-        importlib.import_module(module)
+    _import_libraries()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nothing waits for the processes that watch the programs
     while True:
         message, descriptors, _, _ = socket.recv_fds(requests, MESSAGE_BYTES, 4)
@@ -163,6 +164,19 @@ def _serve(requests: socket.socket) -> None:
             return
         for descriptor in descriptors:
             os.close(descriptor)
+
+
+def _import_libraries() -> None:
+    for module in PRELOADED:
+        importlib.import_module(module)
+
+    from sqlalchemy.orm import configure_mappers
+
+    from livedash_core.pipeline import BUILT_IN
+
+    for stage in BUILT_IN.stages:
+        importlib.import_module(str(stage.implementation).partition(":")[0])
+    configure_mappers()
 
 
 def _watch(pid: int, streams: list[int], status: int) -> None:
