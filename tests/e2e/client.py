@@ -40,7 +40,7 @@ def counts(engine: Engine, company: str, stage: str) -> dict[str, int]:
 
 
 class Gate(Site):
-    """While the gate is shut, transcripts are answered late: no fetch fails, and lanes keep their claims for a while."""
+    """While the gate is shut, transcripts are answered late: no fetch fails, and lanes keep their claims."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -59,7 +59,7 @@ def test_a_failed_or_timed_out_lane_releases_its_claims_and_those_of_a_killed_la
     stack: Stack, client: Client
 ):
     def waiting(ids: list[str]) -> list[str]:
-        """The released sessions, without a counted attempt. An expired lease would keep its sessions until the next claim."""
+        """The released sessions, without a counted attempt. An expired lease keeps its sessions until a claim."""
         wait_until(lambda: not client.counts("TRANSCRIPT_FETCH")["IN_PROGRESS"], "all given back")
         found = [one for one in ids if client.fetch(one)["status"] == "PENDING"]
         assert len(found) > 10
