@@ -16,7 +16,7 @@ RUN useradd --uid 50000 --user-group --create-home --home-dir "$AIRFLOW_HOME" --
 # The dependencies in a layer of their own: without livedash_core this installs them and an empty package,
 # and a change of our code does not install them again.
 WORKDIR /usr/src/livedash
-COPY pyproject.toml requirements.txt README.md ./
+COPY pyproject.toml requirements.txt README.md LICENSE ./
 RUN pip install --no-cache-dir -c requirements.txt ".[production]"
 
 COPY livedash_core ./livedash_core

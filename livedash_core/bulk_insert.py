@@ -1,4 +1,4 @@
-"""Many rows in one statement: COPY for new ones, INSERT … SELECT unnest for those that may be there already."""
+"""Write many rows in one statement: COPY for new rows, INSERT … SELECT unnest for rows that may exist."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 from livedash_core.models import Base
 
-#: What stands for something else in COPY's text format: https://www.postgresql.org/docs/current/sql-copy.html
+#: Characters that COPY's text format escapes: https://www.postgresql.org/docs/current/sql-copy.html
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 _BLOCK_CHARACTERS = 65_536
 
@@ -23,7 +23,7 @@ _DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call] # SQLAlchemy an
 
 @contextmanager
 def copying(connection: Connection, table: str, columns: Sequence[str]) -> Iterator[psycopg.Copy]:
-    """A COPY into a table within ``connection``'s transaction: the quickest way in, constant in memory.
+    """COPY into a table within ``connection``'s transaction, in constant memory.
 
     Raises SQLAlchemy's ``DBAPIError`` like any other statement.
     """
@@ -31,23 +31,23 @@ def copying(connection: Connection, table: str, columns: Sequence[str]) -> Itera
     assert driver is not None
     statement = f"COPY {table} ({', '.join(columns)}) FROM STDIN"
     try:
-        # The cursor is left open: one that is closed forgets how many rows there were.
+        # The cursor stays open: a closed one loses its row count.
         with driver.cursor().copy(statement) as copy:
             yield copy
     except psycopg.Error as error:
-        # The class that SQLAlchemy has for it: whoever handles it cannot tell how the rows went in.
+        # Callers handle one class of database errors, whichever way the rows are written.
         raise cast(DBAPIError, DBAPIError.instance(statement, None, error, psycopg.Error)) from error
 
 
 def copy_into(connection: Connection, table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """COPY rows into a table. Raises what ``copying`` raises, and what ``rows`` raises."""
+    """COPY ``rows`` into a table. Raises the same errors as ``copying``, and those of ``rows``."""
     with copying(connection, table, columns) as copy:
         for row in rows:
             copy.write_row(row)
 
 
 def copy_blocks_into(connection: Connection, table: str, columns: Sequence[str], blocks: Iterable[bytes]) -> int:
-    """COPY what another database gave, as it came. Returns the number of rows. Raises likewise."""
+    """COPY ``blocks`` in COPY's text format unchanged; returns the number of rows. Raises the same errors."""
     with copying(connection, table, columns) as copy:
         for block in blocks:
             copy.write(block)
@@ -58,9 +58,9 @@ def copy_blocks_into(connection: Connection, table: str, columns: Sequence[str],
 def copying_text(
     connection: Connection, table: str, columns: Sequence[str]
 ) -> Iterator[Callable[[Sequence[str | None]], None]]:
-    """A function that takes a row: for rows that are text anyway, a fraction of what ``copy_into`` takes.
+    """Yield a function that writes a row of text values; several times as fast as ``copy_into``.
 
-    Rows are sent in blocks. Raises what ``copying`` raises.
+    Rows are sent in blocks. Raises the same errors as ``copying``.
     """
     with copying(connection, table, columns) as copy:
         rows = _RowsOfText(copy.write)
@@ -73,7 +73,7 @@ def _joined(values: Sequence[str | None]) -> str:
 
 
 class _RowsOfText:
-    """Collects rows in COPY's text format until there are just more than 64 K characters of them."""
+    """A buffer of rows in COPY's text format, sent whenever it exceeds 64 Ki characters."""
 
     def __init__(self, write: Callable[[str], None]) -> None:
         self._write = write
@@ -82,7 +82,7 @@ class _RowsOfText:
 
     def add(self, values: Sequence[str | None]) -> None:
         line = _joined(values)
-        # As many tabs and backslashes as there are between values and in \N, or there are some in values.
+        # More tabs or backslashes than separators and \N account for: a value contains some.
         if line.count("\t") >= len(values) or line.count("\\") > values.count(None) or "\n" in line or "\r" in line:
             line = _joined([value and value.translate(_ESCAPES) for value in values])
         self._lines.append(line)
@@ -105,9 +105,9 @@ def upsert(
     key: Sequence[str],
     update: Sequence[str] = (),
 ) -> None:
-    """Insert ``rows`` (all with the same columns); where ``key`` exists, take over ``update``, or leave it alone.
+    """Insert ``rows``, which have the same columns; of rows whose ``key`` exists, update the ``update`` columns only.
 
-    Rows are written in the order of ``key``, so that two writers of the same rows lock them in one order.
+    Rows are written in the order of ``key``, so that concurrent writers lock them in one order.
     """
     if not rows:
         return

@@ -21,23 +21,23 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 DRIVER = "postgresql+psycopg"
-#: A transaction that does nothing for so long is a bug of ours; PostgreSQL ends it before it bloats the queue.
+#: A transaction that is idle for so long is a bug in LiveDash; PostgreSQL ends it before dead rows slow the queue.
 IDLE_IN_TRANSACTION_SECONDS = 60
-#: Of every connection: in the server's own zone, an instant near year 1 or 9999 may be one that Python does not have.
+#: Set on every connection: in the server's own zone, an instant near year 1 or 9999 may be outside Python's range.
 TIME_ZONE = "UTC"
-#: deadlock_detected and serialization_failure: nothing is wrong with the work, only with the moment.
+#: deadlock_detected and serialization_failure: the same work can succeed in another transaction.
 CONFLICTS = ("40P01", "40001")
 CONFLICT_ATTEMPTS = 5
 
 
 def make_engine(url: str, *, pool_size: int = 5) -> Engine:
-    """An engine for ``url``, whatever PostgreSQL scheme it is written with; nothing connects yet.
+    """Create an engine for a PostgreSQL ``url`` of any scheme; it does not connect yet.
 
     Raises ``ConfigurationError`` when the URL is not a PostgreSQL URL.
     """
     try:
         parsed = make_url(url)
-    except (ArgumentError, ValueError) as error:  # ValueError: a port that is no number
+    except (ArgumentError, ValueError) as error:  # ValueError: a port that is not a number
         raise ConfigurationError(
             "LIVEDASH_DATABASE_URL is not a URL like postgresql://user:password@host/name"
         ) from error
@@ -47,7 +47,7 @@ def make_engine(url: str, *, pool_size: int = 5) -> Engine:
         parsed.set(drivername=DRIVER),
         pool_size=pool_size,
         pool_pre_ping=True,
-        hide_parameters=True,  # they may be transcripts, and a traceback would print them
+        hide_parameters=True,  # transcripts are parameters, and a traceback would print them
         connect_args={
             "application_name": "livedash",
             "connect_timeout": 10,
@@ -57,10 +57,10 @@ def make_engine(url: str, *, pool_size: int = 5) -> Engine:
 
 
 def engine_from_creator(connect: Callable[[], Any], *, keep: int = 0) -> Engine:
-    """An engine whose connections somebody else opens (an Airflow hook).
+    """Create an engine whose connections ``connect`` opens, such as an Airflow hook.
 
-    ``keep`` are kept between uses, for ten minutes at most, so that a rotated password is taken; four times as many
-    may be open at once. Whoever is forked afterwards opens connections of its own.
+    Up to ``keep`` connections stay open between uses, for ten minutes at most, so that a rotated password is picked
+    up; at most four times as many are open at once. A forked process opens its own.
     """
 
     def connect_in_utc() -> Any:
@@ -79,15 +79,15 @@ def engine_from_creator(connect: Callable[[], Any], *, keep: int = 0) -> Engine:
         pool_timeout=10,
         pool_recycle=600,
         pool_pre_ping=True,
-        pool_use_lifo=True,  # what is not needed goes stale and is closed
+        pool_use_lifo=True,  # connections beyond the need age and are closed
         hide_parameters=True,
     )
-    # A socket that two processes read from answers neither.
+    # Two processes must not read from one socket.
     os.register_at_fork(after_in_child=lambda: engine.dispose(close=False))
     return engine
 
 
-# Alembic is imported where it is needed: a task that only checks the schema does so once, a page never.
+# Alembic is imported inside the functions: a task needs it once, a page never.
 
 
 def _alembic(connection: Connection) -> Config:
@@ -108,7 +108,7 @@ def upgrade_schema(engine: Engine, revision: str = "head") -> None:
 
 
 def downgrade_schema(engine: Engine, revision: str) -> None:
-    """Take the schema back to ``revision`` (``base``: nothing of ours is left)."""
+    """Downgrade the schema to ``revision``; ``base`` removes it."""
     from alembic import command
 
     with engine.begin() as connection:
@@ -116,34 +116,37 @@ def downgrade_schema(engine: Engine, revision: str) -> None:
 
 
 def check_schema(engine: Engine) -> None:
-    """Raise ``SchemaOutdated`` unless the schema is exactly this code's, ``SystemicError`` if nobody answers."""
+    """Check that the schema has this code's revision.
+
+    Raises ``SchemaOutdated`` if it has another, ``SystemicError`` if the database does not answer.
+    """
     from alembic.migration import MigrationContext
     from alembic.script import ScriptDirectory
 
     try:
         with engine.connect() as connection:
             context = MigrationContext.configure(connection, opts={"version_table_schema": "livedash"})
-            found = context.get_current_revision()
-            wanted = ScriptDirectory.from_config(_alembic(connection)).get_current_head()
+            current = context.get_current_revision()
+            head = ScriptDirectory.from_config(_alembic(connection)).get_current_head()
     except OperationalError as error:
         where = engine.url.render_as_string(hide_password=True)
         raise SystemicError(f"the LiveDash database does not answer at {where}: {first_line(error)}") from error
-    if found is None:
+    if current is None:
         raise SchemaOutdated("the database has no LiveDash schema yet; create it with: livedash db upgrade")
-    if found != wanted:
+    if current != head:
         raise SchemaOutdated(
-            f"the database's schema is at revision {found}, this version needs {wanted}; run: livedash db upgrade"
+            f"the database's schema is at revision {current}, this version needs {head}; run: livedash db upgrade"
         )
 
 
 def in_transaction(engine: Engine, work: Callable[[Connection], T]) -> T:
-    """Run ``work`` in a transaction of its own, again when PostgreSQL chose it as the victim of a deadlock."""
+    """Run ``work`` in a transaction; retry it after a deadlock or serialization failure."""
     with engine.connect() as connection:
         return in_transaction_on(connection, work)
 
 
 def in_transaction_on(connection: Connection, work: Callable[[Connection], T]) -> T:
-    """The same on a connection that has none open."""
+    """Do what ``in_transaction`` does on a connection that has no open transaction."""
     for attempt in range(1, CONFLICT_ATTEMPTS + 1):
         try:
             with connection.begin():
@@ -156,23 +159,23 @@ def in_transaction_on(connection: Connection, work: Callable[[Connection], T]) -
 
 
 @contextmanager
-def advisory_lock(engine: Engine, what: str) -> Iterator[bool]:
-    """Be the only one who works on ``what``, or be told that somebody else is.
+def advisory_lock(engine: Engine, name: str) -> Iterator[bool]:
+    """Try to take a named advisory lock; yield whether it was acquired.
 
-    An advisory lock: it ends with its connection, so a crash leaves nothing to wait for.
+    PostgreSQL releases the lock when its connection ends, also after a crash.
     """
-    number = {"what": what}
+    parameters = {"name": name}
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        mine = bool(connection.scalar(text("SELECT pg_try_advisory_lock(hashtextextended(:what, 0))"), number))
+        acquired = bool(connection.scalar(text("SELECT pg_try_advisory_lock(hashtextextended(:name, 0))"), parameters))
         try:
-            yield mine
+            yield acquired
         finally:
-            # The pool keeps the connection, and with it what it holds.
-            if mine and not connection.invalidated:
-                connection.execute(text("SELECT pg_advisory_unlock(hashtextextended(:what, 0))"), number)
+            # The pool keeps the connection open, and an open connection keeps its locks.
+            if acquired and not connection.invalidated:
+                connection.execute(text("SELECT pg_advisory_unlock(hashtextextended(:name, 0))"), parameters)
 
 
 def first_line(error: BaseException) -> str:
-    """The sentence of a driver's error, without SQL, parameters and hints."""
+    """Return the first line of a driver's error: its sentence without SQL, parameters and hints."""
     cause = getattr(error, "orig", None) or error
     return str(cause).strip().splitlines()[0] if str(cause).strip() else type(cause).__name__

@@ -1,11 +1,23 @@
-"""The closed sets of the product's contract (DESIGN, "Analysis contract"); the database repeats them as CHECKs."""
+"""Every closed set of values, once: as a type, and as a tuple in its order.
+
+The idiom is ``Literal`` with ``get_args``. The values are stored in text columns and sent as JSON, CSV and form fields,
+so they are plain strings everywhere: a ``StrEnum`` would have to be converted at each of these edges, and a database
+enum would need a migration for each new value. mypy checks the literals, pydantic, Typer and Airflow's forms read the
+types, and the models' CHECKs are made from the tuples. The set of stages is open: ``livedash_core.pipeline`` holds it.
+"""
 
 from __future__ import annotations
 
 from typing import Literal, get_args
 
+#: Who wrote a message.
 Role = Literal["User", "Assistant", "System"]
+ROLES: tuple[Role, ...] = get_args(Role)
+
 Sentiment = Literal["POSITIVE", "NEUTRAL", "NEGATIVE"]
+SENTIMENTS: tuple[Sentiment, ...] = get_args(Sentiment)
+
+#: The main subject of a session.
 Category = Literal[
     "SCHEDULE_HOURS",
     "LEAVE_VACATION",
@@ -21,12 +33,47 @@ Category = Literal[
     "SOCIAL_QUESTIONS",
     "UNRECOGNIZED_OTHER",
 ]
-#: How a model is asked: one call after the other, or in batches, at half the price and within a day.
-Mode = Literal["realtime", "batch"]
-
-ROLES: tuple[Role, ...] = get_args(Role)
-SENTIMENTS: tuple[Sentiment, ...] = get_args(Sentiment)
 CATEGORIES: tuple[Category, ...] = get_args(Category)
-MODES: tuple[Mode, ...] = get_args(Mode)
-#: ISO 639's code for a language nobody could determine.
+
+#: ISO 639's code for a language that could not be determined. Languages are an open set.
 UNDETERMINED = "und"
+
+#: How a model is called. realtime: one HTTP call per session. batch: through the provider's batch API, at half the
+#: price and within a day.
+Mode = Literal["realtime", "batch"]
+MODES: tuple[Mode, ...] = get_args(Mode)
+
+CompanyStatus = Literal["ACTIVE", "SUSPENDED", "TRIAL", "ARCHIVED"]
+COMPANY_STATUSES: tuple[CompanyStatus, ...] = get_args(CompanyStatus)
+#: The only status in which a company's sessions are processed.
+ACTIVE: CompanyStatus = "ACTIVE"
+
+#: The status of one stage of one session.
+StageStatus = Literal["PENDING", "IN_PROGRESS", "COMPLETED", "FAILED", "SKIPPED"]
+STAGE_STATUSES: tuple[StageStatus, ...] = get_args(StageStatus)
+
+#: Why an attempt failed. A systemic error is not in the set: it is not attributable to a session and fails none.
+ErrorKind = Literal["transient", "permanent", "lease_expired"]
+ERROR_KINDS: tuple[ErrorKind, ...] = get_args(ErrorKind)
+
+#: Why a session is deferred although nothing is wrong: the company's monthly budget or its status, or the model's rate
+#: limit.
+DeferralReason = Literal["budget", "rate limit", "status"]
+DEFERRAL_REASONS: tuple[DeferralReason, ...] = get_args(DeferralReason)
+
+#: Why a stage processes nothing, or nothing of one company. systemic: an operator has to act; the others end by
+#: themselves.
+IncidentKind = Literal["systemic", DeferralReason]
+INCIDENT_KINDS: tuple[IncidentKind, ...] = get_args(IncidentKind)
+
+#: How a model call ended. answered: billed, whether the reply is valid or not. rejected: the server refused it and
+#: bills nothing. unknown: the connection broke after the request was sent; it may be billed.
+FinalCallOutcome = Literal["answered", "rejected", "unknown"]
+#: sent: the call is under way, or a crash hid how it ended.
+CallOutcome = Literal["sent", FinalCallOutcome]
+CALL_OUTCOMES: tuple[CallOutcome, ...] = get_args(CallOutcome)
+
+#: The status of a batch. prepared: its calls are in the ledger. uploaded: the provider has their file. submitted: the
+#: provider works on it, and each call may be billed. closed: each session has its outcome.
+BatchStatus = Literal["prepared", "uploaded", "submitted", "closed"]
+BATCH_STATUSES: tuple[BatchStatus, ...] = get_args(BatchStatus)

@@ -5,53 +5,63 @@
     LiveDashError
     ├── ConfigurationError        a setting, connection or company is missing or wrong
     │   └── SchemaOutdated        the database has not been upgraded
-    ├── UsageError                the caller asked for something that makes no sense
+    ├── UsageError                the request is invalid; nothing was changed
+    │   ├── CompanyExists
     │   ├── UnknownCompany
     │   ├── UnknownSession
     │   ├── UnknownStage
-    │   ├── IllegalMove           that state cannot be left that way
-    │   └── LeaseLost             somebody else holds the session now
-    └── ProcessingError           a stage could not do its work; `kind` says what happens next
-        ├── TransientError        retried by itself, with backoff
-        ├── PermanentError        waits for a person
-        ├── UnavailableError      what it needs is out of reach for everyone: goes back, and waits
+    │   ├── IllegalMove           the stage's status does not allow the transition
+    │   └── LeaseLost             the claim's token no longer holds the session
+    └── ProcessingError           a stage could not process a session; `kind` says what happens next
+        ├── TransientError        retried automatically, with backoff
+        ├── PermanentError        not retried until a person resets it
+        ├── UnavailableError      a server is known to be down: released without an attempt, due again later
         │   └── Deferred          its company's turn has not come (a budget, a rate limit): nothing is wrong
-        └── SystemicError         nobody's session is at fault: the task ends, claims go back
+        └── SystemicError         not attributable to a session: aborts the run and releases its claims
 
-What a stage raises while it handles a session *is* that session's failure; foreign exceptions are
-translated to one of these at the client that meets them, ``from exc``.
+An error that a stage raises while it handles a session is that session's failure. A client translates the exceptions
+of its library to one of these, ``from exc``.
 """
 
 from __future__ import annotations
 
+import shlex
 from typing import ClassVar
 from uuid import UUID
 
-#: For what a company may have to wait.
-HELD_BACK = ("budget", "rate limit", "status")
-
 
 class LiveDashError(Exception):
-    """The root: catch this to tell our errors from bugs."""
+    """Base class of all errors that LiveDash raises on purpose; any other exception is a bug."""
 
 
 class ConfigurationError(LiveDashError):
-    """A setting, connection or company is missing or wrong; the message says how to mend it."""
+    """A setting, connection or company is missing or wrong; the message says how to correct it."""
 
 
 class SchemaOutdated(ConfigurationError):
-    """The database schema is older or newer than this code; `livedash db upgrade` mends the former."""
+    """The database schema is older or newer than this code; `livedash db upgrade` upgrades an older one."""
 
 
 class UsageError(LiveDashError):
-    """The caller asked for something that makes no sense; nothing was changed."""
+    """The request is invalid; nothing was changed."""
+
+
+class CompanyExists(UsageError):
+    """A company of that name was added before."""
+
+    def __init__(self, company: str) -> None:
+        super().__init__(
+            f"there is already a company called {company!r}; change it with: "
+            f"livedash company update {shlex.quote(company)}"
+        )
+        self.company = company
 
 
 class UnknownCompany(UsageError):
     """No company has that name or id."""
 
     def __init__(self, company: str) -> None:
-        super().__init__(f"no company is called {company!r}; `livedash company list` shows those there are")
+        super().__init__(f"no company is called {company!r}; `livedash company list` lists the companies")
         self.company = company
 
 
@@ -64,7 +74,7 @@ class UnknownSession(UsageError):
 
 
 class UnknownStage(UsageError):
-    """The registry has no such stage."""
+    """The pipeline has no stage of that name."""
 
     def __init__(self, stage: str, known: tuple[str, ...]) -> None:
         super().__init__(f"there is no stage {stage!r}; the stages are {', '.join(known)}")
@@ -73,7 +83,7 @@ class UnknownStage(UsageError):
 
 
 class IllegalMove(UsageError):
-    """A stage of a session cannot leave its present state that way."""
+    """The status of a session's stage does not allow the transition."""
 
     def __init__(self, session: UUID, stage: str, verb: str, status: str) -> None:
         super().__init__(f"cannot {verb} {stage} of session {session}: it is {status}")
@@ -84,24 +94,24 @@ class IllegalMove(UsageError):
 
 
 class LeaseLost(UsageError):
-    """The token is not, or no longer, the one that holds the session; nothing was changed."""
+    """The token does not hold the session, or no longer does; nothing was changed."""
 
     def __init__(self, session: UUID, stage: str) -> None:
-        super().__init__(f"the lease on {stage} of session {session} is lost: somebody else may hold it now")
+        super().__init__(f"the lease on {stage} of session {session} is lost: another worker may hold the session now")
         self.session = session
         self.stage = stage
 
 
 class ProcessingError(LiveDashError):
-    """A stage could not do its work."""
+    """A stage could not process a session."""
 
     kind: ClassVar[str]
 
 
 class TransientError(ProcessingError):
-    """It may work later: retried with backoff until the attempts are used up.
+    """A later attempt may succeed: retried with backoff until the attempts are used up.
 
-    ``retry_after_seconds`` is what the other side asked for (Retry-After), if it did.
+    ``retry_after_seconds`` is the server's Retry-After, if it sent one.
     """
 
     kind = "transient"
@@ -112,15 +122,15 @@ class TransientError(ProcessingError):
 
 
 class PermanentError(ProcessingError):
-    """It will fail again the same way: waits for a person."""
+    """The same attempt would fail again: not retried until a person resets it."""
 
     kind = "permanent"
 
 
 class UnavailableError(ProcessingError):
-    """What the session needs is known to be out of reach: not tried, costs no attempt, due again later.
+    """A server that the session needs is known to be down: not tried, costs no attempt, due again later.
 
-    The message names whoever is out of reach, not the session; ``retry_after_seconds`` is how long it is left alone.
+    The message names the server, not the session; no request is sent to it for ``retry_after_seconds``.
     """
 
     kind = "unavailable"
@@ -133,7 +143,7 @@ class UnavailableError(ProcessingError):
 class Deferred(UnavailableError):
     """Nothing is wrong, but not now: the session goes back unharmed, and the task stays green.
 
-    ``reason`` is one of ``HELD_BACK``. Unless it is only ``this_session``, its company waits for the next run.
+    ``reason`` is an ``enums.DeferralReason``. Unless it is only ``this_session``, its company waits for the next run.
     """
 
     kind = "held_back"
@@ -147,9 +157,9 @@ class Deferred(UnavailableError):
 
 
 class SystemicError(ProcessingError):
-    """No session is at fault (bad key, quota, database down): costs no session an attempt.
+    """Not attributable to a session (bad key, quota, database down): costs no session an attempt.
 
-    With ``company_id`` only that company stops; without, the whole stage does.
+    With ``company_id`` the run stops for that company only, else for the whole stage.
     """
 
     kind = "systemic"

@@ -3,57 +3,95 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
-from pydantic import AliasChoices, Field, SecretStr
+from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-AnalyzerChoice = Literal["auto", "openai", "offline"]
+from livedash_core.analyzers import AUTO, load_analyzers
 
 #: The folder that holds ``livedash_core``, ``dags`` and ``plugins`` in a checkout.
 PROJECT = Path(__file__).resolve().parent.parent
 
 
 class Settings(BaseSettings):
-    """What the environment says. ``Settings()`` reads it; secrets are masked in ``repr``.
+    """The environment's settings. ``Settings()`` reads them; secrets are masked in ``repr``.
 
-    An unset value is ``None``, never a made-up default: who needs it decides.
+    An unset value is ``None``, never a made-up default: the code that needs the value decides.
     """
 
     model_config = SettingsConfigDict(env_prefix="LIVEDASH_", frozen=True, extra="ignore", env_ignore_empty=True)
 
-    database_url: SecretStr | None = Field(default=None, description="SQLAlchemy URL; unset: the embedded server")
-    home: Path = Field(default=PROJECT / ".livedash", description="data, logs and passwords of `livedash up`")
-    port: int = Field(default=8080, ge=1, le=65535, description="where `livedash up` serves the Airflow UI")
+    database_url: SecretStr | None = Field(
+        default=None, description="URL of the PostgreSQL database; unset: the embedded server under LIVEDASH_HOME"
+    )
+    home: Path = Field(
+        default=PROJECT / ".livedash", description="folder for the data, logs and passwords of `livedash up`"
+    )
+    port: int = Field(default=8080, ge=1, le=65535, description="TCP port of the Airflow UI of `livedash up`")
 
-    analyzer: AnalyzerChoice = "auto"
-    model: str | None = Field(default=None, description="unset: the default row of ai_model")
+    analyzer: str = Field(
+        default=AUTO,
+        description="analyzer of companies that choose none; auto: openai if OPENAI_API_KEY is set, else offline",
+    )
+    model: str | None = Field(
+        default=None, description="name of the model to call; unset: the default row of the table ai_model"
+    )
     openai_api_key: SecretStr | None = Field(
-        default=None, validation_alias=AliasChoices("OPENAI_API_KEY", "openai_api_key")
+        default=None,
+        validation_alias=AliasChoices("OPENAI_API_KEY", "openai_api_key"),
+        description="API key of the model server; the password of the connection livedash_openai overrides it",
     )
     openai_base_url: str | None = Field(
-        default=None, validation_alias=AliasChoices("OPENAI_BASE_URL", "openai_base_url")
+        default=None,
+        validation_alias=AliasChoices("OPENAI_BASE_URL", "openai_base_url"),
+        description="base URL of an OpenAI-compatible server; unset: OpenAI's own; the connection's host overrides it",
     )
 
-    lease_seconds: float = Field(default=300, gt=0, description="a claim not renewed for so long is up for grabs")
-    max_attempts: int = Field(default=5, ge=1, description="claims of a stage before a transient error is final")
-    csv_max_mib: int = Field(default=1024, ge=1, description="a larger CSV is refused")
-    csv_max_lines: int = Field(default=5_000_000, ge=1, description="so is a longer one")
-    fetch_concurrency: int = Field(default=16, ge=1, description="transcripts fetched at once in a lane")
-    fetch_per_origin: int = Field(default=8, ge=1, description="of which from one server")
-    analysis_concurrency: int = Field(default=16, ge=1, description="model calls at once in a lane")
+    lease_seconds: float = Field(
+        default=300, gt=0, description="seconds after which a claim that was not renewed can be claimed again"
+    )
+    max_attempts: int = Field(
+        default=5, ge=1, description="attempts at a stage of a session before a transient error becomes a failure"
+    )
+    csv_max_mib: int = Field(default=1024, ge=1, description="size limit of a CSV, in MiB; a larger one is refused")
+    csv_max_lines: int = Field(
+        default=5_000_000, ge=1, description="length limit of a CSV, in lines; a longer one is refused"
+    )
+    fetch_concurrency: int = Field(
+        default=16, ge=1, description="concurrent transcript requests of a lane, to all servers together"
+    )
+    fetch_per_origin: int = Field(default=8, ge=1, description="concurrent transcript requests of a lane to one server")
+    analysis_concurrency: int = Field(default=16, ge=1, description="concurrent model requests of a lane")
     transcript_tokens: int = Field(
-        default=60_000, ge=1000, description="what a model is shown of a conversation at most, by estimate"
+        default=60_000, ge=1000, description="limit of the conversation text in a prompt, in estimated tokens"
     )
     requests_per_minute: int | None = Field(
-        default=None, ge=1, description="asked of a model at most, by all lanes; unset: what its server tells"
+        default=None,
+        ge=1,
+        description="model requests per minute, all lanes together; unset: the limit in the server's headers",
     )
-    tokens_per_minute: int | None = Field(default=None, ge=1, description="likewise, prompts and replies together")
+    tokens_per_minute: int | None = Field(
+        default=None,
+        ge=1,
+        description="tokens of prompts and replies per minute, all lanes together; unset: as for requests",
+    )
     batch_requests: int = Field(
-        default=5000, ge=1, le=50_000, description="sessions in a batch at most (OpenAI: 50 000)"
+        default=5000, ge=1, le=50_000, description="requests per batch; OpenAI accepts at most 50,000"
     )
-    batch_megabytes: int = Field(default=200, ge=1, le=200, description="size of a batch's file at most (OpenAI: 200)")
-    batch_poll_seconds: float = Field(default=60, gt=0, description="between two looks at a batch under way")
+    batch_megabytes: int = Field(
+        default=200, ge=1, le=200, description="size limit of a batch's input file, in MB; OpenAI accepts at most 200"
+    )
+    batch_poll_seconds: float = Field(default=60, gt=0, description="seconds between two polls of an open batch")
     lanes: int = Field(default=2, ge=1, le=64, description="parallel lanes of a DAG run")
-    # Three tries of a lane, each with a last batch that takes its time, fit into a run's hour (dagrun_timeout).
-    lane_seconds: float = Field(default=600, gt=0, le=900, description="then a lane ends, and a new run goes on")
+    # Three tries of a lane, each with a slow last chunk, fit into the hour of a run (dagrun_timeout).
+    lane_seconds: float = Field(
+        default=600, gt=0, le=900, description="seconds after which a lane ends and a new run continues its work"
+    )
+
+    @field_validator("analyzer")
+    @classmethod
+    def _installed(cls, value: str) -> str:
+        choices = load_analyzers().choices
+        if value not in choices:
+            raise ValueError(f"the analyzers are {', '.join(choices)}")
+        return value

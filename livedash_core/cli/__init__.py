@@ -1,4 +1,4 @@
-"""The command line: prints, decides nothing."""
+"""The command line: parses options, calls the library, prints the results."""
 
 from livedash_core.cli.app import main
 

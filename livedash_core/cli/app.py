@@ -1,4 +1,4 @@
-"""`livedash` and what it says when something goes wrong."""
+"""The `livedash` command and its handling of errors."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from livedash_core.settings import Settings
 
 app = typer.Typer(
     name="livedash",
-    help="From a chatbot's CSV to analysed sessions and the questions people asked.",
+    help="Processes chatbot sessions from a CSV to analysed sessions and their questions.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-database_app = typer.Typer(help="The schema.", no_args_is_help=True)
+database_app = typer.Typer(help="The database schema.", no_args_is_help=True)
 app.add_typer(database_app, name="db")
 app.add_typer(companies.app, name="company")
 app.add_typer(costs.app, name="price")
@@ -36,7 +36,7 @@ for command in (*processing.COMMANDS, *inspection.COMMANDS, *costs.COMMANDS, *mi
 
 @app.command()
 def up() -> None:
-    """Run the whole product on this machine: PostgreSQL, sample source, Airflow. Ctrl-C stops it all."""
+    """Run the whole product on this machine: PostgreSQL, sample source, Airflow. Ctrl-C stops everything."""
     from livedash_core.local.up import run
 
     raise typer.Exit(run(Settings(), breakdown_table))
@@ -44,7 +44,7 @@ def up() -> None:
 
 @database_app.command()
 def upgrade() -> None:
-    """Create or upgrade the schema, and take over the prices that this version knows."""
+    """Create or upgrade the schema, and update the price catalogue to this version's."""
     settings = Settings()
     if settings.database_url is not None:
         upgrade_database(make_engine(settings.database_url.get_secret_value()))
@@ -56,16 +56,16 @@ def upgrade() -> None:
 
 
 def main() -> None:
-    """Run the command line: 0 done, 1 something failed, 2 wrong usage; what we foresee is one sentence.
+    """Run the command line. Exit code 0: done, 1: something failed, 2: wrong usage, 128 + N: ended by signal N.
 
-    A signal ends it with 128 and its number, as a shell would say.
+    An expected error prints one sentence.
     """
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    # What a stage logs is in its report, which is printed.
+    # The stages' reports are printed and contain what they log.
     logging.getLogger("livedash_core.stages").setLevel(logging.ERROR)
     warnings.simplefilter("ignore")
-    # By itself SIGTERM would end us as we are, and the embedded server would live on.
-    signal.signal(signal.SIGTERM, _end)
+    # By default SIGTERM skips context managers, and the embedded server would go on running.
+    signal.signal(signal.SIGTERM, _exit_on_signal)
     try:
         _check_arguments(sys.argv)
         app()
@@ -74,14 +74,14 @@ def main() -> None:
         sys.exit(2 if isinstance(error, UsageError) else 1)
     except ValidationError as error:
         for problem in error.errors(include_input=False):
-            complain(f"livedash: the setting {_variable(problem['loc'])} is wrong: {problem['msg']}")
+            complain(f"livedash: the setting {_variable(problem['loc'])} is invalid: {problem['msg']}")
         sys.exit(1)
     except DBAPIError as error:
         complain(f"livedash: the database failed: {first_line(error)}")
         sys.exit(1)
 
 
-def _end(number: int, _frame: object) -> None:
+def _exit_on_signal(number: int, _frame: object) -> None:
     sys.exit(128 + number)
 
 
@@ -93,6 +93,6 @@ def _check_arguments(arguments: list[str]) -> None:
 
 
 def _variable(location: tuple[int | str, ...]) -> str:
-    """The environment variable that a field of ``Settings`` is read from."""
+    """Return the environment variable of a field of ``Settings``."""
     name = str(location[0]).upper()
     return name if name.startswith("OPENAI_") else f"LIVEDASH_{name}"

@@ -2,79 +2,166 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from livedash_core.analyzers import load_analyzers
 from livedash_core.cli.context import database
 from livedash_core.cli.output import print_json, print_table, say
 from livedash_core.enums import Mode
-from livedash_core.operations.companies import list_companies, save_company, set_status
-from livedash_core.settings import AnalyzerChoice, Settings
+from livedash_core.errors import UsageError
+from livedash_core.operations.companies import add_company, list_companies, set_status, update_company
+from livedash_core.settings import Settings
 
-app = typer.Typer(help="Companies: whose chats, from where.", no_args_is_help=True)
+app = typer.Typer(help="The companies whose chats are processed.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(metavar="NAME")]
+
+
+CsvUrl = Annotated[str | None, typer.Option(help="URL of the CSV that the company publishes.")]
+HttpConnId = Annotated[
+    str | None, typer.Option(metavar="ID", help="Airflow connection with the login and password of the CSV's server.")
+]
+Timezone = Annotated[
+    str | None, typer.Option("--timezone", metavar="TZ", help="Time zone of the CSV's times, such as Europe/Amsterdam.")
+]
+AllowNetwork = Annotated[
+    list[str] | None,
+    typer.Option(metavar="CIDR", help="Private network the CSV's server may be in, such as 127.0.0.0/8; repeatable."),
+]
+AllowOrigin = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="ORIGIN", help="Another origin to fetch transcripts from, without the credentials; repeatable."
+    ),
+]
+Analyzer = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help=f"Analyzer of its sessions: {', '.join(load_analyzers().choices)}."),
+]
+Model = Annotated[str | None, typer.Option(help="Model that analyses its sessions.")]
+CallMode = Annotated[
+    Mode | None,
+    typer.Option("--mode", help="realtime: one model call per session; batch: half the price, within a day."),
+]
+RetentionDays = Annotated[
+    int | None, typer.Option(min=1, metavar="DAYS", help="Erase sessions daily this many days after their start.")
+]
+MaskPersonalData = Annotated[
+    bool | None,
+    typer.Option(
+        "--mask-personal-data/--send-personal-data",
+        help="Mask e-mail addresses, telephone numbers, IBANs and BSNs before a model is called.",
+    ),
+]
+MonthlyBudget = Annotated[
+    str | None, typer.Option(metavar="USD", help="Limit on the cost of its model calls in a calendar month (UTC).")
+]
 
 
 @app.command()
 def add(
     name: Name,
-    csv_url: Annotated[str | None, typer.Option(help="Where the company publishes its sessions.")] = None,
-    http_conn_id: Annotated[
-        str | None,
-        typer.Option(help="The Airflow connection with its login and password; '' for none."),
-    ] = None,
-    tz: Annotated[
-        str | None, typer.Option("--timezone", help="The zone its times are written in, e.g. Europe/Amsterdam.")
-    ] = None,
-    allow_network: Annotated[
-        list[str] | None, typer.Option(help="A private network its source may live in, e.g. 127.0.0.0/8.")
-    ] = None,
-    allow_origin: Annotated[
-        list[str] | None, typer.Option(help="Another origin its transcripts may come from; it sees no credentials.")
-    ] = None,
-    analyzer: Annotated[AnalyzerChoice | None, typer.Option(help="Who analyses its sessions.")] = None,
-    model: Annotated[str | None, typer.Option(help="The model to ask; '' for the installation's.")] = None,
-    mode: Annotated[
-        Mode | None, typer.Option(help="How a model is asked: at once, or in batches for half the price within a day.")
-    ] = None,
-    retention_days: Annotated[
-        int | None, typer.Option(min=0, help="Erase sessions so many days after their start, daily; 0: never.")
-    ] = None,
-    mask_personal_data: Annotated[
-        bool | None,
-        typer.Option(
-            "--mask-personal-data/--send-personal-data",
-            help="Take e-mail addresses, telephone numbers, IBANs and BSNs out before a model is asked.",
-        ),
-    ] = None,
-    monthly_budget: Annotated[
-        str | None,
-        typer.Option(metavar="USD", help="What its model calls may cost in a calendar month (UTC); '' for no limit."),
-    ] = None,
+    csv_url: CsvUrl = None,
+    http_conn_id: HttpConnId = None,
+    tz: Timezone = None,
+    allow_network: AllowNetwork = None,
+    allow_origin: AllowOrigin = None,
+    analyzer: Analyzer = None,
+    model: Model = None,
+    mode: CallMode = None,
+    retention_days: RetentionDays = None,
+    mask_personal_data: MaskPersonalData = None,
+    monthly_budget: MonthlyBudget = None,
 ) -> None:
-    """Add a company, or change what the options say of one that exists.
-
-    --allow-network and --allow-origin may be repeated, and add to what is allowed already; '' takes all of it away.
-    """
-    given = {
-        "csv_url": csv_url,
-        "http_conn_id": http_conn_id,
-        "timezone": tz,
-        "allowed_networks": allow_network or None,
-        "allowed_origins": allow_origin or None,
-        "analyzer": analyzer,
-        "model": model,
-        "mode": mode,
-        "retention_days": retention_days,
-        "monthly_budget_usd": monthly_budget,
-        "mask_personal_data": mask_personal_data,
-    }
-    changes = {column: value for column, value in given.items() if value is not None}
+    """Add a company. `livedash company update` changes one that exists."""
+    settings = _columns(
+        csv_url=csv_url,
+        http_conn_id=http_conn_id,
+        timezone=tz,
+        allowed_networks=allow_network,
+        allowed_origins=allow_origin,
+        analyzer=analyzer,
+        model=model,
+        mode=mode,
+        retention_days=retention_days,
+        mask_personal_data=mask_personal_data,
+        monthly_budget_usd=monthly_budget,
+    )
     with database(Settings()) as engine, engine.begin() as connection:
-        is_new = save_company(connection, name, changes)
-    say(f"{name}: {'added' if is_new else 'changed'}.")
+        add_company(connection, name, settings)
+    say(f"{name}: added.")
+
+
+@app.command()
+def update(
+    name: Name,
+    csv_url: CsvUrl = None,
+    http_conn_id: HttpConnId = None,
+    clear_http_conn_id: Annotated[bool, typer.Option("--clear-http-conn-id", help="Fetch without a login.")] = False,
+    tz: Timezone = None,
+    allow_network: AllowNetwork = None,
+    clear_allowed_networks: Annotated[
+        bool, typer.Option("--clear-allowed-networks", help="Empty the list, before --allow-network adds to it.")
+    ] = False,
+    allow_origin: AllowOrigin = None,
+    clear_allowed_origins: Annotated[
+        bool, typer.Option("--clear-allowed-origins", help="Empty the list, before --allow-origin adds to it.")
+    ] = False,
+    analyzer: Analyzer = None,
+    model: Model = None,
+    clear_model: Annotated[bool, typer.Option("--clear-model", help="Use the installation's model.")] = False,
+    mode: CallMode = None,
+    retention_days: RetentionDays = None,
+    clear_retention_days: Annotated[
+        bool, typer.Option("--clear-retention-days", help="Keep sessions until they are erased by hand.")
+    ] = False,
+    mask_personal_data: MaskPersonalData = None,
+    monthly_budget: MonthlyBudget = None,
+    clear_monthly_budget: Annotated[
+        bool, typer.Option("--clear-monthly-budget", help="Remove the limit on cost.")
+    ] = False,
+) -> None:
+    """Change the given settings of a company; the others stay. The next import reads its CSV in full.
+
+    --allow-network and --allow-origin add to what is allowed already.
+    """
+    changes = _columns(
+        csv_url=csv_url,
+        http_conn_id=http_conn_id,
+        timezone=tz,
+        allowed_networks=allow_network,
+        allowed_origins=allow_origin,
+        analyzer=analyzer,
+        model=model,
+        mode=mode,
+        retention_days=retention_days,
+        mask_personal_data=mask_personal_data,
+        monthly_budget_usd=monthly_budget,
+    )
+    cleared = {
+        "http_conn_id": clear_http_conn_id,
+        "allowed_networks": clear_allowed_networks,
+        "allowed_origins": clear_allowed_origins,
+        "model": clear_model,
+        "retention_days": clear_retention_days,
+        "monthly_budget_usd": clear_monthly_budget,
+    }
+    clear = [column for column, given in cleared.items() if given]
+    for column in changes.keys() & set(clear) - {"allowed_networks", "allowed_origins"}:
+        option = column.removesuffix("_usd").replace("_", "-")
+        raise UsageError(f"--{option} and --clear-{option} exclude each other")
+    if not changes and not clear:
+        raise UsageError("nothing to change: give at least one option; `livedash company update --help` lists them")
+    with database(Settings()) as engine, engine.begin() as connection:
+        update_company(connection, name, changes, clear=clear)
+    say(f"{name}: updated.")
+
+
+def _columns(**options: Any) -> dict[str, Any]:
+    """The options that were given, by column of ``company``."""
+    return {column: value for column, value in options.items() if value is not None and value != []}
 
 
 @app.command("list")
@@ -85,7 +172,7 @@ def list_(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] =
     if as_json:
         print_json(found)
     elif not found:
-        say("There are no companies yet; this adds one: livedash company add NAME --csv-url URL")
+        say("There are no companies yet. Add one with: livedash company add NAME --csv-url URL")
     else:
         shown = (
             "name",

@@ -1,4 +1,4 @@
-"""What every command needs: the database, credentials, a scope from its options."""
+"""Shared by the commands: the database, credentials, and a scope from options."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from livedash_core.status import Scope
 
 @contextmanager
 def database(settings: Settings) -> Iterator[Engine]:
-    """The database that the settings name, its schema checked; the embedded one is kept up to date by itself."""
+    """Connect to the configured database and check its schema; start and upgrade the embedded one."""
     if settings.database_url is not None:
         engine = make_engine(settings.database_url.get_secret_value())
         check_schema(engine)
@@ -39,9 +39,9 @@ def database(settings: Settings) -> Iterator[Engine]:
 
 
 def credentials(settings: Settings, conn_id: str) -> BasicCredentials | None:
-    """From ``AIRFLOW_CONN_<ID>``, else from the Airflow that is configured here, else from that of `livedash up`.
+    """Read a connection from ``AIRFLOW_CONN_<ID>``, else from the configured Airflow, else from that of `livedash up`.
 
-    Raises ``ConfigurationError`` when there is no place to look.
+    Raises ``ConfigurationError`` if there is neither the variable nor an Airflow.
     """
     found = credentials_from_environment(conn_id, os.environ)
     if found is not None:
@@ -51,10 +51,10 @@ def credentials(settings: Settings, conn_id: str) -> BasicCredentials | None:
         os.environ.update(installation.airflow_environment())
     if "AIRFLOW_HOME" not in os.environ:
         raise ConfigurationError(
-            f"the connection {conn_id!r} is not known here: set AIRFLOW_CONN_{conn_id.upper()}, for example to "
-            "http://login:password@host with each part percent-encoded, or AIRFLOW_HOME to ask that Airflow"
+            f"the connection {conn_id!r} is not configured: set AIRFLOW_CONN_{conn_id.upper()}, for example to "
+            "http://login:password@host with each part percent-encoded, or AIRFLOW_HOME to read it from that Airflow"
         )
-    # Lazily: importing Airflow takes seconds, and most commands never need it.
+    # Imported here: Airflow takes seconds to import, and most commands do not need it.
     from livedash_core.airflow.connections import basic_credentials
 
     return basic_credentials(conn_id)
@@ -71,14 +71,14 @@ def scope_of(
     kinds: list[str] | None = None,
     only_active: bool = False,
 ) -> Scope:
-    """A scope from command-line words. Days are UTC and ``last_day`` belongs to the window.
+    """Build a scope from options. Days are in UTC; ``last_day`` is included.
 
-    Raises ``UsageError`` for words that make no sense together, ``UnknownCompany`` and ``UnknownSession``.
+    Raises ``UsageError`` if options contradict each other, ``UnknownCompany`` and ``UnknownSession``.
     """
     if first_day and last_day and last_day < first_day:
         raise UsageError(f"--to {last_day:%Y-%m-%d} is before --from {first_day:%Y-%m-%d}")
     if last_day and last_day.date() == date.max:
-        last_day = None  # there is no day after it to stop at
+        last_day = None  # it has no next day to end the window
     with engine.connect() as connection:
         look_up = active_company if only_active else company_id
         whose = look_up(connection, company) if company else None

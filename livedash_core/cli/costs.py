@@ -1,4 +1,4 @@
-"""`livedash costs` and `livedash price …`: what it cost, and the prices and rates that this is reckoned with."""
+"""`livedash costs` and `livedash price …`: the costs, and the prices and currency rates that they are based on."""
 
 from __future__ import annotations
 
@@ -19,37 +19,39 @@ from livedash_core.settings import Settings
 app = typer.Typer(help="Prices of models, and currency rates.", no_args_is_help=True)
 
 
-def decimal(words: str) -> Decimal:
-    """A number of the command line, exact. Raises ``typer.BadParameter`` for what is none, or below zero."""
+def decimal(text: str) -> Decimal:
+    """Parse an exact, non-negative number. Raises ``typer.BadParameter`` for anything else."""
     try:
-        value = Decimal(words)
+        value = Decimal(text)
     except InvalidOperation:
-        raise typer.BadParameter(f"{words!r} is not a number") from None
+        raise typer.BadParameter(f"{text!r} is not a number") from None
     if not value.is_finite() or value < 0:
-        raise typer.BadParameter(f"{words} is not an amount")
+        raise typer.BadParameter(f"{text} is not an amount")
     return value
 
 
-Model = Annotated[str, typer.Argument(metavar="MODEL", help="The model's name, as it is asked for.")]
+Model = Annotated[str, typer.Argument(metavar="MODEL", help="Name of the model, as in requests.")]
 Since = Annotated[
     datetime | None,
-    typer.Option("--from", formats=["%Y-%m-%d"], help="From this day (UTC) on; unset: from now on."),
+    typer.Option("--from", formats=["%Y-%m-%d"], help="Valid from this day (UTC); unset: from now."),
 ]
 
 
 def costs(
     company: Company = None,
-    by: Annotated[By, typer.Option(help="What a line is.")] = "day",
+    by: Annotated[By, typer.Option(help="What each line sums up.")] = "day",
     first_day: Annotated[
-        datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="Asked on this day (UTC) or later.")
+        datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="Requests of this day (UTC) or later.")
     ] = None,
     last_day: Annotated[
-        datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Asked on this day (UTC) or earlier.")
+        datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Requests of this day (UTC) or earlier.")
     ] = None,
-    currency: Annotated[str | None, typer.Option(help="Also in this currency, by `livedash price rate`.")] = None,
+    currency: Annotated[
+        str | None, typer.Option(help="Show costs in this currency too, by the rates of `livedash price rate`.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """What the models cost, in US dollars: exact, and what is not known is said."""
+    """Show the costs of model calls, in US dollars, and separately the calls whose cost is unknown."""
     first, last = (day.date() if day else None for day in (first_day, last_day))
     with database(Settings()) as engine:
         scope = scope_of(engine, company=company)
@@ -73,10 +75,10 @@ def costs(
 
 def _show(found: Costs) -> None:
     if not found.lines:
-        say("No model has been asked there.")
+        say("There are no model calls in this selection.")
         return
     columns = ["requests", "reused", "rejected", "unknown", "sent", "unpriced", "prompt_tokens", "completion_tokens"]
-    # What is rare is shown when there is some.
+    # Columns of rare values are shown if there are any.
     shown = [name for name in columns if name in ("requests", *columns[-2:]) or getattr(found.total, name)]
     money = {"USD": "cost_usd"} | ({found.currency: "cost"} if found.currency else {})
     print_table(
@@ -86,8 +88,8 @@ def _show(found: Costs) -> None:
     total = found.total
     if total.unknown or total.sent or total.unpriced:
         say(
-            f"Not in the sum: {total.unknown + total.sent} calls that may have been billed, {total.unpriced} that were "
-            f"without a known price; together at most USD {total.uncertain_usd:f}, as far as their models have a price."
+            f"Not included: {total.unknown + total.sent} calls that may have been billed, {total.unpriced} billed "
+            f"calls of unknown cost; together at most USD {total.uncertain_usd:f} for those whose model has a price."
         )
     if found.currency and total.cost is None:
         say(f"Some days have no rate for {found.currency}: livedash price rate {found.currency} PER_USD --from DAY")
@@ -99,14 +101,14 @@ def set_(
     input_: Annotated[Decimal, typer.Option("--input", parser=decimal, metavar="USD", help="Per million tokens.")],
     output: Annotated[Decimal, typer.Option(parser=decimal, metavar="USD", help="Per million tokens.")],
     cached_input: Annotated[
-        Decimal | None, typer.Option(parser=decimal, metavar="USD", help="Unset: like other input.")
+        Decimal | None, typer.Option(parser=decimal, metavar="USD", help="Per million tokens; unset: as other input.")
     ] = None,
     cache_write: Annotated[
-        Decimal | None, typer.Option(parser=decimal, metavar="USD", help="Unset: like other input.")
+        Decimal | None, typer.Option(parser=decimal, metavar="USD", help="Per million tokens; unset: as other input.")
     ] = None,
     since: Since = None,
 ) -> None:
-    """Set what a model costs, over what the catalogue says; calls that had no price get this one."""
+    """Set the price of a model. It overrides the catalogue and also applies to past calls that have no price."""
     valid_from = since.replace(tzinfo=UTC) if since else datetime.now(UTC)
     with database(Settings()) as engine, engine.begin() as connection:
         set_price(
@@ -129,7 +131,7 @@ def list_(model: Annotated[str | None, typer.Option(help="Only this model.")] = 
     if as_json:
         print_json(found)
     elif not found:
-        say("There is no price; this sets one: livedash price set MODEL --input USD --output USD")
+        say("There are no prices. Set one with: livedash price set MODEL --input USD --output USD")
     else:
         print_table(list(found[0]), (list(price.values()) for price in found))
 
@@ -137,10 +139,10 @@ def list_(model: Annotated[str | None, typer.Option(help="Only this model.")] = 
 @app.command()
 def rate(
     currency: Annotated[str, typer.Argument(metavar="CURRENCY", help="ISO 4217, such as EUR.")],
-    per_usd: Annotated[Decimal, typer.Argument(parser=decimal, metavar="PER_USD", help="What a dollar is worth.")],
+    per_usd: Annotated[Decimal, typer.Argument(parser=decimal, metavar="PER_USD", help="Value of one US dollar.")],
     since: Since = None,
 ) -> None:
-    """Set what a US dollar is worth in another currency, from a day on."""
+    """Set the value of a US dollar in another currency, from a day on."""
     valid_from: date = (since or datetime.now(UTC)).date()
     with database(Settings()) as engine, engine.begin() as connection:
         set_rate(connection, currency.upper(), per_usd, valid_from)

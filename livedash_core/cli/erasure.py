@@ -19,7 +19,7 @@ from livedash_core.settings import Settings
 
 
 def erase(
-    session: Annotated[str | None, typer.Option("--session", help="This session, by our id or the source's.")] = None,
+    session: Annotated[str | None, typer.Option("--session", help="This session, by its id or external id.")] = None,
     company: Company = None,
     before: Annotated[
         datetime | None,
@@ -27,36 +27,36 @@ def erase(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Erase what was said: messages, transcripts, raw rows, summaries, questions and failure texts; for good.
+    """Erase content permanently: messages, transcripts, raw rows, summaries, questions and failure texts.
 
-    Counts and costs stay, and the next import leaves what was erased alone. With --session, --company says whose.
+    Counts and costs stay, and later imports ignore erased sessions. With --session, --company names its company.
     """
     if session is None and company is None:
-        raise UsageError("say what to erase: --session ID, or --company NAME, with --before DATE or all of it")
+        raise UsageError("give --session ID, or --company NAME with or without --before DATE")
     if session is not None and before is not None:
-        raise UsageError("--before is for a company's sessions; a session is erased whenever it was")
+        raise UsageError("--before only applies to --company, not to --session")
     stages = load_pipeline()
     with database(Settings()) as engine:
         with engine.connect() as connection:
             whose = company_id(connection, company) if company is not None else None
-            wanted = find_session(connection, session, whose) if session is not None else None
-        if wanted is not None:
-            erased = erase_session(engine, wanted, stages)
+            found = find_session(connection, session, whose) if session is not None else None
+        if found is not None:
+            erased = erase_session(engine, found, stages)
         else:
             assert whose is not None
             erased = erase_company(engine, whose, before.replace(tzinfo=UTC) if before else None, stages)
     if as_json:
         print_json(erased.as_dict())
     else:
-        say(_told(erased))
+        say(_summary(erased))
 
 
-def _told(erased: Erased) -> str:
+def _summary(erased: Erased) -> str:
     if not any(erased.as_dict().values()):
-        return "Nothing was left there to erase."
+        return "There was nothing to erase."
     return (
         f"Erased: {erased.sessions} sessions with {erased.messages} messages and {erased.transcripts} transcripts, "
-        f"{erased.questions} questions that nobody else asked, {erased.rejections} rejected CSV lines."
+        f"{erased.questions} questions that no other session has, {erased.rejections} rejected CSV lines."
     )
 
 

@@ -1,4 +1,4 @@
-"""`livedash status`, `failures`, `session`, `doctor`: look, change nothing."""
+"""`livedash status`, `failures`, `session`, `doctor`: read-only commands."""
 
 from __future__ import annotations
 
@@ -31,24 +31,24 @@ SHOWN_FAILURES = 50
 
 
 def status(company: Company = None, as_json: Json = False) -> None:
-    """How many sessions are where."""
+    """Show the number of sessions per stage and status."""
     with database(Settings()) as engine:
         scope = scope_of(engine, company=company)
         with engine.connect() as connection:
             manager = ProcessingStatusManager(connection, pipeline=load_pipeline())
             breakdown = manager.get_pipeline_status(scope.company_ids)
-            stopped = list_incidents(connection)
+            incidents = list_incidents(connection)
     if as_json:
         print_json(breakdown.as_dict())
         return
     console.print(breakdown_table(breakdown, f"{breakdown.total_sessions} sessions"))
-    for incident in stopped:
+    for incident in incidents:
         if incident.company in (None, company) or company is None:
             complain(incident.sentence, style="red" if incident.kind == "systemic" else "yellow")
 
 
 def failures(stage: Stages = None, company: Company = None, as_json: Json = False) -> None:
-    """What failed and why, newest first."""
+    """List the failed sessions with their errors, newest first."""
     with database(Settings()) as engine:
         scope = scope_of(engine, stages=stage, company=company)
         with engine.connect() as connection:
@@ -63,7 +63,7 @@ def failures(stage: Stages = None, company: Company = None, as_json: Json = Fals
         print_json([failure._asdict() for failure in failed])
         return
     if not failed:
-        say("Nothing waits for a person there.")
+        say("There are no failed sessions in this selection.")
         return
     print_table(
         ("stage", "company", "session", "attempts", "kind", "message"),
@@ -82,10 +82,10 @@ def failures(stage: Stages = None, company: Company = None, as_json: Json = Fals
     )
 
 
-def session(wanted: Annotated[str, typer.Argument(metavar="ID")], as_json: Json = False) -> None:
-    """One session, by our id or the source's: stages, messages, questions, requests."""
+def session(session_id: Annotated[str, typer.Argument(metavar="ID")], as_json: Json = False) -> None:
+    """Show one session, by its id or external id: stages, messages, questions, requests."""
     with database(Settings()) as engine, engine.connect() as connection:
-        found = describe_session(connection, find_session(connection, wanted), load_pipeline())
+        found = describe_session(connection, find_session(connection, session_id), load_pipeline())
     if as_json:
         print_json(found)
         return
@@ -97,7 +97,7 @@ def session(wanted: Annotated[str, typer.Argument(metavar="ID")], as_json: Json 
             about.add_row(name, Text(shown(value)))
     console.print(about)
     print_table(
-        ("stage", "status", "attempts", "completed", "what happened"),
+        ("stage", "status", "attempts", "completed", "error or reason"),
         (
             (
                 stage["stage"],
@@ -130,7 +130,7 @@ def session(wanted: Annotated[str, typer.Argument(metavar="ID")], as_json: Json 
 
 
 def doctor(as_json: Json = False) -> None:
-    """What is wrong: stopped stages, unreachable companies, stuck leases, orphans."""
+    """Check for problems: stopped stages, unreachable companies, stuck leases, orphans."""
     with database(Settings()) as engine, engine.connect() as connection:
         findings = examine(connection, load_pipeline())
     if as_json:
@@ -139,7 +139,7 @@ def doctor(as_json: Json = False) -> None:
         for finding in findings:
             say(f"{finding.check}: {finding.message}")
         if not findings:
-            say("Everything is well.")
+            say("No problems were found.")
     if findings:
         raise typer.Exit(1)
 

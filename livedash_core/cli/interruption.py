@@ -1,4 +1,4 @@
-"""What Ctrl-C and SIGTERM do to `livedash process`."""
+"""Handles Ctrl-C and SIGTERM during `livedash process`."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from livedash_core.stages.report import StageReport
 
 
 class Interruption:
-    """A context manager. The first signal lets the runner at hand settle and release, and none begins after it; a
-    second one ends the program at once.
+    """A context manager. On the first signal the current runner settles and releases its claims, and no other starts; a
+    second signal ends the program at once.
     """
 
     def __init__(self) -> None:
@@ -36,33 +36,33 @@ class Interruption:
             signal.signal(number, handler)
 
     def run(self, runner: Runner) -> StageReport:
-        """``runner.run()``, stopped by the first signal."""
+        """Run ``runner``; the first signal stops it."""
         with self.stops(runner.stop):
             return runner.run()
 
     @contextmanager
     def stops(self, stop: Callable[[], None]) -> Iterator[None]:
-        """Within it, the first signal calls ``stop``."""
+        """A context manager within which the first signal calls ``stop``."""
         self._stop_it = stop
-        if self.signal_number is not None:  # it came before there was anything to stop
+        if self.signal_number is not None:  # it came earlier
             stop()
         yield
         self._stop_it = None
 
     def wait(self, seconds: float) -> bool:
-        """Sleep; True if a signal came, and ended the sleep."""
+        """Sleep until a signal comes; return whether one came."""
         return self._came.wait(seconds)
 
     @property
     def exit_code(self) -> int | None:
-        """What a shell expects of a program that a signal ended; None if there was none."""
+        """128 + the signal's number, as shells report it; None without a signal."""
         return None if self.signal_number is None else 128 + self.signal_number
 
     def _stop(self, number: int, _frame: FrameType | None) -> None:
         if self.signal_number is not None:
             raise KeyboardInterrupt
         self.signal_number = number
-        complain("stopping: what is unfinished goes back …", style="")
+        complain("stopping: releasing unfinished sessions …", style="")
         self._came.set()
         if self._stop_it is not None:
             self._stop_it()

@@ -1,4 +1,4 @@
-"""`livedash migrate`: take over livedash-node's database."""
+"""`livedash migrate`: migrate a livedash-node database."""
 
 from __future__ import annotations
 
@@ -25,28 +25,28 @@ def migrate(
         typer.Option(
             envvar="LIVEDASH_MIGRATE_SOURCE",
             show_envvar=True,
-            help="The old database's URL, as its DATABASE_URL says it; it is only read.",
+            help="URL of livedash-node's database, as in its DATABASE_URL; it is only read.",
         ),
     ],
     source_schema: Annotated[
-        str | None, typer.Option(help="The schema of its tables.", show_default="the URL's, else public")
+        str | None, typer.Option(help="Schema of its tables.", show_default="the URL's, else public")
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Do everything but keep it.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Roll every transaction back.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Take over a livedash-node database: companies, sessions, messages, questions, costs, and where each session is.
+    """Migrate a livedash-node database: companies, sessions, messages, questions, costs and the status of each stage.
 
-    May be stopped and run again at any time: only what is not here yet is copied.
+    It can be interrupted and repeated: only rows that do not exist yet are copied.
     """
     settings = Settings()
-    with open_source_database(source, source_schema) as old, database(settings) as engine, _progress(as_json) as show:
-        report = migrate_livedash_node(old, engine, settings.home / "migration", dry_run=dry_run, on_progress=show)
+    with open_source_database(source, source_schema) as node, database(settings) as engine, _progress(as_json) as show:
+        report = migrate_livedash_node(node, engine, settings.home / "migration", dry_run=dry_run, on_progress=show)
     if as_json:
         print_json(report.as_dict())
     else:
         _print(report)
     if not report.is_sound:
-        complain("livedash: the rows do not add up; please report it")
+        complain("livedash: rows are missing or differ; please report it")
         raise typer.Exit(1)
 
 
@@ -71,17 +71,17 @@ def _print(report: Report) -> None:
     kept = "Nothing was kept: this was a dry run." if report.dry_run else ""
     say(f"livedash-node, {report.generation} its refactor, in {report.seconds:.1f} s. {kept}".rstrip())
     print_table(
-        ("table", "there", "copied", "here before", "listed", "checked", "checksum there", "checksum here", "sound"),
+        ("table", "source", "copied", "existing", "listed", "checked", "source checksum", "target checksum", "sound"),
         (
             (
                 name,
                 table.source,
                 table.copied,
-                table.here,
+                table.existing,
                 table.listed.total(),
                 table.checked,
-                checksum(table.checksum_there) if table.checked else "",
-                checksum(table.checksum_here) if table.checked else "",
+                checksum(table.source_checksum) if table.checked else "",
+                checksum(table.target_checksum) if table.checked else "",
                 "yes" if table.adds_up and table.agrees else "NO",
             )
             for name, table in report.tables.items()
@@ -91,7 +91,7 @@ def _print(report: Report) -> None:
     print_table(
         ("stage", *map(str.lower, states)),
         ([stage, *(counts[status] for status in states)] for stage, counts in report.stages.items()),
-        title="the sessions copied are",
+        title="statuses of the copied sessions",
     )
     listed = report.as_dict()["listed"]
     if listed:
@@ -103,7 +103,5 @@ def _print(report: Report) -> None:
     for note in report.notes:
         say(note)
     if report.connections_file is not None:
-        say(
-            f"The companies' passwords are in {report.connections_file} and nowhere else; take them over and delete it:"
-        )
+        say(f"The companies' passwords are in {report.connections_file} and nowhere else. Import and delete the file:")
         say(f"  airflow connections import {report.connections_file} && rm {report.connections_file}")

@@ -1,4 +1,4 @@
-"""How facts are printed: tables for people, JSON for programs. Nothing from outside is taken as markup or obeyed."""
+"""Prints tables and JSON. Foreign text is neither interpreted as markup nor sent as terminal control sequences."""
 
 from __future__ import annotations
 
@@ -15,22 +15,29 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from livedash_core.enums import StageStatus
 from livedash_core.status import Breakdown
 
-#: Characters to a line where no terminal is watching: whoever reads a file or a pipe wants whole lines.
+#: Line width when standard output is not a terminal: lines in a file or pipe are not wrapped.
 _UNFOLDED = 100_000
 
 console = Console(highlight=False, width=None if sys.stdout.isatty() else _UNFOLDED)
-#: Progress and errors; standard output stays clean for what was asked.
+#: For progress and errors; standard output has results only.
 errors = Console(stderr=True, highlight=False)
 
-_STYLES = {"COMPLETED": "green", "FAILED": "red", "IN_PROGRESS": "cyan", "SKIPPED": "yellow", "PENDING": ""}
-#: What a terminal would obey (C0 and C1, but tab and newline): a transcript may hold escape sequences.
+_STYLES: dict[StageStatus, str] = {
+    "COMPLETED": "green",
+    "FAILED": "red",
+    "IN_PROGRESS": "cyan",
+    "SKIPPED": "yellow",
+    "PENDING": "",
+}
+#: Control characters (C0 and C1 except tab and newline): a transcript may contain escape sequences.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def print_json(facts: object) -> None:
-    """Facts as JSON on standard output; times in ISO 8601, ids, decimals and networks as text."""
+    """Print JSON on standard output, with times in ISO 8601 and ids, decimals and networks as strings."""
     sys.stdout.write(json.dumps(facts, default=_as_json, ensure_ascii=False, indent=2) + "\n")
 
 
@@ -41,7 +48,7 @@ def _as_json(value: Any) -> str:
 
 
 def shown(value: object) -> str:
-    """A value for people: times in UTC to the second, nothing for None, U+FFFD for control characters."""
+    """Format a value for display: times in UTC, None as empty text, control characters as U+FFFD."""
     if value is None:
         return ""
     if isinstance(value, datetime):
@@ -52,17 +59,17 @@ def shown(value: object) -> str:
 
 
 def say(message: object) -> None:
-    """A sentence on standard output, however long, for the terminal to wrap."""
+    """Print a sentence on standard output without wrapping it."""
     console.print(shown(message), markup=False, soft_wrap=True)
 
 
 def complain(message: object, *, style: str = "red") -> None:
-    """A sentence on standard error, likewise: its commands and URLs can be copied whole."""
+    """Print a sentence on standard error without wrapping it, so that commands and URLs can be copied."""
     errors.print(shown(message), style=style, markup=False, soft_wrap=True)
 
 
 def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]], title: str | None = None) -> None:
-    """A table that shows its cells whole: a narrow terminal folds them, nothing is cut off."""
+    """Print a table; a narrow terminal folds cells, and none is cut off."""
     table = _table(title)
     for heading in headings:
         table.add_column(heading, overflow="fold")
@@ -72,7 +79,7 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]], title
 
 
 def breakdown_table(breakdown: Breakdown, title: str) -> Table:
-    """A row per stage; PENDING split into what is ready and what an earlier stage holds back."""
+    """Return the breakdown as a table, with PENDING split into ready and waiting for an earlier stage."""
     table = _table(title)
     table.add_column("stage", overflow="fold")
     for heading, style in (
@@ -95,13 +102,13 @@ def breakdown_table(breakdown: Breakdown, title: str) -> Table:
     return table
 
 
-def status_text(status: str) -> Text:
-    """A status in its colour."""
-    return Text(status, style=_STYLES.get(status, ""))
+def status_text(status: StageStatus) -> Text:
+    """Return a status as coloured text."""
+    return Text(status, style=_STYLES[status])
 
 
 def _table(title: str | None) -> Table:
-    # Few lines: the breakdown fits into 80 characters.
+    # Few rules: the breakdown fits into 80 characters.
     return Table(
         title=title,
         title_justify="left",

@@ -18,7 +18,7 @@ from livedash_core.cli.context import credentials, database, scope_of
 from livedash_core.cli.interruption import Interruption
 from livedash_core.cli.output import complain, errors, print_json, print_table, say
 from livedash_core.costs.reports import describe_forecast
-from livedash_core.enums import Mode
+from livedash_core.enums import ERROR_KINDS, Mode
 from livedash_core.pipeline import load_pipeline
 from livedash_core.settings import Settings
 from livedash_core.stages.ai_analysis.batch import selection
@@ -27,24 +27,24 @@ from livedash_core.stages.report import StageReport
 from livedash_core.stages.stage import StageContext, create_stage
 from livedash_core.status import ProcessingStatusManager, Scope
 
-Stages = Annotated[list[str] | None, typer.Option("--stage", help="Only this stage; may be repeated.")]
+Stages = Annotated[list[str] | None, typer.Option("--stage", help="Only this stage; repeatable.")]
 Company = Annotated[str | None, typer.Option("--company", help="Only this company.")]
 From = Annotated[
     datetime | None,
-    typer.Option("--from", formats=["%Y-%m-%d"], help="Started on this day (UTC) or later."),
+    typer.Option("--from", formats=["%Y-%m-%d"], help="Only sessions started on this day (UTC) or later."),
 ]
 To = Annotated[
     datetime | None,
-    typer.Option("--to", formats=["%Y-%m-%d"], help="Started on this day (UTC) or earlier."),
+    typer.Option("--to", formats=["%Y-%m-%d"], help="Only sessions started on this day (UTC) or earlier."),
 ]
 Sessions = Annotated[
-    list[str] | None, typer.Option("--session", help="Only this session, by our id or the source's; may be repeated.")
+    list[str] | None, typer.Option("--session", help="Only this session, by its id or external id; repeatable.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-#: More need no exact number.
-_MOST_RECKONED = 10_000
+#: The cost forecast of `retry` covers at most so many sessions.
+_MAX_FORECAST = 10_000
 _NAMED_COMPANIES = 10
 
 
@@ -55,19 +55,20 @@ def process(
     last_day: To = None,
     session: Sessions = None,
     limit: Annotated[
-        int | None, typer.Option(min=1, help="At most so many sessions per stage; a CSV is imported whole.")
+        int | None,
+        typer.Option(min=1, metavar="N", help="At most N sessions per stage; a CSV is always imported in full."),
     ] = None,
     mode: Annotated[
         Mode | None,
         typer.Option(
-            help="How a model is asked; else as each company wants it. batch: half the price, waits up to a day."
+            help="How models are called; default: each company's mode. batch: half the price, waits up to a day."
         ),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Run stages here, without Airflow: all of them in order, or those named.
+    """Run all stages in order, or the given ones, without Airflow.
 
-    --from, --to and --session choose among the sessions that are here already: with them no CSV is fetched.
+    With --from, --to or --session only sessions that were imported before are processed, and no CSV is fetched.
     """
     settings = Settings()
     pipeline = load_pipeline()
@@ -119,12 +120,12 @@ def retry(
     last_day: To = None,
     session: Sessions = None,
     kind: Annotated[
-        list[str] | None, typer.Option(help="Only failures of this kind: transient, permanent, lease_expired.")
+        list[str] | None, typer.Option(help=f"Only failures of this kind: {', '.join(ERROR_KINDS)}.")
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how many.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count them.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Put failed sessions back in line: FAILED becomes PENDING, all attempts given back."""
+    """Reset failed sessions to PENDING, with all attempts."""
     with database(Settings()) as engine:
         scope = scope_of(
             engine,
@@ -137,30 +138,30 @@ def retry(
         )
         with engine.begin() as connection:
             manager = ProcessingStatusManager(connection, pipeline=load_pipeline())
-            again = _forecast(connection, manager, scope)
+            forecast = _forecast(connection, manager, scope)
             reset = manager.reset_failed(scope)
             if dry_run:
                 connection.rollback()
     if as_json:
         print_json({"dry_run": dry_run, "reset": reset})
     elif not reset:
-        say("Nothing waits for a person there.")
+        say("There are no failed sessions in this selection.")
     else:
         print_table(("stage", "would be retried" if dry_run else "will be retried"), reset.items())
         if selection.STAGE in reset:
-            say(f"{selection.STAGE}: {again}.")
+            say(f"{selection.STAGE}: {forecast}.")
 
 
 COMMANDS = (process, retry)
 
 
 def _forecast(connection: Connection, manager: ProcessingStatusManager, scope: Scope) -> str:
-    """What asking a model again about those that failed may cost."""
+    """Describe what analysing the failed sessions again may cost."""
     if scope.stages and selection.STAGE not in scope.stages:
         return ""
-    failed = manager.get_failed_sessions(replace(scope, stages=(selection.STAGE,)), limit=_MOST_RECKONED + 1)
+    failed = manager.get_failed_sessions(replace(scope, stages=(selection.STAGE,)), limit=_MAX_FORECAST + 1)
     ids = [session.session_id for session in failed]
-    return describe_forecast(connection, ids[:_MOST_RECKONED], there_are_more=len(ids) > _MOST_RECKONED)
+    return describe_forecast(connection, ids[:_MAX_FORECAST], there_are_more=len(ids) > _MAX_FORECAST)
 
 
 @contextmanager
@@ -199,4 +200,4 @@ def _print_reports(reports: dict[str, StageReport]) -> None:
         complain(f"{name} {session_id}: {message}", style="")
     if failed:
         more = f"{failed - len(named)} more failed. " if failed > len(named) else ""
-        complain(f"{more}`livedash failures` lists those that wait for a person; the others are retried by themselves.")
+        complain(f"{more}`livedash failures` lists the final failures; the others are retried automatically.")

@@ -1,4 +1,4 @@
-"""Which addresses a fetch may connect to. Pure. It checks addresses, not names (SSRF: a name may point anywhere)."""
+"""The addresses that a fetch may connect to. Pure. Checks addresses, not names: a name may resolve to any (SSRF)."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
-#: The only IPv6 space given out for the public internet (IANA, "IPv6 Global Unicast Address Assignments").
+#: The only IPv6 space allocated for the public internet (IANA, "IPv6 Global Unicast Address Assignments").
 _GLOBAL_UNICAST = IPv6Network("2000::/3")
-#: An IPv4 address in its last 32 bits (RFC 6052); how IPv6-only hosts reach the IPv4 internet.
+#: Addresses with an IPv4 address in the last 32 bits (RFC 6052), by which IPv6-only hosts reach the IPv4 internet.
 _NAT64 = IPv6Network("64:ff9b::/96")
-#: Global to ``ipaddress``, and yet no place for a company's source.
+#: Global according to ``ipaddress``, but not addresses of public web servers.
 _NOT_PUBLIC: tuple[Network, ...] = (
     IPv4Network("168.63.129.16/32"),  # Azure's host agent, reachable from its virtual machines only
     IPv4Network("192.0.0.0/24"),  # protocol assignments (RFC 6890); Oracle's metadata is 192.0.0.192
@@ -24,20 +24,20 @@ _NOT_PUBLIC: tuple[Network, ...] = (
 
 
 def may_connect(address: Address, allowed_networks: Iterable[Network]) -> bool:
-    """Whether ``address`` is public, or inside a network that the company is allowed."""
+    """Return whether ``address`` is public or inside one of the allowed networks."""
     return is_inside(address, allowed_networks) or is_public(address)
 
 
 def is_inside(address: Address, networks: Iterable[Network]) -> bool:
-    """Whether one of ``networks`` holds ``address``."""
+    """Return whether one of ``networks`` contains ``address``."""
     return any(address in network for network in networks)
 
 
 def is_public(address: Address) -> bool:
-    """Whether ``address`` is a host on the public internet.
+    """Return whether ``address`` is a host on the public internet.
 
-    ``is_global`` alone is not enough: it is true of multicast, and of IPv6 forms that carry a private IPv4 address.
-    Of those forms NAT64 is checked by what it carries; the others have no use today and are refused as they are.
+    ``is_global`` alone is not enough: it is true of multicast, and of IPv6 forms that embed a private IPv4 address.
+    Of these forms NAT64 is judged by the embedded address; the others are obsolete and always refused.
     """
     if address in _NAT64:
         address = IPv4Address(int(address) & 0xFFFF_FFFF)

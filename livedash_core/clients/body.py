@@ -1,4 +1,4 @@
-"""The body of one answer on its way to a file: unpacked piece by piece, and never more of it than allowed."""
+"""Writes a response body to a file, decompressed in pieces and limited in size."""
 
 from __future__ import annotations
 
@@ -8,49 +8,49 @@ from typing import BinaryIO
 
 from livedash_core.errors import PermanentError, TransientError
 
-#: A kilobyte of gzip may hold a megabyte: so much is unpacked before it is counted.
-_STEP_BYTES = 65_536
-#: zlib's way to say: a gzip header, and the largest window (https://docs.python.org/3/library/zlib.html).
+#: A kilobyte of gzip may decompress to a megabyte: at most so much is decompressed before its size is checked.
+_PIECE_BYTES = 65_536
+#: zlib's code for a gzip header and the largest window (https://docs.python.org/3/library/zlib.html).
 _GZIP = 16 + zlib.MAX_WBITS
 
 
 class Body:
-    """Writes to ``into``; ``max_bytes`` bound what comes and what it unpacks to. ``where`` stands in messages."""
+    """A response body. ``max_bytes`` limits both its compressed and its decompressed size; ``where`` begins errors."""
 
     def __init__(self, into: BinaryIO, where: str, max_bytes: int, *, gzipped: bool) -> None:
         self._into = into
         self._where = where
         self._max_bytes = max_bytes
-        self._unpacker = zlib.decompressobj(_GZIP) if gzipped else None
+        self._decompressor = zlib.decompressobj(_GZIP) if gzipped else None
         self._received = self._written = 0
 
-    def take(self, chunk: bytes) -> None:
-        """The next piece. Raises ``PermanentError`` if it is too much, or not what it is said to be."""
+    def write(self, chunk: bytes) -> None:
+        """Write the next chunk. Raises ``PermanentError`` if the body is too large or not valid gzip."""
         self._received += len(chunk)
         self._check_size(self._received)
-        if self._unpacker is None:
+        if self._decompressor is None:
             self._write(chunk)
             return
         try:
-            for piece in self._unpacked(chunk):
+            for piece in self._decompress(chunk):
                 self._write(piece)
         except zlib.error:
-            raise PermanentError(f"{self._where} is said to be gzip and is not") from None
+            raise PermanentError(f"{self._where} is declared as gzip but is not") from None
 
-    def end(self) -> None:
-        """There is no more. Raises ``TransientError`` if that comes in the middle of a gzip stream."""
-        if self._unpacker is not None and self._received:
-            self._write(self._unpacker.flush())
-            if not self._unpacker.eof:
+    def finish(self) -> None:
+        """Write what is left after the last chunk. Raises ``TransientError`` if the gzip stream is incomplete."""
+        if self._decompressor is not None and self._received:
+            self._write(self._decompressor.flush())
+            if not self._decompressor.eof:
                 raise TransientError(f"{self._where} broke off")
 
-    def _unpacked(self, chunk: bytes) -> Iterator[bytes]:
-        assert self._unpacker is not None
+    def _decompress(self, chunk: bytes) -> Iterator[bytes]:
+        assert self._decompressor is not None
         while chunk:
-            if self._unpacker.eof:  # gzip files may be joined
-                self._unpacker = zlib.decompressobj(_GZIP)
-            yield self._unpacker.decompress(chunk, _STEP_BYTES)
-            chunk = self._unpacker.unconsumed_tail or self._unpacker.unused_data
+            if self._decompressor.eof:  # a new member of a concatenated gzip file
+                self._decompressor = zlib.decompressobj(_GZIP)
+            yield self._decompressor.decompress(chunk, _PIECE_BYTES)
+            chunk = self._decompressor.unconsumed_tail or self._decompressor.unused_data
 
     def _write(self, piece: bytes) -> None:
         self._written += len(piece)

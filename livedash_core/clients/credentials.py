@@ -1,4 +1,4 @@
-"""The password of a company's source, and where it is found outside Airflow."""
+"""The credentials of a company's source, and how to read them outside Airflow."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from livedash_core.errors import ConfigurationError
 
 @dataclass(frozen=True)
 class BasicCredentials:
-    """A name and a password for HTTP Basic authentication; ``repr`` keeps the password to itself."""
+    """User name and password for HTTP Basic authentication; ``repr`` omits the password."""
 
     username: str
     password: str = field(repr=False)
@@ -28,16 +28,16 @@ class BasicCredentials:
 def credentials_from_environment(conn_id: str, environ: Mapping[str, str]) -> BasicCredentials | None:
     """Read ``AIRFLOW_CONN_<CONN_ID>`` in either of Airflow's forms: JSON, or a URI with percent-encoded parts.
 
-    None if ``environ`` has no such connection; ``ConfigurationError`` if it has one without a usable login.
+    Returns None without such a connection. Raises ``ConfigurationError`` for one that has no valid login.
     """
     variable = f"AIRFLOW_CONN_{conn_id.upper()}"
     value = environ.get(variable, "").strip()
     if not value:
         return None
     login, password = _from_json(value, variable) if value.startswith("{") else _from_uri(value, variable)
-    # RFC 7617: the first colon ends the name.
+    # RFC 7617: the user name ends at the first colon.
     if not login or ":" in login:
-        raise ConfigurationError(f"{variable} has no login that HTTP Basic authentication could use")
+        raise ConfigurationError(f"{variable} has no login that is valid for HTTP Basic authentication")
     return BasicCredentials(login, password or "")
 
 
@@ -45,16 +45,16 @@ def _from_json(value: str, variable: str) -> tuple[str | None, str | None]:
     try:
         connection = json.loads(value)
     except ValueError:
-        # Not `from exc`: the error carries the text, and with it the password.
-        raise ConfigurationError(f"{variable} begins like JSON but is not") from None
+        # Not `from exc`: the exception quotes the text, and with it the password.
+        raise ConfigurationError(f"{variable} starts with {{ but is not JSON") from None
     login, password = connection.get("login"), connection.get("password")
     if not isinstance(login, str | None) or not isinstance(password, str | None):
-        raise ConfigurationError(f"{variable}: login and password have to be JSON strings")
+        raise ConfigurationError(f"{variable}: login and password must be JSON strings")
     return login, password
 
 
 def _from_uri(value: str, variable: str) -> tuple[str | None, str | None]:
-    """Of ``http://login:password@host`` or, with a protocol of its own, ``http://https://login:password@host``."""
+    """Parse ``http://login:password@host`` or, with a separate protocol, ``http://https://login:password@host``."""
     conn_type, separator, rest = value.partition("://")
     try:
         parts = urlsplit(rest if re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", rest) else f"//{rest}")

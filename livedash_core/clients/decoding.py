@@ -1,4 +1,4 @@
-"""Bytes of a transcript to text, without guessing silently wrong."""
+"""Decodes the bytes of a transcript; never guesses an encoding without evidence."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 from livedash_core.parsing.encoding import is_mostly_utf8, replace_broken
 
-#: UTF-32 is left out: its little-endian mark begins with UTF-16's.
+#: Not UTF-32: its little-endian mark begins with UTF-16's.
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
-#: Charsets that are taken at their word. The Western ones are missing: servers name those by default, whatever the
-#: file holds; what is valid UTF-8 is UTF-8, and cp1252 is tried for the rest. So are codecs that are no charsets
-#: (unicode_escape) or that a hostile server could make slow (idna).
-_TAKEN_AT_THEIR_WORD = frozenset(
+#: Declared charsets that are trusted. The Western ones are not: servers declare them by default for files of any
+#: encoding; valid UTF-8 is decoded as such, and the rest as cp1252. Codecs that are not charsets (unicode_escape) or
+#: that a hostile server could make slow (idna) are not trusted either.
+_TRUSTED_CHARSETS = frozenset(
     (
         *("utf-16", "utf-16-le", "utf-16-be", "iso8859-2", "iso8859-5", "iso8859-7", "iso8859-9", "iso8859-15"),
         *("cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "cp1258", "koi8-r"),
@@ -21,7 +21,7 @@ _TAKEN_AT_THEIR_WORD = frozenset(
 
 
 class Text(NamedTuple):
-    """A text, the encoding it was read in, and how many characters are U+FFFD because their bytes were broken."""
+    """A decoded text, its encoding, and the number of U+FFFD that replace invalid bytes."""
 
     content: str
     encoding: str
@@ -29,11 +29,10 @@ class Text(NamedTuple):
 
 
 def decode(body: bytes, charset: str | None) -> Text:
-    """``body`` as text: by its byte order mark, else the declared ``charset``, UTF-8 or strict cp1252.
+    """Decode ``body`` by its byte order mark, else by the declared ``charset``, as UTF-8 or as strict cp1252.
 
-    It is UTF-8 also if a few bytes are broken (a program cut a message in the middle of a letter) or encode lone
-    surrogates: those become U+FFFD and are counted. Raises ``UnicodeDecodeError`` if it contradicts its mark, or is
-    none of the others.
+    UTF-8 may have a few invalid bytes (a program cut a message inside a character) or lone surrogates: these become
+    U+FFFD and are counted. Raises ``UnicodeDecodeError`` if the body contradicts its mark or no encoding fits.
     """
     for mark, encoding in _MARKS:
         if body.startswith(mark):
@@ -47,7 +46,7 @@ def decode(body: bytes, charset: str | None) -> Text:
 
 
 def _surrogates(body: bytes) -> Text | None:
-    """UTF-8 but for surrogates, which programs write that think in UTF-16: pairs are joined, lone ones replaced."""
+    """Decode UTF-8 with surrogates, as UTF-16 programs write it: pairs are joined, lone ones replaced."""
     try:
         text = body.decode("utf-8", "surrogatepass")
     except UnicodeDecodeError:
@@ -65,9 +64,9 @@ def _mostly_utf8(body: bytes) -> Text | None:
 
 
 def _declared(charset: str | None) -> str:
-    """The codec to believe in, ``utf-8`` if the label means nothing."""
+    """Return the codec of a trusted charset label, else ``utf-8``."""
     try:
         codec = codecs.lookup(charset or "utf-8").name
     except (LookupError, ValueError):  # ValueError: a NUL in the label
         return "utf-8"
-    return codec if codec in _TAKEN_AT_THEIR_WORD else "utf-8"
+    return codec if codec in _TRUSTED_CHARSETS else "utf-8"

@@ -1,9 +1,9 @@
 """Fetches CSVs and transcripts from companies' servers.
 
-It stands on httpcore2, the part of httpx2 that sends requests: that keeps no cookies, follows no redirects, unpacks
-no bodies (httpx2 would hand out all that a piece unpacks to), obeys no proxy variables and logs no URLs (httpx2 does
-each of these unless told otherwise, the last one always). Certificates are checked against the system's, or those
-that ``SSL_CERT_FILE`` names.
+It uses httpcore2, the transport of httpx2, which keeps no cookies, follows no redirects, decompresses no bodies
+(httpx2 has no limit on what a chunk decompresses to), ignores proxy variables and logs no URLs (httpx2 does each of
+these by default, and always logs URLs). Certificates are verified against the system's store, or the file that
+``SSL_CERT_FILE`` names.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from livedash_core.clients.credentials import BasicCredentials, credentials_from
 from livedash_core.clients.decoding import Text, decode
 from livedash_core.clients.network import SsrfGuardBackend
 from livedash_core.clients.origins import Origin
-from livedash_core.clients.responses import GZIP, Answer, check
+from livedash_core.clients.responses import GZIP, Response, check
 from livedash_core.clients.source import Source
 from livedash_core.clients.urls import Target
 from livedash_core.clients.validators import Validators, validators_of
@@ -35,7 +35,7 @@ __all__ = ["BasicCredentials", "Fetcher", "Source", "credentials_from_environmen
 
 MIB = 1024 * 1024
 MAX_REDIRECTS = 3
-NOTHING_KNOWN = Validators()
+NO_VALIDATORS = Validators()
 _HEADERS = (("Accept", "*/*"), ("Accept-Encoding", "gzip"), ("User-Agent", "livedash-pipeline"))
 _NETWORK_FAILURES = (httpcore2.NetworkError, httpcore2.TimeoutException, httpcore2.ProtocolError, ssl.SSLError)
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
@@ -44,13 +44,13 @@ _REDIRECTS = frozenset((301, 302, 303, 307, 308))
 class Fetcher:
     """Fetches for any number of companies, with connections kept open; an async context manager for one event loop.
 
-    What each company may reach is its ``Source``'s to say. A connection serves the source that it was opened for
-    and no other: what one company is allowed must not carry another's requests. An origin is asked at most
-    ``per_origin`` things at once, left alone for a while when it keeps failing (``UnavailableError``), and not asked
-    again for a source whose credentials it refused (``SystemicError``): a new fetcher asks again.
+    A company's ``Source`` says which addresses it may reach. A connection is only used for the source that it was
+    opened for, so that one company's permissions never serve another's requests. An origin gets at most ``per_origin``
+    concurrent requests, none for a while after repeated failures (``UnavailableError``), and none for a source whose
+    credentials it refused (``SystemicError``) until a new fetcher is made.
 
-    ``connect_seconds`` limit the lookup of a name and the connection to each of its addresses, ``read_seconds`` each
-    silence, ``total_seconds`` a fetch with all that belongs to it but waiting for its turn.
+    ``connect_seconds`` limits the lookup of a name and the connection to each of its addresses, ``read_seconds`` the
+    wait for each chunk, ``total_seconds`` a whole fetch except its wait for a slot.
     """
 
     def __init__(
@@ -79,17 +79,17 @@ class Fetcher:
         await self._exit.aclose()
 
     async def text(self, url: str, source: Source, *, max_bytes: int = 2 * MIB) -> Text:
-        """A transcript, decoded; ``""`` if the server has an empty one.
+        """Fetch and decode a transcript; ``""`` for an empty one.
 
-        Raises ``PermanentError``, ``TransientError`` (with the patience that the server asked for),
+        Raises ``PermanentError``, ``TransientError`` (with the server's Retry-After),
         ``UnavailableError`` or ``SystemicError`` (for this company).
         """
         body = io.BytesIO()
-        target, answer = await self._fetch(url, source, body, max_bytes, self._total_seconds)
+        target, response = await self._fetch(url, source, body, max_bytes, self._total_seconds)
         try:
-            return decode(body.getvalue(), answer.charset)
+            return decode(body.getvalue(), response.charset)
         except UnicodeDecodeError:
-            # Not `from exc`: it carries the whole body.
+            # Not `from exc`: the exception contains the whole body.
             raise PermanentError(f"{source.company}: {target.shown} is not text in UTF-8 or cp1252") from None
 
     async def download(
@@ -100,14 +100,14 @@ class Fetcher:
         *,
         max_bytes: int = 64 * MIB,
         total_seconds: float = 300,
-        known: Validators = NOTHING_KNOWN,
+        known: Validators = NO_VALIDATORS,
     ) -> Validators | None:
-        """A CSV, written to ``into`` as it comes; None if it is still the version that ``known`` tells of.
+        """Fetch a CSV into ``into``; returns None if the server still has the version that ``known`` identifies.
 
-        Raises like ``text``; ``into`` then holds a part of it.
+        Raises the same errors as ``text``; ``into`` then holds a part of the CSV.
         """
-        _, answer = await self._fetch(url, source, into, max_bytes, total_seconds, known)
-        return None if answer.status == httpx2.codes.NOT_MODIFIED else validators_of(answer.headers)
+        _, response = await self._fetch(url, source, into, max_bytes, total_seconds, known)
+        return None if response.status == httpx2.codes.NOT_MODIFIED else validators_of(response.headers)
 
     async def _fetch(
         self,
@@ -116,19 +116,19 @@ class Fetcher:
         into: BinaryIO,
         max_bytes: int,
         total_seconds: float,
-        known: Validators = NOTHING_KNOWN,
-    ) -> tuple[Target, Answer]:
-        """Write the body to ``into``; where it came from at last, and status and headers of the answer."""
+        known: Validators = NO_VALIDATORS,
+    ) -> tuple[Target, Response]:
+        """Fetch a body into ``into``; returns the URL after redirects, and the response's status and headers."""
         target = source.target(address)
         at_home = source.is_home(target)
         seconds_left = total_seconds
         for _ in range(1 + MAX_REDIRECTS):
-            # A turn per hop: who is asked too much, or fails, is the server that was asked.
-            async with self._origin(target.origin).turn(source):
+            # A slot per redirect: limits and failures are those of the server that gets the request.
+            async with self._origin(target.origin).slot(source):
                 began = time.monotonic()
                 try:
                     async with asyncio.timeout(seconds_left):
-                        answer = await self._request(target, source, at_home, into, max_bytes, known)
+                        response = await self._request(target, source, at_home, into, max_bytes, known)
                 except TimeoutError as exc:
                     raise TransientError(
                         f"{source.company}: {target.shown} took longer than {total_seconds:g} s"
@@ -136,11 +136,11 @@ class Fetcher:
                 except _NETWORK_FAILURES as exc:
                     raise _translated(exc, target, source) from exc
                 seconds_left -= time.monotonic() - began
-            if answer.status not in _REDIRECTS:
-                return target, answer
-            target, before = _redirected(target, answer.headers.get("Location", ""), source), target
+            if response.status not in _REDIRECTS:
+                return target, response
+            target, before = _redirected(target, response.headers.get("Location", ""), source), target
             if target.origin != before.origin:
-                at_home = False  # not even when another origin leads back there
+                at_home = False  # also when the other origin redirects back
         raise PermanentError(f"{source.company}: {target.shown} redirects more than {MAX_REDIRECTS} times")
 
     async def _request(
@@ -151,7 +151,7 @@ class Fetcher:
         into: BinaryIO,
         max_bytes: int,
         known: Validators,
-    ) -> Answer:
+    ) -> Response:
         headers = [*_HEADERS, *known.headers]
         if at_home and source.credentials is not None:
             headers.append(("Authorization", source.credentials.authorization))
@@ -159,15 +159,15 @@ class Fetcher:
         whole = httpcore2.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
         async with self._pool(source, url.scheme).stream(
             "GET", whole, headers=headers, extensions={"timeout": self._timeouts}
-        ) as response:
-            answer = Answer(response.status, httpx2.Headers(response.headers))
-            if answer.status not in _REDIRECTS:
-                check(answer, target, source, at_home=at_home, conditional=bool(known))
-                body = Body(into, f"{source.company}: {target.shown}", max_bytes, gzipped=answer.coding in GZIP)
-                async for chunk in response.aiter_stream():
-                    body.take(chunk)
-                body.end()
-        return answer
+        ) as raw:
+            response = Response(raw.status, httpx2.Headers(raw.headers))
+            if response.status not in _REDIRECTS:
+                check(response, target, source, at_home=at_home, conditional=bool(known))
+                body = Body(into, f"{source.company}: {target.shown}", max_bytes, gzipped=response.coding in GZIP)
+                async for chunk in raw.aiter_stream():
+                    body.write(chunk)
+                body.finish()
+        return response
 
     def _origin(self, name: str) -> Origin:
         origin = self._origins.get(name)
@@ -181,7 +181,7 @@ class Fetcher:
             encrypted = scheme == "https"
             pool = self._pools[source, scheme] = httpcore2.AsyncConnectionPool(
                 ssl_context=self._tls if encrypted else None,
-                max_connections=None,  # turns are what bounds them
+                max_connections=None,  # the origin's slots limit them
                 keepalive_expiry=5.0,
                 network_backend=SsrfGuardBackend(source, encrypted=encrypted),
             )
@@ -190,23 +190,23 @@ class Fetcher:
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:
-        """Once per fetcher, and only if somebody speaks https: reading all certificates takes 60 ms."""
+        """Created once per fetcher, for the first https URL: loading all certificates takes 60 ms."""
         return self._given_tls or httpcore2.default_ssl_context()
 
 
 def _redirected(target: Target, location: str, source: Source) -> Target:
-    """Where ``target`` redirects to, checked like any address: its origin must be allowed."""
+    """Resolve a redirect of ``target`` and check it like any URL: its origin must be allowed."""
     try:
         address = str(target.url.join(location))
     except (httpx2.InvalidURL, ValueError):
-        raise PermanentError(f"{source.company}: {target.shown} redirects to what is not a URL") from None
+        raise PermanentError(f"{source.company}: {target.shown} redirects to an invalid URL") from None
     return source.target(address)
 
 
 def _translated(exc: Exception, target: Target, source: Source) -> ProcessingError:
-    """Our error for one of the network's. Its text stays out of ours: a server may have had a hand in it."""
+    """Translate a network exception. Its text is left out: a server may have written parts of it."""
     where = f"{source.company}: {target.shown}"
-    # httpcore wraps what TLS says in a ConnectError.
+    # httpcore wraps TLS errors in a ConnectError.
     tls = exc if isinstance(exc, ssl.SSLError) else exc.__context__
     if isinstance(tls, ssl.SSLCertVerificationError):
         problem = (
@@ -214,11 +214,11 @@ def _translated(exc: Exception, target: Target, source: Source) -> ProcessingErr
         )
         if source.is_home(target):
             return SystemicError(problem, company_id=source.company_id)
-        return TransientError(problem)  # it will be left alone: the company's other sessions can do without it
+        return TransientError(problem)  # opens the circuit; sessions on other origins go on
     if isinstance(tls, ssl.SSLError):
-        return TransientError(f"{where}: no encrypted connection ({tls.reason})")
+        return TransientError(f"{where}: TLS failed ({tls.reason})")
     if isinstance(exc, httpcore2.ConnectError | httpcore2.ConnectTimeout):
         return TransientError(f"{where} cannot be connected to")
     if isinstance(exc, httpcore2.TimeoutException):
-        return TransientError(f"{where} fell silent")
+        return TransientError(f"{where} stopped sending data")
     return TransientError(f"{where} broke off, or does not speak HTTP")

@@ -1,4 +1,4 @@
-"""Connects to checked addresses only: resolve once, check every answer, connect to an address that passed."""
+"""Connects to permitted addresses only: resolve once, check every address, connect to one of them (SSRF guard)."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from livedash_core.errors import PermanentError, TransientError
 
 
 class SsrfGuardBackend(httpcore2.AsyncNetworkBackend):
-    """The network for one source. TLS and the Host header keep the name; only the socket sees the address.
+    """The network backend of one source. TLS and the Host header use the name, the socket uses the checked address.
 
-    Raises ``PermanentError`` for a name with an address that the company may not reach (one is enough: such a name
-    is not to be trusted with the next lookup either), ``TransientError`` for a name without addresses.
+    Raises ``PermanentError`` if any address of a name is not permitted (its next lookup could return that one),
+    ``TransientError`` if the name has no address.
     """
 
     def __init__(self, source: Source, *, encrypted: bool) -> None:
@@ -54,8 +54,8 @@ class SsrfGuardBackend(httpcore2.AsyncNetworkBackend):
         try:
             async with asyncio.timeout(seconds):
                 answers = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError) as exc:  # UnicodeError: a label that DNS does not have room for
-            raise TransientError(f"{self._source.company}: the name {host[:200]} cannot be resolved now") from exc
+        except (OSError, UnicodeError) as exc:  # UnicodeError: a label longer than DNS allows
+            raise TransientError(f"{self._source.company}: the name {host[:200]} could not be resolved") from exc
         return [ip_address(sockaddr[0]) for *_, sockaddr in answers]
 
     def _check_address(self, host: str, address: Address) -> None:
@@ -63,7 +63,7 @@ class SsrfGuardBackend(httpcore2.AsyncNetworkBackend):
         if not may_connect(address, networks):
             problem = "which is not on the public internet"
         elif not (self._encrypted or is_inside(address, networks)):
-            problem = "and http would show everything to everyone on the way there: use https"
+            problem = "and http is not encrypted: use https"
         else:
             return
         raise PermanentError(

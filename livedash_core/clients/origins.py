@@ -1,4 +1,4 @@
-"""Politeness and patience, per origin: how many requests at once, and when not to ask a server any more."""
+"""Per-origin limits: concurrent requests, a circuit breaker, and refused credentials."""
 
 from __future__ import annotations
 
@@ -11,68 +11,68 @@ from datetime import UTC, datetime, timedelta
 from livedash_core.clients.source import Source
 from livedash_core.errors import SystemicError, TransientError, UnavailableError
 
-#: One after the other, without an answer in between: then it is the server, not the file.
+#: Consecutive failures; a single one may be due to the file.
 FAILURES_BEFORE_OPEN = 3
-#: Unless the server asked for more. Imports look every 15 minutes whether something is due.
+#: Unless the server's Retry-After is longer. The import's DAG wakes due stages every 15 minutes.
 OPEN_CIRCUIT_SECONDS = 600.0
 
 
 class Origin:
-    """One scheme, host and port, whoever's files are there. ``concurrency`` is how many requests it gets at once."""
+    """A scheme, host and port, shared by all companies with files there. ``concurrency`` limits concurrent requests."""
 
     def __init__(self, name: str, concurrency: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._name = name
-        self._turns = asyncio.Semaphore(concurrency)
+        self._slots = asyncio.Semaphore(concurrency)
         self._clock = clock
         self._failures = 0
-        self._rests_until = 0.0
+        self._open_until = 0.0
         self._notice = ""
         self._refusals: dict[Source, str] = {}
 
     @asynccontextmanager
-    async def turn(self, source: Source) -> AsyncIterator[None]:
-        """Wait for a turn and hold it; what is raised inside tells how the server is.
+    async def slot(self, source: Source) -> AsyncIterator[None]:
+        """Wait for a slot and hold it; the outcome of the block moves the circuit breaker.
 
-        After ``FAILURES_BEFORE_OPEN`` ``TransientError`` in a row the origin rests: the last of them, and whoever
-        comes then, is told so by ``UnavailableError`` at once. After its rest a single failure is enough.
+        ``FAILURES_BEFORE_OPEN`` consecutive ``TransientError`` open the circuit: the last of them, and every request
+        while it is open, becomes an ``UnavailableError``. After that time a single failure opens it again.
 
-        A ``SystemicError`` ends it for its company: whoever waited for a turn gets the same one. A refused password
-        that is sent again and again looks like an attack, and may lock the account.
+        A ``SystemicError`` ends the requests of its source: those that waited for a slot raise the same error.
+        Sending a refused password repeatedly looks like an attack and may lock the account.
         """
-        async with self._turns:
-            self._refuse_again(source)
-            self._refuse_while_at_rest(source.company)
+        async with self._slots:
+            self._check_credentials_accepted(source)
+            self._check_closed(source.company)
             try:
                 yield
             except TransientError as error:
                 self._failures += 1
                 if self._failures >= FAILURES_BEFORE_OPEN:
-                    self._rest(max(error.retry_after_seconds or 0.0, OPEN_CIRCUIT_SECONDS))
-                    self._refuse_while_at_rest(source.company)
+                    self._open_circuit(max(error.retry_after_seconds or 0.0, OPEN_CIRCUIT_SECONDS))
+                    self._check_closed(source.company)
                 raise
             except SystemicError as error:
                 self._failures = 0
                 self._refusals[source] = str(error)
                 raise
             except Exception:
-                self._failures = 0  # a refusal is an answer too
+                self._failures = 0  # the server answered
                 raise
             self._failures = 0
 
-    def _rest(self, seconds: float) -> None:
-        self._rests_until = self._clock() + seconds
+    def _open_circuit(self, seconds: float) -> None:
+        self._open_until = self._clock() + seconds
         until = datetime.now(UTC) + timedelta(seconds=seconds)
         self._notice = (
             f"{self._name} failed {FAILURES_BEFORE_OPEN} times in a row and is left alone until "
-            f"{until:%Y-%m-%d %H:%MZ}; its sessions wait, and lose no attempt"
+            f"{until:%Y-%m-%d %H:%MZ}, and its sessions wait without losing an attempt"
         )
 
-    def _refuse_again(self, source: Source) -> None:
-        # A new error each time: the first one's traceback would keep all that its request held.
+    def _check_credentials_accepted(self, source: Source) -> None:
+        # A new error each time: the first one's traceback references its whole request.
         if source in self._refusals:
             raise SystemicError(self._refusals[source], company_id=source.company_id)
 
-    def _refuse_while_at_rest(self, company: str) -> None:
-        remaining = self._rests_until - self._clock()
+    def _check_closed(self, company: str) -> None:
+        remaining = self._open_until - self._clock()
         if remaining > 0:
             raise UnavailableError(f"{company}: {self._notice}", retry_after_seconds=remaining)

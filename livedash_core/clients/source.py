@@ -1,4 +1,4 @@
-"""Where one company may be fetched from, and who may see its password."""
+"""The URLs that a company's CSV and transcripts may have, and the one origin that gets its credentials."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from livedash_core.errors import PermanentError, SystemicError
 
 @dataclass(frozen=True)
 class Source:
-    """A company's CSV, and the limits of what its rows may lead to.
+    """A company's CSV, and the origins and networks that it and its transcripts may be fetched from.
 
-    ``allowed_origins`` (``https://files.example``) are origins besides the one of ``csv_url``; they never see
-    ``credentials``. ``allowed_networks`` are private networks that the company's source may live in.
+    ``allowed_origins`` (``https://files.example``) are origins besides the one of ``csv_url``; they never receive
+    ``credentials``. ``allowed_networks`` are private networks that the company's servers may be in.
     """
 
     company_id: UUID
@@ -29,22 +29,22 @@ class Source:
     allowed_networks: tuple[Network, ...]
 
     def target(self, address: str) -> Target:
-        """``address`` as what this company may be asked for.
+        """Return ``address`` as a target that this company permits.
 
-        Raises ``PermanentError`` if it is none, ``SystemicError`` if the company's own URLs are unusable. Which
-        *network address* the name stands for is checked later, when it is connected to.
+        Raises ``PermanentError`` if it is not permitted, ``SystemicError`` if one of the company's own URLs is invalid.
+        The network addresses of its host are checked later, when the connection is made.
         """
         try:
             url = url_of(address)
         except ValueError:
             raise PermanentError(f"{self.company}: the address is not a URL") from None
         if url.scheme not in ("https", "http") or not url.raw_host or (url.port or 0) > 65_535:
-            raise PermanentError(f"{self.company}: only https addresses can be fetched")
+            raise PermanentError(f"{self.company}: only https URLs can be fetched")
         target = Target(url, origin_of(url))
         if url.userinfo:
             raise PermanentError(
-                f"{self.company}: {target.shown} came with a user name; credentials belong in the Airflow connection "
-                f"that this command names: {self.command('--http-conn-id ID')}"
+                f"{self.company}: {target.shown} contains a user name; credentials belong in an Airflow connection, "
+                f"which this command sets: {self.command('--http-conn-id ID')}"
             )
         if target.origin not in self._origins:
             raise PermanentError(
@@ -54,12 +54,12 @@ class Source:
         return target
 
     def is_home(self, target: Target) -> bool:
-        """Whether ``target`` is on the origin of the CSV, the only one that may see the credentials."""
+        """Return whether ``target`` is on the CSV's origin, the only one that receives the credentials."""
         return target.origin == self.csv_origin
 
     def command(self, options: str) -> str:
-        """The command line that changes this company, safe to paste: names come from outside."""
-        return f"livedash company add {shlex.quote(self.company)} {options}"
+        """Return the command that updates this company, quoted for a shell: the name may contain anything."""
+        return f"livedash company update {shlex.quote(self.company)} {options}"
 
     @cached_property
     def csv_origin(self) -> str:
@@ -76,6 +76,6 @@ class Source:
             return origin_of(url_of(address))
         except ValueError:
             raise SystemicError(
-                f"{self.company}: one of its URLs cannot be used; set it with: {self.command(option)}",
+                f"{self.company}: one of its URLs is invalid; correct it with: {self.command(option)}",
                 company_id=self.company_id,
             ) from None

@@ -1,4 +1,4 @@
-"""What of a URL is compared, and what of it is shown. Pure."""
+"""Parses URLs, compares their origins, and shortens them for messages. Pure."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 def url_of(address: str) -> httpx2.URL:
-    """``address`` as a URL. Raises ``ValueError`` if it is none.
+    """Parse a URL. Raises ``ValueError`` if it is invalid.
 
-    Ask it for ``raw_host``: ``host`` raises an ``IDNAError`` for a name with xn-- in it that cannot be decoded.
+    Use its ``raw_host``: ``host`` raises ``IDNAError`` for a name with an invalid xn-- label.
     """
     try:
         return httpx2.URL(address)
-    except (httpx2.InvalidURL, ValueError):  # UnicodeError: half a character, which a command line can hold
-        # Not `from exc`: its text quotes the URL, and a password may stand there.
+    except (httpx2.InvalidURL, ValueError):  # UnicodeError: a lone surrogate from the command line
+        # Not `from exc`: the exception quotes the URL, which may contain a password.
         raise ValueError("not a URL") from None
 
 
 def origin_of(url: httpx2.URL) -> str:
-    """Scheme, host and port, in lower case and without the scheme's own port: ``https://files.example:8443``."""
+    """Return scheme, host and port, in lower case and without the default port: ``https://files.example:8443``."""
     return f"{url.scheme}://{url.netloc.decode('ascii').removesuffix(f':{_DEFAULT_PORTS.get(url.scheme)}')}"
 
 
 class Target(NamedTuple):
-    """A URL that may be fetched, with its origin: that is asked for several times on the way."""
+    """A URL that may be fetched, with its origin."""
 
     url: httpx2.URL
     origin: str
 
     @property
     def shown(self) -> str:
-        """Fit for messages and logs: no user, no password, no query (tokens travel there), at most 200 characters."""
+        """The URL for messages and logs: without user name, password and query (tokens), at most 200 characters."""
         path, _, _ = self.url.raw_path.decode("ascii").partition("?")
         return f"{self.origin}{path}"[:SHOWN_CHARACTERS]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
@@ -9,8 +10,9 @@ from typing import Any
 from sqlalchemy import Connection, or_, select, text
 
 from livedash_core.costs.ledger import PlannedCall
+from livedash_core.enums import ACTIVE
 from livedash_core.errors import Deferred, ProcessingError, SystemicError
-from livedash_core.models import Company, CompanyStatus
+from livedash_core.models import Company
 
 #: Somebody may raise a budget at any time: so often it is asked whether there is room again.
 _ASK_AGAIN_SECONDS = 900.0
@@ -45,7 +47,7 @@ def held_back(
             select(Company.id, Company.name, Company.status, Company.monthly_budget_usd)
             .where(
                 Company.id.in_(asking),
-                or_(Company.monthly_budget_usd.is_not(None), Company.status != CompanyStatus.ACTIVE),
+                or_(Company.monthly_budget_usd.is_not(None), Company.status != ACTIVE),
             )
             .order_by(Company.id)
             .with_for_update(key_share=True)
@@ -67,7 +69,7 @@ def held_back(
 
 
 def _reason(company: Any, call: PlannedCall, most: Decimal | None, spent: Decimal) -> ProcessingError | None:
-    if company.status != CompanyStatus.ACTIVE:
+    if company.status != ACTIVE:
         return Deferred(f"{company.name} is {company.status}: only ACTIVE companies are processed", "status")
     if most is None:
         return SystemicError(
@@ -79,7 +81,8 @@ def _reason(company: Any, call: PlannedCall, most: Decimal | None, spent: Decima
         return None
     return Deferred(
         f"{company.name}'s budget of USD {company.monthly_budget_usd:f} a month has no room for another call; the rest "
-        f"waits for the next month, or for more: livedash company add {company.name!r} --monthly-budget USD",
+        "waits for the next month, or for more: "
+        f"livedash company update {shlex.quote(company.name)} --monthly-budget USD",
         "budget",
         retry_after_seconds=_ASK_AGAIN_SECONDS,
     )

@@ -7,12 +7,12 @@ is on record. ``ledger_store`` writes the rows, ``ledger_writer`` commits them f
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeVar
+from typing import Protocol, TypeVar
 from uuid import UUID
 
-from livedash_core.enums import Mode
+from livedash_core.enums import FinalCallOutcome, Mode
 
-Outcome = Literal["answered", "rejected", "unknown"]
+Outcome = FinalCallOutcome
 #: What a caller stores in the transaction that closes a call. The ledger does not look into it.
 Result = TypeVar("Result", contravariant=True)
 
@@ -66,7 +66,7 @@ class RateLimitUpdate:
 
 @dataclass(frozen=True, slots=True)
 class CallEnd:
-    """How a call ended; ``models.ai.OUTCOMES`` says what each outcome means for the bill.
+    """How a call ended; ``enums.FinalCallOutcome`` says what each outcome means for the bill.
 
     An ``error_message`` of an answered, hence paid, call says why its reply is no use.
     """

@@ -15,9 +15,10 @@ from uuid import UUID
 
 from sqlalchemy import Connection, select, text
 
+from livedash_core.enums import CALL_OUTCOMES
 from livedash_core.errors import UsageError
 from livedash_core.models import CurrencyRate
-from livedash_core.models.ai import MISCOUNTED, OUTCOMES
+from livedash_core.models.ai import MISCOUNTED
 
 By = Literal["day", "company", "model"]
 
@@ -194,7 +195,7 @@ _COSTS = text(
            {
         ", ".join(
             f"CAST(coalesce(sum(requests) FILTER (WHERE outcome = '{outcome}'), 0) AS int8) AS {outcome}"
-            for outcome in (*OUTCOMES, "reused")
+            for outcome in (*CALL_OUTCOMES, "reused")
         )
     },
            {", ".join(f"CAST(coalesce(sum({name}), 0) AS int8) AS {name}" for name in _COUNTED)},

@@ -1,4 +1,4 @@
-"""Moving in from livedash-node: its database is read, ours is written (docs/migration.md)."""
+"""The migration from livedash-node: reads its database (the source), writes LiveDash's (the target)."""
 
 from livedash_core.livedash_node_migration.migrate import migrate_livedash_node
 from livedash_core.livedash_node_migration.report import Report

@@ -1,4 +1,4 @@
-"""Who of the old database's sessions and imports becomes a session here, and who is one already."""
+"""The source's sessions and imports that can be migrated, and which of them were migrated before."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, text
 
 from livedash_core.errors import PermanentError
-from livedash_core.livedash_node_migration.ids import our_id
+from livedash_core.livedash_node_migration.ids import target_id
 from livedash_core.parsing.session_times import Times, interpret
 
-#: livedash-node reads every company's times alike; ours has a zone per company, UTC until somebody says another.
+#: livedash-node reads all times as UTC; it has no time zone per company.
 ZONE = ZoneInfo("UTC")
 
 
 class Candidate(NamedTuple):
-    """A row of ``candidates.sql`` that becomes a session here, with our ids and, if it never was one, its times."""
+    """A row of ``candidates.sql`` with its ids in the target and, for an import without a session, its times."""
 
     id: UUID
     company_id: UUID
@@ -31,9 +31,9 @@ class Candidate(NamedTuple):
 
 
 def candidate(row: Any, companies: Mapping[str, UUID]) -> Candidate:
-    """What a row of ``candidates.sql`` is here. A session knows its times; those of an import are read."""
+    """Make a candidate of a row of ``candidates.sql``; parse the times of an import that has no session."""
     found = Candidate(
-        our_id(row.session_id or row.import_id),
+        target_id(row.session_id or row.import_id),
         companies[row.company_id],
         row.external_id,
         row.session_id,
@@ -47,17 +47,19 @@ def candidate(row: Any, companies: Mapping[str, UUID]) -> Candidate:
         return found._replace(problem=str(error))
 
 
-class Sorted(NamedTuple):
-    """``here`` moved in before and have the id they have here; ``strangers`` would take the place of another."""
+class Partition(NamedTuple):
+    """Candidates by what the target has: ``existing`` ones were migrated before, and have the ids that they got then;
+    for each of the ``conflicts`` the target has another session with the same external id.
+    """
 
     new: list[Candidate]
-    here: list[Candidate]
-    strangers: list[Candidate]
+    existing: list[Candidate]
+    conflicts: list[Candidate]
 
 
-def sort(connection: Connection, candidates: list[Candidate]) -> Sorted:
-    """Look who is here already: under the id of the session or, if it was none then, of the import."""
-    ids = {our_id(old_id) for one in candidates for old_id in _old_ids(one)}
+def partition(connection: Connection, candidates: list[Candidate]) -> Partition:
+    """Look candidates up in the target, by the session's id or, if they had no session then, by the import's."""
+    ids = {target_id(source_id) for one in candidates for source_id in _source_ids(one)}
     parameters = {
         "ids": list(ids),
         "company_ids": [one.company_id for one in candidates],
@@ -65,26 +67,26 @@ def sort(connection: Connection, candidates: list[Candidate]) -> Sorted:
     }
     known = {row.id: (row.company_id, row.external_session_id) for row in connection.execute(_KNOWN, parameters)}
     taken = set(known.values())
-    found = Sorted([], [], [])
+    parts = Partition([], [], [])
     for one in candidates:
-        same = next((our_id(old_id) for old_id in _old_ids(one) if our_id(old_id) in known), None)
+        same = next((target_id(source_id) for source_id in _source_ids(one) if target_id(source_id) in known), None)
         if same is not None:
-            found.here.append(one._replace(id=same))
+            parts.existing.append(one._replace(id=same))
         elif (one.company_id, one.external_id) in taken:
-            found.strangers.append(one)
+            parts.conflicts.append(one)
         else:
-            found.new.append(one)
-    return found
+            parts.new.append(one)
+    return parts
 
 
-def _old_ids(one: Candidate) -> list[str]:
-    return [old_id for old_id in (one.session_id, one.import_id) if old_id is not None]
+def _source_ids(one: Candidate) -> list[str]:
+    return [source_id for source_id in (one.session_id, one.import_id) if source_id is not None]
 
 
-def chosen_json(
+def chunk_json(
     candidates: list[Candidate], sessions: Collection[UUID] = (), analyses: Mapping[UUID, int] | None = None
 ) -> str:
-    """The JSON that ``old.chosen`` reads (shape.py): ``sessions`` have a row of ``session``, ``analyses`` its id."""
+    """Return the JSON of ``source.chunk``: ``sessions`` get a row of ``session``, ``analyses`` have an analysis id."""
     return json.dumps(
         [
             {
@@ -108,8 +110,8 @@ _KNOWN = text(
     SELECT id, company_id, external_session_id FROM livedash.session_import WHERE id = ANY (CAST(:ids AS uuid[]))
     UNION
     SELECT session.id, session.company_id, session.external_session_id
-    FROM unnest(CAST(:company_ids AS uuid[]), CAST(:external_ids AS text[])) AS wanted (company_id, external_id)
+    FROM unnest(CAST(:company_ids AS uuid[]), CAST(:external_ids AS text[])) AS candidate (company_id, external_id)
     JOIN livedash.session_import AS session
-      ON session.company_id = wanted.company_id AND session.external_session_id = wanted.external_id
+      ON session.company_id = candidate.company_id AND session.external_session_id = candidate.external_id
     """
 )

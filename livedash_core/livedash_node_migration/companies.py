@@ -1,4 +1,4 @@
-"""Companies and models: few, taken over whole and first."""
+"""Migrates companies and models, before any session."""
 
 from __future__ import annotations
 
@@ -10,25 +10,26 @@ from uuid import UUID
 from sqlalchemy import Connection, select, text
 
 from livedash_core.bulk_insert import upsert
+from livedash_core.enums import ACTIVE, COMPANY_STATUSES
 from livedash_core.errors import UsageError
 from livedash_core.livedash_node_migration.connections_file import Login, without_login
-from livedash_core.livedash_node_migration.ids import our_id
+from livedash_core.livedash_node_migration.ids import target_id
 from livedash_core.livedash_node_migration.source_database import SourceDatabase
-from livedash_core.models import AiModel, Company, CompanyStatus
+from livedash_core.models import AiModel, Company
 from livedash_core.operations.companies import checked_url
 
 MAX_CONN_ID_CHARACTERS = 60
 
 
 class Companies(NamedTuple):
-    """``ids`` are ours by the old ones, ``here`` are the old ids of those that are here already.
+    """``ids`` maps source ids to target ids; ``existing`` has the source ids of companies that the target has already.
 
-    ``new`` are rows of ``company``; ``legacy`` is what the old dashboard knows of those here. ``logins`` are by
+    ``new`` are rows of ``company``. ``legacy`` has the old dashboard's values of existing companies. ``logins`` are by
     connection id.
     """
 
     ids: dict[str, UUID]
-    here: set[str]
+    existing: set[str]
     new: list[dict[str, Any]]
     legacy: dict[UUID, str]
     logins: dict[str, Login]
@@ -37,34 +38,34 @@ class Companies(NamedTuple):
     notes: list[str]
 
     def store(self, connection: Connection) -> None:
-        """Write what is new; what is here already stays as it is. Idempotent."""
+        """Insert the new companies and models; existing ones stay unchanged. Idempotent."""
         upsert(connection, AiModel, [{"name": name} for name in self.models], key=["name"])
         upsert(connection, Company, self.new, key=["id"])
-        connection.execute(_REMEMBER, {"ids": list(self.legacy), "legacy": list(self.legacy.values())})
+        connection.execute(_STORE_LEGACY, {"ids": list(self.legacy), "legacy": list(self.legacy.values())})
 
 
-def read_companies(old: SourceDatabase, connection: Connection) -> Companies:
-    """Decide who is who: a company here with the same id, or the same name and CSV, is the same company."""
+def read_companies(source: SourceDatabase, connection: Connection) -> Companies:
+    """Match the source's companies with the target's, by id, or by name and CSV URL."""
     columns = (Company.id, Company.name, Company.csv_url, Company.http_conn_id)
     known = {row.id: row for row in connection.execute(select(*columns))}
     by_name = {row.name: row for row in known.values()}
     names, conn_ids = set(by_name), {row.http_conn_id for row in known.values()}
-    models = [row.name for row in old.rows("models")]
+    models = [row.name for row in source.rows("models")]
     known_models = set(connection.scalars(select(AiModel.name).where(AiModel.name.in_(models))))
     found = Companies({}, set(), [], {}, {}, models, known_models, [])
-    for row in old.rows("companies"):
+    for row in source.rows("companies"):
         name = row.name.strip() or row.id
         csv_url, login, password = _source(row, found.notes)
-        company_id = our_id(row.id)
+        company_id = target_id(row.id)
         same = known.get(company_id) or by_name.get(name)
         if same is not None and (same.id == company_id or (csv_url and same.csv_url == csv_url)):
             company_id, conn_id = same.id, same.http_conn_id
-            found.here.add(row.id)
+            found.existing.add(row.id)
             found.legacy[company_id] = json.dumps(row.legacy)
         else:
             conn_id = None
             if name in names:
-                found.notes.append(f"{name}: there is a company of that name; this one is called {name} ({row.id})")
+                found.notes.append(f"{name}: another company has this name; this one was renamed to {name} ({row.id})")
                 name = f"{name} ({row.id})"
         names.add(name)
         found.ids[row.id] = company_id
@@ -72,7 +73,7 @@ def read_companies(old: SourceDatabase, connection: Connection) -> Companies:
             conn_id = conn_id or _connection_id(name, company_id, conn_ids)
             conn_ids.add(conn_id)
             found.logins[conn_id] = Login(csv_url or "", login or "", password or "")
-        if row.id not in found.here:
+        if row.id not in found.existing:
             found.new.append(
                 {
                     "id": company_id,
@@ -89,23 +90,23 @@ def read_companies(old: SourceDatabase, connection: Connection) -> Companies:
 
 
 def _source(row: Any, notes: list[str]) -> tuple[str | None, str | None, str | None]:
-    """Where its CSV is, and the login there; one in the URL counts unless there is another."""
+    """Return CSV URL, login and password; a login in the URL applies unless the company has its own."""
     try:
         bare, login, password = without_login((row.csv_url or "").strip())
         csv_url = checked_url(bare, "the CSV's address") if bare else None
     except (UsageError, ValueError):
-        notes.append(f"{row.name}: its CSV address cannot be one; add it: livedash company add NAME --csv-url URL")
+        notes.append(f"{row.name}: its CSV URL is not valid; set one: livedash company update NAME --csv-url URL")
         return None, row.login or None, row.password or None
     return csv_url, row.login or login, row.password or password
 
 
 def _status(status: str | None, name: str, notes: list[str]) -> str:
-    """The generation before the refactor has none: all were processed."""
+    """Return the company's status; before livedash-node's refactor there is none, and every company is active."""
     if status is None:
-        return CompanyStatus.ACTIVE
-    if status.upper() not in list(CompanyStatus):
-        notes.append(f"{name}: its status {status!r} is unknown here; it is SUSPENDED")
-        return CompanyStatus.SUSPENDED
+        return ACTIVE
+    if status.upper() not in COMPANY_STATUSES:
+        notes.append(f"{name}: its status {status!r} is unknown and was changed to SUSPENDED")
+        return "SUSPENDED"
     return status.upper()
 
 
@@ -115,7 +116,7 @@ def _connection_id(name: str, company_id: UUID, taken: set[str | None]) -> str:
     return conn_id if conn_id not in taken else f"{conn_id}_{company_id.hex}"
 
 
-_REMEMBER = text(
+_STORE_LEGACY = text(
     """
     UPDATE livedash.company SET legacy = known.legacy
     FROM unnest(CAST(:ids AS uuid[]), CAST(:legacy AS jsonb[])) AS known (id, legacy)

@@ -1,4 +1,4 @@
-"""The companies' passwords: from the old tables into a file that only its owner can read, and nowhere else."""
+"""Writes the companies' passwords to a file that only its owner can read, and nowhere else."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 
 class Login(NamedTuple):
-    """Name and password of a company's source; ``url`` is where, without them."""
+    """User name and password of a company's CSV; ``url`` does not contain them."""
 
     url: str
     login: str
@@ -22,7 +22,7 @@ class Login(NamedTuple):
 
 
 def without_login(url: str) -> tuple[str, str | None, str | None]:
-    """A URL without the user and password that may stand in it, and these. Raises ``ValueError`` if it is no URL."""
+    """Split a URL into the URL without credentials, user name and password. Raises ``ValueError`` if it is invalid."""
     parts = urlsplit(url)
     if "@" not in parts.netloc:
         return url, None, None
@@ -31,11 +31,11 @@ def without_login(url: str) -> tuple[str, str | None, str | None]:
 
 
 def write_connections(file: Path, logins: Mapping[str, Login]) -> None:
-    """``{connection id: login}`` in the form of `airflow connections import`, mode 0600; an older file is replaced."""
+    """Write ``{connection id: login}`` for `airflow connections import`, with mode 0600; replace an older file."""
     connections = {
         conn_id: {
             "conn_type": "http",
-            "description": "moved in from livedash-node",
+            "description": "migrated from livedash-node",
             "host": urlsplit(login.url).hostname,
             "login": login.login,
             "password": login.password,
@@ -44,7 +44,7 @@ def write_connections(file: Path, logins: Mapping[str, Login]) -> None:
     }
     file.parent.mkdir(parents=True, exist_ok=True)
     new = file.with_name(f".{file.name}.{os.getpid()}")
-    # Made with the mode that it must have: there is no moment at which others can read it.
+    # Created with its final mode, so that others can never read it.
     with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as out:
         json.dump(connections, out, ensure_ascii=False, indent=2)
     new.replace(file)

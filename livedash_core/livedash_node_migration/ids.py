@@ -1,8 +1,7 @@
-"""Which id a row of livedash-node has here.
+"""The ids of migrated rows.
 
-Its ids are text: Prisma's ``uuid()``, or a ``cuid()``. Ours are UUIDs. A UUID is kept as it is; from any other text the
-same UUID is derived each time (version 5, RFC 9562), and the text is kept beside it, so that ``livedash_compat`` shows
-the old id again.
+livedash-node's ids are text: Prisma's ``uuid()`` or ``cuid()``. A UUID is kept. Any other text is mapped to a UUID
+(version 5, RFC 9562), the same each time, and stored beside it for the views of ``livedash_compat``.
 """
 
 from __future__ import annotations
@@ -12,10 +11,10 @@ from uuid import NAMESPACE_DNS, UUID, uuid5
 _NAMESPACE = uuid5(NAMESPACE_DNS, "livedash-node")
 
 
-def our_id(old_id: str) -> UUID:
-    """The id here of the row that has ``old_id`` there."""
+def target_id(source_id: str) -> UUID:
+    """Return the id that a row of the source has in the target."""
     try:
-        same = UUID(old_id)
+        same = UUID(source_id)
     except ValueError:
-        return uuid5(_NAMESPACE, old_id)
-    return same if str(same) == old_id else uuid5(_NAMESPACE, old_id)
+        return uuid5(_NAMESPACE, source_id)
+    return same if str(same) == source_id else uuid5(_NAMESPACE, source_id)

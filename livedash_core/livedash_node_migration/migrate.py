@@ -1,7 +1,7 @@
-"""The whole move, in order: companies and models, then chunk after chunk of sessions, then what is left over.
+"""The migration, in order: companies and models, then the sessions in chunks, then orphans.
 
-Each chunk is one transaction: its rows, states and checksums stand or fall together. What is here already is the mark
-from which a run that was cut short, or next week's, goes on.
+A chunk is one transaction with its rows, statuses and checks. A later run skips what the target has, so that a
+migration can be interrupted and repeated.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from livedash_core.livedash_node_migration.sessions import Chunk
 from livedash_core.livedash_node_migration.source_database import SourceDatabase
 from livedash_core.livedash_node_migration.source_schema import TABLES
 
-#: Sessions to a transaction; what is held in memory, and what a crash repeats.
-CHUNK = 2000
+#: Sessions per transaction, held in memory.
+CHUNK_SIZE = 2000
 CONNECTIONS_FILE = "livedash-node-connections.json"
-#: One chunk at a time: two would see the same sessions as new.
+#: Concurrent migrations would both insert a session that is new to them.
 _LOCK = text("SELECT pg_advisory_xact_lock(hashtext('livedash migrate'))")
 _ANALYZE = text(
     "ANALYZE livedash.session_import, livedash.session_transcript, livedash.session, livedash.message, "
@@ -33,42 +33,42 @@ _ANALYZE = text(
 
 
 def migrate_livedash_node(
-    old: SourceDatabase,
+    source: SourceDatabase,
     engine: Engine,
     folder: Path,
     *,
     dry_run: bool = False,
     on_progress: Callable[[Report], None] = lambda _report: None,
-    chunk: int = CHUNK,
+    chunk_size: int = CHUNK_SIZE,
 ) -> Report:
-    """Copy what is new and report what became of every row; with ``dry_run`` every transaction is taken back.
+    """Copy what the target does not have, and account for every row; ``dry_run`` rolls every transaction back.
 
-    Passwords go to a file in ``folder``. Raises ``SystemicError`` when the old database fails, or when a chunk would
-    not be the same here as there: it is not kept, and those before it are.
+    Passwords go to a file in ``folder``. Raises ``SystemicError`` if the source fails, or if a chunk differs between
+    source and target: it is rolled back, the earlier ones are kept.
     """
     began = time.monotonic()
-    report = Report(old.generation, dry_run, {table: TableReport(old.count(table)) for table in TABLES})
-    report.candidates = old.rows("size")[0].candidates
+    report = Report(source.generation, dry_run, {table: TableReport(source.count(table)) for table in TABLES})
+    report.candidates = source.rows("count_candidates")[0].candidates
     with engine.connect() as connection:
         with connection.begin() as transaction:
-            companies = read_companies(old, connection)
+            companies = read_companies(source, connection)
             companies.store(connection)
-            copy_prices(old, connection, report.tables["AIModelPricing"])
+            copy_prices(source, connection, report.tables["AIModelPricing"])
             if dry_run:
                 transaction.rollback()
-        count_companies(old, companies, report)
+        count_companies(source, companies, report)
         report.notes.extend(companies.notes)
-        for rows in old.chunks("candidates", chunk):
+        for rows in source.chunks("candidates", chunk_size):
             with connection.begin() as transaction:
                 connection.execute(_LOCK)
                 if dry_run:
                     companies.store(connection)
-                Chunk(old, connection, companies.ids, report).copy(rows)
+                Chunk(source, connection, companies.ids, report).copy(rows)
                 if dry_run:
                     transaction.rollback()
             report.done += len(rows)
             on_progress(report)
-    count_orphans(old, report)
+    count_orphans(source, report)
     if not dry_run:
         _finish(engine, companies, folder, report)
     report.seconds = time.monotonic() - began
@@ -80,6 +80,6 @@ def _finish(engine: Engine, companies: Companies, folder: Path, report: Report) 
         report.connections_file = folder / CONNECTIONS_FILE
         write_connections(report.connections_file, companies.logins)
     if report.tables["SessionImport"].copied or report.tables["Session"].copied:
-        # Nobody knows yet how large the tables are now.
+        # The planner has no statistics of the new rows yet.
         with engine.begin() as connection:
             connection.execute(_ANALYZE)

@@ -1,4 +1,4 @@
-"""Prices of models that only the old system knows: for the others, the catalogue is kept up to date and this is not."""
+"""Migrates the prices of models that the price catalogue does not have."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ SOURCE = "livedash-node"
 _KEY = ("model", "tier", "valid_from", "by_hand", "from_prompt_tokens")
 
 
-def copy_prices(old: SourceDatabase, connection: Connection, report: TableReport) -> None:
-    """Take over what the catalogue lacks, as prices set by hand. The old system knew no price of cached tokens."""
+def copy_prices(source: SourceDatabase, connection: Connection, report: TableReport) -> None:
+    """Copy prices that the catalogue does not have, as set by hand. The source has no prices of cached tokens."""
     catalogue = set(connection.scalars(select(AiModelPricing.model).where(~AiModelPricing.by_hand)))
     by_hand = select(AiModelPricing.model, AiModelPricing.valid_from).where(AiModelPricing.by_hand)
     known = {(row.model, row.valid_from) for row in connection.execute(by_hand)}
     new: dict[tuple[str, datetime], dict[str, Any]] = {}
-    for row in old.rows("prices"):
+    for row in source.rows("prices"):
         if row.model is None:
             report.list("its model does not exist", [row.id])
         elif {row.model, family_of(row.model)} & catalogue:
-            report.list("the catalogue here knows its model", [row.id])
+            report.list("the price catalogue has its model", [row.id])
         elif (row.model, row.valid_from) in known:
-            report.here += 1
+            report.existing += 1
         elif (row.model, row.valid_from) in new:
-            report.list("another price of its model begins at the same time", [row.id])
+            report.list("another price of its model is valid from the same time", [row.id])
         else:
             report.copied += 1
             new[row.model, row.valid_from] = {

@@ -1,4 +1,4 @@
-"""What the sessions cost: rows of the ledger, in EUR as livedash-node counted them."""
+"""Migrates the model requests into the cost ledger, in EUR as livedash-node recorded them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from sqlalchemy import Connection, select
 
 from livedash_core.bulk_insert import upsert
 from livedash_core.costs.ledger_store import add_to_totals
-from livedash_core.livedash_node_migration.ids import our_id
+from livedash_core.livedash_node_migration.ids import target_id
 from livedash_core.livedash_node_migration.report import TableReport
 from livedash_core.livedash_node_migration.source_database import SourceDatabase
 from livedash_core.models import AiProcessingRequest
@@ -16,17 +16,17 @@ CURRENCY = "EUR"
 
 
 def copy_requests(
-    old: SourceDatabase, connection: Connection, chosen: str, maker: str, report: TableReport
+    source: SourceDatabase, connection: Connection, chunk: str, analyzer: str, report: TableReport
 ) -> list[str]:
-    """Add the requests of sessions that are here, new ones or not; returns the old ids of those copied."""
-    found = {our_id(row.old_id): row for row in old.rows("requests", chosen=chosen)}
+    """Copy the requests of migrated sessions, new or existing; returns the source ids of the copied ones."""
+    found = {target_id(row.source_id): row for row in source.rows("requests", chunk=chunk)}
     known = set(connection.scalars(select(AiProcessingRequest.id).where(AiProcessingRequest.id.in_(found))))
     new = [
         {
             "id": request_id,
             "session_id": row.session_id,
             "company_id": row.company_id,
-            "prompt_version": maker,
+            "prompt_version": analyzer,
             "model_requested": row.model or "unknown",
             "model_answered": row.model if row.outcome == "answered" else None,
             "provider_request_id": row.provider_request_id,
@@ -49,5 +49,5 @@ def copy_requests(
     upsert(connection, AiProcessingRequest, new, key=["id"])
     add_to_totals(connection, [request["id"] for request in new])
     report.copied += len(new)
-    report.here += len(known)
-    return [found[request["id"]].old_id for request in new]
+    report.existing += len(known)
+    return [found[request["id"]].source_id for request in new]

@@ -1,4 +1,4 @@
-"""A chunk of sessions, whole: their rows, what was said, asked and paid, and the states of their stages."""
+"""Migrates a chunk of sessions with their messages, questions, requests and statuses."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from sqlalchemy import Connection, text
 from livedash_core.bulk_insert import copy_blocks_into
 from livedash_core.enums import CATEGORIES, SENTIMENTS
 from livedash_core.insights import counted_sessions
-from livedash_core.livedash_node_migration.candidates import Candidate, candidate, chosen_json, sort
+from livedash_core.livedash_node_migration.candidates import Candidate, candidate, chunk_json, partition
 from livedash_core.livedash_node_migration.checks import check
 from livedash_core.livedash_node_migration.questions import copy_questions
 from livedash_core.livedash_node_migration.report import Report
 from livedash_core.livedash_node_migration.requests import copy_requests
 from livedash_core.livedash_node_migration.source_database import SourceDatabase
 from livedash_core.livedash_node_migration.states import (
+    DONE,
     SESSION_CREATION,
-    THROUGH,
     Facts,
     States,
     from_facts,
@@ -32,8 +32,8 @@ from livedash_core.parsing.csv_rows import COLUMNS, MAX_ID_CHARACTERS
 from livedash_core.pipeline import BUILT_IN
 from livedash_core.status import ImportedHistory, ProcessingStatusManager
 
-#: Who analysed and asked what moved in: analyzer and prompt version of its analyses.
-MAKER = "livedash-node"
+#: Analyzer and prompt version of migrated analyses.
+ANALYZER = "livedash-node"
 
 _NOT_COPIED = "its session is not copied"
 _CHILDREN = ("Message", "SessionQuestion", "AIProcessingRequest", "SessionProcessingStatus")
@@ -48,8 +48,8 @@ _MESSAGE = ("session_id", "position", "role", "content", "sent_at")
 _ANALYSIS = ("id", "session_id", "input_hash", "analyzer", "model", "prompt_version", "result", "created_at")
 
 
-class Determined(NamedTuple):
-    """Where a session stands, when it was last worked on, and whether it has an analysis."""
+class Derived(NamedTuple):
+    """The statuses of a session's stages, the time of its last change, and whether it has an analysis."""
 
     states: States
     settled_at: datetime
@@ -57,43 +57,43 @@ class Determined(NamedTuple):
 
     @property
     def is_created(self) -> bool:
-        """Whether there is to be a session, even one without messages."""
-        return status_of(self.states, SESSION_CREATION) in THROUGH
+        """Whether the target gets a row of ``session``, possibly without messages."""
+        return status_of(self.states, SESSION_CREATION) in DONE
 
 
 class Chunk:
-    """Copies some candidates within one transaction, and counts in ``report`` what became of each."""
+    """Copies candidates within one transaction, and accounts for each in ``report``."""
 
-    def __init__(self, old: SourceDatabase, connection: Connection, companies: dict[str, UUID], report: Report) -> None:
-        self._old = old
+    def __init__(
+        self, source: SourceDatabase, connection: Connection, companies: dict[str, UUID], report: Report
+    ) -> None:
+        self._source = source
         self._connection = connection
         self._companies = companies
         self._report = report
         self._tables = report.tables
 
     def copy(self, rows: Iterable[Any]) -> None:
-        """Copy what is new. Raises ``SystemicError`` when what is here then is not what is there."""
-        # An import of the same external ids at the same moment would end this transaction with an error.
+        """Copy what the target does not have. Raises ``SystemicError`` if source and target then differ."""
+        # A concurrent CSV import of the same external ids would violate a unique constraint in this transaction.
         self._connection.execute(text("LOCK TABLE livedash.session_import IN SHARE ROW EXCLUSIVE MODE"))
-        new, here = self._sort([candidate(row, self._companies) for row in self._acceptable(rows)])
-        self._count_here(here)
+        new, existing = self._partition([candidate(row, self._companies) for row in self._eligible(rows)])
+        self._count_existing(existing)
         links: list[str] = []
         if new:
-            determined = self._determine(new)
-            chosen = self._copy_rows(new, determined)
-            links = copy_questions(self._old, self._connection, chosen, self._report)
-            self._take_over(new, determined)
+            derived = self._derive(new)
+            chunk = self._copy_rows(new, derived)
+            links = copy_questions(self._source, self._connection, chunk, self._report)
+            self._import_history(new, derived)
         requests = copy_requests(
-            self._old, self._connection, chosen_json([*new, *here]), MAKER, self._tables["AIProcessingRequest"]
+            self._source, self._connection, chunk_json([*new, *existing]), ANALYZER, self._tables["AIProcessingRequest"]
         )
         if new:
             kept = {"SessionQuestion": links, "AIProcessingRequest": requests}
-            check(self._old, self._connection, chosen_json(new), kept, self._tables)
+            check(self._source, self._connection, chunk_json(new), kept, self._tables)
 
-    # --- which
-
-    def _acceptable(self, rows: Iterable[Any]) -> Iterable[Any]:
-        """Those that can be copied at all; the others are listed, and all that belongs to them."""
+    def _eligible(self, rows: Iterable[Any]) -> Iterable[Any]:
+        """Yield the rows that can be copied; list the others with their dependent rows."""
         refused: list[str] = []
         for row in rows:
             if row.company_id not in self._companies:
@@ -110,30 +110,28 @@ class Chunk:
                 refused.append(row.session_id)
         self._list_children(refused)
 
-    def _sort(self, candidates: list[Candidate]) -> tuple[list[Candidate], list[Candidate]]:
-        """Which are new, and which are here already under the id they are returned with."""
-        sorted_ = sort(self._connection, candidates)
-        for one in sorted_.strangers:
-            self._list(one.session_id, one.import_id, "a session with its external id came here from the CSV")
-        self._list_children([one.session_id for one in sorted_.strangers if one.session_id])
-        return sorted_.new, sorted_.here
+    def _partition(self, candidates: list[Candidate]) -> tuple[list[Candidate], list[Candidate]]:
+        """Return the new and the existing candidates, the latter with their ids in the target; list the conflicts."""
+        parts = partition(self._connection, candidates)
+        for one in parts.conflicts:
+            self._list(one.session_id, one.import_id, "the CSV import created another session with its external id")
+        self._list_children([one.session_id for one in parts.conflicts if one.session_id])
+        return parts.new, parts.existing
 
-    # --- what
-
-    def _determine(self, new: list[Candidate]) -> dict[UUID, Determined]:
-        chosen = chosen_json(new)
-        told: defaultdict[UUID, list[Any]] = defaultdict(list)
-        for row in self._old.rows("statuses", chosen=chosen):
-            told[row.id].append(row)
+    def _derive(self, new: list[Candidate]) -> dict[UUID, Derived]:
+        chunk = chunk_json(new)
+        status_rows: defaultdict[UUID, list[Any]] = defaultdict(list)
+        for row in self._source.rows("statuses", chunk=chunk):
+            status_rows[row.id].append(row)
             table = self._tables["SessionProcessingStatus"]
             if row.stage in BUILT_IN.names:
                 table.copied += 1
             else:
-                table.list("its stage is unknown here", [f"{row.id}:{row.stage}"])
+                table.list("its stage is unknown", [f"{row.id}:{row.stage}"])
         problems = {one.id: one.problem for one in new}
         now = datetime.now(UTC)
         found = {}
-        for row in self._old.rows("facts", chosen=chosen):
+        for row in self._source.rows("session_facts", chunk=chunk):
             facts = Facts(
                 row.has_transcript,
                 row.has_url,
@@ -144,54 +142,51 @@ class Chunk:
                 row.error,
                 problems[row.id],
             )
-            states = from_rows(from_facts(facts), told[row.id])
-            found[row.id] = Determined(states, row.settled_at or now, facts.is_analysed)
+            states = from_rows(from_facts(facts), status_rows[row.id])
+            found[row.id] = Derived(states, row.settled_at or now, facts.is_analysed)
         return found
 
-    def _copy_rows(self, new: list[Candidate], determined: dict[UUID, Determined]) -> str:
+    def _copy_rows(self, new: list[Candidate], derived: dict[UUID, Derived]) -> str:
         connection = self._connection
-        analysed = [one.id for one in new if determined[one.id].is_analysed]
+        analysed = [one.id for one in new if derived[one.id].is_analysed]
         numbers = connection.scalars(_ANALYSIS_IDS, {"number": len(analysed)})
-        chosen = chosen_json(
+        chunk = chunk_json(
             new,
-            {one.id for one in new if one.session_id or determined[one.id].is_created},
+            {one.id for one in new if one.session_id or derived[one.id].is_created},
             dict(zip(analysed, numbers, strict=True)),
         )
         copied = {
             "SessionImport": sum(one.import_id is not None for one in new),
             "Session": sum(one.session_id is not None for one in new),
         }
-        labels = {"sentiments": list(SENTIMENTS), "categories": list(CATEGORIES), "maker": MAKER}
-        self._copy("imports", "livedash.session_import", _IMPORT, chosen=chosen)
-        self._copy("transcripts", "livedash.session_transcript", _TRANSCRIPT, chosen=chosen)
+        labels = {"sentiments": list(SENTIMENTS), "categories": list(CATEGORIES), "analyzer": ANALYZER}
+        self._copy("imports", "livedash.session_import", _IMPORT, chunk=chunk)
+        self._copy("transcripts", "livedash.session_transcript", _TRANSCRIPT, chunk=chunk)
         with counted_sessions(connection, [one.id for one in new]):
-            self._copy("sessions", "livedash.session", _SESSION, chosen=chosen, **labels)
-        copied["Message"] = self._copy("messages", "livedash.message", _MESSAGE, chosen=chosen)
-        self._copy("analyses", "livedash.session_analysis", _ANALYSIS, chosen=chosen, maker=MAKER)
+            self._copy("sessions", "livedash.session", _SESSION, chunk=chunk, **labels)
+        copied["Message"] = self._copy("messages", "livedash.message", _MESSAGE, chunk=chunk)
+        self._copy("analyses", "livedash.session_analysis", _ANALYSIS, chunk=chunk, analyzer=ANALYZER)
         for table, rows in copied.items():
             self._tables[table].copied += rows
-        return chosen
+        return chunk
 
     def _copy(self, name: str, table: str, columns: tuple[str, ...], **parameters: Any) -> int:
-        return copy_blocks_into(self._connection, table, columns, self._old.copy(name, **parameters))
+        return copy_blocks_into(self._connection, table, columns, self._source.copy(name, **parameters))
 
-    def _take_over(self, new: list[Candidate], determined: dict[UUID, Determined]) -> None:
+    def _import_history(self, new: list[Candidate], derived: dict[UUID, Derived]) -> None:
         histories = {
-            one.id: ImportedHistory(one.company_id, determined[one.id].settled_at, determined[one.id].states)
-            for one in new
+            one.id: ImportedHistory(one.company_id, derived[one.id].settled_at, derived[one.id].states) for one in new
         }
         ProcessingStatusManager(self._connection).import_history(histories)
         for history in histories.values():
             self._report.count_states(history.stages)
 
-    # --- counting
-
-    def _count_here(self, here: list[Candidate]) -> None:
-        self._tables["SessionImport"].here += sum(one.import_id is not None for one in here)
-        self._tables["Session"].here += sum(one.session_id is not None for one in here)
-        for table, rows in self._children([one.session_id for one in here if one.session_id]).items():
+    def _count_existing(self, existing: list[Candidate]) -> None:
+        self._tables["SessionImport"].existing += sum(one.import_id is not None for one in existing)
+        self._tables["Session"].existing += sum(one.session_id is not None for one in existing)
+        for table, rows in self._children([one.session_id for one in existing if one.session_id]).items():
             if table != "AIProcessingRequest":  # counted one by one: a session may have new ones
-                self._tables[table].here += rows
+                self._tables[table].existing += rows
 
     def _list(self, session_id: str | None, import_id: str | None, reason: str) -> None:
         if session_id is not None:
@@ -207,7 +202,7 @@ class Chunk:
     def _children(self, session_ids: list[str]) -> dict[str, int]:
         if not session_ids:
             return {}
-        (row,) = self._old.rows("rows_of_sessions", ids=session_ids)
+        (row,) = self._source.rows("rows_of_sessions", ids=session_ids)
         return {table: rows for table, rows in zip(_CHILDREN, row, strict=True) if rows}
 
 

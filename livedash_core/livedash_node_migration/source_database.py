@@ -1,4 +1,4 @@
-"""livedash-node's database: opened once, read in one snapshot, never written."""
+"""livedash-node's database: read in one snapshot, never written."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from livedash_core.db import first_line
 from livedash_core.errors import ConfigurationError, SystemicError
 from livedash_core.livedash_node_migration.source_schema import REQUIRED, relations, resolve
 
-#: What Prisma puts into a URL for itself; libpq refuses a parameter that it does not know.
-_PRISMAS = (
+#: Parameters that Prisma adds to a URL; libpq refuses unknown ones.
+_PRISMA_PARAMETERS = (
     "schema",
     "connection_limit",
     "pool_timeout",
@@ -29,19 +29,19 @@ _PRISMAS = (
     "sslidentity",
     "sslpassword",
 )
-#: A row of a COPY is a message of its own; so many bytes of them are passed on at once.
+#: COPY returns row by row; rows are passed on in blocks of this size.
 _BLOCK_BYTES = 65_536
 _COLUMNS = "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = %s"
 
 
 @cache
 def statement(name: str) -> str:
-    """``sql/<name>.sql`` as it is written."""
+    """Return the text of ``sql/<name>.sql``."""
     return (files("livedash_core.livedash_node_migration") / "sql" / f"{name}.sql").read_text(encoding="utf-8")
 
 
 class SourceDatabase:
-    """One snapshot of the old database; ``generation`` is ``before`` or ``after`` its refactor."""
+    """A snapshot of the source; ``generation`` is ``before`` or ``after`` livedash-node's refactor."""
 
     def __init__(self, connection: psycopg.Connection[Any], schema: str) -> None:
         self.connection = connection
@@ -50,39 +50,39 @@ class SourceDatabase:
             found.setdefault(table, set()).add(column)
         if missing := [table for table in REQUIRED if table not in found]:
             raise ConfigurationError(
-                f"the schema {schema!r} of the old database has no table {', '.join(missing)}; "
-                "is it livedash-node's, and is --source-schema right?"
+                f"the schema {schema!r} of the source has no table {', '.join(missing)}; "
+                "check --source and --source-schema"
             )
         self.generation = "after" if "SessionProcessingStatus" in found else "before"
         self.tables = relations(schema, found)
 
     def sql(self, name: str) -> str:
-        """The statement for this database."""
+        """Return a statement with the tables of this database."""
         return resolve(statement(name), self.tables)
 
     def rows(self, name: str, **parameters: Any) -> list[Any]:
-        """All rows of a statement, as named tuples. Raises ``SystemicError`` when the old database fails."""
-        with _telling_whose_fault(), self.connection.cursor(row_factory=namedtuple_row) as cursor:
+        """Return all rows of a statement as named tuples. Raises ``SystemicError`` if the source fails."""
+        with _translating_errors(), self.connection.cursor(row_factory=namedtuple_row) as cursor:
             return cursor.execute(self.sql(name), parameters or None).fetchall()
 
     def count(self, table: str) -> int:
-        """Rows of a table in this snapshot."""
-        query = resolve(f'SELECT count(*) FROM old."{table}" AS counted', self.tables)  # noqa: S608 - a name of ours
-        with _telling_whose_fault():
+        """Return the number of rows of a table."""
+        query = resolve(f'SELECT count(*) FROM source."{table}" AS counted', self.tables)  # noqa: S608 - a name of ours
+        with _translating_errors():
             return int(self.connection.execute(query).fetchall()[0][0])
 
     def chunks(self, name: str, size: int) -> Iterator[list[Any]]:
-        """The rows of a statement, ``size`` at a time, held by the server until they are asked for."""
-        with _telling_whose_fault(), self.connection.cursor(name, row_factory=namedtuple_row) as cursor:
+        """Yield the rows of a statement in lists of ``size``, through a server-side cursor."""
+        with _translating_errors(), self.connection.cursor(name, row_factory=namedtuple_row) as cursor:
             cursor.execute(self.sql(name))
             while rows := cursor.fetchmany(size):
                 yield rows
 
     def copy(self, name: str, **parameters: Any) -> Iterator[bytes]:
-        """What COPY gives for a statement, in text format, a block of many rows at a time."""
+        """Yield the rows of a statement in COPY's text format, in blocks."""
         rows: list[bytes] = []
         size = 0
-        with _telling_whose_fault(), self.connection.cursor() as cursor:
+        with _translating_errors(), self.connection.cursor() as cursor:
             with cursor.copy(f"COPY ({self.sql(name)}) TO STDOUT".encode(), parameters) as copy:
                 for row in copy:
                     rows.append(bytes(row))
@@ -95,29 +95,29 @@ class SourceDatabase:
 
 
 @contextmanager
-def _telling_whose_fault() -> Iterator[None]:
+def _translating_errors() -> Iterator[None]:
     try:
         yield
     except psycopg.Error as error:
-        raise SystemicError(f"the old database failed: {first_line(error)}") from error
+        raise SystemicError(f"the source database failed: {first_line(error)}") from error
 
 
 @contextmanager
 def open_source_database(url: str, schema: str | None = None) -> Iterator[SourceDatabase]:
-    """Connect, read only. ``url`` may be Prisma's own; ``schema`` is its, else ``public``.
+    """Connect read-only. ``url`` may be Prisma's; ``schema`` defaults to the URL's, else ``public``.
 
-    Raises ``ConfigurationError`` for a URL that is none, a database that does not answer, or another's tables.
+    Raises ``ConfigurationError`` if the URL is invalid, the database does not answer, or it is not livedash-node's.
     """
     arguments, named = _connection_arguments(url)
     try:
         connection = psycopg.connect(**arguments, application_name="livedash migrate", connect_timeout=10)
     except psycopg.Error as error:
-        raise ConfigurationError(f"the old database does not answer: {first_line(error)}") from None
+        raise ConfigurationError(f"the source database does not answer: {first_line(error)}") from None
     with connection:
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         connection.read_only = True
-        # What is copied as text must be read on our side as it was meant. A chunk may take longer than an idle
-        # transaction is allowed to there.
+        # The target must parse the text of COPY in the same zone, style and encoding. The snapshot stays open longer
+        # than the server's timeouts may allow.
         for setting in ("TimeZone = 'UTC'", "DateStyle = 'ISO'", "client_encoding = 'UTF8'",
                         "default_transaction_read_only = on", "idle_in_transaction_session_timeout = 0",
                         "statement_timeout = 0"):  # fmt: skip
@@ -129,15 +129,15 @@ def open_source_database(url: str, schema: str | None = None) -> Iterator[Source
 
 
 def _connection_arguments(url: str) -> tuple[Mapping[str, Any], str | None]:
-    """psycopg's arguments, and the schema that the URL names."""
+    """Return psycopg's arguments, and the schema in the URL."""
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
         parsed = None
     if parsed is None or parsed.get_backend_name() not in ("postgresql", "postgres"):
-        # Without quoting it: there may be a password in it.
+        # Not quoted: it may contain a password.
         raise ConfigurationError("--source is not a URL like postgresql://user:password@host/name")
     query = {name: str(value) for name, value in parsed.query.items()}
     schema = query.get("schema")
     arguments = parsed.set(query={}).translate_connect_args(username="user", database="dbname")
-    return arguments | {name: value for name, value in query.items() if name not in _PRISMAS}, schema
+    return arguments | {name: value for name, value in query.items() if name not in _PRISMA_PARAMETERS}, schema

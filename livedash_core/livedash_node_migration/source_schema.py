@@ -1,7 +1,7 @@
-"""The tables of livedash-node that are read, whichever generation they are of.
+"""The tables and columns of livedash-node that are read, before and after its refactor.
 
-The statements under ``sql/`` name a table ``old."Session"`` and find every column below in it: one that the database
-at hand does not have is NULL, a table that it does not have is empty. ``"User"`` is not read at all.
+The statements under ``sql/`` refer to a table as ``source."Session"``, with all columns listed here: a column that the
+source does not have is NULL, a missing table is empty. ``"User"`` is never read.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from collections.abc import Mapping
 
 from psycopg import sql
 
-_WHEN = "timestamp(3)"
+_TIMESTAMP = "timestamp(3)"
 
 #: Column → type. Enums are read as text.
 TABLES: dict[str, dict[str, str]] = {
     "Company": {
         "id": "text", "name": "text", "csvUrl": "text", "csvUsername": "text", "csvPassword": "text",
-        "sentimentAlert": "float8", "dashboardOpts": "jsonb", "status": "text", "createdAt": _WHEN,
+        "sentimentAlert": "float8", "dashboardOpts": "jsonb", "status": "text", "createdAt": _TIMESTAMP,
     },
     "SessionImport": {
         "id": "text", "companyId": "text", "externalSessionId": "text", "startTimeRaw": "text", "endTimeRaw": "text",
@@ -25,16 +25,16 @@ TABLES: dict[str, dict[str, str]] = {
         "escalatedRaw": "text", "forwardedHrRaw": "text", "fullTranscriptUrl": "text",
         "avgResponseTimeSeconds": "float8", "tokens": "int", "tokensEur": "float8", "category": "text",
         "initialMessage": "text", "rawTranscriptContent": "text", "status": "text", "errorMsg": "text",
-        "processedAt": _WHEN, "createdAt": _WHEN,
+        "processedAt": _TIMESTAMP, "createdAt": _TIMESTAMP,
     },
     "Session": {
-        "id": "text", "companyId": "text", "importId": "text", "startTime": _WHEN, "endTime": _WHEN,
+        "id": "text", "companyId": "text", "importId": "text", "startTime": _TIMESTAMP, "endTime": _TIMESTAMP,
         "ipAddress": "text", "country": "text", "fullTranscriptUrl": "text", "avgResponseTime": "float8",
         "initialMsg": "text", "language": "text", "messagesSent": "int", "sentiment": "text", "escalated": "bool",
-        "forwardedHr": "bool", "category": "text", "summary": "text", "createdAt": _WHEN, "updatedAt": _WHEN,
+        "forwardedHr": "bool", "category": "text", "summary": "text", "createdAt": _TIMESTAMP, "updatedAt": _TIMESTAMP,
     },
     "Message": {
-        "id": "text", "sessionId": "text", "timestamp": _WHEN, "role": "text", "content": "text", "order": "int",
+        "id": "text", "sessionId": "text", "timestamp": _TIMESTAMP, "role": "text", "content": "text", "order": "int",
     },
     "Question": {"id": "text", "content": "text"},
     "SessionQuestion": {"id": "text", "sessionId": "text", "questionId": "text", "order": "int"},
@@ -44,30 +44,30 @@ TABLES: dict[str, dict[str, str]] = {
         "cachedTokens": "int", "audioTokensPrompt": "int", "reasoningTokens": "int", "audioTokensCompletion": "int",
         "acceptedPredictionTokens": "int", "rejectedPredictionTokens": "int", "promptTokenCost": "float8",
         "completionTokenCost": "float8", "totalCostEur": "float8", "processingType": "text", "success": "bool",
-        "errorMessage": "text", "requestedAt": _WHEN, "completedAt": _WHEN,
+        "errorMessage": "text", "requestedAt": _TIMESTAMP, "completedAt": _TIMESTAMP,
     },
     "SessionProcessingStatus": {
-        "id": "text", "sessionId": "text", "stage": "text", "status": "text", "startedAt": _WHEN,
-        "completedAt": _WHEN, "errorMessage": "text", "retryCount": "int",
+        "id": "text", "sessionId": "text", "stage": "text", "status": "text", "startedAt": _TIMESTAMP,
+        "completedAt": _TIMESTAMP, "errorMessage": "text", "retryCount": "int",
     },
     "AIModel": {"id": "text", "name": "text"},
     "AIModelPricing": {
         "id": "text", "aiModelId": "text", "promptTokenCost": "float8", "completionTokenCost": "float8",
-        "effectiveFrom": _WHEN,
+        "effectiveFrom": _TIMESTAMP,
     },
     "CompanyAIModel": {"id": "text", "companyId": "text", "aiModelId": "text", "isDefault": "bool"},
 }  # fmt: skip
-#: Without these it is not livedash-node's database.
+#: Tables that every generation has.
 REQUIRED = ("Company", "SessionImport", "Session", "Message")
 
-#: What Python has found out about the sessions of a chunk, and the statements refer to as ``old.chosen``.
-_CHOSEN = """(SELECT * FROM jsonb_to_recordset(%(chosen)s::jsonb) AS chosen (
+#: The relation ``source.chunk``: the sessions of a chunk, passed as JSON (``candidates.chunk_json``).
+_CHUNK_RELATION = """(SELECT * FROM jsonb_to_recordset(%(chunk)s::jsonb) AS chunk (
     id uuid, company_id uuid, external_id text, session_id text, import_id text, started_at timestamptz,
     ended_at timestamptz, is_session bool, analysis_id bigint))"""
 
 
 def relations(schema: str, found: Mapping[str, set[str]]) -> dict[str, str]:
-    """What stands for ``old."Session"`` in a database whose tables have the columns ``found``."""
+    """Return the subquery for each ``source."Table"``, given the columns that the tables have."""
     return {table: _relation(schema, table, columns, found.get(table, set())) for table, columns in TABLES.items()}
 
 
@@ -81,6 +81,6 @@ def _relation(schema: str, table: str, columns: Mapping[str, str], found: set[st
 
 
 def resolve(statement: str, tables: Mapping[str, str]) -> str:
-    """``statement`` with ``old."Session"`` and ``old.chosen`` replaced by what stands for them."""
-    statement = statement.replace("old.chosen", _CHOSEN)
-    return re.sub(r'old\."(\w+)"', lambda match: tables[match[1]], statement)
+    """Replace ``source."Table"`` and ``source.chunk`` in a statement by their subqueries."""
+    statement = statement.replace("source.chunk", _CHUNK_RELATION)
+    return re.sub(r'source\."(\w+)"', lambda match: tables[match[1]], statement)

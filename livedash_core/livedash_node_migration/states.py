@@ -1,6 +1,7 @@
-"""Which state each stage of a session is in, from what livedash-node has of it. Pure.
+"""Derives the status of each stage of a session from livedash-node's data. Pure.
 
-The rules are those of its own migration to a status per stage; where its status table exists, that has the last word.
+The rules are those of livedash-node's own migration to a status per stage. Its status table, where it exists, has
+precedence.
 """
 
 from __future__ import annotations
@@ -14,16 +15,16 @@ from livedash_core.pipeline import BUILT_IN
 from livedash_core.status import ImportedState
 
 CSV_IMPORT, TRANSCRIPT_FETCH, SESSION_CREATION, AI_ANALYSIS, QUESTION_EXTRACTION = BUILT_IN.names
-#: Where a state comes from, in its metadata.
+#: The origin of a status, for its metadata.
 FROM_DATA, FROM_STATUS = "livedash-node", "livedash-node: SessionProcessingStatus"
-THROUGH = ("COMPLETED", "SKIPPED")
+DONE = ("COMPLETED", "SKIPPED")
 MAX_ATTEMPTS = 2**15 - 1  # smallint
 
 States = tuple[ImportedState, ...]
 
 
 class Facts(NamedTuple):
-    """What there is of a session. ``problem`` says why its times cannot be understood, ``error`` is its errorMsg."""
+    """Facts about a session. ``problem`` says why its times are invalid, ``error`` is its errorMsg."""
 
     has_transcript: bool
     has_url: bool
@@ -36,7 +37,7 @@ class Facts(NamedTuple):
 
 
 class StatusRow(Protocol):
-    """A row of the old ``SessionProcessingStatus``."""
+    """A row of the source's ``SessionProcessingStatus``."""
 
     stage: str
     status: str
@@ -48,10 +49,10 @@ class StatusRow(Protocol):
 
 @lru_cache(maxsize=1024)
 def from_facts(facts: Facts) -> States:
-    """A state for every stage, in order."""
+    """Derive the state of every stage, in order."""
     if facts.problem is not None:
-        # Nothing later can be done for a session that did not happen at any time.
-        waiting = (_state(stage, "PENDING", "its times cannot be understood") for stage in BUILT_IN.names[1:])
+        # The later stages need valid times.
+        waiting = (_state(stage, "PENDING", "its times are invalid") for stage in BUILT_IN.names[1:])
         failed = ImportedState(CSV_IMPORT, "FAILED", FROM_DATA, "it was imported", error_message=facts.problem)
         return (failed, *waiting)
     states = {
@@ -71,13 +72,13 @@ def from_facts(facts: Facts) -> States:
 
 
 def from_rows(states: States, rows: Iterable[StatusRow]) -> States:
-    """``states`` where the old status table has none of its own; what was under way is to be done again."""
-    told = {row.stage: _from_row(row) for row in rows if row.stage in BUILT_IN.names}
-    return tuple(told.get(state.stage, state) for state in states)
+    """Replace states by those of the status table; IN_PROGRESS becomes PENDING."""
+    stored = {row.stage: _from_row(row) for row in rows if row.stage in BUILT_IN.names}
+    return tuple(stored.get(state.stage, state) for state in states)
 
 
 def status_of(states: States, stage: str) -> str:
-    """The status of one stage."""
+    """Return the status of one stage."""
     return next(state.status for state in states if state.stage == stage)
 
 
@@ -102,13 +103,13 @@ def _done_if(stage: str, done: bool, because: str, because_not: str) -> Imported
 
 
 def _place_error(states: dict[str, ImportedState], facts: Facts) -> None:
-    """An import's error belongs to the first stage that is not through: the import's own, or, where the import ended
-    in error, any. An error that was overcome is only told of.
+    """Assign an import's error to the first of its stages that is not done; of an import in status ERROR, to the first
+    of all stages. If there is none, the error was overcome and is added to the reason of SESSION_CREATION.
     """
-    error = facts.error or "livedash-node says ERROR, not why"
+    error = facts.error or "ERROR in livedash-node, without a message"
     may_have_failed = BUILT_IN.names if facts.is_error else BUILT_IN.names[:3]
     for stage in may_have_failed:
-        if states[stage].status not in THROUGH:
+        if states[stage].status not in DONE:
             states[stage] = states[stage]._replace(status="FAILED", error_message=error)
             return
     created = states[SESSION_CREATION]
@@ -120,7 +121,7 @@ def _from_row(row: StatusRow) -> ImportedState:
     reason = f"it was {row.status}"
     if status == "SKIPPED" and row.error:
         reason = row.error
-    error = (row.error or "livedash-node says FAILED, not why") if status == "FAILED" else None
+    error = (row.error or "FAILED in livedash-node, without a message") if status == "FAILED" else None
     settled = status != "PENDING"
     return ImportedState(
         row.stage,

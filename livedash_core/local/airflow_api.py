@@ -1,4 +1,4 @@
-"""The few calls that `livedash up` makes to the Airflow it started."""
+"""The API calls that `livedash up` makes to the Airflow that it starts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import httpx2
 
 
 class AirflowApi:
-    """A client of the local API server. Nothing raises while the server is not there yet: it answers ``None``."""
+    """A client of the local API server. A request that fails, as before the server is up, is not an error."""
 
     def __init__(self, url: str, username: str, password: str) -> None:
         self._client = httpx2.Client(base_url=url, timeout=10, trust_env=False)
@@ -21,13 +21,13 @@ class AirflowApi:
         self._client.close()
 
     def healthy(self) -> bool:
-        """Whether every component has reported lately."""
+        """Return whether every component has sent a recent heartbeat."""
         health = self._get("/api/v2/monitor/health")
         parts = ("metadatabase", "scheduler", "dag_processor", "triggerer")
         return health is not None and all((health.get(part) or {}).get("status") == "healthy" for part in parts)
 
     def dag_ids(self) -> set[str]:
-        """The DAGs that can be triggered now."""
+        """Return the ids of LiveDash's DAGs that are parsed and not paused."""
         found = self._get("/api/v2/dags?tags=livedash&limit=100")
         return {dag["dag_id"] for dag in found["dags"] if not dag["is_paused"]} if found else set()
 

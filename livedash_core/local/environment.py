@@ -1,4 +1,4 @@
-"""What an installation on one machine consists of: folders, secrets, the environment of its Airflow."""
+"""A local installation: its folders, its secrets, and the environment of its Airflow."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SAMPLE_CONNECTION = "livedash_sample"
 
 @dataclass(frozen=True)
 class Ports:
-    """Where the processes listen, all on loopback."""
+    """The TCP ports of the processes, all on loopback."""
 
     web: int
     worker_logs: int
@@ -28,7 +28,7 @@ class Ports:
 
 
 class LocalInstallation:
-    """The folder ``LIVEDASH_HOME``. Passwords and keys are made once and kept in a file only its owner can read."""
+    """The folder ``LIVEDASH_HOME``. Passwords and keys are generated once, into a file that only its owner can read."""
 
     database = "livedash"
     airflow_database = "airflow"
@@ -40,7 +40,7 @@ class LocalInstallation:
         self.logs = self.home / "logs"
 
     def exists(self) -> bool:
-        """Whether `livedash up` ever ran here."""
+        """Return whether `livedash up` has run in this folder."""
         return (self.home / "secrets.json").exists()
 
     @cached_property
@@ -63,16 +63,16 @@ class LocalInstallation:
         return made
 
     def airflow_environment(self, socket_directory: Path | None = None, ports: Ports | None = None) -> dict[str, str]:
-        """The environment of every Airflow process, light enough for a laptop.
+        """Return the environment of Airflow's processes, sized for a laptop.
 
-        Without ports: enough to read connections from the metadata database.
+        Without ``ports`` it suffices to read connections from the metadata database.
         """
         address = Address(socket_directory or self.postgres, self.airflow_database)
         environment = {
             "AIRFLOW_HOME": str(self.airflow),
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": address.url("postgresql+psycopg2"),
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC": address.url("postgresql+asyncpg"),
-            # Five processes share one laptop: the defaults would open dozens of connections each.
+            # The default pool opens dozens of connections in each of five processes.
             "AIRFLOW__DATABASE__SQL_ALCHEMY_POOL_SIZE": "3",
             "AIRFLOW__CORE__FERNET_KEY": self.secrets["fernet_key"],
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
@@ -89,8 +89,7 @@ class LocalInstallation:
             "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
             "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",
             "AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK": "False",
-            # From one stage to the next the scheduler is waited for several times, each time for half of this: 1 s
-            # is the default.
+            # Each stage waits for several rounds of the scheduler's loop, on average half of this each; default 1 s.
             "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.25",
             "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO",
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",

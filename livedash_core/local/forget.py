@@ -1,4 +1,4 @@
-"""`make clean-data`: forget what `livedash up` stored. Run as a program."""
+"""`make clean-data`: delete the data of `livedash up`. Run as a program."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from livedash_core.local.environment import LocalInstallation
 from livedash_core.settings import Settings
 
 
-def forget() -> int:
-    """Remove ``LIVEDASH_HOME``; refuses while a `livedash up` uses it."""
+def delete_data() -> int:
+    """Delete ``LIVEDASH_HOME``, unless `livedash up` is running in it; returns the exit code."""
     installation = LocalInstallation(Settings().home)
     lock = installation.home / "up.lock"
     if lock.exists():
@@ -23,9 +23,9 @@ def forget() -> int:
                 return 1
     if installation.home.exists():
         shutil.rmtree(installation.home)
-    sys.stdout.write("The data is gone.\n")
+    sys.stdout.write("The data was deleted.\n")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(forget())
+    sys.exit(delete_data())

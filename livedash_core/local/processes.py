@@ -1,4 +1,4 @@
-"""Child processes that end when we do: each in a session of its own, with its own log file."""
+"""Child processes that end with this one, each in its own session and with its own log file."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-#: Airflow's scheduler lets its tasks finish their hand-over; after that, there is no more asking.
+#: Time for Airflow's scheduler to end its tasks; then the processes are killed.
 GRACE_SECONDS = 20.0
 
 
 class Processes:
-    """A context manager: what was started in it is ended at its end, and nothing else."""
+    """A context manager that terminates the processes started in it, and no others."""
 
     def __init__(self, logs: Path, environment: Mapping[str, str]) -> None:
         self.logs = logs
@@ -32,19 +32,19 @@ class Processes:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         for process in self._running.values():
-            process.terminate()  # it ends its own children in order; killing them beside it would confuse it
+            process.terminate()  # it ends its children itself, in order
         for process in self._running.values():
             try:
                 process.wait(GRACE_SECONDS)
             except subprocess.TimeoutExpired:
                 pass
             finally:
-                # Also what the process itself left behind in its session.
+                # Also processes that it left in its session.
                 _signal_group(process, signal.SIGKILL)
                 process.wait()
 
     def start(self, name: str, *arguments: str) -> None:
-        """Start ``python -m arguments…``; Ctrl-C in the terminal does not reach it."""
+        """Start ``python -m arguments…``, out of reach of Ctrl-C in the terminal."""
         with self.log(name).open("ab") as log:
             self._running[name] = subprocess.Popen(
                 [sys.executable, "-m", *arguments],
@@ -56,7 +56,7 @@ class Processes:
             )
 
     def run(self, name: str, *arguments: str, text: str) -> bool:
-        """Run a program to its end with ``text`` as its input; whether it succeeded."""
+        """Run ``python -m arguments…`` with ``text`` as its input; return whether it succeeded."""
         with self.log(name).open("ab") as log:
             done = subprocess.run(
                 [sys.executable, "-m", *arguments],
@@ -69,12 +69,12 @@ class Processes:
             )
         return done.returncode == 0
 
-    def dead(self) -> str | None:
-        """The name of a process that ended by itself."""
+    def ended(self) -> str | None:
+        """Return the name of a process that has ended, or None."""
         return next((name for name, process in self._running.items() if process.poll() is not None), None)
 
     def log(self, name: str) -> Path:
-        """Where its output goes."""
+        """Return the log file of a process."""
         return self.logs / f"{name}.log"
 
 

@@ -1,4 +1,4 @@
-"""The sample company's web server: its CSV and transcripts on 127.0.0.1 behind Basic authentication.
+"""The sample company's web server: its CSV and transcripts on 127.0.0.1, with Basic authentication.
 
 As a process: ``python -m livedash_core.local.sample_source --port N``, with the credentials in the environment
 variables LIVEDASH_SAMPLE_USERNAME and LIVEDASH_SAMPLE_PASSWORD; SIGTERM or SIGINT ends it.
@@ -40,10 +40,10 @@ class _Resource(NamedTuple):
 
 
 class SampleSource:
-    """Serves the sample while its ``with`` block lasts.
+    """A context manager that serves the sample.
 
-    ``port`` 0 takes a free one; ``port``, ``url`` and ``csv_url`` are right from ``__enter__`` on. ``until`` (default:
-    today in UTC) is the day before which the sessions took place; the same day and port publish the same bytes.
+    ``port`` 0 takes a free port; ``port``, ``url`` and ``csv_url`` are final from ``__enter__`` on. ``until`` (default:
+    today in UTC) is the day after the last session; the same day and port publish the same bytes.
 
     Raises ConfigurationError when a credential is empty, the username holds a colon (which Basic authentication
     cannot carry), or the port is taken.
@@ -62,12 +62,12 @@ class SampleSource:
 
     @property
     def url(self) -> str:
-        """Where it serves, without a trailing slash."""
+        """The base URL, without a trailing slash."""
         return f"http://{HOST}:{self.port}"
 
     @property
     def csv_url(self) -> str:
-        """The company's CSV file."""
+        """The URL of the company's CSV."""
         return self.url + CSV_PATH
 
     def __enter__(self) -> Self:
@@ -80,7 +80,7 @@ class SampleSource:
         self.port = self._server.server_port
         self._server.credentials = self._credentials
         self._server.resources = _resources(self.url, self._until)
-        # The interval, in seconds, is how long `shutdown` may have to wait.
+        # serve_forever checks for a shutdown every 0.05 s.
         self._thread = Thread(target=self._server.serve_forever, args=(0.05,), name="sample-source", daemon=True)
         self._thread.start()
         logger.info("the sample company's chats are at %s", self.csv_url)
@@ -99,7 +99,7 @@ class _Server(ThreadingHTTPServer):
     resources: dict[str, _Resource]
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - the standard library's signature
-        """A client that went away is no news; the default prints its traceback to stderr."""
+        """Log a client that disconnects; the default prints a traceback to stderr."""
         logger.debug("a request of %s broke off", client_address, exc_info=True)  # noqa: LOG014 - called while handling
 
 
@@ -134,7 +134,7 @@ class _Handler(BaseHTTPRequestHandler):
         return scheme.lower() == "basic" and hmac.compare_digest(credentials.strip().encode(), self.server.credentials)
 
     def _known_to_client(self, etag: str) -> bool:
-        """If-None-Match names it, compared weakly (RFC 9110, 13.1.2)."""
+        """Return whether If-None-Match contains ``etag``, by weak comparison (RFC 9110, 13.1.2)."""
         tags = self.headers.get("If-None-Match", "").split(",")
         return etag in (tag.strip().removeprefix("W/") for tag in tags)
 
@@ -163,12 +163,12 @@ def _resources(url: str, until: date) -> dict[str, _Resource]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve until SIGTERM or SIGINT; returns the exit code: 0 when asked to end, 1 when it cannot start.
+    """Serve until SIGTERM or SIGINT; returns the exit code: 0 after a signal, 1 if it cannot start.
 
-    Wrong usage, a missing variable included, exits with 2.
+    Wrong usage, such as a missing variable, exits with 2.
     """
     parser = argparse.ArgumentParser(prog="python -m livedash_core.local.sample_source", description=__doc__)
-    parser.add_argument("--port", type=int, required=True, help="0 takes a free one")
+    parser.add_argument("--port", type=int, required=True, help="0 takes a free port")
     parser.add_argument(
         "--until",
         type=date.fromisoformat,
@@ -181,7 +181,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyError as exc:
         parser.error(f"the environment variable {exc.args[0]} is not set")
     ends = {signal.SIGTERM, signal.SIGINT}
-    # Blocked before the first thread starts, so that a signal waits for sigwait below, however early it comes.
+    # Blocked before the first thread starts, so that an early signal waits for sigwait below.
     signal.pthread_sigmask(signal.SIG_BLOCK, ends)
     try:
         with SampleSource(username, password, port=options.port, until=options.until) as source:

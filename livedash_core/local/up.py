@@ -1,4 +1,4 @@
-"""`livedash up`: the whole product on one machine, from nothing to the first results, and its end."""
+"""`livedash up`: start the whole product on one machine, show the first results, stop it again."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from rich.console import Console
 from sqlalchemy import Engine
 
 from livedash_core.db import make_engine
-from livedash_core.errors import ConfigurationError
+from livedash_core.errors import ConfigurationError, UnknownCompany
 from livedash_core.local.airflow_api import AirflowApi
 from livedash_core.local.embedded_postgres import EmbeddedPostgres
 from livedash_core.local.environment import SAMPLE_CONNECTION, USER, LocalInstallation, Ports
 from livedash_core.local.processes import Processes
 from livedash_core.local.sample import COMPANY_NAME, TIMEZONE
 from livedash_core.local.sample_source import SampleSource
-from livedash_core.local.watch import Picture, watch_first_pass
-from livedash_core.operations.companies import save_company
+from livedash_core.local.watch import Renderer, watch_first_pass
+from livedash_core.operations.companies import add_company, update_company
 from livedash_core.operations.upgrade import upgrade
 from livedash_core.pipeline import load_pipeline
 from livedash_core.settings import Settings
@@ -34,21 +34,21 @@ START_SECONDS = 240.0
 SAMPLE_USER = "livedash"
 
 
-def run(settings: Settings, draw: Picture) -> int:
-    """Start everything, show the first pass, and wait for Ctrl-C or SIGTERM; returns the exit code.
+def run(settings: Settings, render: Renderer) -> int:
+    """Start everything, show the first sessions' progress, and wait for Ctrl-C or SIGTERM; return the exit code.
 
-    Raises ``ConfigurationError`` when it cannot start: another `livedash up` has this folder, the port is taken.
+    Raises ``ConfigurationError`` if it cannot start: another `livedash up` uses the folder, or the port is taken.
     """
     console = Console(highlight=False)
     if settings.database_url is not None:
-        raise ConfigurationError("livedash up brings its own database: unset LIVEDASH_DATABASE_URL to use it")
+        raise ConfigurationError("livedash up runs its own database server; unset LIVEDASH_DATABASE_URL to use it")
     installation = LocalInstallation(settings.home)
     began = time.monotonic()
     try:
         with _interruptible(), ExitStack() as stack:
-            stack.enter_context(_only_one(installation, settings.port))
+            stack.enter_context(_exclusive_lock(installation, settings.port))
             ports = Ports(settings.port, *_free_ports(2))
-            _refuse_taken(settings.port)
+            _require_free(settings.port)
             console.print("Starting PostgreSQL and the sample source …")
             server = stack.enter_context(EmbeddedPostgres(installation.postgres))
             address = server.database(installation.database)
@@ -65,10 +65,10 @@ def run(settings: Settings, draw: Picture) -> int:
             console.print("Starting Airflow: API server, scheduler, DAG processor, triggerer …")
             _start_airflow(installation, processes, settings.port)
             console.print(
-                f"Airflow is ready after {time.monotonic() - began:.0f} s; the first import starts by itself."
+                f"Airflow is ready after {time.monotonic() - began:.0f} s; the first import starts automatically."
             )
             url = f"http://localhost:{settings.port}"
-            watch_first_pass(engine, load_pipeline(), draw, console, processes)
+            watch_first_pass(engine, load_pipeline(), render, console, processes)
             console.print(f"\n  [bold]{url}[/bold]   user [bold]{USER}[/bold]   password ", end="")
             console.print(installation.secrets["admin_password"], style="bold", markup=False)
             console.print("  Open LiveDash in the menu on the left. Ctrl-C stops everything; the data stays.\n")
@@ -102,13 +102,13 @@ def _prepare_airflow(installation: LocalInstallation, processes: Processes, sock
 
 
 def _start_airflow(installation: LocalInstallation, processes: Processes, port: int) -> None:
-    """Start its processes and wait until all is well and our DAGs can run."""
-    wanted = {stage.dag_id for stage in load_pipeline().stages}
+    """Start Airflow's processes and wait until they are healthy and LiveDash's DAGs can run."""
+    dag_ids = set(load_pipeline().dag_ids)
     with AirflowApi(f"http://127.0.0.1:{port}", USER, installation.secrets["admin_password"]) as api:
         for name in ("api-server", "dag-processor"):
             processes.start(name, "airflow", name)
-        _wait_for(lambda: wanted <= api.dag_ids(), processes)
-        # Not earlier: tasks report to the API server, and the first run starts as soon as there is a scheduler.
+        _wait_for(lambda: dag_ids <= api.dag_ids(), processes)
+        # The scheduler starts the first run at once, and its tasks need the API server.
         for name in ("scheduler", "triggerer"):
             processes.start(name, "airflow", name)
         _wait_for(api.healthy, processes)
@@ -124,39 +124,39 @@ def _wait_for(condition: Callable[[], bool], processes: Processes) -> None:
 
 
 def _check_alive(processes: Processes) -> None:
-    if (name := processes.dead()) is not None:
-        raise ConfigurationError(f"Airflow's {name} has ended; {processes.log(name)} says why")
+    if (name := processes.ended()) is not None:
+        raise ConfigurationError(f"Airflow's {name} has ended; see {processes.log(name)}")
 
 
 def _add_sample_company(engine: Engine, source: SampleSource) -> None:
+    settings = {
+        "csv_url": source.csv_url,
+        "http_conn_id": SAMPLE_CONNECTION,
+        "timezone": TIMEZONE,
+        "allowed_networks": ["127.0.0.0/8"],
+    }
     with engine.begin() as connection:
-        save_company(
-            connection,
-            COMPANY_NAME,
-            {
-                "csv_url": source.csv_url,
-                "http_conn_id": SAMPLE_CONNECTION,
-                "timezone": TIMEZONE,
-                "allowed_networks": ["127.0.0.0/8"],
-            },
-        )
+        try:
+            update_company(connection, COMPANY_NAME, settings)
+        except UnknownCompany:
+            add_company(connection, COMPANY_NAME, settings)
 
 
 @contextmanager
 def _sample(installation: LocalInstallation) -> Iterator[SampleSource]:
-    """The sample as it was the first time: another date or port would be another CSV, and reopen every session."""
+    """Serve the sample with the date and port of the first start: others change the CSV and reopen every session."""
     kept = installation.home / "sample.json"
     port, until = 0, datetime.now(UTC).date()
     if kept.exists():
-        last = json.loads(kept.read_text())
-        port, until = last["port"] if _is_free(last["port"]) else 0, date.fromisoformat(last["until"])
+        first = json.loads(kept.read_text())
+        port, until = first["port"] if _is_free(first["port"]) else 0, date.fromisoformat(first["until"])
     with SampleSource(SAMPLE_USER, installation.secrets["sample_password"], port=port, until=until) as source:
         kept.write_text(json.dumps({"port": source.port, "until": until.isoformat()}))
         yield source
 
 
 @contextmanager
-def _only_one(installation: LocalInstallation, port: int) -> Iterator[None]:
+def _exclusive_lock(installation: LocalInstallation, port: int) -> Iterator[None]:
     installation.home.mkdir(parents=True, exist_ok=True)
     with (installation.home / "up.lock").open("a+") as lock:
         try:
@@ -172,7 +172,7 @@ def _only_one(installation: LocalInstallation, port: int) -> Iterator[None]:
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """SIGTERM ends it like Ctrl-C; a second signal while it ends does not get in the way."""
+    """Raise ``KeyboardInterrupt`` on SIGTERM too; ignore further signals while the processes are stopped."""
 
     def interrupt(_number: int, _frame: object) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -187,7 +187,7 @@ def _interruptible() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _refuse_taken(port: int) -> None:
+def _require_free(port: int) -> None:
     if not _is_free(port):
         raise ConfigurationError(f"port {port} is taken; choose another one: LIVEDASH_PORT={port + 1} make up")
 

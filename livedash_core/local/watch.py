@@ -1,4 +1,4 @@
-"""Shows the first pass stage by stage while it happens."""
+"""Shows the progress of the first sessions through the stages."""
 
 from __future__ import annotations
 
@@ -14,14 +14,16 @@ from livedash_core.local.processes import Processes
 from livedash_core.pipeline import Pipeline
 from livedash_core.status import Breakdown, ProcessingStatusManager
 
-PATIENCE_SECONDS = 300.0
+TIMEOUT_SECONDS = 300.0
+
+#: Renders a breakdown under a title.
+Renderer = Callable[[Breakdown, str], RenderableType]
 
 
-Picture = Callable[[Breakdown, str], RenderableType]
-
-
-def watch_first_pass(engine: Engine, pipeline: Pipeline, draw: Picture, console: Console, processes: Processes) -> None:
-    """Until nothing is due and nothing in progress, or patience ends; the last picture stays on the screen."""
+def watch_first_pass(
+    engine: Engine, pipeline: Pipeline, render: Renderer, console: Console, processes: Processes
+) -> None:
+    """Show the breakdown until nothing is due or in progress, or the time is up; the last one stays on the screen."""
     began = time.monotonic()
     with Live(console=console, refresh_per_second=4, transient=not console.is_terminal) as live:
         while True:
@@ -29,13 +31,13 @@ def watch_first_pass(engine: Engine, pipeline: Pipeline, draw: Picture, console:
                 manager = ProcessingStatusManager(connection, pipeline=pipeline)
                 breakdown, due = manager.get_pipeline_status(), manager.get_due_stages()
             elapsed = time.monotonic() - began
-            table = draw(breakdown, f"{breakdown.total_sessions} sessions after {elapsed:.0f} s")
+            table = render(breakdown, f"{breakdown.total_sessions} sessions after {elapsed:.0f} s")
             live.update(table)
             finished = breakdown.total_sessions > 0 and not due and not _in_progress(breakdown)
-            if finished or elapsed > PATIENCE_SECONDS:
+            if finished or elapsed > TIMEOUT_SECONDS:
                 break
-            if (name := processes.dead()) is not None:
-                raise ConfigurationError(f"Airflow's {name} has ended; {processes.log(name)} says why")
+            if (name := processes.ended()) is not None:
+                raise ConfigurationError(f"Airflow's {name} has ended; see {processes.log(name)}")
             time.sleep(0.5)
     if not console.is_terminal:
         console.print(table)

@@ -1,4 +1,4 @@
-"""What is stored, in the Postgres schema ``livedash``. Alembic creates it; a test holds the two together."""
+"""The tables of the PostgreSQL schema ``livedash``. A test compares them with the Alembic migrations."""
 
 from livedash_core.models.ai import (
     AiBatch,
@@ -11,7 +11,7 @@ from livedash_core.models.ai import (
     SessionAnalysis,
 )
 from livedash_core.models.base import SCHEMA, Base
-from livedash_core.models.company import Company, CompanyCsv, CompanyStatus
+from livedash_core.models.company import Company, CompanyCsv
 from livedash_core.models.insight import QuestionDayCount, SessionDayCount
 from livedash_core.models.question import Question, SessionQuestion
 from livedash_core.models.session import ImportRejection, Message, Session, SessionImport, SessionTranscript
@@ -37,7 +37,6 @@ __all__ = [
     "Base",
     "Company",
     "CompanyCsv",
-    "CompanyStatus",
     "CurrencyRate",
     "FailureCount",
     "FailureDelta",

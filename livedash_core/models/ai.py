@@ -1,4 +1,4 @@
-"""What the analyzers answered and what it cost."""
+"""Analyses, models with their prices, and the cost ledger."""
 
 from __future__ import annotations
 
@@ -7,30 +7,35 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, Numeric, UniqueConstraint, func, text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Identity,
+    Index,
+    Numeric,
+    Text,
+    UniqueConstraint,
+    func,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 from uuid6 import uuid7
 
-from livedash_core.enums import MODES
+from livedash_core.enums import BATCH_STATUSES, CALL_OUTCOMES, MODES, BatchStatus, CallOutcome, Mode
 from livedash_core.models.base import Base, one_of
 
-#: sent: the call is under way, or a crash hid its end. answered: paid, valid or not (``error_message`` says).
-#: rejected: the server refused it, nothing to pay. unknown: it broke after the request was out, perhaps billed.
-OUTCOMES = ("sent", "answered", "rejected", "unknown")
-#: prepared: its calls are on the ledger. uploaded: their file is at the server. submitted: the server works on it, and
-#: every call may be billed. closed: every session has its outcome.
-BATCH_STATUSES = ("prepared", "uploaded", "submitted", "closed")
 #: How the ``error_message`` of a batch begins that was collected well, but whose tokens add up to another sum.
 MISCOUNTED = "the server counts other tokens"
 
 
 class AiModel(Base):
-    """The models that may be asked, as data: models are shut down more often than we release."""
+    """A model that may be called. Data, not code: providers shut models down more often than LiveDash is released."""
 
     __tablename__ = "ai_model"
     __table_args__ = (
-        # At most one default, refused by the table.
+        # At most one default.
         Index("uq_ai_model_default", "is_default", unique=True, postgresql_where=text("is_default")),
     )
 
@@ -40,10 +45,10 @@ class AiModel(Base):
 
 
 class AiModelPricing(Base):
-    """What models cost, in USD per million tokens; ``analysis.pricing`` says which row is a call's price.
+    """A model's price, in USD per million tokens; ``costs.pricing`` chooses the row that applies to a call.
 
-    Rows are added, never changed: what a call has cost can be worked out again. The rows of one model, tier and
-    ``valid_from`` are a set, by the size of the prompt.
+    Rows are added, never changed, so that the cost of a call can be calculated again. The rows of one model, tier and
+    ``valid_from`` form one price with steps by prompt size.
     """
 
     __tablename__ = "ai_model_pricing"
@@ -59,7 +64,7 @@ class AiModelPricing(Base):
     #: standard, batch, or a service tier (flex, priority).
     tier: Mapped[str]
     valid_from: Mapped[datetime]
-    #: Set by an operator, who knows better than the catalogue.
+    #: Set by an operator; has precedence over the catalogue.
     by_hand: Mapped[bool] = mapped_column(server_default=text("false"))
     from_prompt_tokens: Mapped[int] = mapped_column(server_default=text("0"))
     input: Mapped[Decimal] = mapped_column(Numeric)
@@ -71,7 +76,7 @@ class AiModelPricing(Base):
 
 
 class CurrencyRate(Base):
-    """What a US dollar is worth in another currency, from a day on."""
+    """The value of a US dollar in another currency, from a day on."""
 
     __tablename__ = "currency_rate"
     __table_args__ = (CheckConstraint("per_usd > 0", name="positive"),)
@@ -82,7 +87,7 @@ class CurrencyRate(Base):
 
 
 class SessionAnalysis(Base):
-    """One analysis per transcript, maker, model and prompt version; a newer one supersedes, never overwrites."""
+    """One analysis per transcript, analyzer, model and prompt version; a newer one never overwrites an older one."""
 
     __tablename__ = "session_analysis"
     __table_args__ = (
@@ -99,27 +104,27 @@ class SessionAnalysis(Base):
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     session_id: Mapped[UUID] = mapped_column(ForeignKey("livedash.session.id", ondelete="CASCADE"))
-    #: SHA-256 of the conversation that was analysed.
+    #: SHA-256 of the analysed conversation.
     input_hash: Mapped[str]
     analyzer: Mapped[str]
     model: Mapped[str | None]
     prompt_version: Mapped[str]
-    #: The contract's fields, questions included, as the analyzer gave them.
+    #: The fields of the analysis contract, including questions, as the analyzer returned them.
     result: Mapped[dict[str, Any]] = mapped_column(JSONB)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
 class AiProcessingRequest(Base):
-    """The cost ledger: a row per attempted call, committed before it and closed after it.
+    """The cost ledger: a row per model call, committed before the call and closed after it.
 
-    It refers to no session row, so that erasing a session keeps what it cost. ``cost`` is in ``currency``, exact; NULL
-    while the call is open, when nobody knows whether it was billed (unknown), and when it was but not for how much
-    (answered: the model has no price, or the server counted no tokens). None of these is a zero.
+    It has no foreign key to a session, so that erasing a session keeps its costs. ``cost`` is exact, in ``currency``.
+    NULL is not zero: the call is open, may or may not be billed (unknown), or is billed at an unknown amount (answered:
+    the model has no price, or the server reported no tokens).
     """
 
     __tablename__ = "ai_processing_request"
     __table_args__ = (
-        one_of("outcome", OUTCOMES, "outcome_known"),
+        one_of("outcome", CALL_OUTCOMES, "outcome_known"),
         one_of("mode", MODES, "mode_known"),
         Index("ix_ai_processing_request_batch", "batch_id", postgresql_where=text("batch_id IS NOT NULL")),
         Index("ix_ai_processing_request_session", "session_id", "requested_at"),
@@ -135,15 +140,15 @@ class AiProcessingRequest(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
     session_id: Mapped[UUID]
     company_id: Mapped[UUID]
-    mode: Mapped[str] = mapped_column(server_default="realtime")
-    #: The batch it was sent in; the row's id is its ``custom_id`` there.
+    mode: Mapped[Mode] = mapped_column(Text, server_default="realtime")
+    #: The batch that contains the call; the row's id is its ``custom_id`` there.
     batch_id: Mapped[UUID | None] = mapped_column(ForeignKey("livedash.ai_batch.id"))
     prompt_version: Mapped[str]
     model_requested: Mapped[str]
     model_answered: Mapped[str | None]
     provider_request_id: Mapped[str | None]
     service_tier: Mapped[str | None]
-    outcome: Mapped[str] = mapped_column(server_default="sent")
+    outcome: Mapped[CallOutcome] = mapped_column(Text, server_default="sent")
     error_message: Mapped[str | None]
     prompt_tokens: Mapped[int | None]
     cached_tokens: Mapped[int | None]
@@ -152,20 +157,20 @@ class AiProcessingRequest(Base):
     reasoning_tokens: Mapped[int | None]
     pricing_id: Mapped[int | None] = mapped_column(ForeignKey("livedash.ai_model_pricing.id"))
     cost: Mapped[Decimal | None] = mapped_column(Numeric)
-    #: The most that the call can cost; NULL without a price.
+    #: Upper bound of the call's cost; NULL if the model has no price.
     max_cost: Mapped[Decimal | None] = mapped_column(Numeric)
     currency: Mapped[str] = mapped_column(server_default="USD")
     requested_at: Mapped[datetime] = mapped_column(server_default=func.now())
     answered_at: Mapped[datetime | None]
-    #: Of a request that moved in from livedash-node: its ``id`` there, and what only that system recorded.
+    #: Of a request migrated from livedash-node: its ``id`` there, and values that only that system recorded.
     legacy: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
 
 
 class AiBatch(Base):
-    """A batch of calls at a model server, which may take a day; its calls are the ledger's rows with its id.
+    """A batch of model calls at a provider, which may take a day; its calls are the ledger's rows with its id.
 
-    It holds its sessions all that time: ``lease_token`` is theirs. Whatever step a crash interrupts, the next one who
-    looks after it goes on from ``status``.
+    It holds the claim on its sessions until it is closed: ``lease_token`` is that claim's. After a crash at any step
+    the next poll resumes from ``status``.
     """
 
     __tablename__ = "ai_batch"
@@ -179,29 +184,29 @@ class AiBatch(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
     company_id: Mapped[UUID] = mapped_column(ForeignKey("livedash.company.id"))
     model: Mapped[str]
-    status: Mapped[str] = mapped_column(server_default="prepared")
+    status: Mapped[BatchStatus] = mapped_column(Text, server_default="prepared")
     lease_token: Mapped[UUID]
     requests: Mapped[int]
-    #: What the server calls its file and the batch, and the batch's state in its words.
+    #: The provider's ids of the input file and the batch, and its own word for the batch's status.
     input_file_id: Mapped[str | None]
     remote_id: Mapped[str | None]
     remote_status: Mapped[str | None]
-    #: Requests that the server has done so far.
+    #: Requests that the provider has finished so far.
     requests_done: Mapped[int] = mapped_column(server_default=text("0"))
     error_message: Mapped[str | None]
-    #: ``dag_id/run_id`` of the Airflow run that looks after it; NULL outside Airflow.
+    #: ``dag_id/run_id`` of the Airflow run that polls it; NULL outside Airflow.
     dag_run: Mapped[str | None]
-    #: Until then somebody looks after it; after that, whoever comes along.
+    #: Until then the process that polls it owns it; afterwards any process may take it over.
     monitored_until: Mapped[datetime] = mapped_column(server_default=func.now())
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     closed_at: Mapped[datetime | None]
 
 
 class AiCostDaily(Base):
-    """The ledger added up, in the transaction that closes a call, so that nobody has to read a million rows.
+    """Totals of the ledger, written in the transaction that closes a call, so that reports need not read the ledger.
 
-    A row per UTC day of the request, company, model asked, mode and outcome. ``reused`` is no call: a stored
-    analysis served again.
+    A row per UTC day of the request, company, requested model, mode and outcome. The outcome ``reused`` is not a call:
+    a stored analysis was used again.
     """
 
     __tablename__ = "ai_cost_daily"
@@ -213,37 +218,37 @@ class AiCostDaily(Base):
     mode: Mapped[str] = mapped_column(primary_key=True)
     outcome: Mapped[str] = mapped_column(primary_key=True)
     requests: Mapped[int] = mapped_column(BigInteger)
-    #: Answered, hence billed, but nobody knows how much; or only in another currency, from livedash-node.
+    #: Answered and billed, at an unknown amount or in another currency (migrated from livedash-node).
     unpriced: Mapped[int] = mapped_column(BigInteger)
-    #: Answered, with nothing that could be used.
+    #: Answered and billed, but the reply was not usable.
     unusable: Mapped[int] = mapped_column(BigInteger)
     prompt_tokens: Mapped[int] = mapped_column(BigInteger)
     cached_tokens: Mapped[int] = mapped_column(BigInteger)
     cache_write_tokens: Mapped[int] = mapped_column(BigInteger)
     completion_tokens: Mapped[int] = mapped_column(BigInteger)
     reasoning_tokens: Mapped[int] = mapped_column(BigInteger)
-    #: USD. Of unknown and unpriced calls nothing is in ``cost``; ``max_cost`` is the most that they may come to.
+    #: USD. ``cost`` excludes unknown and unpriced calls; ``max_cost`` is an upper bound of their cost.
     cost: Mapped[Decimal] = mapped_column(Numeric)
     max_cost: Mapped[Decimal] = mapped_column(Numeric)
 
 
 class RateLimitState(Base):
-    """How briskly a model may be asked over one connection, by all processes together (``analysis.pacing``).
+    """The rate limit of a model over one connection, shared by all processes (``costs.rate_limiter``).
 
-    There is a row only where there is a limit, told by the server or set by the operator.
+    There is a row only where the server reports a limit or the operator sets one.
     """
 
     __tablename__ = "rate_limit_state"
 
-    #: A digest of server and key, which tells neither.
+    #: Digest of server and API key.
     connection: Mapped[str] = mapped_column(primary_key=True)
     model: Mapped[str] = mapped_column(primary_key=True)
-    #: As the server's headers told them last.
+    #: From the server's latest headers.
     requests_per_minute: Mapped[int | None] = mapped_column(BigInteger)
     tokens_per_minute: Mapped[int | None] = mapped_column(BigInteger)
-    #: Until when the requests and tokens of the calls so far last, at that pace.
+    #: The time at which the calls so far are within the limit again.
     requests_until: Mapped[datetime] = mapped_column(server_default=func.now())
     tokens_until: Mapped[datetime] = mapped_column(server_default=func.now())
-    #: The server wants to be left alone until then, for the so-manyth time in a row.
+    #: No call before then: the server refused ``refusals`` calls in a row.
     blocked_until: Mapped[datetime] = mapped_column(server_default=func.now())
     refusals: Mapped[int] = mapped_column(server_default=text("0"))

@@ -1,4 +1,4 @@
-"""The declarative base: one schema, named constraints, timestamps with a zone."""
+"""The declarative base: one schema, named constraints, timestamps with time zone."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SCHEMA = "livedash"
 
 
 class Base(DeclarativeBase):
-    """All tables of LiveDash."""
+    """Base class of all tables."""
 
     metadata = MetaData(
         schema=SCHEMA,
@@ -28,6 +28,6 @@ class Base(DeclarativeBase):
 
 
 def one_of(column: str, values: Iterable[str], name: str) -> CheckConstraint:
-    """A CHECK that ``column`` holds one of ``values``: text that a newcomer can read, refused when it is nonsense."""
+    """Return a CHECK that ``column`` is one of ``values``."""
     quoted = ", ".join(f"'{value}'" for value in values)
     return CheckConstraint(f"{column} IN ({quoted})", name=name)

@@ -1,4 +1,4 @@
-"""Sessions and questions counted per day, so that no page counts sessions; only ``livedash_core.insights`` writes."""
+"""Sessions and questions counted per day, so that pages need not count; only ``livedash_core.insights`` writes."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from livedash_core.models.base import Base
 
 
 class SessionDayCount(Base):
-    """How many of a company's sessions that started on a day (UTC) have this value of this facet.
+    """Number of a company's sessions, started on a day (UTC), that have this value of this facet.
 
-    The facets are those of ``livedash_core.insights.counting``; ``session`` is every session, whatever its value.
+    The facets are those of ``livedash_core.insights.counting``; ``session`` counts every session.
     """
 
     __tablename__ = "session_day_count"
 
-    # In this order: a page asks for a few facets of a few companies over a range of days.
+    # Order of the key: a page reads a few facets of a few companies over a range of days.
     facet: Mapped[str] = mapped_column(primary_key=True)
     company_id: Mapped[UUID] = mapped_column(ForeignKey("livedash.company.id"), primary_key=True)
     day: Mapped[date] = mapped_column(primary_key=True)
@@ -28,7 +28,7 @@ class SessionDayCount(Base):
 
 
 class QuestionDayCount(Base):
-    """How many sessions that started on a day (UTC) asked a question; ``Question.sessions`` is the sum of all days."""
+    """Number of sessions, started on a day (UTC), with a question; ``Question.sessions`` is the sum of all days."""
 
     __tablename__ = "question_day_count"
 

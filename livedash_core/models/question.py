@@ -1,4 +1,4 @@
-"""The distinct questions of a company, and which session asked them in which order."""
+"""The distinct questions of a company, and their order within each session."""
 
 from __future__ import annotations
 
@@ -11,37 +11,37 @@ from livedash_core.models.base import Base
 
 
 class Question(Base):
-    """A question once per company. Two spellings with the same ``normal_form`` are one question."""
+    """A distinct question of a company: spellings with the same ``normal_form`` are one question."""
 
     __tablename__ = "question"
     __table_args__ = (
         UniqueConstraint("company_id", "normal_form"),
-        # Those asked most, without looking at the others.
+        # The most frequent questions.
         Index("ix_question_asked", "company_id", text("sessions DESC")),
-        # How the old dashboard finds it, by the text that livedash_compat shows as its id.
+        # The views of livedash_compat show this text as the id, and the old dashboard looks rows up by it.
         Index("ix_question_shown_id", text("COALESCE(legacy_id, id::text)")),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     company_id: Mapped[UUID] = mapped_column(ForeignKey("livedash.company.id"))
-    #: As first asked.
+    #: The spelling that was stored first.
     content: Mapped[str]
     normal_form: Mapped[str]
     #: Of ``content``: English from a model, the user's own from the offline rules.
     language: Mapped[str]
-    #: How many sessions asked it; kept by ``livedash_core.insights``.
+    #: Number of sessions with this question; ``livedash_core.insights`` writes it.
     sessions: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
-    #: Its id in livedash-node, where it moved in from there; that system shared a question among companies.
+    #: Its id in livedash-node, which shared a question among companies; NULL unless it was migrated.
     legacy_id: Mapped[str | None]
 
 
 class SessionQuestion(Base):
-    """``position`` counts from 1 within a session; ``raw_text`` is how this session put it."""
+    """A question of a session. ``position`` counts from 1; ``raw_text`` is the session's own wording."""
 
     __tablename__ = "session_question"
     __table_args__ = (
         UniqueConstraint("session_id", "question_id"),
-        # Who asked it, the newest first.
+        # The sessions with a question, the newest first.
         Index("ix_session_question_question", "question_id", "session_id"),
     )
 

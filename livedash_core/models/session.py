@@ -1,4 +1,4 @@
-"""From the raw CSV row to the conversation. One id through all five stages: ``session_import.id``."""
+"""From the raw CSV row to the conversation. ``session_import.id`` identifies a session in every stage."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKey, Identity, Index, UniqueConstraint, func, text
+from sqlalchemy import BigInteger, ForeignKey, Identity, Index, Text, UniqueConstraint, func, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 from uuid6 import uuid7
 
-from livedash_core.enums import CATEGORIES, ROLES, SENTIMENTS
+from livedash_core.enums import CATEGORIES, ROLES, SENTIMENTS, Category, Role, Sentiment
 from livedash_core.models.base import Base, one_of
 
 
 class SessionImport(Base):
-    """One raw CSV row, its 16 columns as they came; ``started_at`` and ``ended_at`` are what they mean.
+    """A raw CSV row with its 16 columns unchanged; ``started_at`` and ``ended_at`` are its parsed times.
 
-    Of an erased session the ids, ``started_at`` and the times of import are left: enough to know its row in the next
-    CSV, and to leave it alone.
+    Erasing a session keeps the ids, ``started_at`` and the times of import, so that the next import recognises its row
+    and ignores it.
     """
 
     __tablename__ = "session_import"
     __table_args__ = (
         UniqueConstraint("company_id", "external_session_id"),
-        # The window of a Scope: which sessions started between two instants. With the id, in the order of a list.
+        # The time window of a Scope; with the id it gives the order of the session list.
         Index("ix_session_import_started", "company_id", "started_at", "id"),
         Index("ix_session_import_external", "external_session_id"),
     )
@@ -53,15 +53,15 @@ class SessionImport(Base):
     ended_at: Mapped[datetime | None]
     imported_at: Mapped[datetime] = mapped_column(server_default=func.now())
     changed_at: Mapped[datetime] = mapped_column(server_default=func.now())
-    #: The id of its import in livedash-node, where it moved in from there under the id of its session.
+    #: The id of its import in livedash-node, if it was migrated under the id of its session.
     legacy_id: Mapped[str | None]
-    #: What was odd about the row and taken all the same: NULs, earlier lines of the same session, times to doubt.
+    #: Peculiarities of a row that was imported: NULs, earlier lines of the same session, doubtful times.
     notes: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     erased_at: Mapped[datetime | None]
 
 
 class ImportRejection(Base):
-    """A CSV line that could not be taken. The same line in the next import is the same rejection."""
+    """A CSV line that could not be imported. The same line in the next import is the same rejection."""
 
     __tablename__ = "import_rejection"
     __table_args__ = (UniqueConstraint("company_id", "digest"),)
@@ -69,16 +69,16 @@ class ImportRejection(Base):
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     company_id: Mapped[UUID] = mapped_column(ForeignKey("livedash.company.id"))
     line_number: Mapped[int]
-    #: Empty once it is erased; the digest then still tells that the line is known.
+    #: Empty once it is erased; the digest still identifies the line.
     raw_text: Mapped[str]
-    #: MD5 of ``raw_text``: a raw line may be longer than an index entry can be.
+    #: MD5 of ``raw_text``, which may be too long for an index entry.
     digest: Mapped[str]
     reason: Mapped[str]
     rejected_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
 class SessionTranscript(Base):
-    """The transcript as it was fetched."""
+    """The transcript as fetched, decoded."""
 
     __tablename__ = "session_transcript"
 
@@ -88,14 +88,14 @@ class SessionTranscript(Base):
 
 
 class Session(Base):
-    """A conversation and its analysis, with who made it. Times in UTC."""
+    """A conversation and its current analysis. Times are in UTC."""
 
     __tablename__ = "session"
     __table_args__ = (
         one_of("sentiment", SENTIMENTS, "sentiment_known"),
         one_of("category", CATEGORIES, "category_known"),
         Index("ix_session_started", "company_id", "started_at"),
-        # A company's sessions of one kind, in the order of a list. None has a row for what is not analysed yet.
+        # A company's sessions with one value, in the order of the session list; sessions without one have no entry.
         *(
             Index(
                 f"ix_session_{column}",
@@ -111,7 +111,7 @@ class Session(Base):
             Index(f"ix_session_{column}", "company_id", "started_at", "id", postgresql_where=text(column))
             for column in ("escalated", "forwarded_hr")
         ),
-        # How the old dashboard finds it, by the text that livedash_compat shows as its id.
+        # The views of livedash_compat show this text as the id, and the old dashboard looks rows up by it.
         Index("ix_session_shown_id", text("COALESCE(legacy_id, id::text)")),
     )
 
@@ -126,30 +126,30 @@ class Session(Base):
     tokens: Mapped[int | None]
     tokens_eur: Mapped[Decimal | None]
     initial_message: Mapped[str | None]
-    sentiment: Mapped[str | None]
+    sentiment: Mapped[Sentiment | None] = mapped_column(Text)
     escalated: Mapped[bool | None]
     forwarded_hr: Mapped[bool | None]
-    category: Mapped[str | None]
+    category: Mapped[Category | None] = mapped_column(Text)
     summary: Mapped[str | None]
-    #: The current row of ``session_analysis``; the columns above and below are its content.
+    #: The current row of ``session_analysis``, which the columns from ``sentiment`` to ``analyzed_at`` repeat.
     analysis_id: Mapped[int | None] = mapped_column(BigInteger)
     analyzer: Mapped[str | None]
-    #: The model that answered; whom we asked is in ``session_analysis``.
+    #: The model that the server says replied; ``session_analysis`` has the one that was requested.
     model: Mapped[str | None]
     prompt_version: Mapped[str | None]
     analyzed_at: Mapped[datetime | None]
-    #: Its id in livedash-node, where that is no UUID and therefore not ours.
+    #: Its id in livedash-node, if that is not a UUID and therefore not ``id``.
     legacy_id: Mapped[str | None]
 
 
 class Message(Base):
-    """One turn, in order."""
+    """A message of a session. ``position`` counts from 1."""
 
     __tablename__ = "message"
     __table_args__ = (one_of("role", ROLES, "role_known"),)
 
     session_id: Mapped[UUID] = mapped_column(ForeignKey("livedash.session.id", ondelete="CASCADE"), primary_key=True)
     position: Mapped[int] = mapped_column(primary_key=True)
-    role: Mapped[str]
+    role: Mapped[Role] = mapped_column(Text)
     content: Mapped[str]
     sent_at: Mapped[datetime]

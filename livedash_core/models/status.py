@@ -1,7 +1,6 @@
 """The status of every stage of every session. Only ``livedash_core.status`` writes these tables.
 
-The columns are ordered widest alignment first; stage and status are text on purpose: a sixth stage needs no
-migration (DESIGN, "Data model").
+The columns are in order of alignment, the widest first. ``stage`` has no CHECK: an added stage needs no migration.
 """
 
 from __future__ import annotations
@@ -10,28 +9,24 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, Identity, Index, SmallInteger, UniqueConstraint, func, text
+from sqlalchemy import BigInteger, CheckConstraint, Identity, Index, SmallInteger, Text, UniqueConstraint, func, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from livedash_core.errors import HELD_BACK
+from livedash_core.enums import ERROR_KINDS, INCIDENT_KINDS, STAGE_STATUSES, ErrorKind, IncidentKind, StageStatus
 from livedash_core.models.base import Base, one_of
-
-STATUSES = ("PENDING", "IN_PROGRESS", "COMPLETED", "FAILED", "SKIPPED")
-#: `systemic` is missing: a systemic error is nobody's failure.
-ERROR_KINDS = ("transient", "permanent", "lease_expired")
 
 
 class ProcessingStatus(Base):
-    """One row per session and stage.
+    """The status of one stage of one session.
 
-    ``available_at`` is both order and backoff: ``infinity`` while an earlier stage is open, the future while a
-    retry waits, else due. ``attempts`` counts claims since the last reset.
+    ``available_at`` holds order and backoff: ``infinity`` while an earlier stage is open, a future time until the
+    next retry, else the time since which the row is due. ``attempts`` counts claims since the last reset.
     """
 
     __tablename__ = "session_processing_status"
     __table_args__ = (
-        one_of("status", STATUSES, "status_known"),
+        one_of("status", STAGE_STATUSES, "status_known"),
         one_of("error_kind", ERROR_KINDS, "error_kind_known"),
         CheckConstraint("attempts >= 0", name="attempts_not_negative"),
         CheckConstraint("(status = 'IN_PROGRESS') = (lease_token IS NOT NULL)", name="lease_while_in_progress"),
@@ -40,8 +35,8 @@ class ProcessingStatus(Base):
         ),
         CheckConstraint("status <> 'FAILED' OR error_kind IS NOT NULL", name="failure_has_a_kind"),
         CheckConstraint("status <> 'FAILED' OR error_group IS NOT NULL", name="failure_has_a_group"),
-        # The claim walks this one. A row behind an earlier stage is not in it: four of five new rows are none of its
-        # business, and no plan may mistake it for a way to find them.
+        # The claim scans this index. Rows behind an earlier stage are not in it: of a new session's five rows the claim
+        # can use one, and no plan may use the index to find the other four.
         Index(
             "ix_processing_status_ready",
             "stage",
@@ -57,8 +52,8 @@ class ProcessingStatus(Base):
             "completed_at",
             postgresql_where=text("status = 'FAILED'"),
         ),
-        # The sessions of one failure group, and those that were skipped, the newest first. Neither is on the path of
-        # a session to which nothing happens.
+        # The sessions of a failure group, and the skipped ones, the newest first. A session that neither fails nor is
+        # skipped never writes to these two.
         Index(
             "ix_processing_status_group",
             "stage",
@@ -76,7 +71,7 @@ class ProcessingStatus(Base):
             postgresql_where=text("status = 'SKIPPED'"),
         ),
         {
-            # Updated rows find room on their own page; vacuum keeps pace with a queue (facts: PostgreSQL 18, 5 passes).
+            # Room for updated rows on their own page, and a vacuum that keeps pace with a queue.
             "postgresql_with": {
                 "fillfactor": "80",
                 "autovacuum_vacuum_scale_factor": "0.01",
@@ -94,17 +89,17 @@ class ProcessingStatus(Base):
     lease_token: Mapped[UUID | None]
     attempts: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
     stage: Mapped[str] = mapped_column(primary_key=True)
-    status: Mapped[str] = mapped_column(server_default="PENDING")
-    error_kind: Mapped[str | None]
+    status: Mapped[StageStatus] = mapped_column(Text, server_default="PENDING")
+    error_kind: Mapped[ErrorKind | None] = mapped_column(Text)
     error_message: Mapped[str | None]
-    #: ``error_message`` without what differs from session to session (``status/grouping.py``).
+    #: ``error_message`` without the parts that differ between sessions (``status/grouping.py``).
     error_group: Mapped[str | None]
-    #: Named ``metadata`` in the table; SQLAlchemy keeps that attribute name for itself.
+    #: The column is called ``metadata``, which SQLAlchemy reserves as an attribute name.
     details: Mapped[dict[str, Any] | None] = mapped_column("metadata", JSONB)
 
 
 class ProcessingFailure(Base):
-    """Every failed attempt, kept when a retry succeeds."""
+    """A failed attempt; kept when a retry succeeds."""
 
     __tablename__ = "session_processing_failure"
     __table_args__ = (
@@ -120,14 +115,14 @@ class ProcessingFailure(Base):
     attempt: Mapped[int] = mapped_column(SmallInteger)
     started_at: Mapped[datetime]
     failed_at: Mapped[datetime]
-    error_kind: Mapped[str]
+    error_kind: Mapped[ErrorKind] = mapped_column(Text)
     error_message: Mapped[str]
     #: ``dag_id/run_id`` of the Airflow run that held the lease; NULL outside Airflow.
     dag_run: Mapped[str | None]
 
 
 class ProcessingLease(Base):
-    """One row per claim: renewing it is one row's update, however many sessions it holds."""
+    """The lease of a claim: renewing it updates one row, however many sessions it holds."""
 
     __tablename__ = "session_processing_lease"
     __table_args__ = (
@@ -139,15 +134,15 @@ class ProcessingLease(Base):
     expires_at: Mapped[datetime]
     claimed_at: Mapped[datetime]
     stage: Mapped[str]
-    #: Host and process, for people; identity is the token's alone.
+    #: Host and process, for display; ``token`` alone identifies the holder.
     owner: Mapped[str]
     dag_run: Mapped[str | None]
 
 
 class ProcessingCount(Base):
-    """The folded part of the breakdown; exact together with the deltas not folded yet.
+    """The folded part of the breakdown; exact together with the count deltas that are not folded yet.
 
-    ``status`` is one of ``STATUSES``, or WAITING for what is PENDING behind an earlier stage.
+    ``status`` is one of ``enums.STAGE_STATUSES``, or WAITING for PENDING rows behind an earlier stage.
     """
 
     __tablename__ = "session_processing_count"
@@ -159,9 +154,9 @@ class ProcessingCount(Base):
 
 
 class ProcessingDelta(Base):
-    """What each statement changed in the breakdown, appended by the statement itself.
+    """A count delta: the change that a statement makes to the breakdown, inserted by the statement itself.
 
-    Sessions that got through a stage say when and how long they were held, as ``ProcessingActivity`` counts them.
+    Deltas of completed and skipped sessions carry the columns that ``ProcessingActivity`` is counted by.
     """
 
     __tablename__ = "session_processing_delta"
@@ -176,10 +171,10 @@ class ProcessingDelta(Base):
 
 
 class ProcessingActivity(Base):
-    """How many sessions got through a stage in each ten minutes of the last day, and how long they took.
+    """Number of sessions that completed or skipped a stage, per ten minutes of the last day and duration.
 
-    ``duration_bucket`` b is for sessions held from 1.2^b seconds to less than 1.2^(b + 1); NULL for those brought in
-    already through. Fed by the fold, which also forgets.
+    ``duration_bucket`` b holds durations from 1.2^b seconds to less than 1.2^(b + 1); NULL is for sessions that were
+    imported as completed or skipped. The fold writes these rows and deletes the old ones.
     """
 
     __tablename__ = "session_processing_activity"
@@ -203,9 +198,9 @@ class ProcessingActivity(Base):
 
 
 class FailureCount(Base):
-    """How many sessions wait for a person for the same reason: the folded part, exact together with the deltas.
+    """Number of FAILED sessions in a failure group: the folded part, exact together with the deltas.
 
-    ``first_seen_at`` and ``last_seen_at`` are of those that failed since the count was last zero.
+    ``first_seen_at`` and ``last_seen_at`` cover the failures since the count was last zero.
     """
 
     __tablename__ = "session_failure_count"
@@ -220,7 +215,7 @@ class FailureCount(Base):
 
 
 class FailureDelta(Base):
-    """What each statement changed in the failure counts; ``seen_at`` is when sessions failed, NULL when they left."""
+    """The change of a statement to the failure counts; ``seen_at`` is the time of failure, NULL for a decrease."""
 
     __tablename__ = "session_failure_delta"
 
@@ -233,13 +228,10 @@ class FailureDelta(Base):
     seen_at: Mapped[datetime | None]
 
 
-INCIDENT_KINDS = ("systemic", *HELD_BACK)
-
-
 class SystemicIncident(Base):
-    """What stops a stage right now, for everyone or for one company; closed by the next run that gets through.
+    """An open reason why a stage processes nothing, or nothing of one company; the next successful run deletes it.
 
-    Its ``kind`` says whether somebody has to mend it (``systemic``) or the company only has to wait.
+    ``kind`` ``systemic`` needs an operator; the other kinds end by themselves.
     """
 
     __tablename__ = "systemic_incident"
@@ -252,6 +244,6 @@ class SystemicIncident(Base):
     stage: Mapped[str]
     company_id: Mapped[UUID | None]
     message: Mapped[str]
-    kind: Mapped[str] = mapped_column(server_default="systemic")
+    kind: Mapped[IncidentKind] = mapped_column(Text, server_default="systemic")
     first_seen_at: Mapped[datetime] = mapped_column(server_default=func.now())
     last_seen_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -1,8 +1,8 @@
-"""Companies: add, change, list, suspend."""
+"""Companies: add, update, list, set the status."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from decimal import Decimal, InvalidOperation
 from ipaddress import ip_network
 from typing import Any
@@ -13,9 +13,11 @@ from sqlalchemy import Connection, delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 from uuid6 import uuid7
 
+from livedash_core.analyzers import load_analyzers
 from livedash_core.clients.urls import origin_of, url_of
-from livedash_core.errors import UnknownCompany, UsageError
-from livedash_core.models import Company, CompanyCsv, CompanyStatus
+from livedash_core.enums import ACTIVE, COMPANY_STATUSES
+from livedash_core.errors import CompanyExists, UnknownCompany, UsageError
+from livedash_core.models import Company, CompanyCsv
 
 _LOOPBACK_V4, _LOOPBACK_V6 = ip_network("127.0.0.0/8"), ip_network("::1/128")
 
@@ -36,54 +38,51 @@ _SHOWN = (
 )
 #: A century: any further back, and there is no date.
 MAX_RETENTION_DAYS = 36_500
-#: What is allowed one by one.
 _LISTS = (Company.allowed_networks, Company.allowed_origins)
+_LIST_NAMES = tuple(column.key for column in _LISTS)
 
 
-def save_company(connection: Connection, name: str, changes: Mapping[str, Any]) -> bool:
-    """Add a company, or change what ``changes`` says of one that exists; returns whether it is new.
+def add_company(connection: Connection, name: str, settings: Mapping[str, Any]) -> None:
+    """Add a company; ``settings`` are columns of ``company``, the others keep their defaults.
 
-    ``changes`` are columns of ``company``. Allowed networks and origins are added to those that are there; an empty
-    one among them takes away all before it. Raises ``UsageError`` for a value that cannot be right.
+    Raises ``CompanyExists`` if the name is taken, ``UsageError`` for an invalid name or value.
     """
     if not name.strip() or not name.isprintable():
         raise UsageError("a company needs a name, of printable characters on one line")
-    known = connection.execute(
+    columns = {column: _checked(column, value) for column, value in settings.items()}
+    statement = insert(Company).values(id=uuid7(), name=name.strip(), **columns)
+    statement = statement.on_conflict_do_nothing(index_elements=["name"])
+    if connection.scalar(statement.returning(Company.id)) is None:
+        raise CompanyExists(name.strip())
+
+
+def update_company(
+    connection: Connection, name: str, changes: Mapping[str, Any], *, clear: Collection[str] = ()
+) -> None:
+    """Change the columns of a company that ``changes`` names, and read its CSV in full at the next import.
+
+    Allowed networks and origins are added to those that are there. The columns in ``clear`` are cleared first: a list
+    becomes empty, a value NULL. Raises ``UnknownCompany``, or ``UsageError`` for an invalid value.
+    """
+    company = connection.execute(
         select(Company.id, *_LISTS).where(Company.name == name.strip()).with_for_update()
     ).first()
-    allowed: dict[str, list[Any]] = {
-        column.key: _extended(getattr(known, column.key, []), changes[column.key])
-        for column in _LISTS
-        if column.key in changes
-    }
-    columns = {column: _checked(column, value) for column, value in {**changes, **allowed}.items()}
-    statement = insert(Company).values(id=uuid7(), name=name.strip(), **columns)
+    if company is None:
+        raise UnknownCompany(name)
+    columns: dict[str, Any] = {column: [] if column in _LIST_NAMES else None for column in clear}
+    for column, value in changes.items():
+        present = getattr(company, column) if column in _LIST_NAMES and column not in clear else ()
+        columns[column] = _checked(column, [*map(str, present), *value] if column in _LIST_NAMES else value)
     if columns:
-        statement = statement.on_conflict_do_update(index_elements=["name"], set_=columns)
-    else:
-        statement = statement.on_conflict_do_nothing(index_elements=["name"])
-    connection.execute(statement)
-    if known is not None:
-        # Whoever sets something right wants the CSV read again, whether it changed or not.
-        connection.execute(delete(CompanyCsv).where(CompanyCsv.company_id == known.id))
-    return known is None
-
-
-def _extended(known: Iterable[Any], given: Iterable[Any]) -> list[Any]:
-    """``known`` and ``given``, each once, in order; an empty value empties the list so far."""
-    extended: dict[Any, None] = dict.fromkeys(map(str, known))
-    for value in given:
-        if value:
-            extended[value] = None
-        else:
-            extended.clear()
-    return list(extended)
+        connection.execute(update(Company).where(Company.id == company.id).values(columns))
+    # A changed setting may change what an unchanged CSV yields.
+    connection.execute(delete(CompanyCsv).where(CompanyCsv.company_id == company.id))
 
 
 def set_status(connection: Connection, name: str, status: str) -> None:
     """Raises ``UnknownCompany``, or ``UsageError`` for a status that does not exist."""
-    if status not in list(CompanyStatus):
-        raise UsageError(f"there is no status {status!r}; the statuses are {', '.join(CompanyStatus)}")
+    if status not in COMPANY_STATUSES:
+        raise UsageError(f"there is no status {status!r}; the statuses are {', '.join(COMPANY_STATUSES)}")
     changed = connection.execute(
         update(Company).where(Company.name == name).values(status=status).returning(Company.id)
     )
@@ -102,16 +101,14 @@ def active_company(connection: Connection, name: str) -> UUID:
     row = connection.execute(select(Company.id, Company.status).where(Company.name == name)).first()
     if row is None:
         raise UnknownCompany(name)
-    if row.status != CompanyStatus.ACTIVE:
+    if row.status != ACTIVE:
         raise UsageError(f"{name} is {row.status}: only ACTIVE companies are processed")
     return UUID(str(row.id))
 
 
 def active_companies(connection: Connection) -> list[UUID]:
     """The ids of all companies that may be processed, by name."""
-    return list(
-        connection.scalars(select(Company.id).where(Company.status == CompanyStatus.ACTIVE).order_by(Company.name))
-    )
+    return list(connection.scalars(select(Company.id).where(Company.status == ACTIVE).order_by(Company.name)))
 
 
 def company_id(connection: Connection, name: str) -> UUID:
@@ -140,25 +137,27 @@ def _checked(column: str, value: Any) -> Any:
     if column == "allowed_origins":
         return list(dict.fromkeys(origin_of(url_of(checked_url(origin, "an allowed origin"))) for origin in value))
     if column == "retention_days":
-        if not 0 <= value <= MAX_RETENTION_DAYS:
-            raise UsageError(f"sessions can be kept for 1 to {MAX_RETENTION_DAYS:,} days, or with 0 for ever")
-        return value or None
+        if not 1 <= value <= MAX_RETENTION_DAYS:
+            raise UsageError(f"sessions can be kept for 1 to {MAX_RETENTION_DAYS:,} days")
+        return value
     if column == "monthly_budget_usd":
         return _budget(value)
+    if column == "analyzer" and value not in load_analyzers().choices:
+        raise UsageError(f"there is no analyzer {value!r}; the analyzers are {', '.join(load_analyzers().choices)}")
     if column in ("http_conn_id", "model"):
-        return value.strip() or None
+        if not value.strip():
+            raise UsageError(f"{column} must not be empty")
+        return value.strip()
     return value
 
 
-def _budget(value: str) -> Decimal | None:
-    if not value.strip():
-        return None
+def _budget(value: str) -> Decimal:
     try:
         budget = Decimal(value)
     except InvalidOperation:
         budget = Decimal("NaN")
     if not budget.is_finite() or budget < 0:
-        raise UsageError(f"{value!r} is not a budget in US dollars, such as 50 or 12.50; '' is none")
+        raise UsageError(f"{value!r} is not a budget in US dollars, such as 50 or 12.50")
     return budget
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, func, literal, literal_column, select
 
-from livedash_core.models import Company, CompanyStatus, ProcessingLease, ProcessingStatus, SessionImport
+from livedash_core.enums import ACTIVE
+from livedash_core.models import Company, ProcessingLease, ProcessingStatus, SessionImport
 from livedash_core.status import Scope
 
 
@@ -32,7 +33,7 @@ def _sessions(stage: str, scope: Scope, which: ColumnElement[bool]) -> Select[in
         select(literal(1))
         .select_from(ProcessingStatus)
         .join(Company, Company.id == ProcessingStatus.company_id)
-        .where(ProcessingStatus.stage == stage, Company.status == CompanyStatus.ACTIVE, which)
+        .where(ProcessingStatus.stage == stage, Company.status == ACTIVE, which)
     )
     if scope.company_ids is not None:
         wanted = wanted.where(ProcessingStatus.company_id.in_(scope.company_ids))

@@ -1,9 +1,9 @@
-"""A company's CSV as rows (DESIGN, "CSV contract"): what can be taken, and what cannot and why.
+"""Reads a company's CSV: 16 columns by position, no header required.
 
-Every line that is not blank ends up in exactly one ``Row`` or ``Rejection``, or is a header. A record whose
-structure is broken costs its first line only, and reading resumes at the next one: a quote that somebody forgot to
-close cannot swallow the rows below it. Reading takes time in step with the file, whatever is in it: where looking
-ahead for closing quotes has been in vain too often, a record must end on its line for a while.
+Every line that is not blank ends up in exactly one ``Row`` or ``Rejection``, or is a header. Of a record with a broken
+structure only the first line is rejected, and reading resumes at the next one: an unclosed quote cannot swallow the
+rows below it. Reading takes linear time for any content: after too many vain searches for a closing quote, records
+must end on their line for a while.
 """
 
 from __future__ import annotations
@@ -38,17 +38,17 @@ COLUMNS: tuple[str, ...] = (
     "category",
     "initial_message",
 )
-#: Physical lines that the quoted fields of one record may span before an open quote counts as forgotten.
+#: Physical lines that a record may span; a quote that is still open then counts as unclosed.
 MAX_RECORD_LINES = 200
-#: Of a record, its lines together: a character may take four bytes, and there are several copies until it is stored.
+#: Of all lines of a record: a character may take four bytes, and several copies exist until it is stored.
 MAX_RECORD_CHARACTERS = 2_097_152
-#: Ids are indexed, and an index entry has a limit (2,700 bytes in PostgreSQL).
+#: Ids are indexed, and PostgreSQL limits an index entry to about 2,700 bytes.
 MAX_ID_CHARACTERS = 500
-#: Of a rejection's raw text.
+#: Of the raw text of a rejection.
 MAX_RAW_CHARACTERS = 10_000
 
-#: Cells without a quote, or quoted from end to end, by delimiter.
-_NEAT = {
+#: A record whose cells have no quotes or are quoted entirely, by delimiter.
+_WELL_QUOTED = {
     delimiter: re.compile(rf"(?:{cell}{delimiter})*+{cell}[\r\n]*")
     for delimiter in ",;"
     for cell in [rf'(?:"[^"]*+(?:""[^"]*+)*+"|[^"{delimiter}\r\n]*+)']
@@ -57,10 +57,10 @@ _HEADER = re.compile(r"\s*(external[_ ]?)?session[_ ]?id\s*", re.IGNORECASE)
 
 
 class Row(NamedTuple):
-    """One record. ``values`` are the 16 ``COLUMNS``: an empty one is None, ``external_session_id`` never is.
+    """A record. ``values`` are the 16 ``COLUMNS``; empty ones are None, but ``external_session_id`` never is.
 
-    White space around a value is gone, except around ``initial_message``, and so are NULs: ``nul_characters`` is how
-    many there were. ``line_number`` counts physical lines from 1 and is where the record begins.
+    Values are stripped of white space, except ``initial_message``, and of NULs, which ``nul_characters`` counts.
+    ``line_number`` is that of the record's first physical line, from 1.
     """
 
     line_number: int
@@ -70,7 +70,7 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """What could not be taken: its text as it came, cut to ``MAX_RAW_CHARACTERS``, and why, for the user."""
+    """A rejected line: its raw text, cut to ``MAX_RAW_CHARACTERS``, and the reason, for the user."""
 
     line_number: int
     raw_text: str
@@ -80,26 +80,26 @@ class Rejection:
 def read_rows(
     file: BinaryIO, *, encoding: str | None = None, max_field_characters: int = 1_048_576, max_lines: int = 5_000_000
 ) -> Iterator[Row | Rejection]:
-    """Read a whole file from its start, in its order, in memory that does not grow with it.
+    """Read a whole file in order, in constant memory.
 
-    Fields are separated by commas, or by semicolons if the first record that has 16 columns has them so. A header,
-    blank lines and a 17th column that is empty are passed over in silence.
+    The delimiter is a comma or a semicolon, as in the first record that has 16 columns. A header, blank lines and an
+    empty 17th column are ignored.
 
-    ``file`` must be seekable and stays open; ``encoding`` is as ``encoding_of`` tells it, asked here if it was not
-    before. Raises ``PermanentError`` before the first row when the bytes are no text, and at a line too many.
+    ``file`` must be seekable and stays open; ``encoding`` is the result of ``encoding_of``, called here if it is not
+    given. Raises ``PermanentError`` before the first row if the bytes are not text, and at the first line too many.
     """
     encoding = encoding or encoding_of(file)
-    # The limit belongs to the whole process: raised if need be, never lowered. _taken() holds ours.
+    # The limit is global to the process: raised if necessary, never lowered. _row_or_rejection() applies ours.
     csv.field_size_limit(max(csv.field_size_limit(), max_field_characters))
     file.seek(0)
-    # A byte that is not UTF-8 comes through as a lone surrogate, which costs its own record, not the file.
+    # A byte that is not UTF-8 becomes a lone surrogate, so that only its record is rejected.
     stream = io.TextIOWrapper(file, encoding, "surrogateescape", newline="")
     try:
         max_characters = min(len(COLUMNS) * max_field_characters, MAX_RECORD_CHARACTERS)
         yield from _results(Lines(stream, max_characters=max_characters, max_lines=max_lines), max_field_characters)
     finally:
         if not file.closed:
-            stream.detach()  # or it would close the file when it is collected
+            stream.detach()  # otherwise its destructor closes the file
 
 
 def _results(lines: Lines, max_field_characters: int) -> Iterator[Row | Rejection]:
@@ -108,7 +108,7 @@ def _results(lines: Lines, max_field_characters: int) -> Iterator[Row | Rejectio
     for line in lines:
         number = lines.number
         if on_one_line and len(line) <= lines.max_characters and (cells := on_one_line.cells(line)):
-            yield _taken(number, [line], cells, max_field_characters)
+            yield _row_or_rejection(number, [line], cells, max_field_characters)
             continue
         if not line.replace("\0", "").strip():
             continue
@@ -126,16 +126,16 @@ def _results(lines: Lines, max_field_characters: int) -> Iterator[Row | Rejectio
         if record.values and _HEADER.fullmatch(record.values[0]):
             continue
         if record.problem is None:
-            yield _taken(number, record.lines, record.values, max_field_characters)
+            yield _row_or_rejection(number, record.lines, record.values, max_field_characters)
         else:
             yield Rejection(number, _raw([line]), record.problem)
 
 
-def _taken(number: int, lines: list[str], cells: list[str], max_field_characters: int) -> Row | Rejection:
+def _row_or_rejection(number: int, lines: list[str], cells: list[str], max_field_characters: int) -> Row | Rejection:
     *stripped, initial_message = cells
     values = [*map(str.strip, stripped), initial_message]
     written = lines[0] if len(lines) == 1 else "".join(lines)
-    # Hardly a row is as long as one of its fields may be.
+    # Only rows longer than the field limit can have a field beyond it.
     longest = "" if len(written) <= max_field_characters else max(values, key=len)
     if not values[0]:
         reason = f"has no {COLUMNS[0]}"
@@ -155,7 +155,7 @@ def _raw(lines: list[str]) -> str:
 
 
 class _Record(NamedTuple):
-    """The physical lines that were read as one record, its cells, and what is wrong with its structure."""
+    """A record's physical lines, its cells, and the problem with its structure, if any."""
 
     lines: list[str]
     values: list[str]
@@ -163,51 +163,57 @@ class _Record(NamedTuple):
 
 
 class _OnOneLine:
-    """Reads what nearly all lines are, a record with nothing wrong about it, quicker than ``_read_record``."""
+    """A fast path for valid records on one line, which nearly all are."""
 
     def __init__(self, delimiter: str) -> None:
         self._lines: list[str] = []
         self._records = csv.reader(iter(self._lines.pop, None), delimiter=delimiter, strict=True)
 
     def cells(self, line: str) -> list[str] | None:
-        """What ``_read_record`` would say; None if it may find that something is wrong, or would read on."""
+        """Return the cells that ``_read_record`` returns; None if the line needs ``_read_record``."""
         self._lines.append(line)
         try:
             cells = next(self._records)
         except (csv.Error, IndexError):  # IndexError: there is no next line to pop
             self._lines.clear()
             return None
-        is_neat = len(cells) == len(COLUMNS) and "\0" not in line and not _HEADER.fullmatch(cells[0])
-        return cells if is_neat else None
+        is_valid = len(cells) == len(COLUMNS) and "\0" not in line and not _HEADER.fullmatch(cells[0])
+        return cells if is_valid else None
 
 
 def _read_record(first: str, lines: Lines, delimiter: str) -> _Record:
-    taken: list[str] = []
-    most = MAX_RECORD_LINES if lines.may_look_ahead else 1
+    consumed: list[str] = []
+    max_lines = MAX_RECORD_LINES if lines.may_look_ahead else 1
 
     def feed() -> Iterator[str]:
-        room = lines.max_characters
-        for line in chain((first,), islice(lines, most - 1)):
-            taken.append(line)
-            room -= len(line)
-            if room < 0:
+        remaining = lines.max_characters
+        for line in chain((first,), islice(lines, max_lines - 1)):
+            consumed.append(line)
+            remaining -= len(line)
+            if remaining < 0:
                 raise csv.Error(f"more than {lines.max_characters:,} characters")
             yield line.replace("\0", "")
-        if len(taken) == most:
+        if len(consumed) == max_lines:
             raise csv.Error(
-                f"a quote is opened and not closed within {most} lines"
-                if most > 1
+                f"a quote is opened and not closed within {max_lines} lines"
+                if max_lines > 1
                 else "a quote is opened and not closed on its line, as on too many lines above"
             )
 
     try:
         values = next(csv.reader(feed(), delimiter=delimiter, strict=True))
     except csv.Error as exc:
-        return _Record(taken, [], f"cannot be read as CSV: {exc}")
-    if len(taken) > 1 and not _NEAT[delimiter].fullmatch("".join(taken).replace("\0", "")):
-        # csv takes a quote inside a cell for a letter. Below a forgotten quote it is the beginning of another's cell.
-        return _Record(taken, [], "cannot be read as CSV: a quote is opened and closed in the middle of another cell")
+        return _Record(consumed, [], f"cannot be read as CSV: {exc}")
+    if len(consumed) > 1 and not _is_well_quoted("".join(consumed), delimiter):
+        # csv accepts a quote inside a cell. After an unclosed quote that is the start of another record's cell.
+        return _Record(
+            consumed, [], "cannot be read as CSV: a quote is opened and closed in the middle of another cell"
+        )
     if len(values) == len(COLUMNS) + 1 and not values[-1].strip():
         values.pop()
     problem = None if len(values) == len(COLUMNS) else f"{len(values)} instead of {len(COLUMNS)} columns"
-    return _Record(taken, values, problem)
+    return _Record(consumed, values, problem)
+
+
+def _is_well_quoted(text: str, delimiter: str) -> bool:
+    return _WELL_QUOTED[delimiter].fullmatch(text.replace("\0", "")) is not None

@@ -1,4 +1,4 @@
-"""Which encoding a file is written in."""
+"""Detects the encoding of a file."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from typing import BinaryIO
 from livedash_core.errors import PermanentError
 
 _CHUNK_BYTES = 1_048_576
-# What the error handler "surrogateescape" makes of a byte that is not UTF-8 (PEP 383).
+# The error handler "surrogateescape" decodes a byte that is not UTF-8 to one of these (PEP 383).
 _ESCAPED = re.compile("[\udc80-\udcff]")
-# What it makes of half a surrogate pair: only a program that writes UTF-8, if badly, writes such bytes.
+# It decodes an encoded surrogate to these; only programs that mean to write UTF-8 produce such bytes.
 _SURROGATE = re.compile("\udced[\udca0-\udcbf][\udc80-\udcbf]")
 
 
 def encoding_of(file: BinaryIO) -> str:
-    """``"utf-8-sig"`` (UTF-8 with or without a byte order mark), ``"utf-16"`` or ``"cp1252"``, by reading it all once.
+    """Return ``"utf-8-sig"`` (UTF-8 with or without byte order mark), ``"utf-16"`` or ``"cp1252"``; read all of it.
 
-    A byte order mark decides. Without one it is UTF-8 if it reads as such, and also if most of what is not ASCII
-    does: a program that cuts a message in the middle of a letter must not turn every other row into "ZÃ¼rich".
-    Who reads it as UTF-8 must therefore expect broken bytes; the other two are known to decode.
+    A byte order mark decides. Without one the file is UTF-8 if most of its non-ASCII bytes are valid UTF-8: one message
+    that was cut inside a character must not turn all other rows into "ZÃ¼rich". Callers that decode UTF-8 must
+    therefore handle invalid bytes; the other two encodings are verified.
 
-    Raises ``PermanentError`` when it is none of the three. ``file`` must be seekable; its position is lost.
+    Raises ``PermanentError`` if it is none of the three. ``file`` must be seekable; its position changes.
     """
     file.seek(0)
     mark = file.read(len(codecs.BOM_UTF8))
@@ -46,19 +46,19 @@ def encoding_of(file: BinaryIO) -> str:
 
 
 def is_mostly_utf8(pieces: Iterable[str]) -> bool:
-    """Whether text decoded as UTF-8 with ``surrogateescape`` is what it was decoded as, a few broken bytes aside."""
-    whole = broken = 0
+    """Return whether text decoded as UTF-8 with ``surrogateescape`` is UTF-8, possibly with a few invalid bytes."""
+    valid = invalid = 0
     for piece in pieces:
         if not piece.isascii():
             text = _SURROGATE.sub("", piece)
             escaped = len(_ESCAPED.findall(text))
-            broken += escaped
-            whole += len(text) - len(text.encode("ascii", "ignore")) - escaped
-    return broken == 0 or whole > broken
+            invalid += escaped
+            valid += len(text) - len(text.encode("ascii", "ignore")) - escaped
+    return invalid == 0 or valid > invalid
 
 
 def replace_broken(text: str) -> tuple[str, int]:
-    """U+FFFD for every byte that ``surrogateescape`` let through, and how many there were."""
+    """Replace each byte that ``surrogateescape`` preserved by U+FFFD; return the text and their number."""
     return _ESCAPED.subn("\ufffd", text)
 
 

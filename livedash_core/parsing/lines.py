@@ -1,4 +1,4 @@
-"""The physical lines of a file, with a way back that a hostile file cannot make long."""
+"""Iterates over the physical lines of a file; lines can be returned and read again, within a limit."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from collections.abc import Iterator
 
 from livedash_core.errors import PermanentError
 
-#: Characters that may be read again for each one that is read, after the first of ``_AGAIN_AT_ONCE``: a file whose
-#: every line opens a quote would be read two hundred times, each time up to the limit of a record.
-_AGAIN_PER_CHARACTER = 4
-_AGAIN_AT_ONCE = 16_777_216
+#: Characters that may be read again per character read, beyond an allowance of ``_INITIAL_ALLOWANCE``: without it a
+#: file that opens a quote on every line would be read two hundred times.
+_ALLOWANCE_PER_CHARACTER = 4
+_INITIAL_ALLOWANCE = 16_777_216
 
 
 class Lines:
     """The lines of a stream, with their ends (``\\n``, ``\\r\\n``, ``\\r``).
 
-    A line longer than ``max_characters`` comes one character longer than that, and the rest of it is skipped.
-    ``number`` is that of the line handed out last. Raises ``PermanentError`` for a line beyond ``max_lines``.
+    Of a line longer than ``max_characters`` one character more is returned, and the rest is skipped. ``number`` is that
+    of the latest line. Raises ``PermanentError`` for a line beyond ``max_lines``.
     """
 
     def __init__(self, stream: io.TextIOWrapper, *, max_characters: int, max_lines: int) -> None:
@@ -27,7 +27,7 @@ class Lines:
         self._max_lines = max_lines
         self._stream = stream
         self._returned: deque[str] = deque()
-        self._may_be_read_again = _AGAIN_AT_ONCE
+        self._allowance = _INITIAL_ALLOWANCE
         self._read_since = 0
 
     def __iter__(self) -> Iterator[str]:
@@ -44,20 +44,20 @@ class Lines:
 
     @property
     def may_look_ahead(self) -> bool:
-        """Whether there is an allowance left to give lines back from."""
-        self._count_what_was_read()
-        return self._may_be_read_again > 0
+        """Whether lines may still be returned."""
+        self._extend_allowance()
+        return self._allowance > 0
 
     def unread(self, lines: list[str]) -> None:
-        """The lines handed out last, to be handed out again."""
+        """Return the latest lines, to be read again."""
         self._returned.extendleft(reversed(lines))
         self.number -= len(lines)
-        self._count_what_was_read()
-        self._may_be_read_again -= sum(map(len, lines))
+        self._extend_allowance()
+        self._allowance -= sum(map(len, lines))
 
-    def _count_what_was_read(self) -> None:
-        """Now and then is often enough: nearly all lines are read once."""
-        self._may_be_read_again = min(self._may_be_read_again + _AGAIN_PER_CHARACTER * self._read_since, _AGAIN_AT_ONCE)
+    def _extend_allowance(self) -> None:
+        """Add the characters read since the last call; called rarely, as nearly all lines are read once."""
+        self._allowance = min(self._allowance + _ALLOWANCE_PER_CHARACTER * self._read_since, _INITIAL_ALLOWANCE)
         self._read_since = 0
 
     def _read(self) -> str:

@@ -1,4 +1,4 @@
-"""When two questions are the same question, and which of a session's are kept."""
+"""Normalises questions: the key of equal questions, and the questions of a session that are kept."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from unicodedata import category, normalize
 from livedash_core.parsing.text import clean
 
 MAX_QUESTIONS = 5
-#: At four bytes a character this stays below the 2,704 bytes that a PostgreSQL B-tree entry may have.
+#: At four bytes per character this is below PostgreSQL's limit for a B-tree entry, 2,704 bytes.
 MAX_CHARACTERS = 500
 
 
 def normal_form(question: str) -> str:
-    """The key under which a question is stored once: two spellings with the same key are one question.
+    """Return the key of a question; spellings with the same key are one question.
 
     Compatibility forms, case, punctuation, invisible characters and white space are folded. Digits and symbols
     (``+``, ``€``) stay: "after 6 months" is not "after 12 months". Empty when nothing is left, at most
@@ -28,15 +28,15 @@ def _folded(character: str) -> str:
     kind = category(character)
     if kind[0] == "P" or character.isspace():
         return " "
-    # Zero-width joiners, soft hyphens and direction marks stand inside words.
+    # Zero-width joiners, soft hyphens and direction marks occur inside words.
     return "" if kind in ("Cc", "Cf", "Cs") else character
 
 
 def clean_questions(raw: Iterable[object]) -> tuple[str, ...]:
-    """At most ``MAX_QUESTIONS`` questions in their first order, distinct by ``normal_form``, fit to be stored.
+    """Return at most ``MAX_QUESTIONS`` storable questions in order, distinct by ``normal_form``.
 
-    ``raw`` is what a model or the rules gave: anything but strings is dropped, white space is folded, each is cut
-    to ``MAX_CHARACTERS``, and one without a letter, digit or symbol is none.
+    ``raw`` is an analyzer's output: values other than strings, and strings without a letter, digit or symbol, are
+    dropped; white space is folded, and each question is cut to ``MAX_CHARACTERS``.
     """
     kept: dict[str, str] = {}
     for item in raw:

@@ -1,4 +1,4 @@
-"""When a session began and ended, read from the two cells of its row."""
+"""Parses the start and end time of a session from its CSV row."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from livedash_core.parsing.dates import is_ambiguous, to_utc
 
 
 class Times(NamedTuple):
-    """When a session began and ended, in UTC."""
+    """Start and end of a session, in UTC."""
 
     started_at: datetime
     ended_at: datetime
 
 
-#: A clock may be wrong, or in the zone where the day begins; no session begins tomorrow.
+#: Tolerance for wrong clocks and wrong time zones; a later time is in the future.
 _AHEAD = timedelta(days=1)
-#: Those of a year.
+#: Cached hours, a little more than a year's.
 _HOURS = 10_000
 _MINUTES_AND_SECONDS = frozenset(f":{minute:02}:{second:02}" for minute in range(60) for second in range(60))
 
 
 def interpret(start_time: str | None, end_time: str | None, zone: ZoneInfo) -> Times:
-    """Read a row's times. Raises ``PermanentError`` that names the cell."""
+    """Parse a row's times. Raises ``PermanentError`` that names the column."""
     started_at = _read("start_time", start_time, zone)
     ended_at = _read("end_time", end_time, zone)
     if ended_at < started_at:
-        # In the hour that happens twice a session may seem to end before it began: it ended the second time round.
+        # In an hour that occurs twice the end may be in the second one.
         ended_at = _read("end_time", end_time, zone, fold=1)
     if ended_at < started_at:
         raise PermanentError(f"end_time {end_time} is before start_time {start_time}")
@@ -38,7 +38,7 @@ def interpret(start_time: str | None, end_time: str | None, zone: ZoneInfo) -> T
 
 
 def peculiarities(times: Times, zone: ZoneInfo, now: datetime) -> dict[str, list[str]]:
-    """Which cells were read although they may mean something else: shown twice by the clocks, or still to come."""
+    """Return the columns with doubtful times, by kind: ``ambiguous`` (the hour occurs twice) and ``in_future``."""
     cells = (("start_time", times.started_at), ("end_time", times.ended_at))
     found = {
         "ambiguous": [name for name, instant in cells if is_ambiguous(instant, zone)],
@@ -48,10 +48,10 @@ def peculiarities(times: Times, zone: ZoneInfo, now: datetime) -> dict[str, list
 
 
 class PlainTimes:
-    """The quick way to read the times of a whole file: for rows about which there is nothing to say.
+    """A fast path for the times of a whole file: rows without errors and notes.
 
-    Of an hour whose first and last second are as far apart as they should be and happen once, that is true of every
-    second between; hardly any hour is another. Its times are then read by looking at the hour's name alone.
+    If the first and last second of an hour are 59:59 apart and both occur once, then so does every second between, and
+    one lookup serves all its times. Hardly any hour is different.
     """
 
     def __init__(self, zone: ZoneInfo, now: datetime) -> None:
@@ -60,12 +60,12 @@ class PlainTimes:
         self._hour = lru_cache(maxsize=_HOURS)(self._look_up)
 
     def of(self, start_time: str | None, end_time: str | None) -> tuple[str, str] | None:
-        """What ``interpret`` reads, in ISO 8601 with the zone's offset.
+        """Return the times of ``interpret`` in ISO 8601 with the zone's offset.
 
-        None if it may raise or ``peculiarities`` may find any: then ask those.
+        Returns None if ``interpret`` may raise or ``peculiarities`` may find any.
         """
         started, ended = self._read(start_time), self._read(end_time)
-        # With one offset, text is in the order of time.
+        # With equal offsets, text sorts by time.
         if started is None or ended is None or started[19:] != ended[19:] or ended < started:
             return None
         return started, ended
@@ -76,7 +76,7 @@ class PlainTimes:
         return f"{hour[0]}{rest}{hour[1]}"
 
     def _look_up(self, hour: str) -> tuple[str, str] | None:
-        """What stands before and after minutes and seconds; None for an hour that is not plain."""
+        """Return the text before and after minutes and seconds; None for an hour that is not plain."""
         try:
             first, last = to_utc(f"{hour}:00:00", self._zone), to_utc(f"{hour}:59:59", self._zone)
         except ValueError:

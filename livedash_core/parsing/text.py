@@ -1,21 +1,21 @@
-"""Text that PostgreSQL can store."""
+"""Makes text storable in PostgreSQL."""
 
 from __future__ import annotations
 
 import re
 
-# A surrogate inside a Python string is always a lone one: a pair would have become one character.
+# Surrogates in a Python string are lone ones; pairs are decoded to one character.
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def clean(text: str) -> str:
-    """``text`` without NUL, which PostgreSQL refuses, and with U+FFFD for every lone surrogate, which no encoding has.
+    """Remove NULs, which PostgreSQL refuses, and replace lone surrogates, which UTF-8 cannot encode, by U+FFFD.
 
-    Nothing else changes: white space, control characters and invisible ones stay.
+    White space, control characters and invisible characters stay.
     """
     text = text.replace("\0", "")
     try:
-        text.encode()  # refuses surrogates several times as fast as a search finds that there are none
+        text.encode()  # refuses surrogates, several times as fast as a regular expression
     except UnicodeEncodeError:
         return _SURROGATE.sub("\ufffd", text)
     return text

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from livedash_core.models.status import STATUSES
+from livedash_core.enums import STAGE_STATUSES
 from livedash_core.pipeline import Pipeline
 from livedash_core.status.statements import statement
 
@@ -64,7 +64,7 @@ def read_breakdown(
         statement("recount" if recount else "breakdown"),
         {"company_ids": None if company_ids is None else list(company_ids)},
     )
-    counts = {stage: dict.fromkeys((*STATUSES, WAITING), 0) for stage in pipeline.names}
+    counts = {stage: dict.fromkeys((*STAGE_STATUSES, WAITING), 0) for stage in pipeline.names}
     for stage, status, sessions in found:
         # A stage that was taken out of the registry leaves its rows behind; they are not part of the picture.
         if stage in counts:

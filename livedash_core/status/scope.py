@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from livedash_core.enums import ERROR_KINDS
 from livedash_core.errors import UsageError
-from livedash_core.models.status import ERROR_KINDS
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from livedash_core.models.status import STATUSES
+from livedash_core.enums import STAGE_STATUSES
 from livedash_core.pipeline import Pipeline
 from livedash_core.status.breakdown import WAITING, Breakdown
 from livedash_core.status.statements import statement
@@ -46,7 +46,7 @@ def read_breakdown_in_window(
             "at_most": AT_MOST + 1,
         },
     )
-    counts = {stage: dict.fromkeys((*STATUSES, WAITING, _RETRYING), 0) for stage in pipeline.names}
+    counts = {stage: dict.fromkeys((*STAGE_STATUSES, WAITING, _RETRYING), 0) for stage in pipeline.names}
     for stage, status, sessions in rows:
         if stage in counts:
             counts[stage][status] = int(sessions)

@@ -22,7 +22,7 @@ from livedash_core.db import make_engine
 from livedash_core.local.embedded_postgres import Address
 from livedash_core.local.environment import USER, LocalInstallation
 from livedash_core.local.sample import SESSIONS, TIMEZONE
-from livedash_core.operations.companies import save_company, set_status
+from livedash_core.operations.companies import add_company, set_status
 from livedash_core.pipeline import BUILT_IN
 from livedash_core.settings import PROJECT
 from tests.bench.database import Server
@@ -126,7 +126,7 @@ def _chain(installation: LocalInstallation, port: int, name: str, csv_url: str) 
     engine = make_engine(Address(installation.postgres, installation.database).url())
     source = {"csv_url": csv_url, "timezone": TIMEZONE, "allowed_networks": ["127.0.0.0/8"]}
     with engine.begin() as connection:
-        save_company(connection, name, source)
+        add_company(connection, name, source)
     began = time.time()
     _trigger_import(installation, port, name)
     stages = _until_through(engine, name)

@@ -29,7 +29,7 @@ from livedash_core.db import make_engine
 from livedash_core.local.embedded_postgres import Address
 from livedash_core.local.environment import LocalInstallation, Ports
 from livedash_core.local.processes import Processes
-from livedash_core.operations.companies import save_company, set_status
+from livedash_core.operations.companies import add_company, set_status
 from tests.e2e.client import Client, Gate
 
 LIVEDASH = Path(sys.executable).parent / "livedash"
@@ -158,7 +158,7 @@ def client(stack: Stack, request: pytest.FixtureRequest) -> Iterator[Client]:
     with stack.api() as api, stack.database() as engine, Gate() as site:
         site.publish([])
         with engine.begin() as connection:
-            save_company(connection, name, {"csv_url": site.csv_url, "allowed_networks": ["127.0.0.0/8"]})
+            add_company(connection, name, {"csv_url": site.csv_url, "allowed_networks": ["127.0.0.0/8"]})
         yield Client(api, engine, name, site)
         with engine.begin() as connection:
             set_status(connection, name, "ARCHIVED")  # its server ends with the test
@@ -181,7 +181,7 @@ def roles(stack: Stack) -> Iterator[Stack]:
             server = replace(stack, url=f"http://localhost:{port}", username="una", password=password)
             with httpx2.Client(base_url=server.url, trust_env=False) as client:
                 while not answers(client):
-                    assert processes.dead() is None, processes.log("api-server").read_text()
+                    assert processes.ended() is None, processes.log("api-server").read_text()
                     time.sleep(0.5)  # polls another process; there is nothing to hook into
             yield server
 

@@ -237,7 +237,7 @@ class BatchApi:
     def _no_batches(self) -> SystemicError:
         return SystemicError(
             f"{self.call.server} has no batch API; have the company analysed one by one: "
-            "livedash company add NAME --mode realtime",
+            "livedash company update NAME --mode realtime",
             company_id=self.call.company_id,
         )
 

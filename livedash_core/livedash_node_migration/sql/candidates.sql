@@ -1,11 +1,11 @@
--- Whatever may become a session here: each session with its import, and each import that never became one.
--- Of sessions that name one import the oldest has it. place counts the rows of a company with one external id: with a
--- session before without, then by age. All of this depends on nothing but the old database: a second run sees the same.
+-- The candidates: each session with its import, and each import without a session.
+-- If several sessions refer to one import, the oldest gets it. place numbers the rows of a company that share an external
+-- id: rows with a session first, then by age. It all depends on the source alone, so that a second run sees the same.
 WITH session AS (
     SELECT id, "companyId", "createdAt",
            CASE WHEN row_number() OVER (PARTITION BY "importId" ORDER BY "createdAt", id) = 1 THEN "importId" END
                AS "importId"
-    FROM old."Session" AS session
+    FROM source."Session" AS session
 ), candidate AS (
     SELECT session.id AS session_id, imported.id AS import_id,
            coalesce(session."companyId", imported."companyId") AS company_id,
@@ -14,7 +14,7 @@ WITH session AS (
            CASE WHEN session.id IS NULL THEN imported."endTimeRaw" END AS end_time,
            coalesce(imported."createdAt", session."createdAt") AS created_at
     FROM session
-    FULL JOIN old."SessionImport" AS imported ON imported.id = session."importId"
+    FULL JOIN source."SessionImport" AS imported ON imported.id = session."importId"
 )
 SELECT session_id, import_id, company_id, external_id, start_time, end_time,
        row_number() OVER (PARTITION BY company_id, external_id

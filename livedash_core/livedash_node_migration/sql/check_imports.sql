@@ -1,7 +1,7 @@
--- Rows and checksum of the imports, as they are there. Hashes like these are the same in every version of PostgreSQL:
--- hash partitions depend on it.
+-- Count and checksum of the imports in the source. hashtextextended returns the same in every version of PostgreSQL,
+-- because hash partitions depend on it.
 SELECT count(*), coalesce(sum(hashtextextended(ROW(
-           imported.id, imported."companyId", coalesce(nullif(btrim(imported."externalSessionId"), ''), chosen.external_id),
+           imported.id, imported."companyId", coalesce(nullif(btrim(imported."externalSessionId"), ''), chunk.external_id),
            nullif(btrim(imported."startTimeRaw"), ''), nullif(btrim(imported."endTimeRaw"), ''),
            nullif(btrim(coalesce(imported."ipAddress", session."ipAddress")), ''),
            nullif(btrim(imported."countryCode"), ''), nullif(btrim(imported.language), ''), imported."messagesSent",
@@ -11,6 +11,6 @@ SELECT count(*), coalesce(sum(hashtextextended(ROW(
            imported."avgResponseTimeSeconds", imported.tokens, imported."tokensEur",
            nullif(btrim(imported.category), ''), nullif(imported."initialMessage", ''),
            nullif(imported."rawTranscriptContent", ''))::text, 0)), 0)
-FROM old.chosen AS chosen
-JOIN old."SessionImport" AS imported ON imported.id = chosen.import_id
-LEFT JOIN old."Session" AS session ON session.id = chosen.session_id
+FROM source.chunk AS chunk
+JOIN source."SessionImport" AS imported ON imported.id = chunk.import_id
+LEFT JOIN source."Session" AS session ON session.id = chunk.session_id

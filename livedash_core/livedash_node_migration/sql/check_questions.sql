@@ -1,6 +1,6 @@
--- Rows and checksum of what was asked, in each session's own words, as they are there.
+-- Count and checksum of the sessions' questions in the source, in their original wording.
 SELECT count(*), coalesce(sum(hashtextextended(ROW(asked."sessionId", question.content)::text, 0)), 0)
-FROM old.chosen AS chosen
-JOIN old."SessionQuestion" AS asked ON asked."sessionId" = chosen.session_id
-JOIN old."Question" AS question ON question.id = asked."questionId"
+FROM source.chunk AS chunk
+JOIN source."SessionQuestion" AS asked ON asked."sessionId" = chunk.session_id
+JOIN source."Question" AS question ON question.id = asked."questionId"
 WHERE asked.id = ANY (%(kept)s)

@@ -1,4 +1,4 @@
--- Rows and checksum of the sessions: there in the old tables, here through the views that show ours under their names.
+-- Count and checksum of the sessions: in the source's tables, and in the target through the views of livedash_compat.
 SELECT count(*), coalesce(sum(hashtextextended(ROW(
            session.id, session."companyId", session."startTime", session."endTime", session.country,
            session."avgResponseTime", session."initialMsg", nullif(session.language, ''), session."messagesSent",
@@ -6,5 +6,5 @@ SELECT count(*), coalesce(sum(hashtextextended(ROW(
            session.escalated, session."forwardedHr",
            CASE WHEN upper(session.category::text) = ANY (%(categories)s) THEN upper(session.category::text) END,
            nullif(session.summary, ''))::text, 0)), 0)
-FROM old.chosen AS chosen
-JOIN old."Session" AS session ON session.id = chosen.session_id
+FROM source.chunk AS chunk
+JOIN source."Session" AS session ON session.id = chunk.session_id

@@ -1,2 +1,2 @@
--- The models that could be asked there.
-SELECT id, name FROM old."AIModel" AS model ORDER BY name
+-- The models of the source.
+SELECT id, name FROM source."AIModel" AS model ORDER BY name

@@ -1,16 +1,16 @@
--- Rows that belong to nothing that is copied.
+-- Rows without the session that they refer to, and questions that no session asks.
 SELECT "table", id, 'its session does not exist' AS reason
 FROM (
-    SELECT 'Message' AS "table", id, "sessionId" FROM old."Message"
-    UNION ALL SELECT 'SessionQuestion', id, "sessionId" FROM old."SessionQuestion"
-    UNION ALL SELECT 'AIProcessingRequest', id, "sessionId" FROM old."AIProcessingRequest"
-    UNION ALL SELECT 'SessionProcessingStatus', id, "sessionId" FROM old."SessionProcessingStatus"
+    SELECT 'Message' AS "table", id, "sessionId" FROM source."Message"
+    UNION ALL SELECT 'SessionQuestion', id, "sessionId" FROM source."SessionQuestion"
+    UNION ALL SELECT 'AIProcessingRequest', id, "sessionId" FROM source."AIProcessingRequest"
+    UNION ALL SELECT 'SessionProcessingStatus', id, "sessionId" FROM source."SessionProcessingStatus"
 ) AS orphan
-WHERE NOT EXISTS (SELECT FROM old."Session" AS session WHERE session.id = orphan."sessionId")
+WHERE NOT EXISTS (SELECT FROM source."Session" AS session WHERE session.id = orphan."sessionId")
 UNION ALL
 SELECT 'Question', id, 'no session asks it'
-FROM old."Question" AS orphan
+FROM source."Question" AS orphan
 WHERE NOT EXISTS (
-    SELECT FROM old."SessionQuestion" AS asked
-    JOIN old."Session" AS session ON session.id = asked."sessionId"
+    SELECT FROM source."SessionQuestion" AS asked
+    JOIN source."Session" AS session ON session.id = asked."sessionId"
     WHERE asked."questionId" = orphan.id)

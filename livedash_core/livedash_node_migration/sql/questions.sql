@@ -1,6 +1,6 @@
--- What the sessions asked, in order.
-SELECT chosen.id, chosen.company_id, asked.id AS old_id, asked."questionId" AS question_id, question.content
-FROM old.chosen AS chosen
-JOIN old."SessionQuestion" AS asked ON asked."sessionId" = chosen.session_id
-LEFT JOIN old."Question" AS question ON question.id = asked."questionId"
-ORDER BY chosen.id, asked."order", asked.id
+-- The questions of the sessions, in order.
+SELECT chunk.id, chunk.company_id, asked.id AS source_id, asked."questionId" AS question_id, question.content
+FROM source.chunk AS chunk
+JOIN source."SessionQuestion" AS asked ON asked."sessionId" = chunk.session_id
+LEFT JOIN source."Question" AS question ON question.id = asked."questionId"
+ORDER BY chunk.id, asked."order", asked.id

@@ -1,6 +1,6 @@
--- session_transcript.
-SELECT chosen.id, imported."rawTranscriptContent",
+-- Rows of session_transcript.
+SELECT chunk.id, imported."rawTranscriptContent",
        coalesce(imported."processedAt", imported."createdAt", localtimestamp) AT TIME ZONE 'UTC'
-FROM old.chosen AS chosen
-JOIN old."SessionImport" AS imported ON imported.id = chosen.import_id
+FROM source.chunk AS chunk
+JOIN source."SessionImport" AS imported ON imported.id = chunk.import_id
 WHERE imported."rawTranscriptContent" <> ''

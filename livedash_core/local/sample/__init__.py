@@ -1,4 +1,4 @@
-"""A made-up company's published chats, to try the product with and to test it against."""
+"""The chats of a fictional company, to try the product with and to test it against."""
 
 from livedash_core.local.sample.generator import (
     BOT_ONLY_ID,

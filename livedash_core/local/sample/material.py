@@ -1,7 +1,7 @@
-"""The written half of the sample: conversation scripts in five languages, as JSON beside this module.
+"""The sample's conversation scripts in five languages, as JSON files beside this module.
 
-A script yields one session per opening. A turn that is a list has one wording per opening, so that two sessions of a
-script do not read alike. Texts hold slots (``{first_name}``), filled per session by ``slots``.
+A script yields one session per opening. A message that is a list has one wording per opening, so that the sessions of a
+script differ. Texts contain placeholders (``{first_name}``), which ``placeholders`` fills for each session.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from pydantic import BaseModel, ConfigDict, model_validator
 
 from livedash_core.enums import Category, Role
 
-#: In the order in which the sessions are dealt; half of them are Dutch.
+#: Half of the sessions are Dutch.
 LANGUAGES = ("nl", "en", "de", "fr", "es")
 
 
 class Script(BaseModel):
-    """One written conversation. ``label`` and ``sentiment`` are the source's own free words, not our vocabulary."""
+    """A scripted conversation. ``label`` and ``sentiment`` are the CSV's free text, not values of ``enums``."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -27,30 +27,30 @@ class Script(BaseModel):
     sentiment: str
     escalated: bool = False
     forwarded_hr: bool = False
-    #: What the user says first, per session; empty where no user ever speaks.
+    #: The first message of the user, per session; empty if only the bot writes.
     openings: tuple[str, ...]
-    #: What follows.
-    turns: tuple[tuple[Role, str | tuple[str, ...]], ...]
+    #: The messages after the opening.
+    messages: tuple[tuple[Role, str | tuple[str, ...]], ...]
 
     @model_validator(mode="after")
     def _a_wording_per_opening(self) -> Script:
-        for _, wording in self.turns:
+        for _, wording in self.messages:
             if isinstance(wording, tuple) and len(wording) != len(self.openings):
-                raise ValueError(f"{self.name}: {len(wording)} wordings of a turn for {len(self.openings)} openings")
+                raise ValueError(f"{self.name}: {len(wording)} wordings of a message for {len(self.openings)} openings")
         return self
 
     def conversation(self, opening: int) -> list[tuple[Role, str]]:
-        """The turns of the session that starts with that opening (its index), slots not filled yet."""
+        """Return the messages of the session with that opening (its index), with placeholders."""
         first: list[tuple[Role, str]] = [("User", text) for text in self.openings[opening : opening + 1]]
-        return first + [(role, text if isinstance(text, str) else text[opening]) for role, text in self.turns]
+        return first + [(role, text if isinstance(text, str) else text[opening]) for role, text in self.messages]
 
 
 class Language(BaseModel):
-    """One language's scripts and the words that fill their slots."""
+    """The scripts of a language and the values of their placeholders."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    #: How the source writes the language, in more than one way, as sources do.
+    #: Spellings of the language in the CSV; real sources have several too.
     language_labels: tuple[str, ...]
     countries: tuple[str, ...]
     #: ``str.format`` over ``day``, ``month`` (numbers) and ``month_name``.
@@ -67,12 +67,12 @@ class Language(BaseModel):
 
 
 def load_languages() -> dict[str, Language]:
-    """The five languages by ISO 639-1 code, read anew at each call."""
+    """Load the five languages, by ISO 639-1 code."""
     return {code: Language.model_validate_json(_read(f"{code}.json")) for code in LANGUAGES}
 
 
 def load_unanswered() -> Script:
-    """The conversation (in Dutch) in which only the bot speaks."""
+    """Load the conversation (in Dutch) in which only the bot writes."""
     return Script.model_validate_json(_read("unanswered.json"))
 
 

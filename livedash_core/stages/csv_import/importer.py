@@ -20,8 +20,9 @@ from sqlalchemy import Connection, Engine, delete, insert, select, update
 from livedash_core.clients.fetch import MIB, Fetcher
 from livedash_core.clients.validators import Validators
 from livedash_core.db import advisory_lock
+from livedash_core.enums import ACTIVE
 from livedash_core.errors import ProcessingError, SystemicError
-from livedash_core.models import Company, CompanyCsv, CompanyStatus
+from livedash_core.models import Company, CompanyCsv
 from livedash_core.pipeline import Pipeline
 from livedash_core.settings import Settings
 from livedash_core.stages.csv_import.merge import STAGE, MergedChunk, merge_in_parallel, merge_partition
@@ -84,7 +85,7 @@ class CsvImporter:
                 self._note(company, f"its CSV was not taken: {describe(error)}")
 
     def _companies(self, scope: Scope) -> list[Any]:
-        wanted = select(*Sources.COLUMNS).where(Company.status == CompanyStatus.ACTIVE, Company.csv_url.is_not(None))
+        wanted = select(*Sources.COLUMNS).where(Company.status == ACTIVE, Company.csv_url.is_not(None))
         if scope.company_ids is not None:
             wanted = wanted.where(Company.id.in_(scope.company_ids))
         with self._engine.connect() as connection:

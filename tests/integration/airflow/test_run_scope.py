@@ -21,7 +21,7 @@ EMPTY: dict[str, Any] = {
     "to": None,
     "session_ids": None,
     "retry_failed": False,
-    "again": False,
+    "rerun": False,
     "limit": None,
 }
 
@@ -162,6 +162,6 @@ def test_a_scope_round_trips_through_json(connection: Connection, records: Recor
 def test_a_rerun_requires_named_sessions(connection: Connection, records: Records):
     (session,) = records.sessions(records.company("Acme"), 1)
 
-    assert read(connection, "manual", session_ids=[str(session)], again=True).again
-    with pytest.raises(UsageError, match="must be named"):
-        read(connection, "manual", company="Acme", again=True)
+    assert read(connection, "manual", session_ids=[str(session)], rerun=True).rerun
+    with pytest.raises(UsageError, match="rerun needs sessions"):
+        read(connection, "manual", company="Acme", rerun=True)

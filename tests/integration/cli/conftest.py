@@ -13,7 +13,7 @@ from urllib.parse import quote
 import pytest
 from sqlalchemy import Engine
 
-from livedash_core.operations.companies import save_company
+from livedash_core.operations.companies import add_company
 from tests import fork_server
 from tests.integration.cli.company_server import PASSWORD, USER, CompanyServer, conversation
 
@@ -22,7 +22,7 @@ _OURS = ("LIVEDASH_", "AIRFLOW", "OPENAI_", "COLUMNS", "FORCE_COLOR")
 
 
 class CommandLine:
-    """Runs `livedash`. Whatever it does, it shows no traceback and no password."""
+    """Runs `livedash`, and checks that it prints neither a traceback nor a password."""
 
     def __init__(self, **environment: str) -> None:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
@@ -48,12 +48,12 @@ class CommandLine:
         return json.loads(self(*arguments, "--json", code=code)[0])
 
     def refuses(self, *commands: tuple[str, ...], code: int = 2) -> list[str]:
-        """What it says to each, run all at once: on standard error only and in one line."""
-        said = [self.finish(process, code) for process in [self.start(*command) for command in commands]]
-        for out, err in said:
+        """Run the commands concurrently; return the one line that each prints, on standard error only."""
+        results = [self.finish(process, code) for process in [self.start(*command) for command in commands]]
+        for out, err in results:
             assert out == ""
             assert err.count("\n") == 1, err
-        return [err for _, err in said]
+        return [err for _, err in results]
 
     def with_environment(self, changes: Mapping[str, str]) -> CommandLine:
         return CommandLine(**{**self.environment, **changes})
@@ -76,7 +76,7 @@ def acme(engine: Engine) -> Iterator[Publish]:
             listed = [conversation(number) for number in range(chats)] if isinstance(chats, int) else chats
             server = stack.enter_context(CompanyServer(listed, **how).serving())
             with engine.begin() as connection:
-                save_company(
+                add_company(
                     connection,
                     "Acme",
                     {

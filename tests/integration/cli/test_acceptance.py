@@ -52,7 +52,7 @@ def test_every_published_chat_is_analysed_once(livedash: CommandLine, engine: En
         "stages": {stage: {**zeros, "COMPLETED": SESSIONS} for stage in BUILT_IN.names},
     }
     assert server.requests == {"csv": 2, "transcript": SESSIONS}
-    assert stored_conversations(engine) == {chat.external_id: said(chat) for chat in chats}
+    assert stored_conversations(engine) == {chat.external_id: expected_messages(chat) for chat in chats}
 
     with engine.connect() as connection:
         analysed = connection.execute(
@@ -77,7 +77,7 @@ def test_every_published_chat_is_analysed_once(livedash: CommandLine, engine: En
     assert all(sum(f"Frage {chat.number}:" in prompt for prompt in prompts) == 1 for chat in chats)
 
 
-def said(chat: Chat) -> list[tuple[str, str]]:
+def expected_messages(chat: Chat) -> list[tuple[str, str]]:
     return [(role, content) for role, content in chat.messages]
 
 

@@ -5,7 +5,7 @@ from tests.integration.cli.conftest import CommandLine
 CSV = "https://chats.example.com/a/path/that/is/longer/than/most/terminals/are/wide/and/must/be/shown/whole.csv"
 
 
-def test_a_company_is_added_changed_listed_and_suspended(livedash: CommandLine) -> None:
+def test_a_company_is_added_updated_listed_and_suspended(livedash: CommandLine) -> None:
     added, _ = livedash("company", "add", "Grüne Wiese", "--csv-url", CSV, "--allow-network", "127.0.0.0/8")
     options = (
         "--http-conn-id",
@@ -24,8 +24,8 @@ def test_a_company_is_added_changed_listed_and_suspended(livedash: CommandLine) 
         "12.50",
         "--mask-personal-data",
     )
-    changed, _ = livedash("company", "add", "Grüne Wiese", *options, "--allow-origin", "https://files.example.com/x")
-    assert (added, changed) == ("Grüne Wiese: added.\n", "Grüne Wiese: changed.\n")
+    updated, _ = livedash("company", "update", "Grüne Wiese", *options, "--allow-origin", "https://files.example.com/x")
+    assert (added, updated) == ("Grüne Wiese: added.\n", "Grüne Wiese: updated.\n")
     assert livedash("company", "set-status", "Grüne Wiese", "suspended")[0] == "Grüne Wiese is SUSPENDED.\n"
 
     assert livedash.json("company", "list") == [
@@ -50,7 +50,7 @@ def test_a_company_is_added_changed_listed_and_suspended(livedash: CommandLine) 
     assert "…" not in listed
 
 
-def test_what_cannot_be_is_wrong_usage_and_a_password_in_an_address_is_not_repeated(livedash: CommandLine) -> None:
+def test_invalid_values_are_wrong_usage_and_a_password_in_a_url_is_not_repeated(livedash: CommandLine) -> None:
     password, status, nobody = livedash.refuses(
         ("company", "add", "Acme", "--csv-url", "https://me:hunter2@example.com/x.csv"),
         ("company", "set-status", "Acme", "paused"),
@@ -60,3 +60,38 @@ def test_what_cannot_be_is_wrong_usage_and_a_password_in_an_address_is_not_repea
     assert "hunter2" not in password
     assert "ACTIVE, SUSPENDED, TRIAL, ARCHIVED" in status
     assert "livedash company list" in nobody
+
+
+def test_each_clear_option_clears_its_setting_and_add_never_changes_a_company(livedash: CommandLine) -> None:
+    given = {
+        "http-conn-id": "acme",
+        "allow-network": "10.0.0.0/8",
+        "allow-origin": "https://files.example.com",
+        "model": "small",
+        "retention-days": "30",
+        "monthly-budget": "12.50",
+    }
+    options = [part for option, value in given.items() for part in (f"--{option}", value)]
+    livedash("company", "add", "Acme", "--csv-url", CSV, *options)
+
+    exists, unknown, conflict, nothing, empty = livedash.refuses(
+        ("company", "add", "Acme", "--timezone", "Europe/Berlin"),
+        ("company", "update", "Acmee", "--timezone", "Europe/Berlin"),
+        ("company", "update", "Acme", "--monthly-budget", "5", "--clear-monthly-budget"),
+        ("company", "update", "Acme"),
+        ("company", "update", "Acme", "--model", ""),
+    )
+    assert "livedash company update Acme" in exists
+    assert "Acmee" in unknown
+    assert "--monthly-budget and --clear-monthly-budget exclude each other" in conflict
+    assert "nothing to change" in nothing
+    assert "must not be empty" in empty
+    (company,) = livedash.json("company", "list")
+    assert (company["timezone"], company["monthly_budget_usd"], company["model"]) == ("UTC", "12.50", "small")
+
+    cleared = ("http-conn-id", "allowed-networks", "allowed-origins", "model", "retention-days", "monthly-budget")
+    livedash("company", "update", "Acme", *(f"--clear-{setting}" for setting in cleared))
+    (company,) = livedash.json("company", "list")
+    assert [company[name] for name in ("http_conn_id", "model", "retention_days", "monthly_budget_usd")] == [None] * 4
+    assert (company["allowed_networks"], company["allowed_origins"]) == ([], [])
+    assert company["csv_url"] == CSV

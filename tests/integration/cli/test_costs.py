@@ -24,15 +24,15 @@ def called(engine: Engine, world: Records) -> None:
         close_calls(connection, dict(zip(rows, ends, strict=True)), prices)
 
 
-def test_an_upgraded_database_knows_prices_and_costs_are_told_to_the_last_digit(
+def test_an_upgraded_database_has_prices_and_costs_are_printed_exactly(
     livedash: CommandLine, engine: Engine, world: Records
 ) -> None:
     assert "no price" in livedash("price", "list")[0]
     assert "The schema is up to date" in livedash("db", "upgrade")[0]
     called(engine, world)
-    said, _ = livedash("costs", "--by", "model")
-    assert "0.000000075" in said
-    assert "Not in the sum: 1 calls that may have been billed, 1 that were without a known price" in said
+    output, _ = livedash("costs", "--by", "model")
+    assert "0.000000075" in output
+    assert "Not included: 1 calls that may have been billed, 1 billed calls of unknown cost" in output
     found = livedash.json("costs", "--by", "company")
     assert [line["key"] for line in found["lines"]] == ["Acme"]
     assert found["lines"][0]["cost_usd"] == found["total"]["cost_usd"] == "0.000000075"
@@ -41,8 +41,8 @@ def test_an_upgraded_database_knows_prices_and_costs_are_told_to_the_last_digit(
 
 def test_a_price_and_a_rate_are_set_and_used(livedash: CommandLine, engine: Engine, world: Records) -> None:
     livedash("db", "upgrade")
-    said, _ = livedash("price", "set", "home-made", "--input", "0.1", "--output", "2", "--from", "2026-01-01")
-    assert said == "home-made: USD 0.1 in and 2 out per million tokens, from 2026-01-01 00:00Z on.\n"
+    output, _ = livedash("price", "set", "home-made", "--input", "0.1", "--output", "2", "--from", "2026-01-01")
+    assert output == "home-made: USD 0.1 in and 2 out per million tokens, from 2026-01-01 00:00Z on.\n"
     (price,) = livedash.json("price", "list", "--model", "home-made")
     assert (price["input"], price["cached_input"], price["output"], price["source"]) == ("0.1", "0.1", "2", "by hand")
     livedash("price", "rate", "eur", "0.5", "--from", "2026-01-01")
@@ -51,7 +51,7 @@ def test_a_price_and_a_rate_are_set_and_used(livedash: CommandLine, engine: Engi
     assert float(total["cost"]) == float(total["cost_usd"]) / 2
 
 
-def test_a_batch_whose_server_counts_otherwise_is_told_beside_the_costs(
+def test_a_batch_with_another_token_count_at_the_server_is_printed_below_the_costs(
     livedash: CommandLine, batches: Batches, server: BatchServer, company_id: UUID
 ) -> None:
     batches.sessions(company_id, 1)
@@ -62,12 +62,12 @@ def test_a_batch_whose_server_counts_otherwise_is_told_beside_the_costs(
     assert livedash.json("costs")["miscounted_batches"] == [sentence]
 
 
-def test_nothing_was_asked_is_said_in_a_sentence(livedash: CommandLine) -> None:
-    assert livedash("costs")[0] == "No model has been asked there.\n"
+def test_no_model_calls_is_a_sentence(livedash: CommandLine) -> None:
+    assert livedash("costs")[0] == "There are no model calls in this selection.\n"
     assert livedash.json("costs")["total"]["cost_usd"] == "0"
 
 
-def test_what_makes_no_sense_is_wrong_usage(livedash: CommandLine) -> None:
+def test_invalid_options_are_wrong_usage(livedash: CommandLine) -> None:
     livedash.refuses(
         ("costs", "--company", "Nobody"),
         ("costs", "--currency", "CHF"),

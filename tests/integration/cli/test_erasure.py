@@ -14,15 +14,15 @@ def test_a_session_then_a_day_then_a_company_are_erased_and_counts_stay(livedash
     assert livedash.json("session", "chat-0047")["messages"] == []
     assert livedash.json("erase", "--company", "Acme", "--before", "2026-05-02")["sessions"] == 18
     assert livedash.json("session", "chat-0018")["messages"] != []
-    said, _ = livedash("erase", "--company", "Acme")
-    assert said.startswith("Erased: 29 sessions with ")
-    assert livedash("erase", "--company", "Acme")[0] == "Nothing was left there to erase.\n"
+    output, _ = livedash("erase", "--company", "Acme")
+    assert output.startswith("Erased: 29 sessions with ")
+    assert livedash("erase", "--company", "Acme")[0] == "There was nothing to erase.\n"
 
     assert livedash.json("status") == before
     assert {stage["claimed"] for stage in livedash.json("process")["stages"].values()} == {0}
 
 
-def test_what_is_to_be_erased_must_be_said_and_exist(livedash: CommandLine) -> None:
+def test_erase_requires_a_session_or_company_that_exists(livedash: CommandLine) -> None:
     nothing, both, nobody, unknown = livedash.refuses(
         ("erase",),
         ("erase", "--session", "chat-1", "--before", "2026-05-01"),
@@ -30,6 +30,6 @@ def test_what_is_to_be_erased_must_be_said_and_exist(livedash: CommandLine) -> N
         ("erase", "--session", "chat-1"),
     )
     assert "--session ID, or --company NAME" in nothing
-    assert "--before is for a company's sessions" in both
+    assert "--before only applies to --company" in both
     assert "'Nobody'" in nobody
     assert "chat-1" in unknown

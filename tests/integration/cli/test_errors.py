@@ -10,7 +10,7 @@ from livedash_core.local.embedded_postgres import EmbeddedPostgres
 from tests.integration.cli.conftest import CommandLine
 
 
-def test_an_empty_database_says_how_to_create_the_schema_and_that_does(postgres: EmbeddedPostgres) -> None:
+def test_an_empty_database_is_an_error_that_names_the_command_to_create_the_schema(postgres: EmbeddedPostgres) -> None:
     livedash = CommandLine(LIVEDASH_DATABASE_URL=postgres.database("empty").url())
     assert livedash.refuses(("status",), code=1)[0].endswith("create it with: livedash db upgrade\n")
     assert livedash("db", "upgrade")[0] == "The schema is up to date.\n"
@@ -22,22 +22,22 @@ def test_a_database_that_cannot_be_used_is_named_without_its_password() -> None:
         nobody.bind(("127.0.0.1", 0))  # bound, not listening: nobody else gets the port either
         address = f"postgresql://me:hunter2@127.0.0.1:{nobody.getsockname()[1]}/livedash"
         closed = CommandLine(LIVEDASH_DATABASE_URL=address)
-        said = closed.refuses(("status",), ("db", "upgrade"), code=1)
-    assert all("Connection refused" in sentence and "hunter2" not in sentence for sentence in said)
+        output = closed.refuses(("status",), ("db", "upgrade"), code=1)
+    assert all("Connection refused" in sentence and "hunter2" not in sentence for sentence in output)
     (nonsense,) = CommandLine(LIVEDASH_DATABASE_URL="hunter2").refuses(("db", "upgrade"), code=1)
     assert "postgresql://user:password@host/name" in nonsense
     assert "hunter2" not in nonsense
 
 
-def test_a_wrong_setting_is_named_as_its_variable(livedash: CommandLine) -> None:
+def test_an_invalid_setting_is_named_by_its_variable(livedash: CommandLine) -> None:
     wrong = livedash.with_environment({"LIVEDASH_LEASE_SECONDS": "soon"})
-    (said,) = wrong.refuses(("status",), code=1)
-    assert said.startswith("livedash: the setting LIVEDASH_LEASE_SECONDS is wrong: ")
+    (output,) = wrong.refuses(("status",), code=1)
+    assert output.startswith("livedash: the setting LIVEDASH_LEASE_SECONDS is invalid: ")
 
 
-def test_an_argument_that_is_no_text_is_refused(livedash: CommandLine) -> None:
-    (said,) = livedash.refuses(("session", b"\xff".decode(errors="surrogateescape")))
-    assert "not text in UTF-8" in said
+def test_an_argument_that_is_not_text_is_refused(livedash: CommandLine) -> None:
+    (output,) = livedash.refuses(("session", b"\xff".decode(errors="surrogateescape")))
+    assert "not text in UTF-8" in output
 
 
 def test_without_a_url_the_embedded_server_runs_as_long_as_the_command() -> None:

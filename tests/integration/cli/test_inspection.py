@@ -60,7 +60,7 @@ def test_status_has_every_stage_and_every_status(livedash: CommandLine, engine: 
     assert all(stage in table for stage in BUILT_IN.names)
 
 
-def test_failures_are_shown_whole(livedash: CommandLine, engine: Engine, world: Records) -> None:
+def test_failures_are_printed_without_truncation(livedash: CommandLine, engine: Engine, world: Records) -> None:
     failed(engine, world)
     table, _ = livedash("failures", "--company", "Acme")
     assert table.startswith("6 failed")
@@ -70,7 +70,7 @@ def test_failures_are_shown_whole(livedash: CommandLine, engine: Engine, world: 
     assert (only["external_session_id"], only["attempts"], only["error_kind"]) == ("chat-6", 1, "permanent")
 
 
-def test_retry_narrows_by_everything_and_a_dry_run_changes_nothing(
+def test_retry_filters_by_every_option_and_a_dry_run_changes_nothing(
     livedash: CommandLine, engine: Engine, world: Records
 ) -> None:
     ids = failed(engine, world)
@@ -90,7 +90,7 @@ def test_retry_narrows_by_everything_and_a_dry_run_changes_nothing(
     assert "transient, permanent, lease_expired" in kind
 
 
-def test_retry_tells_what_asking_a_model_again_may_cost(livedash: CommandLine, world: Records) -> None:
+def test_retry_forecasts_the_cost_of_new_model_calls(livedash: CommandLine, world: Records) -> None:
     ids = world.sessions(world.company("Acme"), 2, completed_stages=3)
     with world.engine.begin() as connection:
         set_price(connection, "small", valid_from=NOON, input_=Decimal(1), output=Decimal(1))
@@ -107,7 +107,7 @@ def test_retry_tells_what_asking_a_model_again_may_cost(livedash: CommandLine, w
         )
 
 
-def test_a_session_is_shown_with_what_was_said_and_escape_sequences_are_not_obeyed(
+def test_a_session_is_printed_with_its_messages_and_escape_sequences_are_replaced(
     livedash: CommandLine, acme: Publish
 ) -> None:
     server = acme(2)

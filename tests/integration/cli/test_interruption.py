@@ -13,7 +13,7 @@ from tests.integration.cli.conftest import CommandLine, Publish
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_gives_back_what_is_unfinished_and_reports_what_is_done(
+def test_a_signal_releases_unfinished_sessions_and_reports_the_others(
     livedash: CommandLine, acme: Publish, engine: Engine, number: signal.Signals
 ) -> None:
     server = acme(30, pause_after=10)
@@ -41,7 +41,7 @@ def test_a_signal_gives_back_what_is_unfinished_and_reports_what_is_done(
         }
 
 
-def test_a_second_signal_ends_it_at_once_and_still_gives_back(
+def test_a_second_signal_ends_it_at_once_and_still_releases(
     livedash: CommandLine, acme: Publish, engine: Engine
 ) -> None:
     server = acme(5, pause_after=0)

@@ -20,7 +20,7 @@ def numbers(report: dict[str, float]) -> tuple[float, ...]:
     return tuple(report[name] for name in COUNTS[:-1])
 
 
-def test_all_stages_run_in_order_and_failures_are_told_and_listed(livedash: CommandLine, acme: Publish) -> None:
+def test_all_stages_run_in_order_and_failures_are_printed(livedash: CommandLine, acme: Publish) -> None:
     silent = Chat(3, [("Assistant", "Grüezi!")], "/t/3.txt")
     acme([conversation(0), conversation(1), conversation(2), silent, Chat(4, []), Chat(5, [], "/t/5.txt")])
     out, err = livedash("process", code=1)
@@ -42,18 +42,18 @@ def test_all_stages_run_in_order_and_failures_are_told_and_listed(livedash: Comm
     assert "`livedash failures`" in err
 
 
-def test_a_csv_that_has_not_changed_is_told_in_words(livedash: CommandLine, acme: Publish) -> None:
+def test_an_unchanged_csv_is_reported(livedash: CommandLine, acme: Publish) -> None:
     server = acme(1)
     server.etag = '"v1"'
     first, _ = livedash("process", "--stage", "CSV_IMPORT")
     again, _ = livedash("process", "--stage", "CSV_IMPORT")
-    said = "CSV_IMPORT: the CSV has not changed since it was last imported (Acme)"
-    assert said not in first
-    assert said in again
+    line = "CSV_IMPORT: the CSV has not changed since it was last imported (Acme)"
+    assert line not in first
+    assert line in again
     assert numbers(livedash.json("process", "--stage", "CSV_IMPORT")["stages"]["CSV_IMPORT"]) == (0, 0, 0, 0, 0)
 
 
-def test_options_narrow_what_is_processed(livedash: CommandLine, acme: Publish, engine: Engine) -> None:
+def test_options_select_the_sessions_to_process(livedash: CommandLine, acme: Publish, engine: Engine) -> None:
     server = acme(48)  # an hour apart, the first at 6:00 UTC on 1 May 2026
     stages = livedash.json("process", "--stage", "CSV_IMPORT", "--limit", "2")["stages"]
     assert {name: numbers(report) for name, report in stages.items()} == {"CSV_IMPORT": (48, 48, 0, 0, 0)}
@@ -71,7 +71,7 @@ def test_options_narrow_what_is_processed(livedash: CommandLine, acme: Publish, 
     assert server.requests == {"csv": 1, "transcript": 26}
 
 
-def test_wrong_options_are_wrong_usage_and_what_is_known_is_named(livedash: CommandLine, acme: Publish) -> None:
+def test_invalid_options_are_wrong_usage_and_the_valid_values_are_listed(livedash: CommandLine, acme: Publish) -> None:
     server = acme(1)
     stage, company, session, window = livedash.refuses(
         ("process", "--stage", "CSV_IMPORT", "--stage", "NO_SUCH_STAGE"),
@@ -88,7 +88,7 @@ def test_wrong_options_are_wrong_usage_and_what_is_known_is_named(livedash: Comm
     assert not server.requests
 
 
-def test_two_at_once_share_the_work(livedash: CommandLine, acme: Publish, engine: Engine) -> None:
+def test_two_concurrent_runs_share_the_sessions(livedash: CommandLine, acme: Publish, engine: Engine) -> None:
     server = acme(120)
     both = [livedash.start("process", "--json") for _ in range(2)]
     for process in both:
@@ -100,7 +100,7 @@ def test_two_at_once_share_the_work(livedash: CommandLine, acme: Publish, engine
     assert [counts["COMPLETED"] for counts in breakdown.stages.values()] == [120] * 5
 
 
-def test_a_wrong_password_is_said_once_stops_the_company_and_costs_no_attempt(
+def test_a_wrong_password_is_printed_once_stops_the_company_and_costs_no_attempt(
     livedash: CommandLine, acme: Publish, engine: Engine
 ) -> None:
     server = acme(40)
@@ -122,8 +122,8 @@ def test_a_wrong_password_is_said_once_stops_the_company_and_costs_no_attempt(
         assert examine(connection, BUILT_IN) == []
 
 
-def test_a_connection_that_is_nowhere_is_named_with_the_variable_to_set(livedash: CommandLine, acme: Publish) -> None:
+def test_a_missing_connection_is_an_error_that_names_the_variable_to_set(livedash: CommandLine, acme: Publish) -> None:
     acme(1)
-    _, said = livedash.with_environment({"AIRFLOW_CONN_ACME": ""})("process", "--stage", "CSV_IMPORT", code=1)
-    assert "set AIRFLOW_CONN_ACME" in said
-    assert "or AIRFLOW_HOME" in said
+    _, line = livedash.with_environment({"AIRFLOW_CONN_ACME": ""})("process", "--stage", "CSV_IMPORT", code=1)
+    assert "set AIRFLOW_CONN_ACME" in line
+    assert "or AIRFLOW_HOME" in line

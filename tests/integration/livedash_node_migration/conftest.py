@@ -15,7 +15,7 @@ from tests.integration.livedash_node_migration.livedash_node import LivedashNode
 _numbers = count(1)
 
 NewNode = Callable[..., LivedashNode]
-Move = Callable[..., Report]
+Migrate = Callable[..., Report]
 
 
 @pytest.fixture
@@ -32,14 +32,14 @@ def new_node(postgres: EmbeddedPostgres) -> Iterator[NewNode]:
 
 
 @pytest.fixture
-def move(engine: Engine, tmp_path: Path) -> Move:
-    """``move(node)``: what `livedash migrate` does. Neither server is in UTC, and neither in the other's zone."""
+def migrate(engine: Engine, tmp_path: Path) -> Migrate:
+    """``migrate(node)``: what `livedash migrate` does. Neither server is in UTC, and neither in the other's zone."""
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text(f"ALTER DATABASE {engine.url.database} SET timezone = 'America/New_York'"))
     engine.dispose()
 
     def run(node: LivedashNode, **how: object) -> Report:
-        with open_source_database(node.url, node.schema) as old:
-            return migrate_livedash_node(old, engine, tmp_path / "migration", **how)  # type: ignore[arg-type] # its own options
+        with open_source_database(node.url, node.schema) as source:
+            return migrate_livedash_node(source, engine, tmp_path / "migration", **how)  # type: ignore[arg-type] # its own options
 
     return run

@@ -21,8 +21,8 @@ def main() -> None:
         if report.done >= int(sessions):
             os.kill(os.getpid(), signal.SIGKILL)
 
-    with open_source_database(source) as old:
-        migrate_livedash_node(old, make_engine(target), Path(folder), on_progress=kill, chunk=10)
+    with open_source_database(source) as source:
+        migrate_livedash_node(source, make_engine(target), Path(folder), on_progress=kill, chunk_size=10)
 
 
 if __name__ == "__main__":

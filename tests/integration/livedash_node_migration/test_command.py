@@ -44,7 +44,7 @@ def node(new_node: NewNode) -> LivedashNode:
     return node
 
 
-def test_the_report_says_what_became_of_every_row(livedash: CommandLine, node: LivedashNode) -> None:
+def test_the_report_accounts_for_every_row(livedash: CommandLine, node: LivedashNode) -> None:
     node.add("Message", sessionId="gone")
     prismas = f"{node.url.replace('postgresql:', 'postgres:')}&schema=public&connection_limit=5"
 
@@ -91,7 +91,7 @@ def test_passwords_go_to_a_file_that_airflow_imports_and_only_its_owner_reads(
     assert companies["Umbrella"]["http_conn_id"] == "livedash_umbrella"
 
 
-def test_process_finishes_what_the_old_system_left(
+def test_process_continues_migrated_sessions(
     livedash: CommandLine, new_node: NewNode, engine: Engine, world: Records
 ) -> None:
     """The company's CSV still has the same rows: nothing is done again but what was not done."""
@@ -108,13 +108,13 @@ def test_process_finishes_what_the_old_system_left(
                 continue
             transcript = chat.transcript if number < 6 else None
             session = node.session(
-                company, turns=0, transcript=transcript, url=cells["fullTranscriptUrl"], analysed=number < 2,
+                company, messages=0, transcript=transcript, url=cells["fullTranscriptUrl"], analysed=number < 2,
                 imported=cells, startTime=chat.started, endTime=chat.started,
             )  # fmt: skip
             for order, (role, content) in enumerate(chat.messages if number < 4 else []):
                 node.add("Message", sessionId=session, order=order, role=role, content=content)
         livedash("migrate", "--source", node.url)
-        livedash("company", "add", "Acme", "--allow-network", "127.0.0.0/8", "--timezone", "Europe/Zurich")
+        livedash("company", "update", "Acme", "--allow-network", "127.0.0.0/8", "--timezone", "Europe/Zurich")
         reports = livedash.json("process")["stages"]
 
     assert [reports[stage]["claimed"] for stage in BUILT_IN.names] == [0, 6, 8, 10, 12]
@@ -134,7 +134,7 @@ def test_process_finishes_what_the_old_system_left(
     assert len(COLUMNS) == len(OLD_COLUMNS)
 
 
-def test_what_cannot_be_read_is_one_sentence_without_a_password(livedash: CommandLine, new_node: NewNode) -> None:
+def test_an_unreadable_source_is_one_sentence_without_a_password(livedash: CommandLine, new_node: NewNode) -> None:
     node = new_node()
     empty = node.url.replace("/livedash_node_", "/livedash_none_")
     other, nobody, schema = livedash.refuses(
@@ -144,11 +144,11 @@ def test_what_cannot_be_read_is_one_sentence_without_a_password(livedash: Comman
         code=1,
     )
     assert other == "livedash: --source is not a URL like postgresql://user:password@host/name\n"
-    assert "the old database does not answer" in nobody
+    assert "the source database does not answer" in nobody
     assert "no table Company, SessionImport, Session, Message" in schema
 
 
-def test_the_old_database_is_never_written(livedash: CommandLine, node: LivedashNode) -> None:
+def test_the_source_is_never_written(livedash: CommandLine, node: LivedashNode) -> None:
     """Not even by somebody who may only read."""
     node.execute("CREATE ROLE reader LOGIN")
     node.execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader")

@@ -10,10 +10,10 @@ import pytest
 from sqlalchemy import Engine, text
 
 from livedash_core.costs.prices import import_price_catalogue
-from livedash_core.livedash_node_migration.ids import our_id
+from livedash_core.livedash_node_migration.ids import target_id
 from livedash_core.pipeline import BUILT_IN
 from livedash_core.status import ProcessingStatusManager
-from tests.integration.livedash_node_migration.conftest import Move, NewNode
+from tests.integration.livedash_node_migration.conftest import Migrate, NewNode
 from tests.integration.livedash_node_migration.livedash_node import FIRST, LivedashNode
 from tests.integration.records import Records
 
@@ -28,9 +28,9 @@ def acme(node: LivedashNode) -> str:
     return node.add("Company")
 
 
-def statuses(engine: Engine, old_id: str) -> list[str]:
+def statuses(engine: Engine, source_id: str) -> list[str]:
     with engine.connect() as connection:
-        found = ProcessingStatusManager(connection).get_session_status(our_id(old_id))
+        found = ProcessingStatusManager(connection).get_session_status(target_id(source_id))
     return [stage.status for stage in found]
 
 
@@ -40,7 +40,7 @@ def one(engine: Engine, query: str, **parameters: Any) -> Any:
 
 
 def test_every_row_is_copied_or_listed_with_a_reason(
-    node: LivedashNode, acme: str, move: Move, engine: Engine, world: Records
+    node: LivedashNode, acme: str, migrate: Migrate, engine: Engine, world: Records
 ) -> None:
     good = node.session(acme, analysed=True, questions=("Why?", "why", "?!"))
     first = node.session(acme, imported={"externalSessionId": "twice"}, questions=("Where?",))
@@ -54,7 +54,7 @@ def test_every_row_is_copied_or_listed_with_a_reason(
     node.add("SessionQuestion", sessionId=good, questionId="gone", order=9)
     unasked = node.add("Question", content="Who?")
 
-    report = move(node)
+    report = migrate(node)
 
     assert report.is_sound
     listed = {(group["table"], group["reason"]): (group["rows"], group["ids"]) for group in report.as_dict()["listed"]}
@@ -72,7 +72,7 @@ def test_every_row_is_copied_or_listed_with_a_reason(
     assert listed.pop(("SessionQuestion", "its session is not copied")) == (1, [])
     assert listed.pop(("SessionQuestion", "its session does not exist"))[0] == 1
     assert listed.pop(("SessionQuestion", "its question does not exist"))[0] == 1
-    assert listed.pop(("SessionQuestion", "its session asks the same in other spelling"))[0] == 1
+    assert listed.pop(("SessionQuestion", "its session has the same question in another spelling"))[0] == 1
     assert listed.pop(("SessionQuestion", "its question has no words"))[0] == 1
     assert listed.pop(("Question", "it has no words"))[0] == 1
     assert listed.pop(("Question", "no session asks it")) == (1, [unasked])
@@ -86,14 +86,14 @@ def test_every_row_is_copied_or_listed_with_a_reason(
 
 
 def test_a_session_without_import_and_an_import_without_session_are_sessions(
-    node: LivedashNode, acme: str, move: Move, engine: Engine
+    node: LivedashNode, acme: str, migrate: Migrate, engine: Engine
 ) -> None:
     alone = node.add("Session", companyId=acme, importId=None, summary="Somebody asked.")
     lost = node.add("Session", companyId=acme, importId="an import that was deleted")
     never = node.add("SessionImport", companyId=acme, fullTranscriptUrl="https://chats.acme.example/1.txt")
     silent = node.add("SessionImport", companyId=acme, countryCode="BE")
 
-    assert move(node).is_sound
+    assert migrate(node).is_sound
     assert statuses(engine, alone) == ["COMPLETED", "SKIPPED", "SKIPPED", "COMPLETED", "PENDING"]
     assert statuses(engine, lost) == ["COMPLETED", "SKIPPED", "SKIPPED", "PENDING", "PENDING"]
     assert statuses(engine, never) == ["COMPLETED", *["PENDING"] * 4]
@@ -104,41 +104,43 @@ def test_a_session_without_import_and_an_import_without_session_are_sessions(
     assert (row.country, row.started_at.astimezone(UTC).replace(tzinfo=None)) == ("BE", FIRST)
 
 
-def test_two_sessions_that_claim_one_import_are_two(node: LivedashNode, acme: str, move: Move, engine: Engine) -> None:
+def test_two_sessions_of_one_import_are_two_sessions(
+    node: LivedashNode, acme: str, migrate: Migrate, engine: Engine
+) -> None:
     source = node.add("SessionImport", companyId=acme, externalSessionId="shared")
     older = node.add("Session", companyId=acme, importId=source)
     younger = node.add("Session", companyId=acme, importId=source, createdAt=FIRST.replace(year=2026))
 
-    assert move(node).is_sound
+    assert migrate(node).is_sound
     for session, external in ((older, "shared"), (younger, younger)):
         found = one(engine, "SELECT external_session_id FROM livedash.session_import WHERE id = :id", id=session)
         assert found[0] == external
 
 
 @pytest.mark.parametrize("raw", ["31.02.2025 08:00:00", "yesterday", " "])
-def test_a_date_that_nobody_understands_fails_the_import_unless_the_session_knows_better(
-    node: LivedashNode, acme: str, move: Move, engine: Engine, world: Records, raw: str
+def test_an_invalid_date_fails_the_import_unless_the_session_has_its_own_times(
+    node: LivedashNode, acme: str, migrate: Migrate, engine: Engine, world: Records, raw: str
 ) -> None:
     known = node.session(acme, imported={"startTimeRaw": raw})
     unknown = node.add("SessionImport", companyId=acme, startTimeRaw=raw, rawTranscriptContent="User: Hello")
 
-    assert move(node).is_sound
+    assert migrate(node).is_sound
     assert statuses(engine, known)[0] == "COMPLETED"
     assert statuses(engine, unknown) == ["FAILED", *["PENDING"] * 4]
-    assert "start_time" in world.row(our_id(unknown), "CSV_IMPORT").error_message
+    assert "start_time" in world.row(target_id(unknown), "CSV_IMPORT").error_message
     with engine.connect() as connection:
         due = ProcessingStatusManager(connection).get_due_stages()
     assert due == ["AI_ANALYSIS"]
 
 
-def test_roles_in_odd_case_are_roles_and_no_word_is_lost(
-    node: LivedashNode, acme: str, move: Move, engine: Engine
+def test_roles_are_matched_in_any_case_and_no_message_is_lost(
+    node: LivedashNode, acme: str, migrate: Migrate, engine: Engine
 ) -> None:
-    session = node.session(acme, turns=0)
+    session = node.session(acme, messages=0)
     for order, role in ((0, "USER"), (2, " assistant"), (2, "System"), (7, "chatbot")):
         node.add("Message", sessionId=session, order=order, role=role, content=role, id=f"{order}{role}")
 
-    assert move(node).is_sound
+    assert migrate(node).is_sound
     with engine.connect() as connection:
         rows = connection.execute(
             text("SELECT position, role, content, sent_at FROM livedash.message WHERE session_id = :id ORDER BY 1"),
@@ -156,20 +158,20 @@ def test_roles_in_odd_case_are_roles_and_no_word_is_lost(
 @pytest.mark.parametrize(
     ("source", "failed"),
     [
-        ({"transcript": None, "turns": 0}, "TRANSCRIPT_FETCH"),
-        ({"turns": 0}, "SESSION_CREATION"),
+        ({"transcript": None, "messages": 0}, "TRANSCRIPT_FETCH"),
+        ({"messages": 0}, "SESSION_CREATION"),
         ({"imported": {"status": "ERROR"}}, "AI_ANALYSIS"),
         ({"imported": {"status": "DONE"}}, None),
     ],
 )
-def test_an_old_error_is_the_failure_of_the_stage_it_belongs_to(
-    node: LivedashNode, acme: str, move: Move, engine: Engine, source: dict[str, Any], failed: str | None
+def test_an_error_of_the_import_fails_the_stage_it_belongs_to(
+    node: LivedashNode, acme: str, migrate: Migrate, engine: Engine, source: dict[str, Any], failed: str | None
 ) -> None:
     error = "GET https://me:hunter2@chats.acme.example/t.txt failed"
     source.setdefault("imported", {"status": "ERROR"})["errorMsg"] = error
     session = UUID(node.session(acme, **source))
 
-    assert move(node).is_sound
+    assert migrate(node).is_sound
     with engine.connect() as connection:
         rows = ProcessingStatusManager(connection).get_session_status(session)
     assert [row.stage for row in rows if row.status == "FAILED"] == ([failed] if failed else [])
@@ -177,15 +179,15 @@ def test_an_old_error_is_the_failure_of_the_stage_it_belongs_to(
     assert told.endswith("GET https://***@chats.acme.example/t.txt failed")
 
 
-def test_where_there_is_a_status_table_its_rows_have_the_last_word(
-    new_node: NewNode, move: Move, engine: Engine, world: Records
+def test_rows_of_the_status_table_have_precedence(
+    new_node: NewNode, migrate: Migrate, engine: Engine, world: Records
 ) -> None:
     node = new_node(refactored=True)
     session = node.session(node.add("Company"), analysed=True)
     node.statuses(session, TRANSCRIPT_FETCH="SKIPPED", AI_ANALYSIS="IN_PROGRESS", QUESTION_EXTRACTION="FAILED")
     node.execute("""UPDATE "SessionProcessingStatus" SET "errorMessage" = 'no URL' WHERE stage = 'TRANSCRIPT_FETCH'""")
 
-    assert move(node).is_sound
+    assert migrate(node).is_sound
     assert statuses(engine, session) == ["COMPLETED", "SKIPPED", "COMPLETED", "PENDING", "FAILED"]
     csv, fetch, failed = (world.row(UUID(session), BUILT_IN.names[number]) for number in (0, 1, 4))
     assert csv.metadata == {"origin": "livedash-node", "reason": "it was imported"}
@@ -194,16 +196,18 @@ def test_where_there_is_a_status_table_its_rows_have_the_last_word(
     assert failed.started_at.astimezone(UTC).replace(tzinfo=None) == FIRST
 
 
-def test_ids_that_are_no_uuid_lead_to_the_same_session_each_time(new_node: NewNode, move: Move, engine: Engine) -> None:
+def test_an_id_that_is_not_a_uuid_is_mapped_the_same_way_each_time(
+    new_node: NewNode, migrate: Migrate, engine: Engine
+) -> None:
     node = new_node(schema="Old Schema")
     company = node.add("Company", id="cmcompany0001")
     for number in range(3):
         node.session(company, id=f"cmsession{number}", imported={"id": f"cmimport{number}"}, questions=("Why?",))
 
-    assert move(node).is_sound
-    again = move(node)
+    assert migrate(node).is_sound
+    again = migrate(node)
     assert again.is_sound
-    assert (again.tables["Session"].copied, again.tables["Session"].here) == (0, 3)
+    assert (again.tables["Session"].copied, again.tables["Session"].existing) == (0, 3)
     with engine.connect() as connection:
         shown = connection.execute(
             text('SELECT "id", "importId", "companyId" FROM livedash_compat."Session" ORDER BY "id"')
@@ -211,8 +215,8 @@ def test_ids_that_are_no_uuid_lead_to_the_same_session_each_time(new_node: NewNo
     assert shown == [(f"cmsession{number}", f"cmimport{number}", "cmcompany0001") for number in range(3)]
 
 
-def test_models_choices_and_prices_that_the_catalogue_lacks_are_taken_over(
-    new_node: NewNode, move: Move, engine: Engine
+def test_models_default_models_and_prices_missing_in_the_catalogue_are_copied(
+    new_node: NewNode, migrate: Migrate, engine: Engine
 ) -> None:
     with engine.begin() as connection:
         import_price_catalogue(connection)
@@ -223,16 +227,16 @@ def test_models_choices_and_prices_that_the_catalogue_lacks_are_taken_over(
         node.add("CompanyAIModel", companyId=company, aiModelId=model, isDefault=default)
     priced = [node.add("AIModelPricing", aiModelId=model) for model in (known, own, own, "gone")]
 
-    first, again = move(node), move(node)
+    first, again = migrate(node), migrate(node)
 
     assert first.is_sound
     assert again.is_sound
     listed = {(group["table"], group["reason"]): group["ids"] for group in first.as_dict()["listed"]}
-    assert listed[("AIModelPricing", "the catalogue here knows its model")] == [priced[0]]
+    assert listed[("AIModelPricing", "the price catalogue has its model")] == [priced[0]]
     assert listed[("AIModelPricing", "its model does not exist")] == [priced[3]]
-    assert len(listed[("AIModelPricing", "another price of its model begins at the same time")]) == 1
-    assert first.tables["CompanyAIModel"].copied == again.tables["CompanyAIModel"].here == 1
-    assert (again.tables["AIModelPricing"].here, again.tables["AIModel"].here) == (2, 2)
+    assert len(listed[("AIModelPricing", "another price of its model is valid from the same time")]) == 1
+    assert first.tables["CompanyAIModel"].copied == again.tables["CompanyAIModel"].existing == 1
+    assert (again.tables["AIModelPricing"].existing, again.tables["AIModel"].existing) == (2, 2)
     row = one(engine, "SELECT input, output, valid_from FROM livedash.ai_model_pricing WHERE by_hand")
     assert (
         str(row.input.normalize()),
@@ -249,12 +253,12 @@ def test_models_choices_and_prices_that_the_catalogue_lacks_are_taken_over(
     }
 
 
-def test_values_that_only_text_columns_can_have_are_left_out(
-    node: LivedashNode, acme: str, move: Move, engine: Engine
+def test_values_outside_the_closed_sets_are_left_out(
+    node: LivedashNode, acme: str, migrate: Migrate, engine: Engine
 ) -> None:
     """Before it was an enum there, a sentiment could be anything."""
     node.execute('ALTER TABLE "Session" ALTER sentiment TYPE text, ALTER category TYPE text')
     node.session(acme, analysed=True, id="00000000-0000-4000-8000-000000000001", sentiment="positive", category="Pets")
 
-    assert move(node).is_sound
+    assert migrate(node).is_sound
     assert tuple(one(engine, "SELECT sentiment, category FROM livedash.session")) == ("POSITIVE", None)

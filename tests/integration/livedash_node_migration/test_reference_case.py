@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 from livedash_core.operations.doctor import examine
 from livedash_core.pipeline import BUILT_IN
 from livedash_core.status import read_breakdown
-from tests.integration.livedash_node_migration.conftest import Move, NewNode
+from tests.integration.livedash_node_migration.conftest import Migrate, NewNode
 from tests.integration.livedash_node_migration.livedash_node import reference_case
 from tests.integration.records import Records
 
@@ -22,13 +22,13 @@ EXPECTED = {
 
 
 @pytest.mark.parametrize("refactored", [False, True])
-def test_every_stage_is_where_it_was(
-    new_node: NewNode, move: Move, engine: Engine, world: Records, refactored: bool
+def test_every_stage_has_the_status_it_had(
+    new_node: NewNode, migrate: Migrate, engine: Engine, world: Records, refactored: bool
 ) -> None:
     node = new_node(refactored=refactored)
     reference_case(node)
 
-    report = move(node)
+    report = migrate(node)
 
     assert report.is_sound
     assert report.stages == EXPECTED

@@ -16,7 +16,7 @@ from livedash_core.insights.counting import recount
 from livedash_core.models import Base
 from livedash_core.status import Failure, ProcessingStatusManager, Scope
 from tests import fork_server
-from tests.integration.livedash_node_migration.conftest import Move, NewNode
+from tests.integration.livedash_node_migration.conftest import Migrate, NewNode
 from tests.integration.livedash_node_migration.livedash_node import FIRST, LivedashNode, reference_case
 from tests.integration.records import Records
 
@@ -54,55 +54,53 @@ def dump(engine: Engine) -> dict[str, list[str]]:
     return dumped
 
 
-def forget(engine: Engine) -> None:
+def delete_all(engine: Engine) -> None:
     with engine.begin() as connection:
         connection.execute(text(f"TRUNCATE {', '.join(f'{table}' for table in Base.metadata.tables)} CASCADE"))
 
 
-def mess(node: LivedashNode) -> None:
+def make_inconsistent(node: LivedashNode) -> None:
     """The reference case with oddities on top."""
     reference_case(node)
     (company,) = node.execute('SELECT id FROM "Company"').fetchone() or ()
     for number in range(20):
         created = {"externalSessionId": f"twice {number % 7}", "createdAt": FIRST + timedelta(hours=number)}
-        node.session(company, imported=created, questions=("Shared?", f"Own {number}?"), transcript=None, turns=0)
+        node.session(company, imported=created, questions=("Shared?", f"Own {number}?"), transcript=None, messages=0)
         node.add("SessionImport", companyId=company, startTimeRaw="?", errorMsg="broken", status="ERROR")
 
 
 @pytest.mark.parametrize("done", [10, 60])
-def test_killed_in_the_middle_and_run_again_it_is_the_same(
-    new_node: NewNode, move: Move, engine: Engine, database_url: str, tmp_path: Path, done: int, world: Records
+def test_a_killed_migration_that_is_run_again_has_the_same_result(
+    new_node: NewNode, migrate: Migrate, engine: Engine, database_url: str, tmp_path: Path, done: int, world: Records
 ) -> None:
     node = new_node()
-    mess(node)
-    undisturbed = move(node, chunk=10)
+    make_inconsistent(node)
+    undisturbed = migrate(node, chunk_size=10)
     expected = dump(engine)
-    forget(engine)
+    delete_all(engine)
 
     arguments = [node.url, database_url, str(tmp_path), str(done)]
     with fork_server.start("-m", "tests.integration.livedash_node_migration.killed_migration", *arguments) as migration:
         assert migration.wait(timeout=60) == -9
     with engine.connect() as connection:
         before = connection.scalar(text("SELECT count(*) FROM livedash.session_import"))
-    report = move(node, chunk=7)
+    report = migrate(node, chunk_size=7)
 
     assert 0 < before < undisturbed.tables["SessionImport"].copied
     assert report.is_sound
-    assert report.tables["SessionImport"].here == before
+    assert report.tables["SessionImport"].existing == before
     assert dump(engine) == expected
     world.assert_ledger_equals_rows()
 
 
-def test_a_chunk_that_breaks_leaves_nothing_behind(
-    new_node: NewNode, move: Move, engine: Engine, world: Records
-) -> None:
+def test_a_chunk_that_fails_is_rolled_back(new_node: NewNode, migrate: Migrate, engine: Engine, world: Records) -> None:
     node = new_node()
     reference_case(node)
     with engine.begin() as connection:
         enough = "ADD CONSTRAINT enough CHECK (raw_text NOT LIKE '%year 7?')"
         connection.execute(text(f"ALTER TABLE livedash.session_question {enough}"))
     with pytest.raises(DBAPIError, match="enough"):
-        move(node, chunk=5)
+        migrate(node, chunk_size=5)
     with engine.begin() as connection:
         counts = connection.execute(
             text(
@@ -115,19 +113,19 @@ def test_a_chunk_that_breaks_leaves_nothing_behind(
     assert tuple(counts) == (counts[0], 3 * counts[0], counts[0])
     world.assert_ledger_equals_rows()
 
-    report = move(node)
+    report = migrate(node)
     assert report.is_sound
-    assert (report.tables["Session"].here, report.tables["Session"].copied) == (counts[0], 109 - counts[0])
+    assert (report.tables["Session"].existing, report.tables["Session"].copied) == (counts[0], 109 - counts[0])
 
 
-def test_next_week_only_what_is_new_is_copied_and_nothing_done_here_is_undone(
-    new_node: NewNode, move: Move, engine: Engine, world: Records
+def test_a_later_run_copies_new_rows_only_and_undoes_nothing(
+    new_node: NewNode, migrate: Migrate, engine: Engine, world: Records
 ) -> None:
     node = new_node()
     reference_case(node)
     (company,) = node.execute('SELECT id FROM "Company"').fetchone() or ()
     waiting = node.add("SessionImport", companyId=company, fullTranscriptUrl="https://chats.acme.example/9.txt")
-    move(node)
+    migrate(node)
     with engine.begin() as connection:
         manager = ProcessingStatusManager(connection)
         claim = manager.claim("AI_ANALYSIS", 5)
@@ -141,7 +139,7 @@ def test_next_week_only_what_is_new_is_copied_and_nothing_done_here_is_undone(
     new = node.session(company, analysed=True, questions=("Why?",))
     late = node.add("Session", companyId=company, importId=waiting)
     node.add("AIProcessingRequest", sessionId=str(first))
-    report = move(node)
+    report = migrate(node)
 
     assert report.is_sound
     copied = {name: table.copied for name, table in report.tables.items() if table.copied and name != "Question"}
@@ -159,8 +157,8 @@ def test_next_week_only_what_is_new_is_copied_and_nothing_done_here_is_undone(
     world.assert_ledger_equals_rows()
 
 
-def test_what_came_here_from_the_csv_before_is_not_doubled(
-    new_node: NewNode, move: Move, engine: Engine, world: Records
+def test_a_session_that_the_csv_import_created_is_not_duplicated(
+    new_node: NewNode, migrate: Migrate, engine: Engine, world: Records
 ) -> None:
     node = new_node()
     company = node.add("Company")
@@ -170,38 +168,38 @@ def test_what_came_here_from_the_csv_before_is_not_doubled(
     node.session(company)
     node.add("Company", csvUrl="https://other.example/sessions.csv", id="another")
 
-    report = move(node)
+    report = migrate(node)
 
     assert report.is_sound
-    assert report.tables["Session"].listed == {"a session with its external id came here from the CSV": 1}
+    assert report.tables["Session"].listed == {"the CSV import created another session with its external id": 1}
     assert report.as_dict()["listed"][1]["ids"] == [old]
-    assert report.notes == ["Acme: there is a company of that name; this one is called Acme (another)"]
+    assert report.notes == ["Acme: another company has this name; this one was renamed to Acme (another)"]
     with engine.connect() as connection:
         companies = connection.execute(text("SELECT name, legacy ->> 'id' FROM livedash.company ORDER BY name")).all()
     assert companies == [("Acme", company), ("Acme (another)", "another")]
 
 
-def test_a_dry_run_does_everything_and_keeps_nothing(new_node: NewNode, move: Move, engine: Engine) -> None:
+def test_a_dry_run_reports_everything_and_keeps_nothing(new_node: NewNode, migrate: Migrate, engine: Engine) -> None:
     node = new_node()
-    mess(node)
+    make_inconsistent(node)
 
-    tried = move(node, dry_run=True, chunk=25)
+    tried = migrate(node, dry_run=True, chunk_size=25)
 
     with engine.connect() as connection:
         for name in _COMPARED:
             assert connection.scalar(text(f"SELECT count(*) FROM livedash.{name}")) == 0, name
     assert tried.connections_file is None
-    done = move(node, chunk=25).as_dict()
+    done = migrate(node, chunk_size=25).as_dict()
     assert tried.as_dict() | {"dry_run": False, "connections_file": done["connections_file"], "seconds": 0} == done | {
         "seconds": 0
     }
 
 
-def test_what_is_added_up_elsewhere_is_added_up(new_node: NewNode, move: Move, engine: Engine) -> None:
+def test_totals_and_counts_include_migrated_rows(new_node: NewNode, migrate: Migrate, engine: Engine) -> None:
     """Sessions and questions per day, costs per day, failures by reason: each equals its recount."""
     node = new_node()
-    mess(node)
-    move(node)
+    make_inconsistent(node)
+    migrate(node)
 
     def rows(query: str) -> list[Any]:
         with engine.connect() as connection:

@@ -9,10 +9,8 @@ import psycopg
 import pytest
 from sqlalchemy import Engine, text
 
-from livedash_core.enums import CATEGORIES, SENTIMENTS
-from livedash_core.models import CompanyStatus
-from livedash_core.models.status import STATUSES
-from tests.integration.livedash_node_migration.conftest import Move, NewNode
+from livedash_core.enums import CATEGORIES, COMPANY_STATUSES, SENTIMENTS, STAGE_STATUSES
+from tests.integration.livedash_node_migration.conftest import Migrate, NewNode
 from tests.integration.livedash_node_migration.livedash_node import LivedashNode, reference_case
 
 VIEWS = (
@@ -104,7 +102,7 @@ def ours(database_url: str) -> Iterator[Side]:
 
 
 @pytest.fixture
-def node(new_node: NewNode, move: Move) -> LivedashNode:
+def node(new_node: NewNode, migrate: Migrate) -> LivedashNode:
     node = new_node()
     reference_case(node)
     node.execute("""UPDATE "Company" SET "dashboardOpts" = '{"theme": "dark"}', "sentimentAlert" = 0.25""")
@@ -112,12 +110,12 @@ def node(new_node: NewNode, move: Move) -> LivedashNode:
         """UPDATE "SessionImport" SET "ipAddress" = '10.1.2.3', "tokensEur" = 0.1 + 0.2, "initialMessage" = ' hm ' """
     )
     node.execute('UPDATE "Session" SET "ipAddress" = \'10.1.2.3\', "avgResponseTime" = 1 / 3.0, "messagesSent" = 3')
-    move(node)
+    migrate(node)
     return node
 
 
 @pytest.mark.parametrize("query", QUERIES)
-def test_a_query_of_the_old_dashboard_answers_the_same(node: LivedashNode, ours: Side, query: str) -> None:
+def test_a_query_of_the_old_dashboard_returns_the_same(node: LivedashNode, ours: Side, query: str) -> None:
     (session, company) = node.execute('SELECT id, "companyId" FROM "Session" WHERE summary IS NOT NULL').fetchall()[7]
     theirs = Side(node.url, "public")
     expected = theirs.ask(QUERIES[query], session=session, company=company)
@@ -165,7 +163,7 @@ def test_nothing_can_be_written_through_a_view(ours: Side, view: str) -> None:
         ("Question", "id", ("ix_question_shown_id",)),
     ],
 )
-def test_what_is_looked_up_by_id_is_found_by_index(
+def test_a_lookup_by_id_uses_an_index(
     node: LivedashNode, ours: Side, view: str, column: str, indexes: tuple[str, ...]
 ) -> None:
     ours.connection.execute("SET enable_seqscan = off")
@@ -179,8 +177,8 @@ def test_the_types_of_the_views_have_all_our_values(ours: Side) -> None:
     for name, values in (
         ("SentimentCategory", SENTIMENTS),
         ("SessionCategory", CATEGORIES),
-        ("ProcessingStatus", STATUSES),
-        ("CompanyStatus", tuple(CompanyStatus)),
+        ("ProcessingStatus", STAGE_STATUSES),
+        ("CompanyStatus", COMPANY_STATUSES),
     ):
         ((labels,),) = ours.ask(f'SELECT enum_range(NULL::"{name}")::text[]')
         assert set(labels) == set(values)

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
 from sqlalchemy import Connection
 
-from livedash_core.errors import UnknownCompany, UsageError
-from livedash_core.operations.companies import active_company, list_companies, save_company, set_status
+from livedash_core.errors import CompanyExists, UnknownCompany, UsageError
+from livedash_core.operations.companies import active_company, add_company, list_companies, set_status, update_company
 
 
 @pytest.mark.parametrize(
@@ -30,6 +31,12 @@ from livedash_core.operations.companies import active_company, list_companies, s
         ("monthly_budget_usd", "NaN", "not a budget"),
         ("allowed_networks", ["127.0.0.1/8"], "has host bits set"),
         ("allowed_networks", ["office"], "not a network"),
+        ("http_conn_id", "", "http_conn_id must not be empty"),
+        ("model", " ", "model must not be empty"),
+        ("monthly_budget_usd", "", "not a budget"),
+        ("allowed_networks", [""], "not a network"),
+        ("allowed_origins", [""], "begin with https"),
+        ("retention_days", 0, "1 to 36,500 days"),
         ("retention_days", -1, "1 to 36,500 days"),
         ("retention_days", 10**9, "1 to 36,500 days"),
     ],
@@ -38,45 +45,71 @@ def test_what_cannot_be_right_is_refused_and_nothing_is_written(
     connection: Connection, column: str, value: Any, says: str
 ) -> None:
     with pytest.raises(UsageError, match=says) as raised:
-        save_company(connection, "Acme", {column: value})
+        add_company(connection, "Acme", {column: value})
     assert "hunter2" not in str(raised.value)
     assert list_companies(connection) == []
+
+    add_company(connection, "Acme", {})
+    before = list_companies(connection)
+    with pytest.raises(UsageError, match=says):
+        update_company(connection, "Acme", {column: value})
+    assert list_companies(connection) == before
 
 
 @pytest.mark.parametrize("name", ["", "  ", "two\nlines", "\x1b[31mred", "half \udcff a character"])
 def test_a_name_is_printable_and_on_one_line(connection: Connection, name: str) -> None:
     with pytest.raises(UsageError, match="printable"):
-        save_company(connection, name, {})
+        add_company(connection, name, {})
 
 
-def test_a_change_leaves_the_rest_alone_and_an_empty_value_takes_away(connection: Connection) -> None:
+def test_adding_a_name_that_exists_is_refused_and_changes_nothing(connection: Connection) -> None:
+    add_company(connection, "It's Acme", {"timezone": "Europe/Berlin"})
+    before = list_companies(connection)
+    with pytest.raises(CompanyExists, match="livedash company update") as raised:
+        add_company(connection, " It's Acme ", {"timezone": "UTC"})
+    assert shlex.split(str(raised.value).rpartition(": ")[2]) == ["livedash", "company", "update", "It's Acme"]
+    assert list_companies(connection) == before
+
+
+def test_updating_an_unknown_company_is_refused_and_adds_none(connection: Connection) -> None:
+    with pytest.raises(UnknownCompany):
+        update_company(connection, "Acme", {"timezone": "UTC"})
+    assert list_companies(connection) == []
+
+
+def test_an_update_changes_what_it_names_and_clears_what_is_to_be_cleared(connection: Connection) -> None:
     everything = {
         "http_conn_id": "acme",
         "model": "small",
         "timezone": "Europe/Berlin",
+        "retention_days": 30,
+        "monthly_budget_usd": "12.50",
         "allowed_networks": ["10.0.0.0/8", "fd00::/8"],
         "allowed_origins": ["HTTPS://Files.Example.com:443/path"],
     }
-    assert save_company(connection, " Acme ", everything) is True
-    assert save_company(connection, "Acme", {}) is False
-    assert save_company(connection, "Acme", {"timezone": "UTC"}) is False
+    add_company(connection, " Acme ", everything)
+    update_company(connection, "Acme", {})
+    update_company(connection, "Acme", {"timezone": "UTC"})
     (found,) = list_companies(connection)
     assert found["timezone"] == "UTC"
     assert found["http_conn_id"] == "acme"
     assert found["allowed_networks"] == ["10.0.0.0/8", "fd00::/8"]
     assert found["allowed_origins"] == ["https://files.example.com"]
 
-    save_company(
-        connection, "Acme", {"http_conn_id": "", "model": " ", "allowed_networks": [""], "allowed_origins": [""]}
-    )
+    nullable = ["http_conn_id", "model", "retention_days", "monthly_budget_usd"]
+    update_company(connection, "Acme", {}, clear=[*nullable, "allowed_networks", "allowed_origins"])
     (found,) = list_companies(connection)
-    assert (found["http_conn_id"], found["model"]) == (None, None)
+    assert [found[column] for column in nullable] == [None] * 4
     assert (found["allowed_networks"], found["allowed_origins"]) == ([], [])
+    assert found["timezone"] == "UTC"
 
 
-def test_what_is_allowed_is_added_to_and_an_empty_value_begins_anew(connection: Connection) -> None:
-    def allow(*networks: str, origins: Sequence[str] = ()) -> tuple[list[str], list[str]]:
-        save_company(connection, "Acme", {"allowed_networks": networks, "allowed_origins": origins})
+def test_an_update_adds_to_the_allowed_lists_unless_they_are_cleared(connection: Connection) -> None:
+    add_company(connection, "Acme", {})
+
+    def allow(*networks: str, origins: Sequence[str] = (), clear: Sequence[str] = ()) -> tuple[list[str], list[str]]:
+        changes = {"allowed_networks": networks, "allowed_origins": origins}
+        update_company(connection, "Acme", changes, clear=clear)
         (found,) = list_companies(connection)
         return found["allowed_networks"], found["allowed_origins"]
 
@@ -84,14 +117,14 @@ def test_what_is_allowed_is_added_to_and_an_empty_value_begins_anew(connection: 
     both = (["10.0.0.0/8", "127.0.0.0/8", "::1/128"], ["https://a.example", "https://b.example:8443"])
     assert allow("127.0.0.0/8", origins=["https://b.example:8443/t"]) == both
     assert allow("10.0.0.0/8", "127.0.0.0/8", origins=["https://A.example/"]) == both
-    assert allow("10.0.0.0/8", "", "fd00::/8", origins=["", "https://c.example"]) == (
+    assert allow("fd00::/8", origins=["https://c.example"], clear=["allowed_networks", "allowed_origins"]) == (
         ["fd00::/8"],
         ["https://c.example"],
     )
 
 
 def test_only_an_active_company_may_be_processed(connection: Connection) -> None:
-    save_company(connection, "Acme", {})
+    add_company(connection, "Acme", {})
     active_company(connection, "Acme")
     set_status(connection, "Acme", "TRIAL")
     with pytest.raises(UsageError, match="Acme is TRIAL: only ACTIVE"):

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, text
 from livedash_core.costs.ledger import CallEnd, PlannedCall
 from livedash_core.costs.ledger_store import close_calls, open_calls
 from livedash_core.costs.prices import load_prices, set_price
-from livedash_core.operations.companies import save_company
+from livedash_core.operations.companies import add_company
 from livedash_core.operations.doctor import examine
 from livedash_core.pipeline import BUILT_IN
 from livedash_core.status import ProcessingStatusManager
@@ -22,7 +22,7 @@ def checks(connection: Connection) -> list[str]:
 
 
 def test_a_healthy_pipeline_has_no_findings(connection: Connection, world: Records) -> None:
-    save_company(connection, "Acme", {"csv_url": "https://example.com/x.csv"})
+    add_company(connection, "Acme", {"csv_url": "https://example.com/x.csv"})
     world.sessions(world.company("Suspended", status="SUSPENDED"), 3)
     assert examine(connection, BUILT_IN) == []
 
@@ -68,7 +68,7 @@ def test_a_breakdown_that_drifted_from_the_rows_is_found(
 def test_an_active_company_without_a_csv_is_found(connection: Connection, company_id: UUID) -> None:
     (found,) = examine(connection, BUILT_IN)
     assert found.check == "company"
-    assert "livedash company add" in found.message
+    assert "livedash company update" in found.message
 
 
 def test_a_company_that_waits_for_its_budget_is_told_as_waiting(connection: Connection, company_id: UUID) -> None:

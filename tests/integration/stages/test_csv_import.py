@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine, text
 
 from livedash_core.db import advisory_lock
 from livedash_core.operations import erasure
-from livedash_core.operations.companies import save_company
+from livedash_core.operations.companies import update_company
 from livedash_core.pipeline import BUILT_IN
 from livedash_core.stages.csv_import import importer, merge, sql, staging
 from livedash_core.stages.execution.runner import Runner
@@ -370,7 +370,7 @@ def test_a_version_is_remembered_only_when_all_of_it_was_taken_from_where_it_is(
             if change == "moved":
                 connection.exec_driver_sql("UPDATE livedash.company SET csv_url = %s", (site.url + MOVED,))
             else:
-                save_company(connection, "Acme", {})
+                update_company(connection, "Acme", {})
         site.answers[MOVED], site.not_modified[MOVED] = site.answers[CSV], '"v1"'
     pipeline.run(IMPORT)
 

@@ -18,6 +18,7 @@ from hypothesis.stateful import (
 )
 from sqlalchemy import Connection, delete, func, insert, text, update
 
+from livedash_core.enums import ERROR_KINDS
 from livedash_core.models import (
     Company,
     ProcessingCount,
@@ -27,7 +28,6 @@ from livedash_core.models import (
     ProcessingStatus,
     SessionImport,
 )
-from livedash_core.models.status import ERROR_KINDS
 from livedash_core.pipeline import BUILT_IN, Pipeline, StageDefinition
 from livedash_core.status import Failure, ProcessingStatusManager, Scope, fold, read_breakdown
 from tests.integration.records import NOON, Records

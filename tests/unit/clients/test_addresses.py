@@ -31,7 +31,7 @@ def test_hosts_on_the_internet_are_public(address: str) -> None:
         *("64:ff9b:1::808:808", "2002:7f00:1::", "2002:a9fe:a9fe::1", "2001:0:7f00:1::1"),
     ],
 )
-def test_everything_else_is_not(address: str) -> None:
+def test_other_addresses_are_not_public(address: str) -> None:
     assert not is_public(ip_address(address))
 
 

@@ -43,7 +43,7 @@ async def test_an_empty_body_is_an_answer(answer: bytes, serve, fetcher, source_
     assert (await fetcher.text(server.url("/t"), source_at(server))).content == ""
 
 
-async def test_a_source_without_credentials_is_asked_without(serve, fetcher, source_at) -> None:
+async def test_a_source_without_credentials_gets_no_authorization_header(serve, fetcher, source_at) -> None:
     server = await serve({"/t": TEXT})
     assert (await fetcher.text(server.url("/t"), source_at(server, credentials=None))).content == "User: Hoi"
     assert "authorization" not in server.requests[0].headers
@@ -91,7 +91,7 @@ async def a_few_rounds_of_the_loop() -> None:
 
 @pytest.mark.parametrize("last_words", [b"", b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n"])
 @pytest.mark.parametrize("asleep", [True, False], ids=["while nothing runs", "while something runs"])
-async def test_a_server_that_ends_an_idle_connection_costs_nobody_an_attempt(
+async def test_a_server_that_closes_an_idle_connection_costs_no_attempt(
     last_words: bytes, asleep: bool, listener, fetcher, source_at
 ) -> None:
     with await fetched(listener, fetcher, source_at) as connection:
@@ -101,7 +101,7 @@ async def test_a_server_that_ends_an_idle_connection_costs_nobody_an_attempt(
     (await fetched(listener, fetcher, source_at)).close()
 
 
-async def test_what_a_server_says_unasked_is_not_collected(listener, fetcher, source_at) -> None:
+async def test_unsolicited_bytes_are_not_collected(listener, fetcher, source_at) -> None:
     async def pour() -> None:
         for _ in range(100):
             connection.send(bytes(MIB))
@@ -171,13 +171,13 @@ async def test_redirects_share_the_total_deadline(serve, source_at) -> None:
             await fetcher.text(server.url("/a"), source_at(server))
 
 
-async def test_a_silent_server_is_given_up_on(serve, source_at) -> None:
+async def test_a_server_that_sends_nothing_times_out(serve, source_at) -> None:
     async def be_silent(writer: asyncio.StreamWriter) -> None:
         await asyncio.Event().wait()
 
     server = await serve({"/t": be_silent})
     async with Fetcher(read_seconds=0.1) as fetcher:
-        with pytest.raises(TransientError, match="fell silent"):
+        with pytest.raises(TransientError, match="stopped sending data"):
             await fetcher.text(server.url("/t"), source_at(server))
 
 
@@ -201,20 +201,20 @@ async def test_a_body_of_just_the_limit_is_taken(serve, fetcher, source_at) -> N
     assert len((await fetcher.text(server.url("/t"), source_at(server), max_bytes=1000)).content) == 1000
 
 
-async def test_a_coding_that_was_not_asked_for_is_refused(serve, fetcher, source_at) -> None:
+async def test_a_content_coding_other_than_gzip_is_refused(serve, fetcher, source_at) -> None:
     server = await serve({"/t": http(b"\x0b\x02\x80User", "Content-Encoding: br")})
-    with pytest.raises(PermanentError, match="compressed in a way that was not asked for"):
+    with pytest.raises(PermanentError, match="only gzip or none is accepted"):
         await fetcher.text(server.url("/t"), source_at(server))
 
 
 @pytest.mark.parametrize("content_type", ["image/png", "application/zip", "multipart/form-data; boundary=text/plain"])
-async def test_a_file_that_is_no_text_is_refused(content_type: str, serve, fetcher, source_at) -> None:
+async def test_a_content_type_other_than_text_is_refused(content_type: str, serve, fetcher, source_at) -> None:
     server = await serve({"/t": http(b"x", f"Content-Type: {content_type}")})
     with pytest.raises(PermanentError, match="not text"):
         await fetcher.text(server.url("/t"), source_at(server))
 
 
-async def test_bytes_that_are_no_text_are_refused_and_not_quoted(serve, fetcher, source_at) -> None:
+async def test_bytes_that_are_not_text_are_refused_and_not_quoted(serve, fetcher, source_at) -> None:
     server = await serve({"/t": http(b"secret \x81\xff")})
     with pytest.raises(PermanentError, match="not text in UTF-8 or cp1252") as caught:
         await fetcher.text(server.url("/t"), source_at(server))
@@ -222,14 +222,14 @@ async def test_bytes_that_are_no_text_are_refused_and_not_quoted(serve, fetcher,
 
 
 @pytest.mark.parametrize("status", [404, 410, 400, 418, 206, 304])
-async def test_a_file_that_is_not_there_waits_for_a_person(status: int, serve, fetcher, source_at) -> None:
+async def test_a_missing_file_is_a_permanent_error(status: int, serve, fetcher, source_at) -> None:
     server = await serve({"/t": http(status=f"{status} Whatever")})
     with pytest.raises(PermanentError, match="/t "):
         await fetcher.text(server.url("/t"), source_at(server))
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
-async def test_a_server_in_trouble_is_tried_again_when_it_says(status: int, serve, fetcher, source_at) -> None:
+async def test_a_server_error_is_transient_with_the_servers_retry_after(status: int, serve, fetcher, source_at) -> None:
     server = await serve({"/t": http(b"", "Retry-After: 7", status=f"{status} Whatever")})
     with pytest.raises(TransientError, match=f"answered {status}") as caught:
         await fetcher.text(server.url("/t"), source_at(server))
@@ -247,7 +247,7 @@ async def test_refused_credentials_stop_the_company_and_are_not_quoted(status: i
         assert secret not in str(caught.value)
 
 
-async def test_a_server_that_is_not_there_is_transient(serve, source_at, unused_tcp_port) -> None:
+async def test_an_unreachable_server_is_transient(serve, source_at, unused_tcp_port) -> None:
     server = await serve({})
     server.port = unused_tcp_port
     async with Fetcher() as fetcher:
@@ -288,5 +288,5 @@ NOW = datetime(2026, 11, 2, 12, 0, tzinfo=UTC)
         ("Mon, 01 Jan 2026 00:00:00 +99999999999999999", None),
     ],
 )
-def test_retry_after_is_read_as_seconds_or_date_and_rubbish_is_ignored(value: str, seconds: float | None) -> None:
+def test_retry_after_is_read_as_seconds_or_date(value: str, seconds: float | None) -> None:
     assert retry_after_seconds(value, NOW) == seconds

@@ -32,22 +32,22 @@ async def test_another_allowed_origin_is_asked_without_the_credentials(serve, fe
     assert "authorization" not in other.requests[0].headers
 
 
-async def test_an_origin_that_nobody_allowed_is_refused_and_named(serve, fetcher, source_at) -> None:
+async def test_an_origin_that_is_not_allowed_is_refused_and_named(serve, fetcher, source_at) -> None:
     home, other = await serve({}), await serve({"/t": TEXT})
     with pytest.raises(PermanentError) as caught:
         await fetcher.text(other.url("/t?token=hunter2"), source_at(home))
-    assert f"livedash company add 'Acme & Sons' --allow-origin {other.url('')}" in str(caught.value)
+    assert f"livedash company update 'Acme & Sons' --allow-origin {other.url('')}" in str(caught.value)
     assert "hunter2" not in str(caught.value)
     assert not other.connections
 
 
 async def test_another_origin_that_wants_credentials_does_not_stop_the_company(serve, fetcher, source_at) -> None:
     home, other = await serve({}), await serve({"/t": http(status="401 Unauthorized")})
-    with pytest.raises(PermanentError, match="credentials are sent to"):
+    with pytest.raises(PermanentError, match="credentials are only sent to"):
         await fetcher.text(other.url("/t"), source_at(home, allowed_origins=(other.url(""),)))
 
 
-def test_the_default_port_makes_no_other_origin(source_at) -> None:
+def test_the_default_port_is_the_same_origin(source_at) -> None:
     source = source_at(Server(), csv_url="https://files.example/sessions.csv")
     for address in ("https://FILES.example:443/t", "HTTPS://files.example:443/t", "https://files.example/t"):
         assert source.is_home(source.target(address))
@@ -73,7 +73,7 @@ def test_the_default_port_makes_no_other_origin(source_at) -> None:
         ),
     ],
 )
-async def test_what_is_no_https_address_is_refused(address: str, serve, fetcher, source_at) -> None:
+async def test_only_https_urls_are_fetched(address: str, serve, fetcher, source_at) -> None:
     with pytest.raises(PermanentError, match=r"only https|not a URL"):
         await fetcher.text(address, source_at(await serve({})))
 
@@ -89,7 +89,7 @@ async def test_a_user_name_in_a_url_is_refused_and_not_quoted(userinfo: str, ser
 
 async def test_a_command_in_a_message_cannot_be_made_to_do_something_else(serve, fetcher, source_at) -> None:
     source = source_at(await serve({}), company="x; reboot")
-    command = "livedash company add 'x; reboot' --allow-origin 'https://a$(reboot).example'"
+    command = "livedash company update 'x; reboot' --allow-origin 'https://a$(reboot).example'"
     with pytest.raises(PermanentError, match=re.escape(command)):
         await fetcher.text("https://a$(reboot).example/", source)
 
@@ -124,7 +124,7 @@ def redirect_to(url: str) -> bytes:
     return http(b"", f"Location: {url}", status="307 Temporary Redirect")
 
 
-async def test_a_redirect_to_an_origin_that_nobody_allowed_is_refused_and_named(serve, fetcher, source_at) -> None:
+async def test_a_redirect_to_an_origin_that_is_not_allowed_is_refused_and_named(serve, fetcher, source_at) -> None:
     other = await serve({"/t": TEXT})
     server = await serve({"/t": redirect_to(other.url("/t?token=hunter2"))})
     with pytest.raises(PermanentError, match=f"--allow-origin {other.url('')}") as caught:
@@ -142,7 +142,7 @@ async def test_a_redirect_to_an_allowed_origin_is_followed_without_the_credentia
     assert "authorization" not in other.requests[0].headers
 
 
-async def test_another_origin_that_leads_back_home_is_not_lent_the_credentials(serve, fetcher, source_at) -> None:
+async def test_another_origin_that_leads_back_home_does_not_get_the_credentials(serve, fetcher, source_at) -> None:
     home, other = await serve({"/t": TEXT}), await serve({})
     home.answers["/there"], other.answers["/back"] = redirect_to(other.url("/back")), redirect_to(home.url("/t"))
     source = source_at(home, allowed_origins=(other.url(""),))
@@ -153,14 +153,17 @@ async def test_another_origin_that_leads_back_home_is_not_lent_the_credentials(s
 
 @pytest.mark.parametrize("credentials", [CREDENTIALS, None], ids=["with a password", "without one"])
 @pytest.mark.parametrize("status", ["401 Unauthorized", "403 Forbidden"])
-async def test_home_that_refuses_what_another_origin_led_to_does_not_stop_the_company(
+async def test_credentials_refused_after_a_redirect_from_another_origin_do_not_stop_the_company(
     status: str, credentials: BasicCredentials | None, serve, fetcher, source_at
 ) -> None:
     home, other = await serve({"/t": http(status=status), "/fine": TEXT}), await serve({})
     home.answers["/there"], other.answers["/back"] = redirect_to(other.url("/back")), redirect_to(home.url("/t"))
     source = source_at(home, allowed_origins=(other.url(""),), credentials=credentials)
     for start in (home.url("/there"), other.url("/back")):
-        with pytest.raises(PermanentError, match=f"{home.url('/t')} answered {status[:3]}; another origin redirected"):
+        with pytest.raises(
+            PermanentError,
+            match=f"{home.url('/t')} answered {status[:3]}; credentials are not sent after a redirect",
+        ):
             await fetcher.text(start, source)
     assert (await fetcher.text(home.url("/fine"), source)).content == "User: Hoi"
 
@@ -172,7 +175,7 @@ async def test_home_that_refuses_what_another_origin_led_to_does_not_stop_the_co
         *("https://....xn--a/", "//files.examplexn--a /t"),
     ],
 )
-async def test_a_redirect_to_nonsense_is_refused(location: str, serve, fetcher, source_at) -> None:
+async def test_a_redirect_to_an_invalid_url_is_refused(location: str, serve, fetcher, source_at) -> None:
     server = await serve({})
     server.answers["/t"] = http(b"", f"Location: {location.format(port=server.port)}", status="301 Moved Permanently")
     with pytest.raises(PermanentError) as caught:
@@ -207,7 +210,7 @@ async def test_a_name_is_reached_when_all_of_its_addresses_are_allowed(serve, fe
     assert server.requests[0].headers["host"] == f"localhost:{server.port}"
 
 
-async def test_the_address_that_was_analysed_is_the_one_connected_to(serve, fetcher, source_at, monkeypatch) -> None:
+async def test_the_checked_address_is_the_one_connected_to(serve, fetcher, source_at, monkeypatch) -> None:
     # A hostile name answers differently the second time (DNS rebinding); so there must be no second time.
     loop = asyncio.get_running_loop()
     lookup, asked = loop.getaddrinfo, []
@@ -223,7 +226,7 @@ async def test_the_address_that_was_analysed_is_the_one_connected_to(serve, fetc
     assert asked == ["localhost"]
 
 
-async def test_the_allowance_of_one_company_is_not_lent_to_another(serve, fetcher, source_at) -> None:
+async def test_the_allowed_networks_of_one_company_do_not_apply_to_another(serve, fetcher, source_at) -> None:
     server = await serve({"/t": TEXT})
     assert (await fetcher.text(server.url("/t"), source_at(server))).content == "User: Hoi"
     with pytest.raises(PermanentError, match="not on the public internet"):
@@ -242,7 +245,7 @@ async def test_http_is_refused_on_the_public_internet(serve, fetcher, source_at)
 async def test_a_name_that_cannot_be_resolved_is_transient(host: str, serve, fetcher, source_at) -> None:
     server = await serve({})
     server.host = host  # no DNS server is ever asked for these
-    with pytest.raises(TransientError, match="cannot be resolved"):
+    with pytest.raises(TransientError, match="could not be resolved"):
         await fetcher.text(server.url("/t"), source_at(server))
 
 
@@ -290,7 +293,7 @@ async def test_the_certificate_is_checked_for_the_name_and_not_the_address(serve
     assert [request.headers["host"] for request in server.requests] == [f"localhost:{server.port}"]
 
 
-async def test_a_certificate_that_nobody_vouches_for_is_refused(serve, fetcher, source_at, tmp_path) -> None:
+async def test_a_certificate_of_an_unknown_authority_is_refused(serve, fetcher, source_at, tmp_path) -> None:
     theirs, _ = server_tls(tmp_path, x509.IPAddress(ip_address("127.0.0.1")))
     server = await serve({"/t": TEXT}, tls=theirs)
     with pytest.raises(SystemicError, match="no valid certificate: self-signed"):
@@ -320,7 +323,7 @@ async def test_https_to_a_server_that_speaks_http_is_transient_and_says_why(fetc
 
     async with await asyncio.start_server(complain, "127.0.0.1", 0) as listener:
         server = Server(port=listener.sockets[0].getsockname()[1], scheme="https")
-        with pytest.raises(TransientError, match=r"no encrypted connection \(WRONG_VERSION_NUMBER\)"):
+        with pytest.raises(TransientError, match=r"TLS failed \(WRONG_VERSION_NUMBER\)"):
             await fetcher.text(server.url("/t"), source_at(server))
 
 
@@ -342,5 +345,5 @@ async def test_an_encrypted_connection_that_is_tampered_with_is_transient(serve,
 
     async with await asyncio.start_server(tamper, "127.0.0.1", 0) as listener, Fetcher(tls=ours) as fetcher:
         relay = Server(port=listener.sockets[0].getsockname()[1], scheme="https")
-        with pytest.raises(TransientError, match=r"no encrypted connection \([A-Z_]*BAD_RECORD_MAC\)"):
+        with pytest.raises(TransientError, match=r"TLS failed \([A-Z_]*BAD_RECORD_MAC\)"):
             await fetcher.text(relay.url("/t"), source_at(relay))

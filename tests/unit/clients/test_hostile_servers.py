@@ -84,7 +84,7 @@ async def test_a_redirect_to_a_private_address_is_refused(serve, fetcher, source
     [gzip.compress(b"User: Hoi"), gzip.compress(b"User: ") + gzip.compress(b"Hoi"), b""],
     ids=["one member", "two members", "nothing"],
 )
-async def test_gzip_is_unpacked(body: bytes, serve, fetcher, source_at) -> None:
+async def test_gzip_is_decompressed(body: bytes, serve, fetcher, source_at) -> None:
     server = await serve({"/t": packed(body)})
     assert (await fetcher.text(server.url("/t"), source_at(server))).content == ("User: Hoi" if body else "")
 
@@ -104,7 +104,7 @@ async def test_a_gzip_bomb_is_stopped_at_the_limit_with_flat_memory(serve, fetch
     assert peak < 8 * MIB
 
 
-async def test_what_is_packed_counts_against_the_limit_as_well(serve, fetcher, source_at) -> None:
+async def test_the_compressed_size_is_limited_too(serve, fetcher, source_at) -> None:
     many_empty_members = gzip.compress(b"") * 1000
     server = await serve({"/t": packed(many_empty_members)})
     with pytest.raises(PermanentError, match="larger than 1,000 bytes"):
@@ -114,9 +114,9 @@ async def test_what_is_packed_counts_against_the_limit_as_well(serve, fetcher, s
 @pytest.mark.parametrize(
     ("body", "error", "says"),
     [
-        (b"User: Hoi", PermanentError, "said to be gzip and is not"),
+        (b"User: Hoi", PermanentError, "declared as gzip but is not"),
         (gzip.compress(b"User: Hoi")[:-9], TransientError, "broke off"),
-        (gzip.compress(b"User: Hoi") + b"more", PermanentError, "said to be gzip and is not"),
+        (gzip.compress(b"User: Hoi") + b"more", PermanentError, "declared as gzip but is not"),
     ],
     ids=["no gzip", "cut", "rubbish behind it"],
 )
@@ -210,12 +210,12 @@ async def test_an_answer_of_any_kind_shows_that_a_server_lives(serve, fetcher, s
             await fetcher.text(server.url("/missing"), source_at(server))
 
 
-async def test_after_its_rest_a_server_gets_one_chance(source_at) -> None:
+async def test_a_failure_after_the_circuit_closes_opens_it_again(source_at) -> None:
     now, source = 0.0, source_at(Server())
     origin = Origin("https://files.example", 8, clock=lambda: now)
 
     async def fail(patience: float | None = None) -> None:
-        async with origin.turn(source):
+        async with origin.slot(source):
             raise TransientError("no", retry_after_seconds=patience)
 
     for _ in range(FAILURES_BEFORE_OPEN - 1):
@@ -229,7 +229,7 @@ async def test_after_its_rest_a_server_gets_one_chance(source_at) -> None:
         await fail()
     assert caught.value.retry_after_seconds == OPEN_CIRCUIT_SECONDS
     now += OPEN_CIRCUIT_SECONDS
-    async with origin.turn(source):
+    async with origin.slot(source):
         pass
     with pytest.raises(TransientError):
         await fail()

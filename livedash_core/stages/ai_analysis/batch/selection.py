@@ -8,8 +8,9 @@ from uuid import UUID
 
 from sqlalchemy import Connection, func, or_, select
 
-from livedash_core.analysis.registry import chosen
-from livedash_core.models import AiBatch, Company, CompanyStatus
+from livedash_core.analysis.registry import resolve_analyzer
+from livedash_core.enums import ACTIVE
+from livedash_core.models import AiBatch, Company
 from livedash_core.pipeline import Pipeline
 from livedash_core.settings import Settings
 
@@ -41,14 +42,14 @@ def split_companies(
 
     Batches are a model's: without a key, or with rules by choice, a company is analysed at once whatever its mode.
     """
-    wanted = select(Company.id, Company.mode, Company.analyzer).where(Company.status == CompanyStatus.ACTIVE)
+    wanted = select(Company.id, Company.mode, Company.analyzer).where(Company.status == ACTIVE)
     if company_ids is not None:
         wanted = wanted.where(Company.id.in_(list(company_ids)))
     found = connection.execute(wanted.order_by(Company.name)).all()
     batched = {
         row.id
         for row in found
-        if (mode or row.mode) == "batch" and chosen(analyzer or row.analyzer, settings) == "openai"
+        if (mode or row.mode) == "batch" and resolve_analyzer(settings, analyzer or row.analyzer).name == "openai"
     }
     return Split(
         tuple(row.id for row in found if row.id not in batched), tuple(row.id for row in found if row.id in batched)

@@ -1,4 +1,4 @@
--- The same rows as check_imports.sql, as they are here.
+-- The rows of check_imports.sql, read from the target.
 SELECT count(*), coalesce(sum(hashtextextended(ROW(
            coalesce(imported.legacy_id, imported.id::text), coalesce(company.legacy ->> 'id', company.id::text),
            imported.external_session_id, imported.start_time, imported.end_time, imported.ip_address,
@@ -6,8 +6,8 @@ SELECT count(*), coalesce(sum(hashtextextended(ROW(
            imported.escalated, imported.forwarded_hr, imported.full_transcript_url,
            imported.avg_response_time_seconds::float8, imported.tokens::int, imported.tokens_eur::float8,
            imported.category, imported.initial_message, transcript.content)::text, 0)), 0)
-FROM old.chosen AS chosen
-JOIN livedash.session_import AS imported ON imported.id = chosen.id
+FROM source.chunk AS chunk
+JOIN livedash.session_import AS imported ON imported.id = chunk.id
 JOIN livedash.company ON company.id = imported.company_id
 LEFT JOIN livedash.session_transcript AS transcript ON transcript.session_id = imported.id
-WHERE chosen.import_id IS NOT NULL
+WHERE chunk.import_id IS NOT NULL
