@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -17,6 +15,7 @@ from livedash_core.costs.ledger_store import recount, stored_totals
 from livedash_core.costs.reports import CostLine, read_costs
 from livedash_core.models import Message, Session
 from livedash_core.operations.upgrade import upgrade
+from tests import fork_server
 from tests.integration.records import NOON, Records
 from tests.integration.stages.paying_server import MODEL, PayingServer
 
@@ -51,8 +50,8 @@ def process(database_url: str, server: PayingServer, at_once: int) -> int:
         "OPENAI_API_KEY": "sk-test",
         "OPENAI_BASE_URL": server.url,
     }
-    program = [Path(sys.executable).parent / "livedash", "process", "--stage", ANALYSIS, "--json"]
-    with subprocess.Popen(program, env=environment, stdout=subprocess.DEVNULL) as running:
+    program = ("livedash", "process", "--stage", ANALYSIS, "--json")
+    with fork_server.start(*program, env=environment, stdout=subprocess.DEVNULL) as running:
         server.client = running.pid
         return running.wait(timeout=60)
 
