@@ -51,10 +51,10 @@ class Environment:
         subprocess.run([uv, "pip", "install", "--quiet", "--python", python, *pins, f"{wheel}{extras}"], check=True)
 
     def run(self, program: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        inherited = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(self.directory),
+        own = {
+            "HOME": f"{self.directory}",
             "AIRFLOW_HOME": f"{self.directory}/airflow",
+            "LIVEDASH_HOME": f"{self.home}",
         }
         return subprocess.run(
             [self.directory / "venv/bin" / program, *arguments],
