@@ -106,7 +106,7 @@ def test_a_manual_run_does_the_sessions_it_names_again_if_its_form_says_so(run: 
     finished = run(STAGE, "manual", {"session_ids": [str(done[0])], "again": True})
 
     assert finished.says("1 sessions are done again from here on")
-    assert finished.says("what a call to a model for this session may cost is not known")
+    assert finished.says("the cost of a model call for this session is not known")
     assert statuses(world, done) == ["SKIPPED", "COMPLETED"]
 
 
