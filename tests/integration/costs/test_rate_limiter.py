@@ -65,9 +65,7 @@ def test_a_reported_limit_is_shared_and_a_lower_operator_limit_takes_precedence(
 
 def test_the_maximum_tokens_count_and_a_call_above_the_limit_passes_alone(connection: Connection) -> None:
     store_rate_limits(connection, [RateLimitUpdate("key", "small", tokens_per_minute=60_000)])
-    assert reserve_calls(connection, [planned(tokens=600_000)]) == [
-        0.0
-    ]  # ten minutes' worth
+    assert reserve_calls(connection, [planned(tokens=600_000)]) == [0.0]  # ten minutes' worth
     (wait,) = reserve_calls(connection, [planned(tokens=1)])
     assert 590 < wait < 640
 
