@@ -66,17 +66,14 @@ class Analysis:
     category: Category
     summary: str
     questions: tuple[str, ...] = ()
+    #: Of ``questions``, ISO 639-1 or ``und``: a model translates to English, the offline rules do not.
+    questions_language: str = "en"
     #: Who said so: the maker, the model that answered (None offline), the version of prompt or rules.
     analyzer: str = ""
     model: str | None = None
     prompt_version: str = ""
     #: What was normalised or dropped on the way, for the stage's metadata (small, no transcript text).
     notes: dict[str, str | int] = field(default_factory=dict)
-
-    @property
-    def questions_language(self) -> str:
-        """Of ``questions``: a model translates to English, the offline rules never pretend to."""
-        return self.language if self.analyzer == "offline" else "en"
 
     def __post_init__(self) -> None:
         problems = []
@@ -97,7 +94,7 @@ class Analysis:
 class Analyzer(Protocol):
     """Analyses sessions. Raises ``ProcessingError`` subclasses for what it cannot analyse.
 
-    ``name`` is ``"openai"`` or ``"offline"``; ``prompt_version`` changes whenever the same transcript could be
+    ``name`` is that of its ``AnalyzerDefinition``; ``prompt_version`` changes whenever the same transcript could be
     analysed differently.
     """
 

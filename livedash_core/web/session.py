@@ -77,7 +77,7 @@ def _step(story: Story, status: Mapping[str, Any], pipeline: Pipeline) -> Step:
             "Run again from here",
             question,
             stage,
-            {"session_ids": [session_id], "again": True},
+            {"session_ids": [session_id], "rerun": True},
             forecast={"session": session_id} if costs else None,
         )
     return Step(stage, state, status, story.attempts.get(stage, []), again)

@@ -52,6 +52,7 @@ class OfflineAnalyzer:
             category=category,
             summary=summarize(user_messages, category, questions, escalated=escalated, forwarded_hr=forwarded_hr),
             questions=questions,
+            questions_language=language,
             analyzer=self.name,
             prompt_version=self.prompt_version,
             notes=notes,

@@ -93,7 +93,6 @@ def upgrade() -> None:
         sa.Column("monthly_budget_usd", sa.Numeric(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("legacy", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
-        sa.CheckConstraint("analyzer IN ('auto', 'openai', 'offline')", name=op.f("ck_company_analyzer_known")),
         sa.CheckConstraint("mode IN ('realtime', 'batch')", name=op.f("ck_company_mode_known")),
         sa.CheckConstraint(
             "status IN ('ACTIVE', 'SUSPENDED', 'TRIAL', 'ARCHIVED')", name=op.f("ck_company_status_known")

@@ -68,7 +68,7 @@ class AiAnalysis(Stage):
         # many in one commit. But one call at a time is closed before the next is made.
         self.concurrency = 3 * tools.settings.analysis_concurrency - 2
         self.batch_size = 12 * tools.settings.analysis_concurrency
-        self._makers = AnalyzerRegistry(tools.settings, tools.engine)
+        self._analyzers = AnalyzerRegistry(tools.settings, tools.engine)
 
     def load(self, connection: Connection, session_ids: Sequence[UUID]) -> list[Conversation]:
         """Messages in order, the company's choice of analyzer, and what was analysed before."""
@@ -136,7 +136,7 @@ class AiAnalysis(Stage):
         """Its outcome, if nobody has to be asked: the same words were analysed by the same maker, or nobody spoke."""
         if not any(turn.role == "User" for turn in item.turns):
             return Skipped("the user said nothing" if item.turns else "there are no messages", Result())
-        analyzer, model = self._makers.choose(item.analyzer, item.model, item.company_id)
+        analyzer, model = self._analyzers.resolve(item.analyzer, item.model, item.company_id)
         turns, notes = item.turns, dict[str, int]()
         if item.mask and model is not None:
             turns, notes["masked"] = _without_personal_data(item.turns)
@@ -148,7 +148,8 @@ class AiAnalysis(Stage):
 
     def batches_of(self, model: str, company_id: UUID) -> BatchApi:
         """The batch API of the server that ``model`` is asked at. Raises ``SystemicError`` without a key for it."""
-        return self._makers.asking(model, company_id).batches_of(company_id)
+        batches: BatchApi = self._analyzers.resolve("openai", model, company_id).analyzer.batches_of(company_id)  # type: ignore[attr-defined] # goes with the batch adapter
+        return batches
 
     async def handle(self, item: Conversation) -> Outcome:
         """Analyse it, unless that is not needed."""
@@ -173,7 +174,7 @@ class AiAnalysis(Stage):
 
     async def close(self) -> None:
         """End the makers' connections."""
-        await self._makers.close()
+        await self._analyzers.close()
 
 
 def _without_personal_data(turns: tuple[Turn, ...]) -> tuple[tuple[Turn, ...], int]:

@@ -21,7 +21,7 @@ EMPTY: dict[str, Any] = {
     "to": None,
     "session_ids": None,
     "retry_failed": False,
-    "again": False,
+    "rerun": False,
     "limit": None,
 }
 
@@ -162,6 +162,6 @@ def test_a_scope_survives_its_way_to_the_lanes(connection: Connection, world: Re
 def test_what_is_to_be_done_again_is_named(connection: Connection, world: Records):
     (session,) = world.sessions(world.company("Acme"), 1)
 
-    assert read(connection, "manual", session_ids=[str(session)], again=True).again
-    with pytest.raises(UsageError, match="must be named"):
-        read(connection, "manual", company="Acme", again=True)
+    assert read(connection, "manual", session_ids=[str(session)], rerun=True).rerun
+    with pytest.raises(UsageError, match="rerun needs sessions"):
+        read(connection, "manual", company="Acme", rerun=True)

@@ -94,7 +94,7 @@ def test_a_manual_run_retries_what_failed_if_its_form_says_so_and_no_more_than_i
 
     finished = run(STAGE, "manual", {"retry_failed": True, "limit": 2})
 
-    assert finished.says("2 failed sessions are tried again")
+    assert finished.says("2 failed sessions are retried")
     assert sorted(statuses(world, failed)) == ["FAILED", "SKIPPED", "SKIPPED"]
     assert statuses(world, suspended) == ["FAILED"]
 
@@ -103,9 +103,9 @@ def test_a_manual_run_does_the_sessions_it_names_again_if_its_form_says_so(run: 
     acme = world.company("Acme")
     done = world.sessions(acme, 2, completed_stages=5)
 
-    finished = run(STAGE, "manual", {"session_ids": [str(done[0])], "again": True})
+    finished = run(STAGE, "manual", {"session_ids": [str(done[0])], "rerun": True})
 
-    assert finished.says("1 sessions are done again from here on")
+    assert finished.says("1 sessions run again from this stage on")
     assert finished.says("the cost of a model call for this session is not known")
     assert statuses(world, done) == ["SKIPPED", "COMPLETED"]
 
@@ -120,7 +120,7 @@ def test_a_backfill_mends_the_failed_sessions_of_its_days_and_touches_no_others(
     finished = run(STAGE, "backfill", interval=DAY)
 
     assert finished.state == "success"
-    assert finished.says("2 failed sessions are tried again")
+    assert finished.says("2 failed sessions are retried")
     assert statuses(world, failed + due) == ["SKIPPED"] * 3
     assert statuses(world, outside) == ["FAILED", "PENDING"]
     assert [event[0] for event in finished.events] == ["livedash_transcripts"]

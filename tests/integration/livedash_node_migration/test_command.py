@@ -107,7 +107,7 @@ def test_process_continues_migrated_sessions(
                 continue
             transcript = chat.transcript if number < 6 else None
             session = node.session(
-                company, turns=0, transcript=transcript, url=cells["fullTranscriptUrl"], analysed=number < 2,
+                company, messages=0, transcript=transcript, url=cells["fullTranscriptUrl"], analysed=number < 2,
                 imported=cells, startTime=chat.started, endTime=chat.started,
             )  # fmt: skip
             for order, (role, content) in enumerate(chat.messages if number < 4 else []):

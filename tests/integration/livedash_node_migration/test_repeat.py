@@ -66,7 +66,7 @@ def make_inconsistent(node: LivedashNode) -> None:
     (company,) = node.execute('SELECT id FROM "Company"').fetchone() or ()
     for number in range(20):
         created = {"externalSessionId": f"twice {number % 7}", "createdAt": FIRST + timedelta(hours=number)}
-        node.session(company, imported=created, questions=("Shared?", f"Own {number}?"), transcript=None, turns=0)
+        node.session(company, imported=created, questions=("Shared?", f"Own {number}?"), transcript=None, messages=0)
         node.add("SessionImport", companyId=company, startTimeRaw="?", errorMsg="broken", status="ERROR")
 
 

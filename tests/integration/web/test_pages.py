@@ -223,7 +223,7 @@ def test_a_session_shows_each_attempt_with_its_run_and_what_may_be_done_again(pa
     assert 'href="/dags/livedash_transcript_fetch/runs/run%201"' in html
     again = re.findall(r'data-dag="(\w+)"[^>]*data-conf="([^"]*)"', html)
     assert [dag for dag, _ in again] == ["livedash_csv_import", "livedash_transcript_fetch"]
-    assert all(str(session_id) in conf and "again" in conf for _, conf in again)
+    assert all(str(session_id) in conf and "rerun" in conf for _, conf in again)
 
 
 def test_a_typed_id_leads_straight_to_its_session(page: TestClient, world: Records) -> None:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, func, or_, select
 
-from livedash_core.analysis.registry import chosen
+from livedash_core.analysis.registry import resolve_analyzer
 from livedash_core.enums import ACTIVE
 from livedash_core.models import AiBatch, Company
 from livedash_core.pipeline import Pipeline
@@ -49,7 +49,7 @@ def split_companies(
     batched = {
         row.id
         for row in found
-        if (mode or row.mode) == "batch" and chosen(analyzer or row.analyzer, settings) == "openai"
+        if (mode or row.mode) == "batch" and resolve_analyzer(settings, analyzer or row.analyzer).name == "openai"
     }
     return Split(
         tuple(row.id for row in found if row.id not in batched), tuple(row.id for row in found if row.id in batched)
