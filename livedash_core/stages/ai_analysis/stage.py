@@ -179,9 +179,9 @@ class AiAnalysis(Stage):
 
 def _without_personal_data(turns: tuple[Turn, ...]) -> tuple[tuple[Turn, ...], int]:
     # Lazily: the telephone numbers of the world take a fifth of a second, which whoever asks no model is spared.
-    from livedash_core.analysis.masking import masked
+    from livedash_core.analysis.masking import mask_turns
 
-    return masked(turns)
+    return mask_turns(turns)
 
 
 #: The session's copy of an analysis; ``language`` stays, as the CSV says it.

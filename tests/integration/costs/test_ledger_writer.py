@@ -22,7 +22,7 @@ from livedash_core.operations.erasure import erase_session
 from livedash_core.pipeline import BUILT_IN
 from tests.integration.records import NOON, Records
 from tests.integration.stages.test_statements import statements
-from tests.unit.analysis.openai.scripted_server import canned_server, request_of
+from tests.unit.analysis.openai.scripted_server import request_of, scripted_server
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ async def test_a_call_in_progress_is_visible_to_other_connections(engine: Engine
             seen.extend(other_connection.scalars(select(AiProcessingRequest.outcome)))
         writer.write(b"HTTP/1.1 500 Oh\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
 
-    async with canned_server() as server:
+    async with scripted_server() as server:
         server.answers.append(think)
         analyzer = OpenAIAnalyzer(api_key="sk-1", base_url=server.url, model="small", ledger=ledger)
         with pytest.raises(TransientError):
