@@ -88,7 +88,7 @@ def translated(exc: openai.APIError | TimeoutError, call: Call) -> ProcessingErr
 
 
 def held_back(error: RateLimited) -> Deferred:
-    """A deferral instead of a failure: a rate limit costs no attempt, and the session is due again after Retry-After."""
+    """A deferral instead of a failure: a rate limit costs the session no attempt, and it waits for Retry-After."""
     wait = _RATE_LIMITED_SECONDS if error.retry_after_seconds is None else error.retry_after_seconds
     return Deferred(str(error), "rate limit", retry_after_seconds=wait, this_session=True)
 
