@@ -30,9 +30,17 @@ $(INSTALLED): requirements.txt pyproject.toml
 up: install ## The whole product on this machine, at http://localhost:8080 (Ctrl-C stops it)
 	@exec "$(BIN)/livedash" up
 
+# Tests that share a running Airflow stay together in one worker.
+WORKERS ?= 2
+PYTEST := "$(BIN)/python" -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
+
 .PHONY: test
 test: install ## Run every test
-	@exec "$(BIN)/python" -m pytest
+	@exec $(PYTEST)
+
+.PHONY: test-fast
+test-fast: install ## Run the unit and integration tests that need neither Airflow nor a browser
+	@exec $(PYTEST) -m "not airflow and not browser" tests/unit tests/integration
 
 .PHONY: soak
 soak: install ## The longest end-to-end test: a backlog larger than a run, runs that overlap

@@ -20,7 +20,7 @@ from livedash_core.stages.report import StageReport
 from livedash_core.stages.stage import create_stage
 
 if TYPE_CHECKING:
-    from livedash_core.airflow.batch_lane import BatchWork
+    from livedash_core.airflow.batch_lane import BatchStep
 
 log = logging.getLogger(__name__)
 
@@ -43,19 +43,19 @@ def run(stage: str, lane: dict[str, Any]) -> None:
             # The sessions that a failed lane moved on are published too.
             out_of_time = runner.budget_seconds is not None and runner.report.seconds >= runner.budget_seconds
             _push_report(runner.report, out_of_time=out_of_time)
-    _raise_incidents(runner.report, stopped=runner.stopping())
+    _raise_incidents(runner.report, stopped=runner.should_stop())
 
 
-def run_batch_step(stage: str, lane: dict[str, Any], before: dict[str, Any] | None) -> BatchWork | None:
+def run_batch_step(stage: str, lane: dict[str, Any], before: dict[str, Any] | None) -> BatchStep | None:
     """Run one step of the lane with the batches, between two deferrals. Raises like ``run``.
 
     ``before`` is the report of the earlier steps, None for the first. Returns what to wait for, or None at the end.
     """
-    from livedash_core.airflow.batch_lane import work
+    from livedash_core.airflow.batch_lane import run_step
 
     dag_run = _log_start(stage, lane)
     with fail_without_retry():
-        step = work(lane, dag_run, before)
+        step = run_step(lane, dag_run, before)
     if step.wait_seconds:
         log_report(step.report)
         return step
@@ -93,7 +93,7 @@ def _raise_incidents(report: StageReport, *, stopped: bool) -> None:
         raise AirflowFailException("; ".join(str(incident) for incident in incidents))
 
 
-def _runner(stage: str, lane: dict[str, Any], dag_run: str) -> Runner:
+def _runner(stage: str, lane: dict[str, Any], dag_run: str) -> Runner[Any, Any]:
     run = from_json(lane)
     tools = connections.tools(analyzer=run.analyzer, model=run.model)
     pipeline = load_pipeline()

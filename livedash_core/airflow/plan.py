@@ -11,19 +11,19 @@ from typing import Any
 from airflow.sdk import get_current_context
 from sqlalchemy import Connection
 
-from livedash_core.airflow import batch_plan
+from livedash_core.airflow import connections
 from livedash_core.airflow.connections import checked_engine
 from livedash_core.airflow.fail_without_retry import fail_without_retry
 from livedash_core.airflow.reporting import log_run_summary
 from livedash_core.airflow.run_scope import RunScope, describe_scope, for_companies, run_scope, to_json
 from livedash_core.costs.reports import describe_forecast
 from livedash_core.operations.companies import active_companies
-from livedash_core.operations.due import count_due
 from livedash_core.pipeline import load_pipeline
 from livedash_core.settings import Settings
 from livedash_core.stages.ai_analysis.batch import selection
-from livedash_core.stages.execution.missing_rows import add_missing_stage_rows
+from livedash_core.stages.execution.runner import add_missing_stage_rows
 from livedash_core.status import ProcessingStatusManager
+from livedash_core.status.due import count_due
 
 log = logging.getLogger(__name__)
 
@@ -102,14 +102,22 @@ def _import_lanes(connection: Connection, run: RunScope) -> tuple[list[dict[str,
 
 def _analysis_lanes(connection: Connection, run: RunScope, dag_run: str) -> tuple[list[dict[str, Any]], str]:
     """Lanes for the sessions that are analysed at once, and one more lane for all batches."""
-    plan = batch_plan.split(connection, run, dag_run)
+    plan = selection.plan_analysis(
+        connection,
+        connections.settings(),
+        run.scope,
+        mode=run.mode,
+        analyzer=run.analyzer,
+        dag_run=dag_run,
+        wait_for_full_batches=True,
+    )
     lanes: list[dict[str, Any]] = []
     extent, taken = "sessions due: 0", 0
     if plan.at_once is not None:
-        lanes, extent = _due_lanes(connection, selection.STAGE, plan.at_once)
-        taken = count_due(connection, selection.STAGE, plan.at_once.scope, at_most=run.limit or 0) if lanes else 0
-    rest = batch_plan.within_limit(run, taken)
-    if plan.batched and rest.limit != 0:
+        lanes, extent = _due_lanes(connection, selection.STAGE, replace(run, scope=plan.at_once))
+        taken = count_due(connection, selection.STAGE, plan.at_once, at_most=run.limit or 0) if lanes else 0
+    rest = run if run.limit is None else replace(run, limit=max(0, run.limit - taken))
+    if plan.has_batches and rest.limit != 0:
         lanes.append({"label": "batches", "send": [str(company) for company in plan.send], **to_json(rest)})
         extent += f", and batches of {len(plan.send)} companies" if plan.send else ", and batches to collect"
     return lanes, extent

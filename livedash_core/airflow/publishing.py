@@ -79,6 +79,6 @@ def _due_stages() -> list[str]:
     with fail_without_retry(), checked_engine().connect() as connection:
         due = set(ProcessingStatusManager(connection, pipeline=pipeline).get_due_stages())
         # A batch without a running task holds its sessions, so they are not due; a run must collect it all the same.
-        if selection.left_alone(connection):
+        if selection.has_unmonitored_batches(connection):
             due.add(selection.STAGE)
     return [stage for stage in pipeline.names if stage in due]

@@ -33,8 +33,8 @@ def log_report(report: StageReport) -> None:
         log.info("  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)))
     for session_id, message in report.failures:
         log.warning("session %s failed: %s", session_id, message)
-    for held_back in report.held_back:
-        log.warning("%s", held_back)
+    for deferred in report.deferred:
+        log.warning("%s", deferred)
     if report.failed:
         base = conf.get("api", "base_url", fallback="") or ""
         log.warning(

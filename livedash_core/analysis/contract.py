@@ -7,7 +7,7 @@ from typing import Protocol
 from uuid import UUID
 
 from livedash_core.enums import CATEGORIES, SENTIMENTS, UNDETERMINED, Category, Role, Sentiment
-from livedash_core.errors import ProcessingError
+from livedash_core.outcomes import Deferred
 from livedash_core.parsing.questions import MAX_QUESTIONS
 
 SUMMARY_MIN_CHARACTERS = 10
@@ -23,31 +23,16 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True)
-class BatchReply:
-    """A model's reply that came otherwise than by a call (in a batch), on the ledger already: JSON, or an error.
-
-    ``prompt_version`` is that of the question: ours may have changed since.
-    """
-
-    ledger_row: UUID
-    prompt_version: str
-    body: bytes = b""
-    error: ProcessingError | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class AnalysisRequest:
     """One session to analyse. ``language_hint`` is the CSV's own label, as it came (``"nl"``, ``"Dutch"``, None).
 
-    With a ``reply`` a model has answered already; it is only asked again for what that reply lacks. ``input_hash`` is
-    the digest of ``turns`` that an analysis is stored under; who stores none needs none.
+    ``input_hash`` is the digest of ``turns`` that an analysis is stored under; empty if none is stored.
     """
 
     session_id: UUID
     company_id: UUID
     turns: tuple[Turn, ...]
     language_hint: str | None = None
-    reply: BatchReply | None = None
     input_hash: str = ""
 
 
@@ -101,8 +86,8 @@ class Analyzer(Protocol):
     name: str
     prompt_version: str
 
-    async def analyze(self, request: AnalysisRequest) -> Analysis:
-        """Analyse one session; it has at least one user turn."""
+    async def analyze(self, request: AnalysisRequest) -> Analysis | Deferred:
+        """Analyse one session, which has at least one user turn; ``Deferred`` when that is not possible now."""
         ...
 
     async def close(self) -> None:

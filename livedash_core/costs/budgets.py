@@ -15,8 +15,9 @@ from sqlalchemy import Connection, or_, select, text
 
 from livedash_core.costs.ledger import PlannedCall
 from livedash_core.enums import ACTIVE
-from livedash_core.errors import Deferred, ProcessingError, SystemicError
+from livedash_core.errors import SystemicError
 from livedash_core.models import Company
+from livedash_core.outcomes import Deferred
 
 #: An operator may raise a budget at any time, so a deferred session checks it again after this time.
 _BUDGET_RECHECK_SECONDS = 900.0
@@ -39,7 +40,7 @@ _SPENT = text(
 
 def check_budgets(
     connection: Connection, calls: Sequence[PlannedCall], max_costs: Sequence[Decimal | None]
-) -> list[ProcessingError | None]:
+) -> list[Deferred | SystemicError | None]:
     """Return for each of ``calls`` the reason why it may not be made, or None if it may.
 
     The caller records the calls that may be made in the same transaction, which reserves their maximum cost. The rows
@@ -63,7 +64,7 @@ def check_budgets(
     spent = dict.fromkeys(companies, Decimal(0))
     for row in connection.execute(_SPENT, {"company_ids": list(companies)}):
         spent[row.company_id] = row.usd
-    reasons: list[ProcessingError | None] = []
+    reasons: list[Deferred | SystemicError | None] = []
     for call, max_cost in zip(calls, max_costs, strict=True):
         company = companies.get(call.company_id)
         reason = None if company is None else _refusal(company, call, max_cost, spent[company.id])
@@ -73,7 +74,9 @@ def check_budgets(
     return reasons
 
 
-def _refusal(company: Any, call: PlannedCall, max_cost: Decimal | None, spent: Decimal) -> ProcessingError | None:
+def _refusal(
+    company: Any, call: PlannedCall, max_cost: Decimal | None, spent: Decimal
+) -> Deferred | SystemicError | None:
     if company.status != ACTIVE:
         return Deferred(f"{company.name} is {company.status}: only ACTIVE companies are processed", "status")
     if max_cost is None:

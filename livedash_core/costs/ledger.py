@@ -11,6 +11,7 @@ from typing import Protocol, TypeVar
 from uuid import UUID
 
 from livedash_core.enums import FinalCallOutcome, Mode
+from livedash_core.outcomes import Deferred
 
 Outcome = FinalCallOutcome
 #: What a caller stores in the transaction that closes a call. The ledger does not interpret it.
@@ -84,10 +85,10 @@ class CallEnd:
 class Ledger(Protocol[Result]):
     """Where model calls are recorded. Each method has committed when it returns."""
 
-    async def open_call(self, call: PlannedCall) -> UUID:
+    async def open_call(self, call: PlannedCall) -> UUID | Deferred:
         """Wait until the rate limits allow the call, and record that it is about to be made; returns the row's id.
 
-        Raises ``Deferred`` when it may not be made now, ``SystemicError`` when it may not be made at all.
+        Returns ``Deferred`` when it may not be made now. Raises ``SystemicError`` when it may not be made at all.
         """
         ...
 

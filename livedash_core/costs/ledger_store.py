@@ -21,8 +21,9 @@ from livedash_core.costs import ledger_sql as sql
 from livedash_core.costs.budgets import check_budgets
 from livedash_core.costs.ledger import CallEnd, PlannedCall, Usage
 from livedash_core.costs.pricing import PriceList, cost_of, max_cost_of
-from livedash_core.errors import ProcessingError
+from livedash_core.errors import SystemicError
 from livedash_core.models import AiCostDaily, AiProcessingRequest
+from livedash_core.outcomes import Deferred
 
 #: A realtime call ends within minutes (``OpenAIAnalyzer``). If it is open for longer, its process has died.
 ABANDONED_AFTER_SECONDS = 900
@@ -37,7 +38,9 @@ _OPEN_CALLS = select(*_PRICE_COLUMNS).where(
 )
 
 
-def open_calls(connection: Connection, calls: Sequence[PlannedCall], prices: PriceList) -> list[UUID | ProcessingError]:
+def open_calls(
+    connection: Connection, calls: Sequence[PlannedCall], prices: PriceList
+) -> list[UUID | Deferred | SystemicError]:
     """Record that calls are about to be made (``sent``), and reserve their maximum cost.
 
     Returns for each of ``calls``, in their order, the id of its row or the reason why it may not be made.
@@ -46,7 +49,7 @@ def open_calls(connection: Connection, calls: Sequence[PlannedCall], prices: Pri
         return []
     now = datetime.now(UTC)
     max_costs = [max_cost_of(call, prices, now) for call in calls]
-    opened: list[UUID | ProcessingError] = []
+    opened: list[UUID | Deferred | SystemicError] = []
     rows: list[dict[str, Any]] = []
     for call, max_cost, reason in zip(calls, max_costs, check_budgets(connection, calls, max_costs), strict=True):
         opened.append(reason or uuid7())

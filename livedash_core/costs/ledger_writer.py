@@ -18,7 +18,8 @@ from livedash_core.costs.prices import load_prices
 from livedash_core.costs.pricing import PriceList
 from livedash_core.costs.rate_limiter import UNLIMITED, Limits, reserve_calls, store_rate_limits
 from livedash_core.db import first_line
-from livedash_core.errors import Deferred, SystemicError
+from livedash_core.errors import SystemicError
+from livedash_core.outcomes import Deferred
 
 Result = TypeVar("Result")
 
@@ -84,12 +85,12 @@ class DatabaseLedger(Generic[Result]):
         self._prices = PriceList()
         self._prices_read_at: float | None = None
 
-    async def open_call(self, call: PlannedCall) -> UUID:
+    async def open_call(self, call: PlannedCall) -> UUID | Deferred:
         """Insert a row with the outcome ``sent`` as soon as the rate limits and the company's budget allow the call."""
         remaining = _MAX_WAIT_SECONDS
-        while not isinstance(answer := await self._try_open(call), UUID):
+        while isinstance(answer := await self._try_open(call), float):
             if answer > remaining:
-                raise Deferred(
+                return Deferred(
                     f"the rate limit of {call.model!r} is used up for now",
                     "rate limit",
                     retry_after_seconds=answer,
@@ -98,11 +99,11 @@ class DatabaseLedger(Generic[Result]):
             await self._sleep(answer)
         return answer
 
-    async def _try_open(self, call: PlannedCall) -> UUID | float:
-        """Open a call: returns the id of its row, or the seconds to wait before the next try."""
+    async def _try_open(self, call: PlannedCall) -> UUID | Deferred | float:
+        """Open a call: returns its row's id, the reason why it may not be made, or the seconds until the next try."""
         written = self._submit(call)
         try:
-            answer: UUID | float = await asyncio.shield(written)
+            answer: UUID | Deferred | float = await asyncio.shield(written)
         except asyncio.CancelledError:
             # The writer inserts the row nevertheless, but the call will not be made.
             written.add_done_callback(self._close_unsent)
@@ -123,7 +124,7 @@ class DatabaseLedger(Generic[Result]):
             await self._writer
         self._disconnect()
 
-    def _close_unsent(self, written: asyncio.Future[UUID | float]) -> None:
+    def _close_unsent(self, written: asyncio.Future[UUID | Deferred | float]) -> None:
         if written.exception() is None and isinstance(row := written.result(), UUID):
             self._submit(_ClosedCall(row, CallEnd("rejected", "stopped before it was sent")))
 
@@ -159,7 +160,7 @@ class DatabaseLedger(Generic[Result]):
     def _commit(self, changes: Sequence[PlannedCall | _ClosedCall | _UnusableReply]) -> list[Any]:
         """Write changes in one transaction, or one by one if that fails.
 
-        Returns for each the id of a row, seconds to wait, None or an exception.
+        Returns for each the id of a row, a deferral, seconds to wait, None or an exception.
         """
         try:
             return self._transaction(lambda connection: self._apply(connection, changes))

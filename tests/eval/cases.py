@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 
 from livedash_core.analysis.contract import Analysis, AnalysisRequest, Analyzer, Turn
 from livedash_core.errors import PermanentError, TransientError
+from livedash_core.outcomes import Deferred
 
 #: The labelled fields, and the minimum agreement of the offline rules.
 FLOORS = {"language": 0.95, "category": 0.75, "sentiment": 0.70, "escalated": 0.95, "forwarded_hr": 0.95}
@@ -63,7 +64,8 @@ async def analyse(analyzer: Analyzer, cases: Sequence[Case], *, at_once: int = 1
         async with slots:
             try:
                 request = AnalysisRequest(uuid4(), UUID(int=1), case.turns, case.language_hint)
-                return Analysed(case, await analyzer.analyze(request))
+                analysis = await analyzer.analyze(request)
+                return Analysed(case, None if isinstance(analysis, Deferred) else analysis)
             except (PermanentError, TransientError):
                 return Analysed(case, None)
 

@@ -12,19 +12,21 @@ from uuid import UUID
 
 import openai
 
-from livedash_core.analysis.contract import Analysis, AnalysisRequest, BatchReply
+from livedash_core.analysis.batches import BatchRequest, BatchResult
+from livedash_core.analysis.contract import Analysis, AnalysisRequest
 from livedash_core.analysis.openai import prompt
-from livedash_core.analysis.openai.batch_api import BatchApi
+from livedash_core.analysis.openai.batch_api import OpenAIBatches
 from livedash_core.analysis.openai.chat_request import ChatRequest
 from livedash_core.analysis.openai.client import ClientPool, make_client, server_of
 from livedash_core.analysis.openai.completion import Completion
-from livedash_core.analysis.openai.errors import Call, RateLimited, TranscriptTooLong, held_back, outcome, translated
+from livedash_core.analysis.openai.errors import Call, RateLimited, TranscriptTooLong, deferred, outcome, translated
 from livedash_core.analysis.openai.rate_limit_headers import RateLimitHeaders
 from livedash_core.analysis.openai.reply import ReplyCutOff, UnusableReply, read_completion
 from livedash_core.analysis.stored_analyses import StoredAnalysis, stored_analysis_of
 from livedash_core.costs.ledger import CallEnd, Ledger, PlannedCall
 from livedash_core.enums import Mode
-from livedash_core.errors import Deferred, ProcessingError, SystemicError
+from livedash_core.errors import ProcessingError, SystemicError
+from livedash_core.outcomes import Deferred
 
 if TYPE_CHECKING:
     # The SDK has no public name for the type of its raw responses.
@@ -79,55 +81,75 @@ class OpenAIAnalyzer:
         """Close the connections."""
         await self._clients.close()
 
-    async def analyze(self, request: AnalysisRequest) -> Analysis:
+    async def analyze(self, request: AnalysisRequest) -> Analysis | Deferred:
         """Analyse one session; see ``contract.Analyzer``.
 
         One repair of an unusable reply, twice the tokens for one that was cut off, and half of a transcript that is too
         long for the model: each is tried once, then the failure is raised.
         """
-        chat, given = self._first_request(request), request.reply
-        while True:
-            try:
-                analysis = await (self._call_and_read(request, chat) if given is None else self._read(request, given))
-            except (UnusableReply, ReplyCutOff, TranscriptTooLong) as failure:
-                chat, given = chat.corrected_for(failure), None
-            else:
-                return replace(analysis, notes=analysis.notes | chat.notes)
+        return await self._analyze_with_corrections(request, None, self.prompt_version)
 
-    def planned(self, request: AnalysisRequest) -> tuple[PlannedCall, bytes]:
-        """The first call that ``analyze`` would make, and its JSON: for who sends it in a batch."""
+    def batch_request(self, request: AnalysisRequest) -> BatchRequest:
+        """The first call of ``analyze``, for a batch; see ``batches.BatchAnalyzer``."""
         chat = self._first_request(request)
         body = json.dumps(self._body(chat), ensure_ascii=False, separators=(",", ":"))
-        return self._planned_call(request, chat, "batch"), body.encode()
+        return BatchRequest(self._planned_call(request, chat, "batch"), body.encode())
 
-    def batches_of(self, company_id: UUID) -> BatchApi:
+    async def analyze_result(
+        self, request: AnalysisRequest, result: BatchResult, prompt_version: str
+    ) -> Analysis | Deferred:
+        """Analyse with the reply of a batch, and repair it as ``analyze`` does; see ``batches.BatchAnalyzer``."""
+        return await self._analyze_with_corrections(request, result, prompt_version)
+
+    def batch_adapter(self, company_id: UUID) -> OpenAIBatches:
         """The batch API of the same server, with the same key."""
-        return BatchApi(self._client, Call(self._server, self._model, self._timeout_seconds, company_id))
+        return OpenAIBatches(self._client, Call(self._server, self._model, self._timeout_seconds, company_id))
 
-    async def _call_and_read(self, request: AnalysisRequest, chat: ChatRequest) -> Analysis:
+    async def _analyze_with_corrections(
+        self, request: AnalysisRequest, result: BatchResult | None, prompt_version: str
+    ) -> Analysis | Deferred:
+        """Read ``result``, or make a call if there is none, and correct each kind of failure once."""
+        chat = self._first_request(request)
+        while True:
+            try:
+                if result is None:
+                    analysis = await self._call_and_read(request, chat)
+                else:
+                    analysis = await self._read(request, result, prompt_version)
+            except (UnusableReply, ReplyCutOff, TranscriptTooLong) as failure:
+                chat, result = chat.corrected_for(failure), None
+                continue
+            if isinstance(analysis, Deferred):
+                return analysis
+            return replace(analysis, notes=analysis.notes | chat.notes)
+
+    async def _call_and_read(self, request: AnalysisRequest, chat: ChatRequest) -> Analysis | Deferred:
         """Make one call and read its reply; close the call with its usage, and with the analysis if there is one."""
-        row, answer = await self._call(request, chat)
+        called = await self._call(request, chat)
+        if isinstance(called, Deferred):
+            return called
+        row, answer = called
         completion = Completion.read(answer.content)
         end = replace(completion.end(answer.request_id), rate_limit=self._rate_limits.read_answer(answer.headers))
         # There is no await between here and the ledger, so that a cancellation cannot lose the usage of the reply.
         try:
             analysis = self._read_analysis(completion, request, self.prompt_version)
         except Exception as exc:
-            fault = str(exc) if isinstance(exc, ProcessingError) else f"internal error: {type(exc).__name__}"
-            await self._ledger.close_call(row, replace(end, error_message=fault))
+            message = str(exc) if isinstance(exc, ProcessingError) else f"internal error: {type(exc).__name__}"
+            await self._ledger.close_call(row, replace(end, error_message=message))
             raise
         stored = stored_analysis_of(request, self._model, analysis)
         await self._ledger.close_call(row, end, stored)
         return analysis
 
-    async def _read(self, request: AnalysisRequest, given: BatchReply) -> Analysis:
-        """Read a reply of a batch, whose call is closed in the ledger."""
-        if given.error is not None:
-            raise given.error
+    async def _read(self, request: AnalysisRequest, result: BatchResult, prompt_version: str) -> Analysis:
+        """Read the reply of a batch, whose call is closed in the ledger."""
+        if result.error is not None:
+            raise result.error
         try:
-            return self._read_analysis(Completion.read(given.body), request, given.prompt_version)
-        except ProcessingError as fault:
-            await self._ledger.mark_unusable(given.ledger_row, str(fault))
+            return self._read_analysis(Completion.read(result.body), request, prompt_version)
+        except ProcessingError as error:
+            await self._ledger.mark_unusable(result.call_id, str(error))
             raise
 
     def _read_analysis(self, completion: Completion, request: AnalysisRequest, prompt_version: str) -> Analysis:
@@ -135,7 +157,7 @@ class OpenAIAnalyzer:
         model = completion.model or self._model
         return replace(analysis, analyzer=self.name, model=model, prompt_version=prompt_version)
 
-    async def _call(self, request: AnalysisRequest, chat: ChatRequest) -> tuple[UUID, Answer]:
+    async def _call(self, request: AnalysisRequest, chat: ChatRequest) -> tuple[UUID, Answer] | Deferred:
         """Make one call; returns its open row of the ledger and the answer. No other method sends a request.
 
         After a systemic error no further call is sent, because it would fail as well. Neither is a call that waited
@@ -144,19 +166,18 @@ class OpenAIAnalyzer:
         self._refuse_if_stopped(request.company_id)
         refused_before = self._refused
         row = await self._ledger.open_call(self._planned_call(request, chat, "realtime"))
+        if isinstance(row, Deferred):
+            return row
         sent = False
         try:
             async with self._slots:
-                self._refuse_if_stopped(request.company_id)  # again, because it may have waited for its slot
-                if self._refused is not None and self._refused is not refused_before:
-                    raise held_back(self._refused)
-                sent = True
-                return row, await self._send(chat)
+                self._refuse_if_stopped(request.company_id)  # another call may have failed while this one waited
+                if self._refused is None or self._refused is refused_before:
+                    sent = True
+                    return row, await self._send(chat)
+                refused = self._refused
         except SystemicError:
             await self._ledger.close_call(row, CallEnd("rejected", "not sent: calls to the model have stopped"))
-            raise
-        except Deferred:
-            await self._ledger.close_call(row, CallEnd("rejected", "not sent: the server's rate limit is used up"))
             raise
         except (openai.APIError, TimeoutError) as exc:
             error = translated(exc, Call(self._server, self._model, self._timeout_seconds, request.company_id))
@@ -165,10 +186,9 @@ class OpenAIAnalyzer:
                 self._stopped = error
             if isinstance(error, RateLimited) and isinstance(exc, openai.APIStatusError):
                 self._refused = error
-                end = replace(
-                    end, rate_limit=self._rate_limits.read_refusal(exc.response.headers, error.retry_after_seconds)
-                )
-                error = held_back(error)
+                limits = self._rate_limits.read_refusal(exc.response.headers, error.retry_after_seconds)
+                await self._ledger.close_call(row, replace(end, rate_limit=limits))
+                return deferred(error)
             await self._ledger.close_call(row, end)
             raise error from exc
         except asyncio.CancelledError:
@@ -177,6 +197,8 @@ class OpenAIAnalyzer:
                 row, unanswered if sent else CallEnd("rejected", "stopped before it was sent")
             )
             raise
+        await self._ledger.close_call(row, CallEnd("rejected", "not sent: the server's rate limit is used up"))
+        return deferred(refused)
 
     def _refuse_if_stopped(self, company_id: UUID) -> None:
         if self._stopped is not None:

@@ -17,7 +17,8 @@ import openai
 
 from livedash_core.clients.responses import MAX_RETRY_AFTER_SECONDS, retry_after_seconds
 from livedash_core.costs.ledger import Outcome
-from livedash_core.errors import Deferred, PermanentError, ProcessingError, SystemicError, TransientError
+from livedash_core.errors import PermanentError, ProcessingError, SystemicError, TransientError
+from livedash_core.outcomes import Deferred
 
 _ACCOUNT = re.compile(
     "insufficient_quota|credit_balance_exhausted|billing.*|account_deactivated|access_terminated|invalid_api_key"
@@ -87,7 +88,7 @@ def translated(exc: openai.APIError | TimeoutError, call: Call) -> ProcessingErr
     return TransientError(f"{call.server} broke the connection before it had answered")
 
 
-def held_back(error: RateLimited) -> Deferred:
+def deferred(error: RateLimited) -> Deferred:
     """A deferral instead of a failure: a rate limit costs the session no attempt, and it waits for Retry-After."""
     wait = _RATE_LIMITED_SECONDS if error.retry_after_seconds is None else error.retry_after_seconds
     return Deferred(str(error), "rate limit", retry_after_seconds=wait, this_session=True)
@@ -115,9 +116,7 @@ def _of_status(exc: openai.APIStatusError, call: Call) -> ProcessingError:
         return TranscriptTooLong(f"the conversation is too long for {call.model!r} ({what})")
     if status == 400 and says(_REFUSAL):
         return PermanentError(f"the model refused to analyse this conversation ({what})")
-    if status == 422 or (
-        status == 400 and (says(_REQUEST) or _is_fixed_parameter(exc.param) or _REQUEST_TEXT.search(text))
-    ):
+    if status == 422 or (status == 400 and (says(_REQUEST) or _is_constant(exc.param) or _REQUEST_TEXT.search(text))):
         return SystemicError(
             f"{call.server} does not take our requests for {call.model!r} ({what}); it needs a model and a server "
             "with structured outputs (response_format json_schema)",
@@ -139,7 +138,7 @@ def _message(exc: openai.APIStatusError) -> str:
     return str(body)[:200]
 
 
-def _is_fixed_parameter(param: object) -> bool:
+def _is_constant(param: object) -> bool:
     """Whether the server objects to a parameter that is the same in every request."""
     return isinstance(param, str) and bool(param) and not param.startswith("messages")
 

@@ -352,6 +352,7 @@ def upgrade() -> None:
         "ai_batch",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("company_id", sa.Uuid(), nullable=False),
+        sa.Column("analyzer", sa.Text(), nullable=False),
         sa.Column("model", sa.Text(), nullable=False),
         sa.Column("status", sa.Text(), server_default="prepared", nullable=False),
         sa.Column("lease_token", sa.Uuid(), nullable=False),

@@ -53,25 +53,28 @@ def conversation(records: Records, company_id: UUID, session_id: UUID) -> None:
             connection.execute(insert(Message).values(**message, sent_at=NOON))
 
 
-def test_sessions_from_before_the_installation_pass_through_the_added_stage(run: Run, world: Records):
-    acme = world.company("Acme")
-    spoken, silent = world.sessions(acme, 2, completed_stages=3)
-    conversation(world, acme, spoken)
+def test_sessions_from_before_the_installation_pass_through_the_added_stage(run: Run, records: Records):
+    acme = records.company("Acme")
+    spoken, silent = records.sessions(acme, 2, completed_stages=3)
+    conversation(records, acme, spoken)
 
     added = run("WORD_COUNT", "asset_triggered")
 
     assert added.state == "success"
-    assert (world.row(spoken, "WORD_COUNT").status, world.row(silent, "WORD_COUNT").status) == ("COMPLETED", "SKIPPED")
-    assert world.row(spoken, "WORD_COUNT").metadata == {"words": 7}
+    assert (records.row(spoken, "WORD_COUNT").status, records.row(silent, "WORD_COUNT").status) == (
+        "COMPLETED",
+        "SKIPPED",
+    )
+    assert records.row(spoken, "WORD_COUNT").metadata == {"words": 7}
     assert added.events == [
         ["livedash_word_counts", {"claimed": 2, "completed": 1, "failed": 0, "skipped": 1, "released": 0}]
     ]
     assert run("AI_ANALYSIS", "asset_triggered").state == "success"
-    assert world.row(spoken, "AI_ANALYSIS").status == "COMPLETED"
+    assert records.row(spoken, "AI_ANALYSIS").status == "COMPLETED"
 
 
-def test_a_session_does_not_reach_the_next_stage_before_the_added_one(run: Run, world: Records):
-    world.sessions(world.company("Acme"), 1, completed_stages=3)
+def test_a_session_does_not_reach_the_next_stage_before_the_added_one(run: Run, records: Records):
+    records.sessions(records.company("Acme"), 1, completed_stages=3)
 
     early = run("AI_ANALYSIS", "asset_triggered")
 
@@ -110,9 +113,9 @@ def test_the_dag_processor_chains_the_added_dag(run: Run, airflow_home: Path, pa
 
 
 def test_the_pages_show_the_added_stage_and_link_to_its_dag(
-    package: Path, world: Records, monkeypatch: pytest.MonkeyPatch
+    package: Path, records: Records, monkeypatch: pytest.MonkeyPatch
 ):
-    world.sessions(world.company("Acme"), 2, completed_stages=3)
+    records.sessions(records.company("Acme"), 2, completed_stages=3)
     monkeypatch.syspath_prepend(package)
     load_pipeline.cache_clear()
     try:
@@ -121,7 +124,7 @@ def test_the_pages_show_the_added_stage_and_link_to_its_dag(
         load_pipeline.cache_clear()
     assert pipeline.names == ORDER
 
-    app = create_app(open_engine=lambda: world.engine, can_read=everyone, may_run=may_run_all, pipeline=pipeline)
+    app = create_app(open_engine=lambda: records.engine, can_read=everyone, may_run=may_run_all, pipeline=pipeline)
     with TestClient(app) as client:
         page = client.get("/", headers=HTML)
 

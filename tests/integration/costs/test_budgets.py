@@ -15,8 +15,9 @@ from livedash_core.costs.ledger import CallEnd, PlannedCall, Usage
 from livedash_core.costs.ledger_store import abandon_calls, close_calls, open_calls
 from livedash_core.costs.ledger_writer import DatabaseLedger
 from livedash_core.costs.prices import load_prices, set_price
-from livedash_core.errors import Deferred, ProcessingError, SystemicError
+from livedash_core.errors import SystemicError
 from livedash_core.models import AiProcessingRequest, Company
+from livedash_core.outcomes import Deferred
 from tests.integration.records import Records
 
 #: A call of at most 2 million tokens at one dollar per million.
@@ -35,7 +36,7 @@ def planned(company_id: UUID, model: str = "small") -> PlannedCall:
     return PlannedCall(uuid4(), company_id, model, "1", 1_000_000, 1_000_000)
 
 
-def open_in_transaction(engine: Engine, *calls: PlannedCall) -> list[UUID | ProcessingError]:
+def open_in_transaction(engine: Engine, *calls: PlannedCall) -> list[UUID | Deferred | SystemicError]:
     with engine.begin() as connection:
         return open_calls(connection, calls, load_prices(connection))
 
@@ -46,7 +47,7 @@ def close(engine: Engine, row: object, call_end: CallEnd) -> None:
         close_calls(connection, {row: call_end}, load_prices(connection))
 
 
-def count_opened(answers: list[UUID | ProcessingError]) -> int:
+def count_opened(answers: list[UUID | Deferred | SystemicError]) -> int:
     return sum(isinstance(answer, UUID) for answer in answers)
 
 
@@ -111,9 +112,8 @@ def test_concurrent_processes_cannot_overrun_a_budget(engine: Engine, acme: UUID
             ledger, paid = DatabaseLedger(engine), Decimal(0)
 
             async def call() -> Decimal:
-                try:
-                    row = await ledger.open_call(planned(acme))
-                except Deferred:
+                row = await ledger.open_call(planned(acme))
+                if isinstance(row, Deferred):
                     return Decimal(0)
                 await ledger.close_call(row, CallEnd("answered", usage=Usage(1_500_000, 0, 0, 0, 0)))
                 return Decimal("1.5")

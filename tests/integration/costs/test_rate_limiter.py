@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, select, text
@@ -16,8 +15,8 @@ from sqlalchemy import Connection, Engine, select, text
 from livedash_core.costs.ledger import CallEnd, PlannedCall, RateLimitUpdate
 from livedash_core.costs.ledger_writer import DatabaseLedger
 from livedash_core.costs.rate_limiter import Limits, RateLimit, reserve_calls, store_rate_limits
-from livedash_core.errors import Deferred
 from livedash_core.models import AiProcessingRequest, RateLimitState
+from livedash_core.outcomes import Deferred
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 UPDATE = RateLimitUpdate("key", "small")
@@ -114,10 +113,11 @@ async def test_a_short_delay_is_waited_for_and_a_long_one_defers_the_session(eng
     assert [round(seconds) for seconds in slept] == [20]
     with engine.begin() as connection:
         store_rate_limits(connection, [RateLimitUpdate("key", "small", retry_after_seconds=600, refused=True)])
-    with pytest.raises(Deferred, match="the rate limit of 'small' is used up") as raised:
-        await ledger.open_call(planned())
-    assert 590 < raised.value.retry_after_seconds <= 600
-    assert not raised.value.this_session
+    deferred = await ledger.open_call(planned())
+    assert isinstance(deferred, Deferred)
+    assert "the rate limit of 'small' is used up" in deferred.message
+    assert 590 < deferred.retry_after_seconds <= 600
+    assert not deferred.this_session
     await ledger.close()
     with engine.connect() as connection:
         assert len(connection.execute(select(AiProcessingRequest.id)).all()) == 1

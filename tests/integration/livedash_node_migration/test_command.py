@@ -63,6 +63,7 @@ def test_the_report_accounts_for_every_row(livedash: CommandLine, node: Livedash
     assert livedash.json("migrate", "--source", node.url)["tables"]["Session"]["here_before"] == 109
 
 
+@pytest.mark.airflow
 def test_passwords_go_to_a_file_that_airflow_imports_and_only_its_owner_reads(
     livedash: CommandLine, node: LivedashNode, tmp_path: Path
 ) -> None:

@@ -10,7 +10,8 @@ import pytest
 from llmock.pytest_plugin import LLMock
 
 from livedash_core.analysis.contract import AnalysisRequest, Turn
-from livedash_core.errors import Deferred, PermanentError, ProcessingError, SystemicError, TransientError
+from livedash_core.errors import PermanentError, ProcessingError, SystemicError, TransientError
+from livedash_core.outcomes import Deferred
 from tests.unit.analysis.openai.conftest import MakeAnalyzer, RecordingLedger
 from tests.unit.analysis.openai.scripted_server import SECRET, VALID_REPLY, request_of
 
@@ -91,7 +92,6 @@ async def test_a_second_unusable_reply_fails_the_session(
         (429, "insufficient_quota", SystemicError, "429 insufficient_quota"),
         (429, "credit_balance_exhausted", SystemicError, "check the key and its credit"),
         (429, "billing_hard_limit_reached", SystemicError, "check the key and its credit"),
-        (429, "slow_down", Deferred, "busy or out of order"),
         (400, "content_filter", PermanentError, "the model refused"),
         (400, "invalid_prompt", PermanentError, "the model refused"),
         (400, None, PermanentError, "refused this conversation"),
@@ -124,6 +124,20 @@ async def test_an_error_status_is_not_retried_and_has_its_error_kind(
     assert ledger.only.end.error_message == str(raised.value)
 
 
+async def test_a_rate_limit_defers_without_quoting_the_server(
+    llmock: LLMock, make_analyzer: MakeAnalyzer, ledger: RecordingLedger, request_to_analyse: AnalysisRequest
+) -> None:
+    llmock.fail(429, code="slow_down", times=None, message=f"You wrote: {SECRET}")
+    deferred = await make_analyzer(llmock.base_url()).analyze(request_to_analyse)
+    assert isinstance(deferred, Deferred)
+    assert "busy or out of order (429 slow_down)" in deferred.message
+    assert SECRET not in deferred.message
+    assert posts(llmock) == 1
+    assert ledger.history == ["opened", "rejected"]
+    assert ledger.only.end
+    assert ledger.only.end.error_message == deferred.message
+
+
 @pytest.mark.parametrize(
     ("status", "code", "only_the_company"),
     [(401, None, False), (429, "insufficient_quota", False), (404, "model_not_found", True), (422, None, True)],
@@ -151,10 +165,9 @@ async def test_a_rate_limit_defers_the_session_until_retry_after(
     seconds: float,
 ) -> None:
     llmock.rate_limit(retry_after=seconds)
-    with pytest.raises(Deferred) as raised:
-        await make_analyzer(llmock.base_url()).analyze(request_to_analyse)
-    assert raised.value.retry_after_seconds == seconds
-    assert raised.value.this_session
+    deferred = await make_analyzer(llmock.base_url()).analyze(request_to_analyse)
+    assert isinstance(deferred, Deferred)
+    assert (deferred.reason, deferred.retry_after_seconds, deferred.this_session) == ("rate limit", seconds, True)
     assert posts(llmock) == 1
     end = ledger.only.end
     assert end

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from contextlib import nullcontext
 from dataclasses import replace
 from email.utils import formatdate
 from typing import Any
@@ -14,7 +13,8 @@ import pytest
 from livedash_core.analysis.contract import AnalysisRequest, Turn
 from livedash_core.analysis.openai import analyzer
 from livedash_core.costs.ledger import CallEnd, Usage
-from livedash_core.errors import ConfigurationError, Deferred, PermanentError, SystemicError, TransientError
+from livedash_core.errors import ConfigurationError, PermanentError, SystemicError, TransientError
+from livedash_core.outcomes import Deferred
 from tests.unit.analysis.openai.conftest import MakeAnalyzer, RecordingLedger
 from tests.unit.analysis.openai.scripted_server import SECRET, VALID_REPLY, ScriptedServer, request_of
 
@@ -340,9 +340,9 @@ async def test_retry_after_is_read_or_ignored(
     seconds: float,
 ) -> None:
     server.says({"error": {}}, status="429 Too Many Requests", headers=(header,))
-    with pytest.raises(Deferred) as raised:
-        await make_analyzer(server.url).analyze(request_to_analyse)
-    assert raised.value.retry_after_seconds == seconds
+    deferred = await make_analyzer(server.url).analyze(request_to_analyse)
+    assert isinstance(deferred, Deferred)
+    assert deferred.retry_after_seconds == seconds
     assert len(server.posted) == 1
 
 
@@ -387,8 +387,8 @@ async def test_limits_are_reported_once_and_an_exhausted_limit_each_time(
     server.completes(REPLY, headers=limits)
     analyzer = make_analyzer(server.url)
     for number in range(6):
-        with pytest.raises(Deferred) if number == 4 else nullcontext():
-            await analyzer.analyze(request_to_analyse)
+        analysis = await analyzer.analyze(request_to_analyse)
+        assert isinstance(analysis, Deferred) == (number == 4)
     news = [row.end.rate_limit for row in ledger.rows.values() if row.end]
     told = [pace and (pace.requests_per_minute, pace.retry_after_seconds, pace.refused) for pace in news]
     assert told == [None, (500, None, False), None, (500, 60.5, False), (500, 3, True), (500, None, False)]

@@ -7,7 +7,8 @@ import json
 from contextlib import suppress
 
 from livedash_core.analysis.contract import Turn
-from livedash_core.errors import Deferred, SystemicError, TransientError
+from livedash_core.errors import SystemicError, TransientError
+from livedash_core.outcomes import Deferred
 from tests.unit.analysis.openai.conftest import MakeAnalyzer, RecordingLedger
 from tests.unit.analysis.openai.scripted_server import VALID_REPLY, ScriptedServer, request_of
 
