@@ -1,4 +1,4 @@
-"""Which analyzers this installation has. Settings, commands, the form of a run, pages and the stage derive from it.
+"""The analyzers of this installation. Settings, commands, the run form, pages and the stage derive from them.
 
 A definition is light data: the analyzer itself is imported when a session needs it. A package adds an analyzer with an
 entry point of the group ``livedash.analyzers`` that loads an ``AnalyzerDefinition`` (docs/analyzers.md).
@@ -15,7 +15,7 @@ from typing import Any
 from livedash_core.errors import ConfigurationError
 
 ENTRY_POINTS = "livedash.analyzers"
-#: The choice that leaves it to the installation: a model when there is a key, else offline rules.
+#: The choice of the installation's default: the model if there is a key, otherwise the offline rules.
 AUTO = "auto"
 
 
@@ -23,9 +23,9 @@ AUTO = "auto"
 class AnalyzerDefinition:
     """One analyzer.
 
-    ``implementation`` makes the analyzer, or says where the function or class is that does: ``package.module:name``. It
-    is called with an ``AnalyzerContext``. ``title`` is what pages call it. ``asks_model`` is whether it needs the name
-    of a model, and costs money. ``batch_watcher`` says where the function is that makes an adapter which polls and
+    ``implementation`` is the function or class that creates the analyzer from an ``AnalyzerContext``, or its import
+    path ``package.module:name``. ``title`` is its name on pages. ``asks_model``: it needs the name of a model, and its
+    calls are billed. ``batch_watcher`` is the import path of the function that creates an adapter which polls and
     cancels batches (``analysis.batches``); None: the analyzer has no batches.
     """
 
@@ -54,11 +54,11 @@ class Analyzers:
 
     @cached_property
     def choices(self) -> tuple[str, ...]:
-        """What a company, a run or the installation can choose."""
+        """The values that a company, a run or the installation can choose."""
         return (AUTO, *(definition.name for definition in self.definitions))
 
     def find(self, name: str) -> AnalyzerDefinition:
-        """The definition of an analyzer. Raises ``ConfigurationError`` when it is not installed here."""
+        """The definition of an analyzer. Raises ``ConfigurationError`` when it is not installed."""
         for definition in self.definitions:
             if definition.name == name:
                 return definition
@@ -69,13 +69,14 @@ class Analyzers:
     def resolve(self, *choices: str, has_key: bool) -> AnalyzerDefinition:
         """The analyzer of the first of ``choices`` that is not ``auto``.
 
-        If all are, the model when ``has_key``, else the offline rules. Raises ``ConfigurationError`` likewise.
+        If all are ``auto``, it is the model when ``has_key``, otherwise the offline rules. Raises
+        ``ConfigurationError`` when it is not installed.
         """
         chosen = next((choice for choice in choices if choice != AUTO), OPENAI.name if has_key else OFFLINE.name)
         return self.find(chosen)
 
     def with_analyzers(self, added: Iterable[AnalyzerDefinition]) -> Analyzers:
-        """These and the ``added`` analyzers, sorted by name behind them."""
+        """These analyzers followed by the ``added`` ones, which are sorted by name."""
         return Analyzers((*self.definitions, *sorted(added, key=lambda definition: definition.name)))
 
 
@@ -87,7 +88,7 @@ OPENAI = AnalyzerDefinition(
     batch_watcher="livedash_core.analysis.openai.batch_api:create_watcher",
 )
 OFFLINE = AnalyzerDefinition("offline", "livedash_core.analysis.offline:create_analyzer", title="offline rules")
-#: The analyzers that LiveDash comes with.
+#: The analyzers that are part of LiveDash.
 BUILT_IN = Analyzers((OPENAI, OFFLINE))
 
 

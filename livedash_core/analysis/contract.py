@@ -1,4 +1,4 @@
-"""What an analyzer is asked and what it answers (DESIGN, "Analysis contract")."""
+"""The contract of an analyzer: its request, its result and its methods."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SUMMARY_MAX_CHARACTERS = 300
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One message of the conversation, as stored."""
+    """One message of the conversation, as an analyzer sees it."""
 
     role: Role
     content: str
@@ -38,7 +38,7 @@ class AnalysisRequest:
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """One analysis, valid by construction: an analyzer normalises before it builds one.
+    """One analysis; building one with an invalid value raises ``ValueError``.
 
     ``language`` is ISO 639-1 or ``und``; ``summary`` 10-300 characters; ``questions`` at most five, distinct,
     none empty: in English from a model, in the user's own words from the offline rules.
@@ -53,11 +53,11 @@ class Analysis:
     questions: tuple[str, ...] = ()
     #: Of ``questions``, ISO 639-1 or ``und``: a model translates to English, the offline rules do not.
     questions_language: str = "en"
-    #: Who said so: the maker, the model that answered (None offline), the version of prompt or rules.
+    #: The analyzer, the model that answered (None if it uses none), and the version of its prompt or rules.
     analyzer: str = ""
     model: str | None = None
     prompt_version: str = ""
-    #: What was normalised or dropped on the way, for the stage's metadata (small, no transcript text).
+    #: What the analyzer normalised or dropped, for the stage's metadata (small, no transcript text).
     notes: dict[str, str | int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -91,5 +91,5 @@ class Analyzer(Protocol):
         ...
 
     async def close(self) -> None:
-        """Give connections back."""
+        """Close connections."""
         ...

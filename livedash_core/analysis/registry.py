@@ -1,4 +1,4 @@
-"""The analyzers of a run: made when a session first needs them, and kept until the run ends."""
+"""Create the analyzers of a run when a session first needs them, and keep them until the run ends."""
 
 from __future__ import annotations
 
@@ -13,19 +13,17 @@ from sqlalchemy import Engine
 from livedash_core.analysis.contract import Analyzer
 from livedash_core.analysis.stored_analyses import StoredAnalysis, store_analyses
 from livedash_core.analyzers import AUTO, AnalyzerDefinition, Analyzers, load_analyzers
-from livedash_core.costs.ledger import Ledger
-from livedash_core.costs.ledger_writer import DatabaseLedger
-from livedash_core.costs.rate_limiter import Limits
+from livedash_core.costs import DatabaseLedger, Ledger, Limits
 from livedash_core.errors import ConfigurationError, SystemicError
 from livedash_core.settings import Settings
 
 
 @dataclass(frozen=True)
 class AnalyzerContext:
-    """What an analyzer is made with.
+    """What an analyzer is created with.
 
-    ``model`` is set when its definition asks a model. Calls that cost money are recorded in ``ledger``. ``slots``
-    bounds the calls in progress over all analyzers of the run.
+    ``model`` is set if the definition says ``asks_model``. Billed calls are recorded in ``ledger``. ``slots`` bounds
+    the concurrent calls of all analyzers of the run.
     """
 
     settings: Settings

@@ -194,9 +194,9 @@ class AiAnalysis(Stage[Conversation, AnalysisResult]):
 
 def _without_personal_data(turns: tuple[Turn, ...]) -> tuple[tuple[Turn, ...], int]:
     # Imported here because the telephone number data takes a fifth of a second, and only models need it.
-    from livedash_core.analysis.masking import masked
+    from livedash_core.analysis.masking import mask_turns
 
-    return masked(turns)
+    return mask_turns(turns)
 
 
 #: The columns of the session that copy its analysis. ``language`` stays: it also comes from the CSV.

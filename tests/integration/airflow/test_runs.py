@@ -108,7 +108,7 @@ def test_a_manual_run_reruns_named_sessions_if_its_form_says_so(run: Run, record
     finished = run(STAGE, "manual", {"session_ids": [str(done[0])], "rerun": True})
 
     assert finished.says("1 sessions run again from this stage on")
-    assert finished.says("what a call to a model for this session may cost is not known")
+    assert finished.says("the cost of a model call for this session is not known")
     assert statuses(records, done) == ["SKIPPED", "COMPLETED"]
 
 

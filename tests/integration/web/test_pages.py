@@ -182,13 +182,13 @@ def test_what_asking_a_model_again_may_cost_is_told_before_the_start(
     def told(**query: str) -> str:
         return str(page.get("forecast", params=query).json()["sentence"])
 
-    same_words = "what has not changed needs no call"
-    each = "a call to a model for each of"
-    assert told(session=str(ids[0])) == f"a call to a model for this session comes to USD 0.001 at most; {same_words}"
-    assert told() == f"{each} 3 sessions comes to USD 0.002 at most, without 1 of which nobody knows; {same_words}"
-    assert told(kind="permanent", group="<id> is gone") == f"{each} 2 sessions comes to USD 0.002 at most; {same_words}"
-    assert told(session=str(other)).endswith("is not known: none with a price was made so far")
-    assert told(company="Gone") == told(**{"from": "2030-01-01"}) == "there is nothing to ask a model about"
+    same_words = "an unchanged session needs no call"
+    each = "a model call for each of"
+    assert told(session=str(ids[0])) == f"a model call for this session costs USD 0.001 at most; {same_words}"
+    assert told() == f"{each} 3 sessions costs USD 0.002 at most, without 1 whose cost is not known; {same_words}"
+    assert told(kind="permanent", group="<id> is gone") == f"{each} 2 sessions costs USD 0.002 at most; {same_words}"
+    assert told(session=str(other)).endswith("is not known: no call with a price was made so far")
+    assert told(company="Gone") == told(**{"from": "2030-01-01"}) == "there is no session to analyse"
     monkeypatch.setattr("livedash_core.web.forecast.MOST_SESSIONS", 2)
     assert "each of the newest 2 sessions" in told()
 
