@@ -94,7 +94,7 @@ def test_a_session_may_be_named_as_its_source_does(connection: Connection, world
         ({"company": "Nobody"}, UsageError, "no company is called 'Nobody'; the active companies are: Acme, Beta$"),
         ({"company": "Gone"}, UsageError, "Gone is SUSPENDED"),
         ({"session_ids": ["LV-0"]}, UnknownSession, "LV-0"),
-        ({"from": "2026-03-03", "to": "2026-03-01"}, UsageError, "from 2026-03-03 is after to 2026-03-01"),
+        ({"from": "2026-03-03", "to": "2026-03-01"}, UsageError, "2026-03-03, is after the last day, 2026-03-01"),
     ],
 )
 def test_what_makes_no_sense_is_refused_before_anything_is_claimed(connection, world, given, error, says):

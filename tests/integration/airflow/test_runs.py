@@ -143,7 +143,10 @@ def test_an_empty_run_is_one_task_and_wakes_nobody(run: Run, world: Records):
         ({"company": "Nobody", "retry_failed": True}, "no company is called 'Nobody'; the active companies are: Acme"),
         ({"company": "Gone", "retry_failed": True}, "Gone is SUSPENDED: only ACTIVE companies are processed"),
         ({"session_ids": ["LV-0"], "retry_failed": True}, "no session has the id LV-0"),
-        ({"from": "2026-03-03", "to": "2026-03-01", "retry_failed": True}, "from 2026-03-03 is after to 2026-03-01"),
+        (
+            {"from": "2026-03-03", "to": "2026-03-01", "retry_failed": True},
+            "2026-03-03, is after the last day, 2026-03-01",
+        ),
     ],
 )
 def test_a_form_that_makes_no_sense_ends_red_with_one_sentence_and_touches_nothing(run, world, conf, sentence):
