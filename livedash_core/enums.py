@@ -52,6 +52,11 @@ ACTIVE: CompanyStatus = "ACTIVE"
 StageStatus = Literal["PENDING", "IN_PROGRESS", "COMPLETED", "FAILED", "SKIPPED"]
 STAGE_STATUSES: tuple[StageStatus, ...] = get_args(StageStatus)
 
+#: Where a session is in a stage, as pages and lists show it: its status, with PENDING split into ready (due now),
+#: retrying (due at its next retry) and waiting (for an earlier stage).
+StageState = Literal["completed", "skipped", "in-progress", "ready", "retrying", "waiting", "failed"]
+STAGE_STATES: tuple[StageState, ...] = get_args(StageState)
+
 #: Why an attempt failed. A systemic error is not in the set: it is not attributable to a session and fails none.
 ErrorKind = Literal["transient", "permanent", "lease_expired"]
 ERROR_KINDS: tuple[ErrorKind, ...] = get_args(ErrorKind)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +20,7 @@ from livedash_core.errors import UnknownCompany, UsageError
 from livedash_core.models import Company, SessionImport
 from livedash_core.operations.companies import active_company, list_companies
 from livedash_core.operations.sessions import find_session
+from livedash_core.parsing.days import day_window, parse_day
 from livedash_core.status import Scope
 
 BACKFILL = "backfill"
@@ -58,15 +59,13 @@ def run_scope(
     unknown = sorted(set(given) - set(form))
     if unknown:
         raise UsageError(f"the run's conf has unknown keys {', '.join(unknown)}; it may have {', '.join(form)}")
-    first_day, last_day = _date(form["from"]), _date(form["to"])
+    first_day, last_day = (parse_day(form[name]) if form[name] else None for name in ("from", "to"))
     if run_type == BACKFILL:
         if first_day or last_day:
             raise UsageError("a backfill has days of its own: leave from and to empty")
         started_from, started_before = interval
     else:
-        if first_day and last_day and last_day < first_day:
-            raise UsageError(f"from {first_day} is after to {last_day}")
-        started_from, started_before = _midnight(first_day), _midnight_after(last_day)
+        started_from, started_before = day_window(first_day, last_day)
     company = _company(connection, form["company"]) if form["company"] else None
     wanted = [text.strip() for text in form["session_ids"] or () if text.strip()]
     ids = tuple(find_session(connection, text, company) for text in wanted)
@@ -164,19 +163,6 @@ def _refuse_inactive(connection: Connection, session_ids: tuple[UUID, ...]) -> N
             f"session {owner.external_session_id} is of {owner.name}, which is {owner.status}: only ACTIVE companies "
             "are processed"
         )
-
-
-def _date(text: str | None) -> date | None:
-    return date.fromisoformat(text) if text else None
-
-
-def _midnight(day: date | None) -> datetime | None:
-    return datetime.combine(day, time(), tzinfo=UTC) if day else None
-
-
-def _midnight_after(day: date | None) -> datetime | None:
-    # Python has no day after date.max, so such a window has no end.
-    return _midnight(day + timedelta(days=1)) if day and day < date.max else None
 
 
 def _ids(texts: list[str] | None) -> tuple[UUID, ...] | None:

@@ -5,18 +5,19 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 
 from sqlalchemy import Engine
 
 from livedash_core.clients.credentials import BasicCredentials, credentials_from_environment
 from livedash_core.db import check_schema, make_engine
-from livedash_core.errors import ConfigurationError, UsageError
+from livedash_core.errors import ConfigurationError
 from livedash_core.local.embedded_postgres import EmbeddedPostgres
 from livedash_core.local.environment import LocalInstallation
 from livedash_core.operations.companies import active_company, company_id
 from livedash_core.operations.sessions import find_session
 from livedash_core.operations.upgrade import upgrade
+from livedash_core.parsing.days import day_window
 from livedash_core.settings import Settings
 from livedash_core.status import Scope
 
@@ -65,8 +66,8 @@ def scope_of(
     *,
     stages: list[str] | None = None,
     company: str | None = None,
-    first_day: datetime | None = None,
-    last_day: datetime | None = None,
+    first_day: date | None = None,
+    last_day: date | None = None,
     sessions: list[str] | None = None,
     kinds: list[str] | None = None,
     only_active: bool = False,
@@ -75,10 +76,7 @@ def scope_of(
 
     Raises ``UsageError`` if options contradict each other, ``UnknownCompany`` and ``UnknownSession``.
     """
-    if first_day and last_day and last_day < first_day:
-        raise UsageError(f"--to {last_day:%Y-%m-%d} is before --from {first_day:%Y-%m-%d}")
-    if last_day and last_day.date() == date.max:
-        last_day = None  # it has no next day to end the window
+    started_from, started_before = day_window(first_day, last_day)
     with engine.connect() as connection:
         look_up = active_company if only_active else company_id
         whose = look_up(connection, company) if company else None
@@ -86,8 +84,8 @@ def scope_of(
     return Scope(
         stages=tuple(stages) if stages else None,
         company_ids=(whose,) if whose else None,
-        started_from=first_day.replace(tzinfo=UTC) if first_day else None,
-        started_before=last_day.replace(tzinfo=UTC) + timedelta(days=1) if last_day else None,
+        started_from=started_from,
+        started_before=started_before,
         session_ids=tuple(ids) if ids else None,
         error_kinds=tuple(kinds) if kinds else None,
     )

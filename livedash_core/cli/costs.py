@@ -14,6 +14,7 @@ from livedash_core.cli.output import print_json, print_table, say
 from livedash_core.cli.processing import Company, Json
 from livedash_core.costs.prices import list_prices, set_price, set_rate
 from livedash_core.costs.reports import Costs, Grouping, miscounted_batches, read_costs
+from livedash_core.parsing.days import parse_day, start_of_day
 from livedash_core.settings import Settings
 
 app = typer.Typer(help="Prices of models, and currency rates.", no_args_is_help=True)
@@ -32,8 +33,8 @@ def decimal(text: str) -> Decimal:
 
 Model = Annotated[str, typer.Argument(metavar="MODEL", help="Name of the model, as in requests.")]
 Since = Annotated[
-    datetime | None,
-    typer.Option("--from", formats=["%Y-%m-%d"], help="Valid from this day (UTC); unset: from now."),
+    date | None,
+    typer.Option("--from", parser=parse_day, metavar="DATE", help="Valid from this day (UTC); unset: from now."),
 ]
 
 
@@ -41,10 +42,12 @@ def costs(
     company: Company = None,
     by: Annotated[Grouping, typer.Option(help="What each line sums up.")] = "day",
     first_day: Annotated[
-        datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="Requests of this day (UTC) or later.")
+        date | None,
+        typer.Option("--from", parser=parse_day, metavar="DATE", help="Requests of this day (UTC) or later."),
     ] = None,
     last_day: Annotated[
-        datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Requests of this day (UTC) or earlier.")
+        date | None,
+        typer.Option("--to", parser=parse_day, metavar="DATE", help="Requests of this day (UTC) or earlier."),
     ] = None,
     currency: Annotated[
         str | None, typer.Option(help="Show costs in this currency too, by the rates of `livedash price rate`.")
@@ -52,7 +55,6 @@ def costs(
     as_json: Json = False,
 ) -> None:
     """Show the costs of model calls, in US dollars, and separately the calls whose cost is unknown."""
-    first, last = (day.date() if day else None for day in (first_day, last_day))
     with database(Settings()) as engine:
         scope = scope_of(engine, company=company)
         with engine.connect() as connection:
@@ -60,11 +62,13 @@ def costs(
                 connection,
                 by=by,
                 company_ids=scope.company_ids,
-                first_day=first,
-                last_day=last,
+                first_day=first_day,
+                last_day=last_day,
                 currency=currency.upper() if currency else None,
             )
-            miscounted = miscounted_batches(connection, company_ids=scope.company_ids, first_day=first, last_day=last)
+            miscounted = miscounted_batches(
+                connection, company_ids=scope.company_ids, first_day=first_day, last_day=last_day
+            )
     if as_json:
         print_json({**asdict(found), "miscounted_batches": miscounted})
     else:
@@ -109,7 +113,7 @@ def set_(
     since: Since = None,
 ) -> None:
     """Set the price of a model. It overrides the catalogue and also applies to past calls that have no price."""
-    valid_from = since.replace(tzinfo=UTC) if since else datetime.now(UTC)
+    valid_from = start_of_day(since) if since else datetime.now(UTC)
     with database(Settings()) as engine, engine.begin() as connection:
         set_price(
             connection,
@@ -143,7 +147,7 @@ def rate(
     since: Since = None,
 ) -> None:
     """Set the value of a US dollar in another currency, from a day on."""
-    valid_from: date = (since or datetime.now(UTC)).date()
+    valid_from = since or datetime.now(UTC).date()
     with database(Settings()) as engine, engine.begin() as connection:
         set_rate(connection, currency.upper(), per_usd, valid_from)
     say(f"A dollar is {per_usd:f} {currency.upper()} from {valid_from} on.")

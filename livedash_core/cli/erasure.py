@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import date
 from typing import Annotated
 
 import typer
@@ -14,6 +14,7 @@ from livedash_core.errors import UsageError
 from livedash_core.operations.companies import company_id
 from livedash_core.operations.erasure import Erased, erase_company, erase_session
 from livedash_core.operations.sessions import find_session
+from livedash_core.parsing.days import parse_day, start_of_day
 from livedash_core.pipeline import load_pipeline
 from livedash_core.settings import Settings
 
@@ -22,8 +23,10 @@ def erase(
     session: Annotated[str | None, typer.Option("--session", help="This session, by its id or external id.")] = None,
     company: Company = None,
     before: Annotated[
-        datetime | None,
-        typer.Option(formats=["%Y-%m-%d"], help="Only sessions of the company that started before this day (UTC)."),
+        date | None,
+        typer.Option(
+            parser=parse_day, metavar="DATE", help="Only sessions of the company that started before this day (UTC)."
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -44,7 +47,7 @@ def erase(
             erased = erase_session(engine, found, stages)
         else:
             assert whose is not None
-            erased = erase_company(engine, whose, before.replace(tzinfo=UTC) if before else None, stages)
+            erased = erase_company(engine, whose, start_of_day(before) if before else None, stages)
     if as_json:
         print_json(erased.as_dict())
     else:

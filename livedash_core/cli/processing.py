@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime
+from datetime import date
 from functools import partial
 from typing import Annotated, Any
 
@@ -19,6 +19,7 @@ from livedash_core.cli.interruption import Interruption
 from livedash_core.cli.output import complain, errors, print_json, print_table, say
 from livedash_core.costs.reports import describe_forecast
 from livedash_core.enums import ERROR_KINDS, Mode
+from livedash_core.parsing.days import parse_day
 from livedash_core.pipeline import load_pipeline
 from livedash_core.settings import Settings
 from livedash_core.stages.ai_analysis.batch import selection
@@ -30,12 +31,12 @@ from livedash_core.status import ProcessingStatusManager, Scope
 Stages = Annotated[list[str] | None, typer.Option("--stage", help="Only this stage; repeatable.")]
 Company = Annotated[str | None, typer.Option("--company", help="Only this company.")]
 From = Annotated[
-    datetime | None,
-    typer.Option("--from", formats=["%Y-%m-%d"], help="Only sessions started on this day (UTC) or later."),
+    date | None,
+    typer.Option("--from", parser=parse_day, metavar="DATE", help="Only sessions started on this day (UTC) or later."),
 ]
 To = Annotated[
-    datetime | None,
-    typer.Option("--to", formats=["%Y-%m-%d"], help="Only sessions started on this day (UTC) or earlier."),
+    date | None,
+    typer.Option("--to", parser=parse_day, metavar="DATE", help="Only sessions started on this day (UTC) or earlier."),
 ]
 Sessions = Annotated[
     list[str] | None, typer.Option("--session", help="Only this session, by its id or external id; repeatable.")

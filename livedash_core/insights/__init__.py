@@ -1,4 +1,4 @@
-"""What the pipeline is for, in numbers: sessions and questions per day, counted where they are written."""
+"""Counts of analysed sessions and questions per day, kept by the transactions that write them."""
 
 from livedash_core.insights.counting import counted_questions, counted_sessions, recount
 

@@ -1,7 +1,7 @@
-"""Keeps the counts per day: whoever writes sessions or their questions does so inside one of these contexts.
+"""Keeps the counts per day. Code that writes sessions or their questions does so inside one of these contexts.
 
-What the sessions counted as before is compared with what they count as after, and the difference is written, in the
-same transaction. One stage at a time holds a session, so nobody else changes it in between.
+A context counts the sessions before and after the change and writes the difference, in the same transaction. Only one
+stage at a time holds a session, so no other transaction changes it meanwhile.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from sqlalchemy import Connection, TextClause, text
 
 Counts = Counter[tuple[Any, ...]]
 
-#: What a session counts as. ``maker`` is "analyzer/model that answered", with nothing behind the slash offline.
+#: The facets of a session. ``maker`` is "analyzer/model"; the model is empty for offline rules.
 _SESSIONS = """
     SELECT facet, company_id, (started_at AT TIME ZONE 'UTC')::date AS day, value, count(*) AS sessions
     FROM livedash.session
@@ -38,7 +38,7 @@ _QUESTIONS = """
     WHERE {which}
     GROUP BY question_id, day
 """
-# Not one query with "or all of them": a plan that is made without looking at the ids would have to read all.
+# Two queries instead of one with "OR all": a generic plan of that one would read all sessions.
 _THESE, _ALL = "session.id = ANY (CAST(:ids AS uuid[]))", "true"
 _ADD_SESSIONS = text(
     """
@@ -70,7 +70,7 @@ _ADD_QUESTIONS = text(
 
 @contextmanager
 def counted_sessions(connection: Connection, session_ids: Iterable[UUID]) -> Iterator[None]:
-    """Around whatever inserts, changes or deletes these rows of ``session``."""
+    """Keep the counts while the block inserts, changes or deletes these rows of ``session``."""
     columns = ("facet", "company_id", "day", "value")
     with _difference(connection, _SESSIONS, session_ids, _ADD_SESSIONS, columns):
         yield
@@ -78,13 +78,13 @@ def counted_sessions(connection: Connection, session_ids: Iterable[UUID]) -> Ite
 
 @contextmanager
 def counted_questions(connection: Connection, session_ids: Iterable[UUID]) -> Iterator[None]:
-    """Around whatever changes which questions these sessions asked, or the day they started on."""
+    """Keep the counts while the block changes the questions of these sessions, or the day of their start."""
     with _difference(connection, _QUESTIONS, session_ids, _ADD_QUESTIONS, ("question_id", "day")):
         yield
 
 
 def recount(connection: Connection) -> tuple[Counts, Counts]:
-    """Sessions and questions per day by looking at every row: the proof of the counts, slow on a large table."""
+    """Count sessions and questions per day from all rows, to verify the counts; slow on a large table."""
     return _count(connection, _SESSIONS, None), _count(connection, _QUESTIONS, None)
 
 
@@ -97,7 +97,7 @@ def _difference(
     yield
     after = _count(connection, query, ids)
     after.subtract(before)
-    # Sorted, so that two lanes that count the same things lock them in one order.
+    # Sorted, so that concurrent transactions lock the same counts in one order.
     changes = sorted((*key, number) for key, number in after.items() if number)
     if changes:
         connection.execute(add, dict(zip((*columns, "sessions"), map(list, zip(*changes, strict=True)), strict=True)))

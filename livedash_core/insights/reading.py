@@ -1,4 +1,4 @@
-"""What was said about the sessions of a time, from the counts per day: never from the sessions themselves."""
+"""Reads the insights of a period from the counts per day, never from the sessions."""
 
 from __future__ import annotations
 
@@ -14,21 +14,22 @@ from sqlalchemy.sql.expression import column
 
 from livedash_core.models import Question, QuestionDayCount, SessionDayCount
 
-#: Of these the ones asked most in the period are chosen, so that a million questions cost as much as a thousand.
-#: What was asked more often in the period than the last of these was ever asked cannot be missed.
+#: The top questions of a period are chosen among the questions with the most sessions overall, so that reading them
+#: takes as long for a million questions as for a thousand. A question with more sessions in the period than the last
+#: candidate has overall is always among them.
 CANDIDATES = 100
 _FACETS = ("language", "sentiment", "category", "escalated", "forwarded_hr")
 
 
 class Period(NamedTuple):
-    """Days (UTC) on which sessions started, both ends included."""
+    """A period of days (UTC) on which sessions started, both ends included."""
 
     first: date
     last: date
 
     @property
     def days(self) -> int:
-        """How many."""
+        """The number of days."""
         return (self.last - self.first).days + 1
 
     @property
@@ -37,8 +38,8 @@ class Period(NamedTuple):
         return Period(self.first - timedelta(days=self.days), self.first - timedelta(days=1))
 
 
-class ResolvedAnalyzer(NamedTuple):
-    """Who analysed how many sessions; ``model`` is the one that answered, ``None`` offline."""
+class AnalysisSource(NamedTuple):
+    """An analyzer and the model that replied (``None`` for offline rules), and the number of sessions they analysed."""
 
     analyzer: str
     model: str | None
@@ -46,7 +47,7 @@ class ResolvedAnalyzer(NamedTuple):
 
 
 class AskedQuestion(NamedTuple):
-    """A question of a company, and how many sessions of the period asked it."""
+    """A question of a company, and the number of sessions of the period that have it."""
 
     id: int
     content: str
@@ -56,7 +57,7 @@ class AskedQuestion(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Sessions of a period, per value of each facet; ``per_day`` has every day, zero or not."""
+    """Sessions of a period by facet and value; ``per_day`` has all days, zeros included."""
 
     sessions: int
     analysed: int
@@ -64,12 +65,12 @@ class Counts:
     per_day: dict[date, int]
 
     def of(self, facet: str, value: str = "true") -> int:
-        """Sessions with this value."""
+        """The number of sessions with this value."""
         return self.values.get(facet, {}).get(value, 0)
 
 
 def last_day(connection: Connection, company_ids: Sequence[UUID]) -> date | None:
-    """The latest day on which a session started; one look at the index per company."""
+    """Return the latest day on which a session started; one index look-up per company."""
     companies = values(column("id", UuidType), name="companies").data([(company_id,) for company_id in company_ids])
     newest = (
         select(SessionDayCount.day)
@@ -89,7 +90,7 @@ def last_day(connection: Connection, company_ids: Sequence[UUID]) -> date | None
 
 
 def counts(connection: Connection, company_ids: Sequence[UUID], period: Period) -> Counts:
-    """The sessions of these companies that started in ``period``."""
+    """Count the sessions of these companies that started in ``period``."""
     sessions = func.sum(SessionDayCount.sessions, type_=Integer)
     chosen = SessionDayCount.company_id.in_(company_ids), SessionDayCount.day.between(*period)
     values_found = connection.execute(
@@ -111,8 +112,8 @@ def counts(connection: Connection, company_ids: Sequence[UUID], period: Period) 
     return Counts(sum(per_day.values()), sum(found.get("sentiment", {}).values()), found, per_day)
 
 
-def makers(connection: Connection, company_ids: Sequence[UUID]) -> list[ResolvedAnalyzer]:
-    """Who analysed the sessions of these companies, whenever they started; the busiest first."""
+def analysis_sources(connection: Connection, company_ids: Sequence[UUID]) -> list[AnalysisSource]:
+    """Count all sessions of these companies by analyzer and model, the most sessions first."""
     sessions = func.sum(SessionDayCount.sessions, type_=Integer)
     rows = connection.execute(
         select(SessionDayCount.value, sessions)
@@ -121,13 +122,13 @@ def makers(connection: Connection, company_ids: Sequence[UUID]) -> list[Resolved
         .having(sessions > 0)
         .order_by(sessions.desc(), SessionDayCount.value)
     )
-    return [ResolvedAnalyzer(*_maker(value), number) for value, number in rows]
+    return [AnalysisSource(*_split_maker(value), number) for value, number in rows]
 
 
 def top_questions(
     connection: Connection, company_ids: Sequence[UUID], period: Period, *, limit: int
 ) -> list[AskedQuestion]:
-    """The questions that most sessions of ``period`` asked, of the ``CANDIDATES`` that were asked most in all."""
+    """Return the questions with the most sessions in ``period``, among the ``CANDIDATES`` with the most overall."""
     companies = values(column("id", UuidType), name="companies").data([(company_id,) for company_id in company_ids])
     if not company_ids:
         return []
@@ -169,6 +170,6 @@ def top_questions(
     return [AskedQuestion(*row) for row in rows]
 
 
-def _maker(value: str) -> tuple[str, str | None]:
+def _split_maker(value: str) -> tuple[str, str | None]:
     analyzer, _, model = value.partition("/")
     return analyzer, model or None

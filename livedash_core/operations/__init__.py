@@ -1,1 +1,1 @@
-"""What people ask and do, whatever they use: the command line and the pages call the same functions."""
+"""Queries and actions that the command line and the pages share."""

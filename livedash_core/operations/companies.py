@@ -36,7 +36,7 @@ _SHOWN = (
     Company.monthly_budget_usd,
     Company.mask_personal_data,
 )
-#: A century: any further back, and there is no date.
+#: A century. Longer periods could end before the first date that Python has.
 MAX_RETENTION_DAYS = 36_500
 _LISTS = (Company.allowed_networks, Company.allowed_origins)
 _LIST_NAMES = tuple(column.key for column in _LISTS)
@@ -80,7 +80,7 @@ def update_company(
 
 
 def set_status(connection: Connection, name: str, status: str) -> None:
-    """Raises ``UnknownCompany``, or ``UsageError`` for a status that does not exist."""
+    """Set the status of a company. Raises ``UnknownCompany``, ``UsageError`` for an unknown status."""
     if status not in COMPANY_STATUSES:
         raise UsageError(f"there is no status {status!r}; the statuses are {', '.join(COMPANY_STATUSES)}")
     changed = connection.execute(
@@ -91,13 +91,13 @@ def set_status(connection: Connection, name: str, status: str) -> None:
 
 
 def list_companies(connection: Connection) -> list[dict[str, Any]]:
-    """All companies by name, as JSON would have them."""
+    """List all companies by name, with values for JSON."""
     rows = connection.execute(select(*_SHOWN).order_by(Company.name))
     return [{**row._mapping, "allowed_networks": [str(network) for network in row.allowed_networks]} for row in rows]
 
 
 def active_company(connection: Connection, name: str) -> UUID:
-    """The id of a company that may be processed. Raises ``UnknownCompany``, ``UsageError`` if it is not ACTIVE."""
+    """Return the id of an ACTIVE company. Raises ``UnknownCompany``, ``UsageError`` for another status."""
     row = connection.execute(select(Company.id, Company.status).where(Company.name == name)).first()
     if row is None:
         raise UnknownCompany(name)
@@ -107,12 +107,12 @@ def active_company(connection: Connection, name: str) -> UUID:
 
 
 def active_companies(connection: Connection) -> list[UUID]:
-    """The ids of all companies that may be processed, by name."""
+    """Return the ids of all ACTIVE companies, ordered by name."""
     return list(connection.scalars(select(Company.id).where(Company.status == ACTIVE).order_by(Company.name)))
 
 
 def company_id(connection: Connection, name: str) -> UUID:
-    """The id of a company, whatever its status. Raises ``UnknownCompany``."""
+    """Return the id of a company with any status. Raises ``UnknownCompany``."""
     found = connection.scalar(select(Company.id).where(Company.name == name))
     if found is None:
         raise UnknownCompany(name)
@@ -132,7 +132,7 @@ def _checked(column: str, value: Any) -> Any:
             networks = list(dict.fromkeys(map(ip_network, value)))
         except ValueError as error:
             raise UsageError(f"not a network like 10.0.0.0/8: {error}") from error
-        # "localhost" answers with both, and every answer of a name must be allowed.
+        # "localhost" resolves to both, and all addresses of a name must be allowed.
         return networks + [_LOOPBACK_V6] * (_LOOPBACK_V4 in networks and _LOOPBACK_V6 not in networks)
     if column == "allowed_origins":
         return list(dict.fromkeys(origin_of(url_of(checked_url(origin, "an allowed origin"))) for origin in value))
@@ -162,7 +162,7 @@ def _budget(value: str) -> Decimal:
 
 
 def checked_url(value: str, what: str) -> str:
-    """``value`` if it may be where a source is. Raises ``UsageError`` that says ``what`` it cannot be."""
+    """Return ``value`` if it is a valid URL of a source. Raises ``UsageError`` that begins with ``what``."""
     try:
         url = url_of(value)
     except ValueError:

@@ -1,4 +1,4 @@
-"""What is wrong, each finding a sentence that says what to do."""
+"""The health checks of `livedash doctor`: each finding is a sentence that says what to do."""
 
 from __future__ import annotations
 
@@ -16,32 +16,35 @@ from livedash_core.pipeline import Pipeline
 from livedash_core.status import read_breakdown
 from livedash_core.status.incidents import list_incidents
 
-#: The retention DAG runs daily, and may fail once.
+#: The retention DAG runs daily; one failed run is not a finding.
 _RETENTION_GRACE = timedelta(days=2)
 
 
 class Finding(NamedTuple):
-    """One thing that is wrong. ``check`` is a short name that stays the same."""
+    """A problem. ``check`` is the stable short name of the check."""
 
     check: str
     message: str
 
 
 def examine(connection: Connection, pipeline: Pipeline) -> list[Finding]:
-    """Every check of this file; an empty list is good health. Reads only."""
+    """Run all checks, without writing; an empty list means that nothing is wrong."""
     return [
         *_incidents(connection),
-        *_counted(connection, "stuck lease", _STUCK_LEASES, "the next run of that stage takes their sessions over"),
-        *_counted(connection, "orphan", _WITHOUT_LEASE, "they are in progress but nobody holds them; please report it"),
+        *_counted(connection, "stuck lease", _STUCK_LEASES, "the next run of that stage reclaims their sessions"),
+        *_counted(connection, "orphan", _WITHOUT_LEASE, "they are in progress without a lease; please report it"),
         *_counted(connection, "orphan", _WITHOUT_STATUS, "they cannot be processed; please report it"),
         *_counted(connection, "company", _WITHOUT_CSV, "give it one: livedash company update NAME --csv-url URL"),
         *_counted(
-            connection, "batch", _UNCOLLECTED, "nobody has looked since; the next analysis collects it, if it ever runs"
+            connection, "batch", _UNCOLLECTED, "no run has polled it for a day; the next analysis run collects it"
         ),
         *_expired(connection),
         *_drift(connection, pipeline),
         *_counted(
-            connection, "cost", _LEFT_OPEN, "whoever made them was killed; the next analysis counts them as unknown"
+            connection,
+            "cost",
+            _LEFT_OPEN,
+            "the process that made them ended; the next analysis run counts them as unknown",
         ),
         *_prices(connection),
     ]
@@ -62,24 +65,24 @@ def _expired(connection: Connection) -> list[Finding]:
     return [
         Finding(
             "retention",
-            f"{company} keeps {sessions:,} sessions longer than it wants: let the DAG livedash_retention run daily, or "
-            f"erase them: livedash erase --company {shlex.quote(company)} --before DATE",
+            f"{company} has {sessions:,} sessions older than its retention: let the DAG livedash_retention run daily, "
+            f"or erase them: livedash erase --company {shlex.quote(company)} --before DATE",
         )
         for company, sessions in count_expired(connection, grace=_RETENTION_GRACE).items()
     ]
 
 
 def _drift(connection: Connection, pipeline: Pipeline) -> list[Finding]:
-    found = []
+    findings = []
     if read_breakdown(connection, pipeline) != read_breakdown(connection, pipeline, recount=True):
-        found.append(Finding("ledger", "the breakdown differs from the rows it counts; please report it"))
+        findings.append(Finding("counts", "the breakdown differs from the rows that it counts; please report it"))
     if stored_totals(connection) != recount(connection):
-        found.append(Finding("ledger", "the costs differ from the calls they add up; please report it"))
-    return found
+        findings.append(Finding("ledger", "the stored cost totals differ from the sum of the calls; please report it"))
+    return findings
 
 
 def _prices(connection: Connection) -> list[Finding]:
-    """Models whose calls nobody can price: those that were asked, and those that will be."""
+    """Models without a price, both of past calls and of active companies."""
     prices = load_prices(connection)
     without_model = [one.name for one in load_analyzers().definitions if not one.asks_model]
     wanted = [row.model for row in connection.execute(text(_MODELS), {"without_model": without_model})]
@@ -92,13 +95,14 @@ def _prices(connection: Connection) -> list[Finding]:
     return [
         Finding(
             "price",
-            f"{model} has no price, {unpriced.get(model, 0)} paid calls are in no sum: "
+            f"{model} has no price, {unpriced.get(model, 0)} billed calls are missing in the totals: "
             f"livedash price set {model} --input USD --output USD",
         )
         for model in gaps
     ] + [
         Finding(
-            "price", f"{model}: of {calls} paid calls the server did not say what they took; ask it to report usage"
+            "price",
+            f"{model}: the server reported no token usage for {calls} billed calls; enable usage in its replies",
         )
         for model, calls in unpriced.items()
         if model not in gaps

@@ -1,7 +1,7 @@
-"""Erasing sessions: what was said goes, that there was something, and what it cost, stays.
+"""Erases the content of sessions; counts and costs stay.
 
-Of an erased session its ids, start, states, analysis in closed terms (category, sentiment, …) and requests are left.
-Its imported row stays behind, empty, so that the next import of the same CSV knows it and leaves it alone.
+An erased session keeps its ids, start, statuses, the closed values of its analysis (category, sentiment, …) and its
+model calls. Its imported row stays, empty, so that the next import of the same CSV recognizes and ignores it.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ from livedash_core.models import (
 )
 from livedash_core.parsing.csv_rows import COLUMNS
 from livedash_core.pipeline import Pipeline
-from livedash_core.status import fold
-from livedash_core.status.erasure import ERASED, erase_failures
+from livedash_core.status import ProcessingStatusManager, fold
+from livedash_core.status.redaction import ERASED
 
-#: A transaction each: what is erased stays so if the rest is cut short.
+#: Sessions per transaction: an interruption keeps the chunks that are erased.
 CHUNK_SESSIONS = 500
 
 _RAW = [column for column in COLUMNS if column != "external_session_id"]
@@ -41,7 +41,7 @@ _RAW = [column for column in COLUMNS if column != "external_session_id"]
 
 @dataclass
 class Erased:
-    """How much went. ``questions`` are those that nobody else asked; ``rejections`` lines that could not be taken."""
+    """Numbers of erased records. ``questions`` are those that no other session has; ``rejections`` are CSV lines."""
 
     sessions: int = 0
     messages: int = 0
@@ -50,7 +50,7 @@ class Erased:
     rejections: int = 0
 
     def as_dict(self) -> dict[str, int]:
-        """What `livedash erase --json` prints."""
+        """Return the JSON of `livedash erase --json`."""
         return asdict(self)
 
     def __iadd__(self, other: Erased) -> Erased:
@@ -60,14 +60,14 @@ class Erased:
 
 
 def erase_session(engine: Engine, session_id: UUID, pipeline: Pipeline) -> Erased:
-    """Erase one session; nothing if it was erased before."""
+    """Erase one session; does nothing if it is erased already."""
     return _erase(engine, [_not_erased(), SessionImport.id == session_id], pipeline)
 
 
 def erase_company(engine: Engine, company_id: UUID, before: datetime | None, pipeline: Pipeline) -> Erased:
-    """Erase a company's sessions that started before then (imported, where the start is unknown), or all of them.
+    """Erase a company's sessions that started before a time, or all of them; without a start, the import counts.
 
-    Lines that could not be imported are erased likewise, by when they were rejected.
+    Rejected CSV lines are erased too, by the time of their rejection.
     """
     if before is None:
         return _erase_company(engine, company_id, None, [], pipeline)
@@ -76,9 +76,9 @@ def erase_company(engine: Engine, company_id: UUID, before: datetime | None, pip
 
 
 def erase_expired(engine: Engine, pipeline: Pipeline, now: datetime | None = None) -> dict[str, Erased]:
-    """Erase what is older than its company wants it kept, whatever the company's status; what went, by company.
+    """Erase sessions older than their company's retention, whatever its status; returns what was erased by company.
 
-    A session is as old as its start or its import, whichever was first: one dated in the future would never go.
+    A session's age counts from its start or its import, whichever is earlier, so that one dated in the future expires.
     """
     with engine.connect() as connection:
         companies = list(connection.execute(_WITH_RETENTION))
@@ -91,7 +91,7 @@ def erase_expired(engine: Engine, pipeline: Pipeline, now: datetime | None = Non
 
 
 def count_expired(connection: Connection, *, grace: timedelta) -> dict[str, int]:
-    """Sessions that should be gone by more than ``grace``, by company; companies without any are left out."""
+    """Count sessions that exceed their company's retention by more than ``grace``, by company, without zeros."""
     overdue = func.now() - func.make_interval(0, 0, 0, Company.retention_days) - grace
     rows = connection.execute(
         select(Company.name, func.count())
@@ -113,7 +113,7 @@ _WITH_RETENTION = (
 def _erase_company(
     engine: Engine, company_id: UUID, before: datetime | None, which: Sequence[Any], pipeline: Pipeline
 ) -> Erased:
-    # Before the sessions, each of which looks for its own lines among those that are left.
+    # Before the sessions: each session searches the remaining lines for its own.
     rejections = in_transaction(engine, lambda connection: _erase_rejections(connection, company_id, before))
     erased = _erase(engine, [_not_erased(), SessionImport.company_id == company_id, *which], pipeline)
     erased.rejections += rejections
@@ -128,7 +128,7 @@ def _erase(engine: Engine, wanted: Sequence[Any], pipeline: Pipeline) -> Erased:
     erased = Erased()
     for chunk in _chunks(engine, wanted):
         erased += in_transaction(engine, partial(_erase_chunk, ids=chunk, pipeline=pipeline))
-    # The counts of failures are by reason: the first fold empties those that quoted a row, the second forgets them.
+    # Failures are counted by reason. The first fold empties groups that quoted an erased row, the second deletes them.
     for _ in range(2):
         in_transaction(engine, fold)
     return erased
@@ -147,18 +147,18 @@ def _chunks(engine: Engine, wanted: Sequence[Any]) -> Iterator[list[UUID]]:
 
 
 def _erase_chunk(connection: Connection, *, ids: list[UUID], pipeline: Pipeline) -> Erased:
-    # First of all: from here on nobody writes what is deleted below.
-    erase_failures(connection, ids, pipeline)
-    # Nor does the ledger, which holds no session: it waits for this lock, and then sees that they are erased.
+    # First, because it takes the claims away: no stage can now store what is deleted below.
+    ProcessingStatusManager(connection, pipeline=pipeline).erase(ids)
+    # The cost ledger holds no claim: it waits for this lock, and then finds the sessions erased.
     these = select(SessionImport.id).where(SessionImport.id.in_(ids))
     connection.execute(these.order_by(SessionImport.id).with_for_update())
     messages = connection.execute(delete(Message).where(Message.session_id.in_(ids)))
     transcripts = connection.execute(delete(SessionTranscript).where(SessionTranscript.session_id.in_(ids)))
     questions = _erase_questions(connection, ids)
     connection.execute(delete(SessionAnalysis).where(SessionAnalysis.session_id.in_(ids)))
-    # The country is a cell as it came, whatever stands in it; nobody counts by it.
-    said = dict.fromkeys(("initial_message", "country", "summary", "analysis_id"))
-    connection.execute(update(Session).where(Session.id.in_(ids)).values(said))
+    # The country is an unchecked cell of the CSV, and no count depends on it.
+    content = dict.fromkeys(("initial_message", "country", "summary", "analysis_id"))
+    connection.execute(update(Session).where(Session.id.in_(ids)).values(content))
     connection.execute(
         update(AiProcessingRequest)
         .where(AiProcessingRequest.session_id.in_(ids), AiProcessingRequest.error_message.is_not(None))
@@ -172,7 +172,7 @@ def _erase_chunk(connection: Connection, *, ids: list[UUID], pipeline: Pipeline)
     return Erased(_count(emptied), _count(messages), _count(transcripts), questions, _count(rejections))
 
 
-#: What could not be taken of these sessions' own lines, whichever delimiter they have: an id is the first cell.
+#: Rejected lines of these sessions, found by the id in the first cell, with either delimiter.
 _BLANK_BROKEN_LINES = text(
     """
     UPDATE livedash.import_rejection SET raw_text = '', reason = :erased
@@ -189,10 +189,10 @@ _BLANK_BROKEN_LINES = text(
 
 
 def _erase_questions(connection: Connection, ids: list[UUID]) -> int:
-    """Blank how these sessions put their questions; the questions themselves if nobody else asked them.
+    """Erase the wording of these sessions' questions, and the questions that no other session has.
 
-    They stay as rows, because their counts do; no question's normal form has a "#". The lock keeps a question from
-    being asked anew in between.
+    Rows stay, because their counts stay. Their normal form begins with "#", which no real one contains. The lock
+    prevents another session from adding one of these questions meanwhile.
     """
     asked = list(connection.scalars(_BLANK_RAW_TEXTS, {"ids": ids}))
     if not asked:

@@ -1,64 +1,70 @@
-"""Which sessions somebody wants to see, and along which index they are found.
+"""The filter of a list of sessions, and the index ranges that a list reads to apply it.
 
-A filter is a list of sources, read one after the other. Each source is a range of an index in a list's order, newest
-first, by a time and an id; what its index cannot tell is looked up session by session.
+A filter becomes a list of sources, read one after the other. Each source is a range of an index in the list's order,
+newest first, by a time and an id. Conditions that the index does not cover are checked session by session.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
-from uuid import UUID
 
+from livedash_core.enums import StageState
+from livedash_core.errors import UsageError
 from livedash_core.pipeline import Pipeline
-
-#: Where a session may stand in a stage, as the pages say it.
-STATES = ("completed", "skipped", "in-progress", "ready", "retrying", "waiting", "failed")
+from livedash_core.status import Scope
 
 
 @dataclass(frozen=True, slots=True)
 class SessionFilter:
-    """``None`` and ``False`` mean no restriction. The window is half open, about when the session started.
+    """A scope, and what a list can filter by in addition to it; ``None`` and ``False`` mean no restriction.
 
-    A stage without a state: the sessions that have come to it and are not through. A state without a stage: in any
-    stage, and for "completed" in the last.
+    Stages without a state: the sessions that have reached one of them and have not finished it. A state without stages:
+    in any stage, and for "completed" in the last. Raises ``UsageError`` for a scope that names sessions, and for an
+    error kind without the group of its failures or the reverse: no index orders such a list.
     """
 
-    company_ids: tuple[UUID, ...]
-    stage: str | None = None
-    state: str | None = None
-    started_from: datetime | None = None
-    started_before: datetime | None = None
+    scope: Scope = field(default_factory=Scope)
+    state: StageState | None = None
     category: str | None = None
     sentiment: str | None = None
     language: str | None = None
     escalated: bool = False
     forwarded_hr: bool = False
     question_id: int | None = None
-    error_kind: str | None = None
     error_group: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.scope.session_ids is not None:
+            raise UsageError("a list of sessions cannot be limited to session ids")
+        kinds = self.scope.error_kinds or ()
+        if len(kinds) != (self.error_group is not None):
+            raise UsageError("a list of failed sessions needs both the error kind and the group of their failures")
+
+    def stages(self, pipeline: Pipeline) -> list[str]:
+        """The stages of the scope, or all, in the order of the pipeline."""
+        return [name for name in pipeline.names if self.scope.stages is None or name in self.scope.stages]
 
     def parameters(self) -> dict[str, Any]:
         """The bind parameters of the conditions below."""
+        scope = self.scope.parameters()
         return {
-            "company_ids": list(self.company_ids),
-            "started_from": self.started_from,
-            "started_before": self.started_before,
+            **{name: scope[name] for name in ("company_ids", "started_from", "started_before")},
+            "error_kind": self.scope.error_kinds[0] if self.scope.error_kinds else None,
             "category": self.category,
             "sentiment": self.sentiment,
             "language": self.language,
             "question_id": self.question_id,
-            "error_kind": self.error_kind,
             "error_group": self.error_group,
         }
 
 
 class Source(NamedTuple):
-    """``SELECT at, id FROM tables WHERE conditions``; ``stage`` is bound as :stage.
+    """A range of an index: ``SELECT at, id FROM tables WHERE conditions``; ``stage`` is bound as :stage.
 
-    ``by_id``: ordered by id alone. ``per_company``: each ``company.id`` has a range of the index to itself.
+    ``order`` describes the order for the reader of a page. ``by_id``: the range is ordered by id alone.
+    ``per_company``: the index has a separate range for each ``company.id``.
     """
 
     order: str
@@ -76,34 +82,34 @@ _WINDOW = """
     AND source.started_at >= coalesce(CAST(:started_from AS timestamptz), '-infinity')
     AND source.started_at < coalesce(CAST(:started_before AS timestamptz), 'infinity')
 """
-_BY_START = "the latest start first"
-_STATES = {
-    "failed": ("the latest failure first", "completed_at", "source.status = 'FAILED'"),
-    "skipped": ("the last one skipped first", "completed_at", "source.status = 'SKIPPED'"),
-    # The index is defined by what is not at infinity, so that it is said of what is due, too.
+_BY_START = "most recently started first"
+_STATES: dict[StageState, tuple[str, str, str]] = {
+    "failed": ("most recently failed first", "completed_at", "source.status = 'FAILED'"),
+    "skipped": ("most recently skipped first", "completed_at", "source.status = 'SKIPPED'"),
+    # "available_at < 'infinity'" follows from the condition behind it, but the partial index needs it to be used.
     "ready": (
-        "the last one to get ready first",
+        "most recently due first",
         "available_at",
         "source.status = 'PENDING' AND source.available_at < 'infinity' AND source.available_at <= now()",
     ),
     "retrying": (
-        "the last one to be retried first",
+        "latest retry first",
         "available_at",
         "source.status = 'PENDING' AND source.available_at < 'infinity' AND source.available_at > now()",
     ),
-    "in-progress": ("the last one begun first", "started_at", "source.status = 'IN_PROGRESS'"),
+    "in-progress": ("most recently claimed first", "started_at", "source.status = 'IN_PROGRESS'"),
 }
-#: A session that has come to a stage and is not through.
-_OPEN = ("failed", "in-progress", "retrying", "ready")
+#: The states of a session that has reached a stage and has not finished it.
+_OPEN: tuple[StageState, ...] = ("failed", "in-progress", "retrying", "ready")
 
 
 def sources(wanted: SessionFilter, pipeline: Pipeline) -> list[Source]:
-    """What to read for ``wanted``, in order."""
+    """The sources to read for ``wanted``, in order."""
     if wanted.question_id is not None:
         return [_ASKED]
-    # Nearly all sessions are completed, so each is looked at, whatever the order; the other states have an index.
-    if wanted.state != "completed" and (wanted.stage is not None or wanted.state is not None):
-        return _of_state(wanted, [wanted.stage] if wanted.stage is not None else list(pipeline.names), pipeline)
+    # Nearly all sessions are completed: they need no index of their own. The other states have one.
+    if wanted.state != "completed" and (wanted.scope.stages is not None or wanted.state is not None):
+        return _of_state(wanted, pipeline)
     for column in ("escalated", "forwarded_hr"):
         if getattr(wanted, column):
             return [_analysed(f"source.{column}")]
@@ -111,21 +117,21 @@ def sources(wanted: SessionFilter, pipeline: Pipeline) -> list[Source]:
         if getattr(wanted, column) is not None:
             return [_analysed(f"source.{column} = :{column}")]
     by_start = Source(_BY_START, "source.started_at", "source.id", "livedash.session_import AS source", _OF + _WINDOW)
-    if wanted.started_from is not None or wanted.started_before is not None:
+    if wanted.scope.started_from is not None or wanted.scope.started_before is not None:
         return [by_start]
     return [by_start, _WITHOUT_START]
 
 
 def remaining_conditions(wanted: SessionFilter, source: Source) -> list[str]:
-    """Conditions on ``imported`` and ``analysed`` that ``source`` does not see to by itself.
+    """Conditions on ``imported`` and ``analysed`` that the index range of ``source`` does not cover.
 
-    ``:through`` is bound to the stage that is to be completed.
+    ``:completed_stage`` is bound to the stage that must be completed.
     """
     conditions = []
     if _WINDOW not in source.conditions:
-        if wanted.started_from is not None:
+        if wanted.scope.started_from is not None:
             conditions.append("imported.started_at >= :started_from")
-        if wanted.started_before is not None:
+        if wanted.scope.started_before is not None:
             conditions.append("imported.started_at < :started_before")
     for column in ("escalated", "forwarded_hr"):
         if getattr(wanted, column) and f"source.{column}" not in source.conditions:
@@ -134,18 +140,18 @@ def remaining_conditions(wanted: SessionFilter, source: Source) -> list[str]:
         if getattr(wanted, column) is not None and f"source.{column}" not in source.conditions:
             conditions.append(f"analysed.{column} = :{column}")
     if wanted.state == "completed":
-        conditions.append(_THROUGH)
+        conditions.append(_HAS_COMPLETED)
     return conditions
 
 
-_THROUGH = (
+_HAS_COMPLETED = (
     "EXISTS (SELECT FROM livedash.session_processing_status AS status "
-    "WHERE status.session_id = imported.id AND status.stage = :through AND status.status = 'COMPLETED')"
+    "WHERE status.session_id = imported.id AND status.stage = :completed_stage AND status.status = 'COMPLETED')"
 )
 _OF = "source.company_id = company.id"
-_OF_ANY = "source.company_id = ANY (CAST(:company_ids AS uuid[]))"
+_OF_ANY = "(CAST(:company_ids AS uuid[]) IS NULL OR source.company_id = ANY (CAST(:company_ids AS uuid[])))"
 _WITHOUT_START = Source(
-    "those without a readable start last",
+    "sessions without a readable start",
     "CAST('-infinity' AS timestamptz)",
     "source.id",
     "livedash.session_import AS source",
@@ -153,7 +159,7 @@ _WITHOUT_START = Source(
     by_id=True,
 )
 _ASKED = Source(
-    "the last one imported first",
+    "most recently imported first",
     "CAST('-infinity' AS timestamptz)",
     "source.session_id",
     "livedash.session_question AS source",
@@ -169,23 +175,24 @@ def _analysed(condition: str) -> Source:
     )
 
 
-def _of_state(wanted: SessionFilter, among: Sequence[str], pipeline: Pipeline) -> list[Source]:
+def _of_state(wanted: SessionFilter, pipeline: Pipeline) -> list[Source]:
+    stages = wanted.stages(pipeline)
     if wanted.state == "waiting":
-        # Behind a stage that they have come to and are not through.
-        earlier = pipeline.before(among[-1])
+        # A session waits for the earlier stage that it has reached and has not finished.
+        earlier = pipeline.before(stages[-1]) if stages else ()
         return [_in_state(wanted, stage, state) for stage in reversed(earlier) for state in _OPEN]
-    states = _OPEN if wanted.state is None else (wanted.state,)
-    return [_in_state(wanted, stage, state) for stage in among for state in states]
+    states: Sequence[StageState] = _OPEN if wanted.state is None else (wanted.state,)
+    return [_in_state(wanted, stage, state) for stage in stages for state in states]
 
 
-def _in_state(wanted: SessionFilter, stage: str, state: str) -> Source:
+def _in_state(wanted: SessionFilter, stage: str, state: StageState) -> Source:
     order, at, condition = _STATES[state]
     tables = _STATUS
     conditions = f"{_OF} AND source.stage = :stage AND {condition}"
     if state == "failed" and wanted.error_group is not None:
         conditions += " AND source.error_kind = :error_kind AND source.error_group = :error_group"
     if state == "in-progress":
-        # By the few leases of the stage: nothing else finds them.
+        # The stage's leases, of which there are few, are the only index to these rows.
         tables = f"livedash.session_processing_lease AS lease JOIN {_STATUS} ON source.lease_token = lease.token"
         conditions = conditions.replace(_OF, _OF_ANY) + " AND lease.stage = :stage"
     return Source(

@@ -1,4 +1,4 @@
-"""Sessions in pages. Whatever is asked for among a million sessions, a page looks at a bounded number of them."""
+"""Lists of sessions, page by page. A page reads a bounded number of sessions, whatever the filter."""
 
 from __future__ import annotations
 
@@ -14,15 +14,18 @@ from livedash_core.errors import UsageError
 from livedash_core.operations.session_filter import SessionFilter, Source, remaining_conditions, sources
 from livedash_core.pipeline import Pipeline
 
-#: Sessions that a page looks at, at most, when its index cannot tell all that was asked for.
-LOOKED_AT = 1000
-#: Of texts that companies wrote, shown in a list.
+#: The most sessions that a page reads when no index covers the whole filter.
+MAX_READ = 1000
+#: Characters of a company's text that a list shows.
 MAX_CHARACTERS = 200
 _FIRST = ("infinity", UUID(int=2**128 - 1))
 
 
 class ListedSession(NamedTuple):
-    """A session in a list; texts are cut off. ``standing`` is stage → status, PENDING behind an open stage WAITING."""
+    """A session in a list, long texts cut off.
+
+    ``statuses`` is stage → status, with WAITING for a PENDING stage behind an unfinished one.
+    """
 
     id: UUID
     company: str
@@ -34,11 +37,11 @@ class ListedSession(NamedTuple):
     escalated: bool | None
     forwarded_hr: bool | None
     summary: str | None
-    standing: dict[str, str]
+    statuses: dict[str, str]
 
 
 class Cursor(NamedTuple):
-    """Where the next page begins: after this session of this source."""
+    """The session after which the next page begins, and its source."""
 
     source: int
     at: str
@@ -49,7 +52,7 @@ class Cursor(NamedTuple):
 
     @classmethod
     def parse(cls, written: str) -> Cursor:
-        """The other way. Raises ``UsageError`` for what was not written by us."""
+        """Read a cursor from its text. Raises ``UsageError`` for other text."""
         try:
             source, at, session_id = written.split("~")
             if at not in ("infinity", "-infinity"):
@@ -60,32 +63,35 @@ class Cursor(NamedTuple):
 
 
 class Page(NamedTuple):
-    """``looked_at`` is set when the page ended because so many sessions were looked at, not because it was full."""
+    """One page of a list, and the order of its sessions in words.
+
+    ``sessions_read`` is set if the page ended because it had read so many sessions, not because it was full.
+    """
 
     sessions: list[ListedSession]
     order: str
     next: Cursor | None
-    looked_at: int | None = None
+    sessions_read: int | None = None
 
 
 def list_sessions(
     connection: Connection, wanted: SessionFilter, pipeline: Pipeline, *, after: Cursor | None, size: int
 ) -> Page:
-    """One page of ``wanted``. Raises ``UsageError`` for a cursor of another list."""
-    found = sources(wanted, pipeline)
+    """Read one page of ``wanted``. Raises ``UsageError`` for a cursor of another list."""
+    ranges = sources(wanted, pipeline)
     number, at, before = after or (0, *_FIRST)
-    if not found:
+    if not ranges:
         return Page([], "", None)
-    if not 0 <= number < len(found):
+    if not 0 <= number < len(ranges):
         raise UsageError("that page does not exist; begin at the first one")
-    order = found[number].order
+    order = ranges[number].order
     rows: list[Any] = []
-    while number < len(found):
-        source, missing = found[number], size - len(rows)
-        part, last, looked_at = _walk(connection, wanted, pipeline, source, (at, before), missing)
+    while number < len(ranges):
+        source, missing = ranges[number], size - len(rows)
+        part, last = _read_source(connection, wanted, pipeline, source, (at, before), missing)
         rows += [(number, row) for row in part]
-        if looked_at is not None and last is not None:
-            return Page(_listed(connection, rows), order, Cursor(number, *last), looked_at)
+        if last is not None:
+            return Page(_listed(connection, rows), order, Cursor(number, *last), MAX_READ)
         if len(part) > missing:
             break
         number, (at, before) = number + 1, _FIRST
@@ -95,20 +101,20 @@ def list_sessions(
 
 
 def all_sessions(
-    connection: Connection, wanted: SessionFilter, pipeline: Pipeline, *, most: int
+    connection: Connection, wanted: SessionFilter, pipeline: Pipeline, *, limit: int
 ) -> Iterator[ListedSession]:
-    """Page after page, at most ``most`` sessions."""
-    after, given = None, 0
-    while given < most:
-        page = list_sessions(connection, wanted, pipeline, after=after, size=min(500, most - given))
+    """Iterate over the pages of a list, up to ``limit`` sessions."""
+    after, count = None, 0
+    while count < limit:
+        page = list_sessions(connection, wanted, pipeline, after=after, size=min(500, limit - count))
         yield from page.sessions
-        given, after = given + len(page.sessions), page.next
+        count, after = count + len(page.sessions), page.next
         if after is None:
             return
 
 
 def find_by_id(connection: Connection, wanted: str, company_ids: Sequence[UUID]) -> list[ListedSession]:
-    """Sessions with this id, ours or the source's; several companies may have given the same one."""
+    """Find sessions by id or external id; several companies may use the same external id."""
     ours = None
     with suppress(ValueError):
         ours = UUID(wanted)
@@ -135,39 +141,39 @@ _COLUMNS = f"""
 """
 
 
-def _walk(
+def _read_source(
     connection: Connection,
     wanted: SessionFilter,
     pipeline: Pipeline,
     source: Source,
     begin: tuple[str, UUID],
     missing: int,
-) -> tuple[list[Any], tuple[str, UUID] | None, int | None]:
-    """Up to ``missing`` + 1 rows after ``begin``; if fewer because enough was looked at: the last key, and how many."""
+) -> tuple[list[Any], tuple[str, UUID] | None]:
+    """Read up to ``missing`` + 1 rows after ``begin``; with the last key if it stopped after ``MAX_READ`` sessions."""
     conditions = remaining_conditions(wanted, source)
     at, session_id = begin
     parameters = {
         **wanted.parameters(),
         "stage": source.stage,
-        "through": wanted.stage or pipeline.last,
+        "completed_stage": next(reversed(wanted.stages(pipeline)), pipeline.last),
         "at": at,
         "session_id": session_id,
-        "look_at": LOOKED_AT if conditions else missing + 1,
+        "max_read": MAX_READ if conditions else missing + 1,
         "limit": missing + 1,
     }
     keys = _keys(source)
     where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
     query = f"""
-        WITH walked AS MATERIALIZED ({keys})
-        SELECT {_COLUMNS}, walked.at::text AS at
-        FROM walked JOIN livedash.session_import AS imported ON imported.id = walked.id {_JOINS} {where}
-        ORDER BY walked.at DESC, walked.id DESC LIMIT :limit
+        WITH keys AS MATERIALIZED ({keys})
+        SELECT {_COLUMNS}, keys.at::text AS at
+        FROM keys JOIN livedash.session_import AS imported ON imported.id = keys.id {_JOINS} {where}
+        ORDER BY keys.at DESC, keys.id DESC LIMIT :limit
     """  # noqa: S608 - made of constants
     rows = list(connection.execute(text(query), parameters))
     if not conditions or len(rows) > missing:
-        return rows, None, None
-    last = connection.execute(text(f"{keys} OFFSET :look_at - 1"), parameters).first()
-    return rows, (str(last.at), last.id) if last else None, LOOKED_AT if last else None
+        return rows, None
+    last = connection.execute(text(f"{keys} OFFSET :max_read - 1"), parameters).first()
+    return rows, (str(last.at), last.id) if last else None
 
 
 def _keys(source: Source) -> str:
@@ -178,27 +184,29 @@ def _keys(source: Source) -> str:
     wanted = f"""
         SELECT {source.at} AS at, {source.id} AS id FROM {source.tables}
         WHERE {source.conditions} AND {after}
-        ORDER BY {order} LIMIT :look_at
+        ORDER BY {order} LIMIT :max_read
     """  # noqa: S608 - made of constants
     if not source.per_company:
         return wanted
     return f"""
         SELECT keys.at, keys.id
-        FROM unnest(CAST(:company_ids AS uuid[])) AS company (id)
+        FROM (
+            SELECT id FROM livedash.company
+            WHERE CAST(:company_ids AS uuid[]) IS NULL OR id = ANY (CAST(:company_ids AS uuid[]))
+        ) AS company
         CROSS JOIN LATERAL ({wanted}) AS keys
-        ORDER BY keys.at DESC, keys.id DESC LIMIT :look_at
+        ORDER BY keys.at DESC, keys.id DESC LIMIT :max_read
     """  # noqa: S608 - made of constants
 
 
 def _listed(connection: Connection, rows: Sequence[tuple[int, Any]]) -> list[ListedSession]:
-    statuses = connection.execute(_STANDING, {"ids": [row.id for _, row in rows]})
-    standing: dict[UUID, dict[str, str]] = {}
-    for session_id, stage, status in statuses:
-        standing.setdefault(session_id, {})[stage] = status
-    return [ListedSession(**_columns(row), standing=standing.get(row.id, {})) for _, row in rows]
+    statuses: dict[UUID, dict[str, str]] = {}
+    for session_id, stage, status in connection.execute(_STATUSES, {"ids": [row.id for _, row in rows]}):
+        statuses.setdefault(session_id, {})[stage] = status
+    return [ListedSession(**_columns(row), statuses=statuses.get(row.id, {})) for _, row in rows]
 
 
-_STANDING = text(
+_STATUSES = text(
     """
     SELECT session_id, stage, CASE WHEN status = 'PENDING' AND available_at = 'infinity' THEN 'WAITING' ELSE status END
     FROM livedash.session_processing_status WHERE session_id = ANY (CAST(:ids AS uuid[]))

@@ -1,4 +1,4 @@
-"""What a new version brings to a database: its schema, and the prices that its packages know."""
+"""Upgrades a database to this version: its schema and the price catalogue."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from livedash_core.db import upgrade_schema
 
 
 def upgrade(engine: Engine) -> None:
-    """Bring the database up to date; quick when it is, and safe to call at every start."""
+    """Upgrade the schema and import the price catalogue; fast if both are current, so call it at every start."""
     upgrade_schema(engine)
     with engine.begin() as connection:
         import_price_catalogue(connection)

@@ -1,4 +1,4 @@
-"""The heart: a status per session and stage (see docs/state-machine.md)."""
+"""The status of each session in each stage, and the queue of due work (see docs/state-machine.md)."""
 
 from livedash_core.status.activity import StageActivity, activity
 from livedash_core.status.breakdown import Breakdown, fold, read_breakdown

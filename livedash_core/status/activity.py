@@ -1,7 +1,7 @@
-"""How briskly each stage works: rate, durations, and how long what waits has waited. Told without a look at the table.
+"""Per-stage throughput, latency and queue age, read without scanning the status table.
 
-The ledger says with each settled claim when it was and how long the sessions were held, in ten-minute slots and
-geometric buckets (steps of 1.2, so that a percentile is off by a tenth at most); the fold adds them up.
+The count deltas of a settled claim store its ten-minute slot and the bucket of its duration; the fold adds them up.
+The buckets are geometric with steps of 1.2, so that a percentile is wrong by a tenth at most.
 """
 
 from __future__ import annotations
@@ -18,22 +18,24 @@ from livedash_core.pipeline import Pipeline
 from livedash_core.status.statements import statement
 
 HOURS = 24
-#: As settle.sql has it.
+#: The ratio of the buckets in settle.sql.
 _BUCKET_STEP = 1.2
 
 
 @dataclass(frozen=True, slots=True)
 class StageActivity:
-    """One stage. Sessions count when they complete it or are skipped; durations are from claim to settled, and include
-    the wait for the rest of the claimed batch. ``None`` where nothing is known.
+    """The activity of one stage; ``None`` means unknown.
+
+    A session counts when it is completed or skipped. A duration is the time from claim to settlement, and includes the
+    wait for the other sessions of the claim.
     """
 
-    #: Sessions per minute since the last ten-minute slot but one began: over the last 10 to 20 minutes.
+    #: Sessions per minute in the last 10 to 20 minutes: since the start of the previous ten-minute slot.
     per_minute: float
-    #: Of the last 24 hours.
+    #: Percentiles of the last 24 hours.
     p50_seconds: float | None
     p95_seconds: float | None
-    #: Since when the session that has waited longest could have been claimed.
+    #: The time from which the oldest due session could have been claimed.
     oldest_waiting_since: datetime | None
     #: Sessions in each of the last 24 hours, oldest first.
     last_day: tuple[int, ...]
@@ -42,7 +44,7 @@ class StageActivity:
 def activity(
     connection: Connection, pipeline: Pipeline, company_ids: Iterable[UUID] | None = None
 ) -> dict[str, StageActivity]:
-    """The activity of each stage, in the order given, of all companies or some."""
+    """Read the activity of each stage, in order, of all companies or some."""
     companies = None if company_ids is None else list(company_ids)
     oldest = {
         row.stage: row.since
@@ -54,7 +56,7 @@ def activity(
     durations: dict[str, dict[int, int]] = {stage: {} for stage in pipeline.names}
     per_minute = dict.fromkeys(pipeline.names, 0.0)
     for row in connection.execute(statement("activity"), {"company_ids": companies}):
-        if row.stage not in hours:  # of a stage that was taken out of the registry
+        if row.stage not in hours:  # a stage that is no longer in the pipeline
             continue
         if row.hours_ago is not None:
             hours[row.stage][int(row.hours_ago)] = int(row.sessions)
@@ -74,7 +76,7 @@ def activity(
 
 
 def _percentile(sessions_per_bucket: Mapping[int, int], share: float) -> float | None:
-    """The middle of the bucket that the ``share`` of all sessions falls into, in seconds."""
+    """The middle, in seconds, of the bucket that contains the ``share`` quantile."""
     below, wanted = 0, share * sum(sessions_per_bucket.values())
     for bucket, sessions in sorted(sessions_per_bucket.items()):
         below += sessions

@@ -1,4 +1,4 @@
-"""Why sessions wait for a person: failures by stage, kind and reason, exact, without looking at the failed rows."""
+"""FAILED sessions by stage, kind and reason, counted exactly without reading their rows."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from livedash_core.status.statements import statement
 
 
 class FailureGroup(NamedTuple):
-    """Sessions that failed in one stage for one reason: ``error_group`` is the message as ``failure_group`` folds it.
+    """Sessions that failed in one stage for one reason.
 
-    The times are those of the first and the last such failure since nobody was in the group; ``company_ids`` are whose
-    sessions they are, the company with most of them first.
+    ``error_group`` is the message after ``failure_group``. The times are those of the first and last failure since the
+    group was last empty. ``company_ids`` are the companies of the sessions, the one with most sessions first.
     """
 
     stage: str
@@ -31,15 +31,15 @@ class FailureGroup(NamedTuple):
 def list_failure_groups(
     connection: Connection, company_ids: Iterable[UUID] | None = None, *, stage: str | None = None
 ) -> list[FailureGroup]:
-    """All groups of all companies or some, of all stages or one; the largest first."""
-    wanted = {"company_ids": None if company_ids is None else list(company_ids), "stage": stage}
-    rows = connection.execute(statement("failure_groups"), wanted)
+    """List the failure groups of all companies or some, of all stages or one, the largest first."""
+    parameters = {"company_ids": None if company_ids is None else list(company_ids), "stage": stage}
+    rows = connection.execute(statement("failure_groups"), parameters)
     return [
-        FailureGroup(found_in, kind, reason, int(sessions), first, last, tuple(companies))
-        for found_in, kind, reason, sessions, first, last, companies in rows
+        FailureGroup(failed_stage, kind, group, int(sessions), first, last, tuple(companies))
+        for failed_stage, kind, group, sessions, first, last, companies in rows
     ]
 
 
 def recount_failures(connection: Connection) -> dict[tuple[str, str, str], int]:
-    """(stage, kind, group) → sessions, by looking at every failed row: the proof, slow when there are many."""
+    """Count (stage, kind, group) → sessions from all FAILED rows, to verify the counts; slow if there are many."""
     return {(row[0], row[1], row[2]): row[3] for row in connection.execute(statement("recount_failures"))}

@@ -1,4 +1,4 @@
-"""Failures for the same reason are one group: a message without what differs from session to session. Pure."""
+"""Groups failures by reason: replaces the parts of a message that differ between sessions. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ MAX_CHARACTERS = 200
 _FOLDED = (
     (re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s'\"<>]+", re.IGNORECASE), "<url>"),
     (re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", re.IGNORECASE), "<id>"),
-    # Hexadecimal ids, and names with a number in them (LV-0017): one word, at least one digit.
+    # Hexadecimal ids, and names with a number such as LV-0017: one word with at least one digit.
     (re.compile(r"\b(?=[\w-]*\d)(?=[\w-]*[a-z_])[\w-]*\w", re.IGNORECASE), "<id>"),
     (re.compile(r"\d+(?:[.,:]\d+)*"), "<number>"),
     (re.compile(r"\s+"), " "),
@@ -17,7 +17,7 @@ _FOLDED = (
 
 
 def failure_group(message: str) -> str:
-    """``message`` with addresses, ids and numbers folded, at most 200 characters."""
+    """Return ``message`` with URLs, ids and numbers replaced by placeholders, at most 200 characters long."""
     for pattern, placeholder in _FOLDED:
         message = pattern.sub(placeholder, message)
     message = message.strip()

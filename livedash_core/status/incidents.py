@@ -1,4 +1,4 @@
-"""What stops a stage right now: written when it does, gone when a run gets through again."""
+"""Open incidents: conditions that stop a stage, recorded by the run that meets them and closed by one that succeeds."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from livedash_core.status.redaction import presentable
 
 
 class Incident(NamedTuple):
-    """One open incident; ``company`` is ``None`` when it stops everyone."""
+    """One open incident; ``company`` is ``None`` if it affects all companies."""
 
     stage: str
     company: str | None
     message: str
     first_seen_at: datetime
     last_seen_at: datetime
-    #: ``systemic``: somebody has to mend it. ``budget``, ``rate limit``, ``status``: the company only has to wait.
+    #: ``systemic``: an operator has to act. ``budget``, ``rate limit``, ``status``: it ends by itself.
     kind: str = "systemic"
 
     @property
     def sentence(self) -> str:
-        """For people: the stage, since when, and why."""
-        stands = "is stopped" if self.kind == "systemic" else "waits"
-        return f"{self.stage} {stands} since {self.first_seen_at.astimezone(UTC):%Y-%m-%d %H:%MZ}: {self.message}"
+        """The incident as text: the stage, the start, and the reason."""
+        state = "is stopped" if self.kind == "systemic" else "waits"
+        return f"{self.stage} {state} since {self.first_seen_at.astimezone(UTC):%Y-%m-%d %H:%MZ}: {self.message}"
 
 
 def open_incident(
     connection: Connection, stage: str, company_id: UUID | None, message: str, *, kind: str = "systemic"
 ) -> None:
-    """Record that ``stage`` is stopped, for one company or for all."""
+    """Record that ``stage`` is stopped for one company, or for all (``None``)."""
     values = {"stage": stage, "company_id": company_id, "message": presentable(message), "kind": kind}
     statement = insert(SystemicIncident).values(values)
     connection.execute(
@@ -51,14 +51,14 @@ def open_incident(
 
 
 def close_incidents(connection: Connection, stage: str, company_ids: Iterable[UUID], *, for_everyone: bool) -> None:
-    """``stage`` got through for these companies, and for everyone if so said."""
-    named = SystemicIncident.company_id.in_(list(company_ids))
-    whose = or_(named, SystemicIncident.company_id.is_(None)) if for_everyone else named
-    connection.execute(delete(SystemicIncident).where(SystemicIncident.stage == stage, whose))
+    """Delete incidents of ``stage`` for these companies, and with ``for_everyone`` those that affect all companies."""
+    of_companies = SystemicIncident.company_id.in_(list(company_ids))
+    affected = or_(of_companies, SystemicIncident.company_id.is_(None)) if for_everyone else of_companies
+    connection.execute(delete(SystemicIncident).where(SystemicIncident.stage == stage, affected))
 
 
 def list_incidents(connection: Connection) -> list[Incident]:
-    """What is stopped now, oldest first."""
+    """List the open incidents, oldest first."""
     rows = connection.execute(
         select(
             SystemicIncident.stage,

@@ -27,11 +27,11 @@ from livedash_core.status.records import (
     import_history_parameters,
     json_object,
 )
-from livedash_core.status.redaction import presentable
+from livedash_core.status.redaction import ERASED, presentable
 from livedash_core.status.scope import Scope
 from livedash_core.status.statements import statement
 
-#: Where ``initialize_new_sessions`` finds them: they need not pass through Python.
+#: The table from which ``initialize_new_sessions`` reads sessions, so that they do not pass through Python.
 NEW_SESSIONS = "pg_temp.new_session"
 _CREATE_NEW_SESSIONS = text(
     f"""
@@ -43,9 +43,9 @@ _CREATE_NEW_SESSIONS = text(
 
 
 class ProcessingStatusManager:
-    """The verbs for sets of sessions, which stages use, then those for one session under livedash-node's names.
+    """The verbs for sets of sessions, which stages use, then those for one session, named as in livedash-node.
 
-    ``max_attempts`` is how many claims of a stage may end in a transient failure before the session is FAILED.
+    ``max_attempts`` is the number of transient failures of a stage after which the session is FAILED.
     """
 
     def __init__(self, connection: Connection, *, pipeline: Pipeline = BUILT_IN, max_attempts: int = 5) -> None:
@@ -56,7 +56,7 @@ class ProcessingStatusManager:
     def initialize_sessions(self, sessions: Mapping[UUID, UUID], *, completed_stages: int = 0) -> list[UUID]:
         """Give each session (id → company id) its rows; returns the ids that were new. Idempotent.
 
-        A session from before a stage was added gets that stage's row, due if the stage before it is through.
+        A session that is older than an added stage gets that stage's row, due if the stage before it is finished.
         """
         rows = self.connection.execute(
             statement("initialize"),
@@ -72,16 +72,16 @@ class ProcessingStatusManager:
         return [row.session_id for row in rows if row.is_new]
 
     def expect_new_sessions(self) -> None:
-        """Make the temporary table ``NEW_SESSIONS`` on this connection; each commit leaves it empty.
+        """Create the temporary table ``NEW_SESSIONS`` on this connection; each commit empties it.
 
-        Its columns: id, company_id, completed_stages, and metadata for the first stage, where that is completed.
+        Its columns are id, company_id, completed_stages, and metadata of the first stage if that is completed.
         """
         self.connection.execute(_CREATE_NEW_SESSIONS)
 
     def initialize_new_sessions(self) -> None:
-        """The same, quicker, for the sessions in ``NEW_SESSIONS``: ids made in this transaction.
+        """Initialize the sessions in ``NEW_SESSIONS``: faster, for ids created in this transaction.
 
-        Raises SQLAlchemy's ``IntegrityError`` for others.
+        Raises SQLAlchemy's ``IntegrityError`` for other ids.
         """
         self.connection.execute(statement("initialize_new"), {"stages": list(self.pipeline.names)})
 
@@ -96,7 +96,7 @@ class ProcessingStatusManager:
         dag_run: str | None = None,
         without_company_ids: Iterable[UUID] = (),
     ) -> Claim:
-        """Take up to ``limit`` due sessions of active companies, leases that ran out included.
+        """Claim up to ``limit`` due sessions of active companies, those of expired leases included.
 
         Raises ``UnknownStage``, or ``UsageError`` for a limit below one.
         """
@@ -122,16 +122,16 @@ class ProcessingStatusManager:
         return Claim(token, {row[0]: row[1] for row in found.all()})
 
     def renew(self, token: UUID, *, lease_seconds: float = 300) -> bool:
-        """Keep a lease; ``False`` means it is lost, and nothing it held may be written any more."""
+        """Extend a lease; ``False`` means that it is lost and its holder must not store results any more."""
         rows = self.connection.execute(statement("renew"), {"token": token, "lease_seconds": lease_seconds})
         return rows.first() is not None
 
     def held(self, token: UUID) -> list[UUID]:
-        """The sessions that a token holds and nobody has settled."""
+        """The sessions that a token still holds, in progress."""
         return self._ids("held", token=token)
 
     def complete(self, stage: str, token: UUID, sessions: Mapping[UUID, Metadata | None]) -> list[UUID]:
-        """COMPLETED; the next stage opens. Returns the ids that this token still held."""
+        """Set sessions COMPLETED and open their next stage; returns the ids that the token still held."""
         return self._settle("COMPLETED", stage, token, sessions)
 
     def skip(
@@ -141,9 +141,9 @@ class ProcessingStatusManager:
         reasons: Mapping[UUID, str],
         metadata: Mapping[UUID, Metadata | None] = MappingProxyType({}),
     ) -> list[UUID]:
-        """SKIPPED with a reason, and with ``metadata`` for those that have some; the next stage opens.
+        """Set sessions SKIPPED with a reason and optional ``metadata``, and open their next stage.
 
-        Returns the ids that this token still held.
+        Returns the ids that the token still held.
         """
         documents = {
             key: {**(metadata.get(key) or {}), "reason": presentable(reason)} for key, reason in reasons.items()
@@ -151,9 +151,9 @@ class ProcessingStatusManager:
         return self._settle("SKIPPED", stage, token, documents)
 
     def fail(self, stage: str, token: UUID, failures: Iterable[Failure]) -> dict[UUID, str]:
-        """Record failed attempts; returns id → status now (PENDING: it will be retried) where the token held it.
+        """Record failed attempts; returns id → new status (PENDING: it will be retried) of those the token still held.
 
-        Raises ``UnknownStage``, ``UsageError`` for a failure that makes no sense.
+        Raises ``UnknownStage``, or ``UsageError`` for an invalid failure.
         """
         self.pipeline.position(stage)
         documents: dict[UUID, Metadata] = {failure.session_id: failure.document() for failure in failures}
@@ -173,7 +173,7 @@ class ProcessingStatusManager:
     def release(
         self, token: UUID, session_ids: Iterable[UUID] | None = None, *, delay_seconds: float = 0
     ) -> list[UUID]:
-        """Give sessions back unharmed, all that the token holds or some; the attempt does not count."""
+        """Release sessions, all that the token holds or some; the attempt does not count."""
         return self._ids(
             "release",
             token=token,
@@ -182,12 +182,14 @@ class ProcessingStatusManager:
         )
 
     def reset_failed(self, scope: Scope) -> dict[str, int]:
-        """FAILED → PENDING within the scope; returns how many per stage. The failure history stays."""
-        rows = self.connection.execute(statement("reset_failed", reach=scope.reach), self._failed_in(scope, None))
+        """Set FAILED sessions of the scope PENDING; returns the number per stage. The failure history stays."""
+        rows = self.connection.execute(
+            statement("reset_failed", reach=scope.reach), self._failed_parameters(scope, None)
+        )
         return {stage: int(sessions) for stage, sessions in rows}
 
     def reopen(self, stage: str, session_ids: Iterable[UUID]) -> list[UUID]:
-        """``stage`` and all after it are to be done again; whoever holds one of them loses it."""
+        """Set ``stage`` and all later stages PENDING, and release claims on them; returns the ids that changed."""
         return self._ids(
             "reopen",
             previous_stage=self.pipeline.previous(stage),
@@ -195,11 +197,22 @@ class ProcessingStatusManager:
             session_ids=list(session_ids),
         )
 
-    def import_history(self, sessions: Mapping[UUID, ImportedHistory]) -> list[UUID]:
-        """Give sessions that another system has worked on the states they have there; returns the ids that were new.
+    def erase(self, session_ids: Iterable[UUID]) -> None:
+        """Erase failure texts and metadata of these sessions, history included, and release claims on them.
 
-        A stage that a history does not name is PENDING; a session that is here already stays as it is. Raises
-        ``UnknownStage``, ``UsageError`` for a state that nobody can take over.
+        Statuses stay, except that IN_PROGRESS becomes PENDING again; a later claim finds no content to process. Call
+        it in the transaction that erases the rest, first: the holders of these claims can then store nothing.
+        """
+        self.connection.execute(
+            statement("erase"),
+            {"session_ids": list(session_ids), "stages": list(self.pipeline.names), "placeholder": ERASED},
+        )
+
+    def import_history(self, sessions: Mapping[UUID, ImportedHistory]) -> list[UUID]:
+        """Insert sessions with the statuses they have in another system; returns the ids that were new.
+
+        A stage that a history does not name is PENDING. Sessions that exist already stay unchanged. Raises
+        ``UnknownStage``, or ``UsageError`` for a status that cannot be imported.
         """
         for stages in {history.stages for history in sessions.values()}:
             for state in stages:
@@ -209,7 +222,7 @@ class ProcessingStatusManager:
     # --- one session
 
     def initialize_session(self, session_id: UUID, company_id: UUID) -> bool:
-        """Give a session its rows; ``False`` if it had them."""
+        """Give a session its rows; returns ``False`` if it had them."""
         return bool(self.initialize_sessions({session_id: company_id}))
 
     def start_stage(self, session_id: UUID, stage: str, *, lease_seconds: float = 300, owner: str = "") -> UUID:
@@ -223,16 +236,16 @@ class ProcessingStatusManager:
         return claim.token
 
     def complete_stage(self, session_id: UUID, stage: str, token: UUID, metadata: Metadata | None = None) -> None:
-        """COMPLETED. Raises ``LeaseLost``, ``UsageError`` for metadata that is not JSON."""
-        self._held(session_id, stage, self.complete(stage, token, {session_id: metadata}))
+        """Set the stage COMPLETED. Raises ``LeaseLost``, ``UsageError`` for metadata that is not JSON."""
+        self._require_settled(session_id, stage, self.complete(stage, token, {session_id: metadata}))
 
     def skip_stage(self, session_id: UUID, stage: str, token: UUID, reason: str) -> None:
-        """SKIPPED with a reason. Raises ``LeaseLost``."""
-        self._held(session_id, stage, self.skip(stage, token, {session_id: reason}))
+        """Set the stage SKIPPED with a reason. Raises ``LeaseLost``."""
+        self._require_settled(session_id, stage, self.skip(stage, token, {session_id: reason}))
 
     def fail_stage(self, session_id: UUID, stage: str, token: UUID, message: str, *, kind: str = "permanent") -> None:
         """Record a failed attempt. Raises ``LeaseLost``."""
-        self._held(session_id, stage, self.fail(stage, token, [Failure(session_id, kind, message)]))
+        self._require_settled(session_id, stage, self.fail(stage, token, [Failure(session_id, kind, message)]))
 
     def get_session_status(self, session_id: UUID) -> list[StageStatus]:
         """All stages of a session, in order. Raises ``UnknownSession``."""
@@ -245,16 +258,17 @@ class ProcessingStatusManager:
         return [rows[stage] for stage in self.pipeline.names if stage in rows]
 
     def get_sessions_needing_processing(self, stage: str, limit: int = 50) -> list[UUID]:
-        """Ids that a claim could take now, oldest first. Raises ``UnknownStage``, ``UsageError``."""
+        """List ids that a claim could take now, oldest first. Raises ``UnknownStage``, ``UsageError``."""
         self.pipeline.position(stage)
         if limit < 0:
             raise UsageError(f"cannot list {limit} sessions")
         return self._ids("due", stage=stage, limit=limit)
 
     def get_incomplete_sessions(self, limit: int, *, after: UUID | None = None) -> dict[UUID, UUID]:
-        """Sessions (id → company id) that lack a row for some stage, in the order of ids, those behind ``after``.
+        """List sessions (id → company id) without a row for some stage, in the order of ids, starting after ``after``.
 
-        For ``initialize_sessions``, once a stage was added; ``Breakdown.lacks_rows`` says whether there are any.
+        After a stage was added, pass them to ``initialize_sessions``; ``Breakdown.lacks_rows`` tells whether there are
+        any.
         """
         rows = self.connection.execute(
             statement("incomplete"), {"stages": list(self.pipeline.names), "after": after, "limit": limit}
@@ -262,23 +276,23 @@ class ProcessingStatusManager:
         return {row.session_id: row.company_id for row in rows}
 
     def get_due_stages(self) -> list[str]:
-        """The stages that have something to do now, in order."""
+        """List the stages with due sessions or expired leases, in order."""
         return self._ids("due_stages", stages=list(self.pipeline.names))
 
     def get_pipeline_status(self, company_ids: Iterable[UUID] | None = None) -> Breakdown:
-        """The breakdown, exact, without looking at the sessions."""
+        """Read the breakdown: exact, without scanning the status table."""
         return read_breakdown(self.connection, self.pipeline, company_ids)
 
     def get_failed_sessions(self, scope: Scope | None = None, *, limit: int | None = None) -> list[FailedSession]:
-        """What waits for a person within the scope, newest first. Raises ``UnknownStage``, ``UsageError``."""
+        """List FAILED sessions of the scope, newest first. Raises ``UnknownStage``, ``UsageError``."""
         if limit is not None and limit < 0:
             raise UsageError(f"cannot list {limit} sessions")
         scope = scope or Scope()
-        rows = self.connection.execute(statement("failed", reach=scope.reach), self._failed_in(scope, limit))
+        rows = self.connection.execute(statement("failed", reach=scope.reach), self._failed_parameters(scope, limit))
         return [FailedSession(*row) for row in rows]
 
     def reset_stage_for_retry(self, session_id: UUID, stage: str) -> None:
-        """FAILED → PENDING for one stage. Raises ``IllegalMove`` when it has not failed."""
+        """Set one FAILED stage PENDING. Raises ``IllegalMove`` if it is not FAILED."""
         if not self.reset_failed(Scope(stages=(stage,), session_ids=(session_id,))):
             raise IllegalMove(session_id, stage, "retry", self._describe(session_id, stage))
 
@@ -292,7 +306,7 @@ class ProcessingStatusManager:
         earlier, statuses = self.pipeline.before(stage), self._statuses(session_id)
         return all(statuses.get(name) in ("COMPLETED", "SKIPPED") for name in earlier)
 
-    # --- what they share
+    # --- shared by both
 
     def _settle(self, status: str, stage: str, token: UUID, sessions: Mapping[UUID, Metadata | None]) -> list[UUID]:
         return self._ids(
@@ -306,24 +320,24 @@ class ProcessingStatusManager:
         )
 
     def _ids(self, name: str, **parameters: object) -> list[Any]:
-        # all(): one by one, a thousand rows cost more here than in PostgreSQL.
+        # all(): iterating over a thousand rows one by one takes longer than the statement.
         return list(self.connection.execute(statement(name), parameters).scalars().all())
 
-    def _failed_in(self, scope: Scope, limit: int | None) -> dict[str, Any]:
+    def _failed_parameters(self, scope: Scope, limit: int | None) -> dict[str, Any]:
         stages = self.pipeline.names if scope.stages is None else sorted(scope.stages, key=self.pipeline.position)
         return {**scope.parameters(), "stages": list(stages), "limit": limit}
 
     def _statuses(self, session_id: UUID) -> dict[str, str]:
-        return {found.stage: found.status for found in self.get_session_status(session_id)}
+        return {record.stage: record.status for record in self.get_session_status(session_id)}
 
     def _describe(self, session_id: UUID, stage: str) -> str:
         self.pipeline.position(stage)
-        status = self._statuses(session_id).get(stage, "not there yet; initialize the session again")
+        status = self._statuses(session_id).get(stage, "missing; initialize the session again")
         if status != "PENDING":
             return status
         return "PENDING, not due" if self.is_ready_for_stage(session_id, stage) else "waiting for an earlier stage"
 
     @staticmethod
-    def _held(session_id: UUID, stage: str, settled: Iterable[UUID]) -> None:
+    def _require_settled(session_id: UUID, stage: str, settled: Iterable[UUID]) -> None:
         if session_id not in settled:
             raise LeaseLost(session_id, stage)

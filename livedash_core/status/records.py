@@ -1,4 +1,4 @@
-"""What the manager takes and gives."""
+"""Parameters and results of the status manager."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from livedash_core.status.redaction import presentable
 Metadata = Mapping[str, Any]
 
 _KINDS = (TransientError.kind, PermanentError.kind)
-#: Nobody here holds what another system is working on.
-_STATES = ("PENDING", "COMPLETED", "SKIPPED", "FAILED")
-# NUL as json.dumps writes it; two backslashes before the u are a backslash and a u. PostgreSQL's jsonb has no NUL.
+#: IN_PROGRESS is missing: a session that another system processes has no claim here.
+_IMPORTABLE = ("PENDING", "COMPLETED", "SKIPPED", "FAILED")
+# NUL as json.dumps writes it, but not an escaped backslash followed by "u0000". PostgreSQL's jsonb refuses NUL.
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
 
 class Claim(NamedTuple):
-    """What a claim handed out: the token that settles it, and the sessions with the number of this attempt."""
+    """A claim: the token that settles it, and session id → number of this attempt."""
 
     token: UUID
     attempts: dict[UUID, int]
@@ -40,7 +40,7 @@ class Failure(NamedTuple):
     retry_after_seconds: float | None = None
 
     def document(self) -> dict[str, Any]:
-        """What ``fail.sql`` reads. Raises ``UsageError`` for another kind, or a wait that never ends."""
+        """The JSON that ``fail.sql`` reads. Raises ``UsageError`` for another kind or an infinite wait."""
         if self.kind not in _KINDS:
             raise UsageError(f"session {self.session_id} cannot fail as {self.kind!r}; the kinds are {_KINDS}")
         if self.retry_after_seconds is not None and not isfinite(self.retry_after_seconds):
@@ -55,10 +55,10 @@ class Failure(NamedTuple):
 
 
 class ImportedState(NamedTuple):
-    """The state that a stage of a session has in another system: COMPLETED, SKIPPED, FAILED or PENDING.
+    """The status of a stage of a session in another system: COMPLETED, SKIPPED, FAILED or PENDING.
 
-    ``origin`` and ``reason`` say where it comes from, and become its metadata. ``error_message`` is a failure's; a
-    time that is None is the session's own.
+    ``origin`` and ``reason`` explain it and become its metadata. ``error_message`` belongs to FAILED. A time that is
+    ``None`` is taken from the session's history.
     """
 
     stage: str
@@ -71,9 +71,9 @@ class ImportedState(NamedTuple):
     error_message: str | None = None
 
     def document(self) -> dict[str, Any]:
-        """What ``take_over.sql`` reads. Raises ``UsageError`` for a state that nobody can take over."""
-        if self.status not in _STATES:
-            raise UsageError(f"{self.stage} cannot be taken over as {self.status!r}; the states are {_STATES}")
+        """The JSON that ``import_history.sql`` reads. Raises ``UsageError`` for a status that cannot be imported."""
+        if self.status not in _IMPORTABLE:
+            raise UsageError(f"{self.stage} cannot be imported as {self.status!r}; the statuses are {_IMPORTABLE}")
         message = presentable(self.error_message or "") if self.status == "FAILED" else None
         return {
             "stage": self.stage,
@@ -88,9 +88,9 @@ class ImportedState(NamedTuple):
 
 
 class ImportedHistory(NamedTuple):
-    """A session of another system: whose it is, when it was last worked on there, and its stages' states.
+    """A session of another system: its company, the time of its last processing there, and its stages' statuses.
 
-    Sessions may share one ``stages``: it then travels to the database once.
+    Sessions may share one ``stages`` tuple, which is then sent to the database once.
     """
 
     company_id: UUID
@@ -99,7 +99,7 @@ class ImportedHistory(NamedTuple):
 
 
 class FailedSession(NamedTuple):
-    """A stage of a session that waits for a person."""
+    """A FAILED stage of a session."""
 
     session_id: UUID
     stage: str
@@ -114,7 +114,7 @@ class FailedSession(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class StageStatus:
-    """Where one stage of one session stands."""
+    """The row of one stage of one session."""
 
     stage: str
     status: str
@@ -128,7 +128,7 @@ class StageStatus:
 
 
 def json_object(sessions: Mapping[UUID, Metadata | None]) -> str:
-    """``{session id: metadata}`` as PostgreSQL's jsonb takes it; sessions without metadata are left out.
+    """Write ``{session id: metadata}`` as JSON that jsonb accepts; sessions without metadata are left out.
 
     Raises like ``_json_text``.
     """
@@ -137,13 +137,13 @@ def json_object(sessions: Mapping[UUID, Metadata | None]) -> str:
 
 
 def _json_text(session_id: UUID, metadata: Metadata) -> str:
-    """``metadata`` as PostgreSQL's jsonb takes it.
+    """Write ``metadata`` as JSON that jsonb accepts.
 
-    Raises ``UsageError`` that names the session whose metadata is not JSON, or has a character that jsonb refuses.
+    Raises ``UsageError`` that names the session if its metadata is not JSON or has a character that jsonb refuses.
     """
     try:
         written = json.dumps(metadata, allow_nan=False, ensure_ascii=False)
-        written.encode()  # half a surrogate pair is no character
+        written.encode()  # a lone surrogate is not encodable
     except (TypeError, ValueError) as error:
         raise UsageError(f"the metadata of session {session_id} is not JSON: {error}") from error
     if _NUL.search(written):
@@ -152,9 +152,9 @@ def _json_text(session_id: UUID, metadata: Metadata) -> str:
 
 
 def import_history_parameters(sessions: Mapping[UUID, ImportedHistory]) -> dict[str, Any]:
-    """What ``take_over.sql`` reads: each session with the number of its history, each history once.
+    """The parameters of ``import_history.sql``: sessions with the numbers of their histories, each history once.
 
-    Raises ``UsageError`` for a state that nobody can take over.
+    Raises ``UsageError`` for a status that cannot be imported.
     """
     numbers: dict[tuple[ImportedState, ...], int] = {}
     for history in sessions.values():

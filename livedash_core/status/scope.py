@@ -1,4 +1,4 @@
-"""Which sessions a verb is about. Backfill, form, command line and page all build the same thing."""
+"""The scope: the selection of sessions that backfills, forms, commands and pages build for the status manager."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from livedash_core.errors import UsageError
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """``None`` means no restriction. ``Scope()`` is everything.
+    """A selection of sessions. ``None`` means no restriction; ``Scope()`` selects all sessions.
 
-    The window is half open and about when the *session* started: ``started_from <= start < started_before``.
-    Raises ``UsageError`` for a window that ends before it begins, a naive time, an unknown error kind.
+    The window is half open and refers to the start of the *session*: ``started_from <= start < started_before``.
+    Raises ``UsageError`` for an empty window, a time without time zone, or an unknown error kind.
     """
 
     stages: tuple[str, ...] | None = None
@@ -39,14 +39,14 @@ class Scope:
 
     @property
     def names_sessions(self) -> bool:
-        """Whether more than companies is asked for, so that sessions must be looked up one by one."""
+        """Whether sessions are selected by more than their company, so that they must exist already."""
         return any(
             part is not None for part in (self.started_from, self.started_before, self.session_ids, self.error_kinds)
         )
 
     @property
     def reach(self) -> str:
-        """How sessions are found, the end of a file's name under ``sql/``: by primary key, start time or queue."""
+        """How statements find sessions, as suffix of a file under ``sql/``: by primary key, start time or queue."""
         if self.session_ids is not None:
             return "of_sessions"
         if self.started_from is not None or self.started_before is not None:
@@ -54,7 +54,7 @@ class Scope:
         return "everywhere"
 
     def parameters(self) -> dict[str, Any]:
-        """The bind parameters that the scoped statements share."""
+        """The bind parameters that the statements with a scope share."""
         return {
             "company_ids": _list(self.company_ids),
             "started_from": self.started_from,

@@ -1,4 +1,4 @@
-"""The SQL of this room: one file per verb under ``sql/``, read once."""
+"""Loads the SQL statements: one file per verb under ``sql/``, read once."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ _INCLUDE = "-- include: "
 
 
 def source(name: str, **choices: str) -> str:
-    """The statement in ``sql/<name>.sql`` without its comments, other files put in where it says ``-- include:``.
+    """Read the statement in ``sql/<name>.sql`` without comments; a line ``-- include: FILE`` inserts another file.
 
-    ``choices`` fill in the name of an included file: ``source("claim", reach="everywhere")``.
+    ``choices`` complete the name of an included file: ``source("claim", reach="everywhere")``.
     """
     lines = []
     for line in (_FILES / f"{name}.sql").read_text(encoding="utf-8").splitlines():
         if line.startswith(_INCLUDE):
             lines.append(source(line.removeprefix(_INCLUDE).format(**choices)))
-        # A comment may speak of :parameters, which must not be bound.
+        # A comment may contain :parameters, which must not be bound.
         elif not line.lstrip().startswith("--"):
             lines.append(line)
     return "\n".join(lines)
@@ -28,5 +28,5 @@ def source(name: str, **choices: str) -> str:
 
 @cache
 def statement(name: str, **choices: str) -> TextClause:
-    """``source`` as an executable statement, cached."""
+    """Return ``source`` as an executable statement, cached."""
     return text(source(name, **choices))

@@ -1,4 +1,4 @@
-"""The pages: what a person sees. Of Airflow they know only the addresses of its login and of its DAGs."""
+"""The web pages. Of Airflow they know only the addresses of its login and of its DAGs."""
 
 from livedash_core.web.app import create_app
 

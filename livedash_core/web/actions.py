@@ -1,4 +1,4 @@
-"""What a page offers to start in Airflow. The browser starts it, as the user; this server writes nothing."""
+"""The buttons that start runs in Airflow. The browser starts them as the user; this server writes nothing."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any, Literal
 
 from livedash_core.web.labels import dag_id
 
-#: As the form of a run has it (``livedash_core.airflow.forms``).
-MOST_SESSIONS = 1000
+#: The most sessions that the form of a run accepts (``livedash_core.airflow.forms``).
+MAX_RUN_SESSIONS = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """A button. ``question`` is what the user is asked first.
+    """A button that starts a run or a backfill after a confirmation.
 
-    ``conf`` is the form of the run, or of each run of the backfill.
+    ``question`` is the text of the confirmation. ``conf`` fills the form of the run, or of each run of the backfill.
     """
 
     label: str
@@ -24,10 +24,10 @@ class Action:
     stage: str
     conf: Mapping[str, Any] = field(default_factory=dict)
     kind: Literal["run", "backfill"] = "run"
-    #: What to ask ``/forecast``, if it may have a model asked again about sessions.
+    #: The query of ``/forecast``, if the action may cause model calls.
     forecast: Mapping[str, str] | None = None
 
     @property
     def dag_id(self) -> str:
-        """The DAG it starts."""
+        """The DAG that the action starts."""
         return dag_id(self.stage)

@@ -1,4 +1,4 @@
-"""The application: one guard in front of every route, the same headers on every answer."""
+"""The FastAPI application: every route has the same access check, every response the same security headers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from livedash_core.web import pipeline as pipeline_page
 from livedash_core.web.database import page_reader
 from livedash_core.web.headers import SecurityHeaders
 
-#: Says of a DAG whether the user may start it.
+#: Whether the user may start a DAG, by its id.
 MayRun = Callable[[str], bool]
 
 
@@ -25,22 +25,22 @@ def create_app(
     may_run: Callable[..., MayRun],
     pipeline: Pipeline,
 ) -> FastAPI:
-    """The pages as a FastAPI application to mount in Airflow; nothing connects until one is asked for.
+    """Build the pages as an application to mount in Airflow; it connects to the database at the first request.
 
-    ``can_read`` is a dependency that raises ``HTTPException`` 401 or 403 for those who may not look. It guards routes:
-    never mount a sub-application here, it would stand beside the guard. ``may_run`` is one that says which DAGs the
-    user may start, and so which buttons there are; Airflow asks again when one is pressed. ``open_engine`` may raise a
-    ``LiveDashError``, which becomes the page; it is asked again at the next request.
+    ``can_read`` is a dependency that raises ``HTTPException`` 401 or 403 for users without access. It applies to
+    routes: a sub-application mounted here would not be protected. ``may_run`` is a dependency that returns which DAGs
+    the user may start; pages show buttons only for these, and Airflow checks again when one is pressed. If
+    ``open_engine`` raises a ``LiveDashError``, the page shows it, and the next request calls it again.
     """
 
-    may_run_of_user = Depends(may_run)
+    allowed_dags = Depends(may_run)
 
-    def note(request: Request, allowed: MayRun = may_run_of_user) -> None:
+    def remember_allowed_dags(request: Request, allowed: MayRun = allowed_dags) -> None:
         request.state.may_run = allowed
 
     app = FastAPI(
         title="LiveDash",
-        dependencies=[Depends(can_read), Depends(note)],
+        dependencies=[Depends(can_read), Depends(remember_allowed_dags)],
         openapi_url=None,
         docs_url=None,
         redoc_url=None,

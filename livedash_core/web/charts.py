@@ -1,11 +1,11 @@
-"""Numbers as a stacked bar, or as columns side by side. Pure."""
+"""The geometry of stacked bars and column charts. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-#: So that one failure among a million is still seen.
+#: The narrowest segment, so that one failure among a million is visible.
 MIN_PERCENT = 1.2
 
 
@@ -18,7 +18,7 @@ class Segment(NamedTuple):
 
 
 def stacked(counts: Mapping[str, int]) -> list[Segment]:
-    """The segments of ``counts``, in order, together 100 % wide; zeros have none, and nothing else disappears."""
+    """Compute the segments of ``counts``, in order, together 100 % wide; zeros have no segment."""
     total = sum(counts.values())
     wide = {key: max(count / total * 100, MIN_PERCENT) for key, count in counts.items() if count}
     scale = 100 / sum(wide.values()) if wide else 0
@@ -30,7 +30,7 @@ def stacked(counts: Mapping[str, int]) -> list[Segment]:
 
 
 class Column(NamedTuple):
-    """A column of a chart 100 wide and high; ``y`` is its upper edge."""
+    """A column of a chart that is 100 wide and high; ``y`` is its upper edge."""
 
     x: float
     y: float
@@ -39,7 +39,7 @@ class Column(NamedTuple):
 
 
 def columns(numbers: Sequence[float]) -> list[Column]:
-    """One column per number, side by side; the highest reaches the top, and nothing above zero disappears."""
+    """Compute one column per number: the highest reaches the top, and each number above zero is visible."""
     highest = max(numbers, default=0)
     step = 100 / max(len(numbers), 1)
     found = []

@@ -1,4 +1,4 @@
-"""The Costs page: what the model calls cost, by day, company and model."""
+"""The Costs page: the costs of model calls by day, company and model."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from livedash_core.costs.reports import CostLine, read_costs
 from livedash_core.pipeline import Pipeline
 from livedash_core.web.charts import Column, columns
 from livedash_core.web.database import Reader
-from livedash_core.web.filters import AskedFilters, read_companies
+from livedash_core.web.filters import Filters, read_companies
 from livedash_core.web.rendering import render
 
 DAYS = 30
-MOST_DAYS = 366
-#: Companies and models that are shown, the dearest.
-MOST_LINES = 50
+MAX_DAYS = 366
+#: The most companies and models in a table: those with the highest costs.
+MAX_LINES = 50
 
 
 def make_router(read: Reader, _pipeline: Pipeline) -> APIRouter:
@@ -26,22 +26,22 @@ def make_router(read: Reader, _pipeline: Pipeline) -> APIRouter:
     router = APIRouter()
 
     @router.get("/costs")
-    def costs(request: Request, filters: AskedFilters) -> Response:
-        """The days that were asked for (of the calls, in UTC), else the last 30."""
+    def costs(request: Request, filters: Filters) -> Response:
+        """Show the costs of the days in the filter form (UTC), or of the last 30."""
         last = filters.last_day or datetime.now(UTC).date()
-        first = max(filters.first_day or last - timedelta(days=DAYS - 1), last - timedelta(days=MOST_DAYS - 1))
+        first = max(filters.first_day or last - timedelta(days=DAYS - 1), last - timedelta(days=MAX_DAYS - 1))
         first = min(first, last)
         with read() as connection:
             companies, filters = read_companies(connection, filters)
-            wanted: dict[str, Any] = {
-                "company_ids": companies.ids if companies.chosen else None,
+            period: dict[str, Any] = {
+                "company_ids": filters.scope(companies).company_ids,
                 "first_day": first,
                 "last_day": last,
             }
             by_day, by_company, by_model = (
-                read_costs(connection, by="day", **wanted),
-                read_costs(connection, by="company", **wanted),
-                read_costs(connection, by="model", **wanted),
+                read_costs(connection, by="day", **period),
+                read_costs(connection, by="company", **period),
+                read_costs(connection, by="model", **period),
             )
         return render(
             request,
@@ -52,16 +52,16 @@ def make_router(read: Reader, _pipeline: Pipeline) -> APIRouter:
             last=last,
             total=by_day.total,
             chart=_chart(by_day.lines, first, last),
-            dearest=max((line.cost_usd for line in by_day.lines), default=Decimal(0)),
-            tables=[("Company", by_company.lines[:MOST_LINES]), ("Model", by_model.lines[:MOST_LINES])],
+            highest_cost=max((line.cost_usd for line in by_day.lines), default=Decimal(0)),
+            tables=[("Company", by_company.lines[:MAX_LINES]), ("Model", by_model.lines[:MAX_LINES])],
         )
 
     return router
 
 
 def _chart(lines: tuple[CostLine, ...], first: date, last: date) -> list[tuple[str, CostLine | None, Column]]:
-    """Every day, with or without calls."""
-    found = {line.key: line for line in lines}
+    """One column per day, with or without calls."""
+    line_of = {line.key: line for line in lines}
     days = [(first + timedelta(days=number)).isoformat() for number in range((last - first).days + 1)]
-    heights = columns([float(found[day].cost_usd) if day in found else 0 for day in days])
-    return [(day, found.get(day), column) for day, column in zip(days, heights, strict=True)]
+    heights = columns([float(line_of[day].cost_usd) if day in line_of else 0 for day in days])
+    return [(day, line_of.get(day), column) for day, column in zip(days, heights, strict=True)]

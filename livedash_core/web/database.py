@@ -1,4 +1,4 @@
-"""The database as a page reads it."""
+"""Read-only database connections for the pages."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ Reader = Callable[[], AbstractContextManager[Connection]]
 
 
 def page_reader(open_engine: Callable[[], Engine]) -> Reader:
-    """A context manager that gives a read-only connection on one snapshot, so that a page's numbers agree.
+    """Return a context manager that opens a read-only connection on one snapshot, so that a page's numbers agree.
 
-    The engine is opened by the first page that needs it. Where the database is away or its schema is not this
-    code's, leaving the context raises ``SystemicError`` or ``SchemaOutdated`` instead of the driver's error.
+    The first page opens the engine. If the database is not available or its schema has another version, leaving the
+    context raises ``SystemicError`` or ``SchemaOutdated`` instead of the driver's error.
     """
-    engine = cache(open_engine)  # remembers an engine, never an error
+    engine = cache(open_engine)  # caches an engine, but no error
 
     @contextmanager
     def read() -> Iterator[Connection]:

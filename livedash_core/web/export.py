@@ -1,4 +1,4 @@
-"""A list as a CSV that a spreadsheet may open: what a company wrote is never a formula."""
+"""Exports a list of sessions as a CSV in which no cell is a formula to a spreadsheet."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ from collections.abc import Iterable, Iterator
 from livedash_core.operations.session_list import ListedSession
 from livedash_core.pipeline import Pipeline
 
-#: What makes a spreadsheet take a cell for a formula (OWASP, "CSV Injection"), at the beginning of a cell.
+#: Characters that start a formula in spreadsheets (OWASP, "CSV Injection").
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 _COLUMNS = ("id", "external_session_id", "company", "started_at", "language", "sentiment", "category", "escalated",
             "forwarded_hr", "summary")  # fmt: skip
 
 
 def csv_lines(sessions: Iterable[ListedSession], pipeline: Pipeline) -> Iterator[str]:
-    """A header and a line per session, with a column per stage."""
+    """Yield a header and a line per session, with one column per stage."""
     yield _line((*_COLUMNS, *pipeline.names))
     for session in sessions:
         cells = [getattr(session, column) for column in _COLUMNS]
-        yield _line((*cells, *(session.standing.get(stage) for stage in pipeline.names)))
+        yield _line((*cells, *(session.statuses.get(stage) for stage in pipeline.names)))
 
 
-def harmless(value: object) -> str:
-    """``value`` as text that no spreadsheet evaluates: an apostrophe before what would begin a formula."""
+def escape_formula(value: object) -> str:
+    """Return ``value`` as text that no spreadsheet evaluates: a cell that starts a formula gets an apostrophe."""
     if value is None:
         return ""
     text = str(value)
-    # Spaces in front do not help: some programs trim them.
+    # Some programs trim leading spaces.
     return f"'{text}" if text.lstrip(" ").startswith(_FORMULA_STARTS) else text
 
 
 def _line(cells: Iterable[object]) -> str:
     file = io.StringIO()
-    csv.writer(file).writerow([harmless(cell) for cell in cells])
+    csv.writer(file).writerow([escape_formula(cell) for cell in cells])
     return file.getvalue()

@@ -1,7 +1,8 @@
-"""The Failures page: what waits for a person, by reason."""
+"""The Failures page: failed sessions grouped by reason."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 from fastapi import APIRouter, Request, Response
@@ -10,20 +11,21 @@ from livedash_core.operations.session_filter import SessionFilter
 from livedash_core.operations.session_list import ListedSession, list_sessions
 from livedash_core.pipeline import Pipeline
 from livedash_core.stages.ai_analysis.batch.selection import STAGE
+from livedash_core.status import Scope
 from livedash_core.status.failure_groups import FailureGroup, list_failure_groups
-from livedash_core.web.actions import MOST_SESSIONS, Action
+from livedash_core.web.actions import MAX_RUN_SESSIONS, Action
 from livedash_core.web.database import Reader
-from livedash_core.web.filters import AskedFilters, Companies, Filters, read_companies
+from livedash_core.web.filters import Companies, FilterForm, Filters, read_companies
 from livedash_core.web.labels import title
 from livedash_core.web.rendering import render
 
-#: Groups on the page, and example sessions and companies of each.
-MOST_GROUPS = 20
+#: The most groups on the page, and the most example sessions and companies of each.
+MAX_GROUPS = 20
 EXAMPLES = 3
 
 
 class GroupRow(NamedTuple):
-    """A group with what is shown of it; ``more_companies`` are not named."""
+    """A failure group as shown: some of its companies and sessions, and the number of companies left out."""
 
     group: FailureGroup
     companies: list[str]
@@ -36,14 +38,13 @@ def make_router(read: Reader, pipeline: Pipeline) -> APIRouter:
     router = APIRouter()
 
     @router.get("/failures")
-    def failures(request: Request, filters: AskedFilters, stage: str = "") -> Response:
-        """Grouped by stage, kind and message; the largest first."""
+    def failures(request: Request, filters: Filters, stage: str = "") -> Response:
+        """Show the groups by stage, kind and message, the largest first."""
         with read() as connection:
             companies, filters = read_companies(connection, filters)
-            chosen = companies.ids if companies.chosen else None
             groups = [
                 group
-                for group in list_failure_groups(connection, chosen)
+                for group in list_failure_groups(connection, filters.scope(companies).company_ids)
                 if group.stage in pipeline.names and (not stage or group.stage == stage)
             ]
             rows = [
@@ -51,9 +52,9 @@ def make_router(read: Reader, pipeline: Pipeline) -> APIRouter:
                     group,
                     [companies.labels[company_id] for company_id in group.company_ids[:EXAMPLES]],
                     max(0, len(group.company_ids) - EXAMPLES),
-                    list_sessions(connection, _of(group), pipeline, after=None, size=EXAMPLES).sessions,
+                    list_sessions(connection, _sessions_of(group), pipeline, after=None, size=EXAMPLES).sessions,
                 )
-                for group in groups[:MOST_GROUPS]
+                for group in groups[:MAX_GROUPS]
             ]
         return render(
             request,
@@ -64,53 +65,49 @@ def make_router(read: Reader, pipeline: Pipeline) -> APIRouter:
             stages=pipeline.names,
             rows=rows,
             failed=sum(group.sessions for group in groups),
-            unshown=len(groups) - len(rows),
+            hidden_groups=len(groups) - len(rows),
             retry=_retry(companies, groups),
-            asks_a_model=STAGE,
+            model_stage=STAGE,
         )
 
     @router.get("/failures/sessions")
-    def sessions_of_group(stage: str, kind: str, group: str, filters: AskedFilters) -> dict[str, object]:
-        """Ids of a group's sessions, the newest failures first, for a run that retries them: at most what a run takes.
+    def sessions_of_group(stage: str, kind: str, group: str, filters: Filters) -> dict[str, object]:
+        """Return ids of a group's sessions for a run that retries them: the newest failures, as many as a run accepts.
 
-        Of active companies: a run refuses the others'.
+        Sessions of companies that are not active are left out, because a run refuses them.
         """
         with read() as connection:
             companies, filters = read_companies(connection, filters)
-            wanted = of_active(companies, stage, filters, kind, group)
-            page = list_sessions(connection, wanted, pipeline, after=None, size=MOST_SESSIONS)
+            wanted = retryable_sessions(companies, stage, filters, kind, group)
+            page = list_sessions(connection, wanted, pipeline, after=None, size=MAX_RUN_SESSIONS)
         return {"session_ids": [str(session.id) for session in page.sessions], "more": page.next is not None}
 
     return router
 
 
-def of_active(companies: Companies, stage: str, filters: Filters, kind: str | None, group: str | None) -> SessionFilter:
-    """What a run retries: the failed sessions of active companies, of one group or (None) for whatever reason."""
-    return SessionFilter(
-        tuple(company.id for company in companies.asked if company.status == "ACTIVE"),
-        stage,
-        "failed",
-        started_from=filters.started_from,
-        started_before=filters.started_before,
-        error_kind=None if kind is None else kind.replace("\x00", ""),
-        error_group=None if group is None else group.replace("\x00", ""),
-    )
+def retryable_sessions(
+    companies: Companies, stage: str, filters: FilterForm, kind: str | None, group: str | None
+) -> SessionFilter:
+    """Select the failed sessions that a run can retry: of active companies, and of one failure group or (None) all."""
+    scope = replace(filters.scope(companies, only_active=True), stages=(stage,))
+    if kind is not None:
+        scope = replace(scope, error_kinds=(kind,))
+    return SessionFilter(scope, state="failed", error_group=None if group is None else group.replace("\x00", ""))
 
 
-def _of(group: FailureGroup) -> SessionFilter:
-    return SessionFilter(
-        group.company_ids, stage=group.stage, state="failed", error_kind=group.error_kind, error_group=group.error_group
-    )
+def _sessions_of(group: FailureGroup) -> SessionFilter:
+    scope = Scope(stages=(group.stage,), company_ids=group.company_ids, error_kinds=(group.error_kind,))
+    return SessionFilter(scope, state="failed", error_group=group.error_group)
 
 
 def _retry(companies: Companies, groups: list[FailureGroup]) -> Action | None:
-    """All failed sessions of the stage that is asked for, or of the only one there is."""
-    found = {group.stage for group in groups}
-    if len(found) != 1 or not companies.can_run:
+    """The button that retries all failed sessions, if all groups are of one stage."""
+    failed_stages = {group.stage for group in groups}
+    if len(failed_stages) != 1 or not companies.can_run:
         return None
-    (only,) = found
+    (stage,) = failed_stages
     failed = sum(group.sessions for group in groups)
     conf = {"retry_failed": True} | ({"company": companies.chosen.name} if companies.chosen else {})
-    question = f"Put the {failed:,} failed sessions back in line and run {title(only)}?"
-    asked = {"company": companies.key} if only == STAGE else None
-    return Action(f"Retry failed ({failed:,})", question, only, conf, forecast=asked)
+    question = f"Reset the {failed:,} failed sessions and run {title(stage)}?"
+    forecast = {"company": companies.key} if stage == STAGE else None
+    return Action(f"Retry failed ({failed:,})", question, stage, conf, forecast=forecast)

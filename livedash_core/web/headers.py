@@ -1,11 +1,11 @@
-"""The headers every answer carries. The iframe Airflow shows us in is no sandbox: the page must confine itself."""
+"""Security headers of every response. Airflow's iframe does not sandbox the pages, so their own policy must."""
 
 from __future__ import annotations
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-#: Our own files and nothing inline; to be framed by Airflow (the same origin) and by nobody else.
+#: Allows files of this application only, nothing inline, and frames of the same origin (Airflow) only.
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'self'; object-src 'none'"
@@ -19,13 +19,13 @@ HEADERS = {
 
 
 class SecurityHeaders:
-    """ASGI middleware that puts ``HEADERS`` on every answer."""
+    """ASGI middleware that adds ``HEADERS`` to every response."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Handle one request."""
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -1,4 +1,4 @@
-"""The Insights page: what people asked and how it went, in the days that were asked for."""
+"""The Insights page: sentiment, languages, categories and questions of the sessions in a period."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from livedash_core.insights.reading import Counts, Period, counts, last_day, top
 from livedash_core.pipeline import Pipeline
 from livedash_core.web.charts import columns
 from livedash_core.web.database import Reader
-from livedash_core.web.filters import AskedFilters, Companies, Filters, read_companies
+from livedash_core.web.filters import Companies, FilterForm, Filters, read_companies
 from livedash_core.web.labels import change, title
 from livedash_core.web.rendering import render
 
 DAYS = 30
 QUESTIONS = 15
 LANGUAGES = 10
-#: A chart of more days would have columns that nobody can tell apart.
-MOST_DAYS = 366
+#: The columns of a chart of more days would be too narrow to read.
+MAX_DAYS = 366
 
 
 class Share(NamedTuple):
-    """A value of a facet: how many sessions, per cent of the analysed ones, and the change of that share."""
+    """A value of a facet: its sessions, their percentage of the analysed ones, and the change of that share."""
 
     key: str
     label: str
@@ -40,8 +40,8 @@ def make_router(read: Reader, _pipeline: Pipeline) -> APIRouter:
     router = APIRouter()
 
     @router.get("/insights")
-    def insights(request: Request, filters: AskedFilters) -> Response:
-        """The days that were asked for, else the last 30 that end with the latest session."""
+    def insights(request: Request, filters: Filters) -> Response:
+        """Show the days in the filter form, or the 30 days that end with the latest session."""
         with read() as connection:
             companies, filters = read_companies(connection, filters)
             period = _period(connection, companies, filters)
@@ -70,15 +70,15 @@ def make_router(read: Reader, _pipeline: Pipeline) -> APIRouter:
     return router
 
 
-def _period(connection: Connection, companies: Companies, filters: Filters) -> Period:
+def _period(connection: Connection, companies: Companies, filters: FilterForm) -> Period:
     last = filters.last_day or min(last_day(connection, companies.ids) or date.max, datetime.now(UTC).date())
     first = filters.first_day or last - timedelta(days=DAYS - 1)
-    return Period(max(min(first, last), last - timedelta(days=MOST_DAYS - 1)), last)
+    return Period(max(min(first, last), last - timedelta(days=MAX_DAYS - 1)), last)
 
 
 def _shares(facet: str, values: Iterable[str], now: Counts, before: Counts) -> list[Share]:
-    """Of every value that is known or found; the percentage is of all sessions that have one."""
-    total, earlier = (sum(found.values.get(facet, {}).values()) for found in (now, before))
+    """The shares of ``values``; percentages are of all sessions that have a value of the facet."""
+    total, earlier = (sum(counted.values.get(facet, {}).values()) for counted in (now, before))
     shares = []
     for value in values:
         share = now.of(facet, value) / total if total else 0

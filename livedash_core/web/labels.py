@@ -1,33 +1,35 @@
-"""How things are called on the pages. Pure."""
+"""Texts for constants and numbers on the pages. Pure."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from livedash_core.analyzers import load_analyzers
+from livedash_core.enums import STAGE_STATES, ErrorKind, StageState, StageStatus
 
 _ACRONYMS = ("AI", "CSV", "HR")
 
 
 class State(NamedTuple):
-    """Where a session may stand in a stage: a column, a colour, and what it means."""
+    """A state of a session in a stage, as a column and a colour, with its meaning."""
 
-    key: str
+    key: StageState
     label: str
     meaning: str
 
 
-STATES = (
-    State("completed", "Completed", "done"),
-    State("skipped", "Skipped", "nothing to do, with a reason"),
-    State("in-progress", "In progress", "a worker holds it"),
-    State("ready", "Ready", "due now"),
-    State("retrying", "Retrying", "due at its next retry"),
-    State("waiting", "Waiting", "for an earlier stage"),
-    State("failed", "Failed", "waits for a person"),
-)
-#: A status of a row, as ``State.key``.
-STATE_OF = {
+_MEANINGS: dict[StageState, str] = {
+    "completed": "the stage is done",
+    "skipped": "nothing to do, for the reason that is shown",
+    "in-progress": "a worker processes it",
+    "ready": "due now",
+    "retrying": "due at its next retry",
+    "waiting": "waits for an earlier stage",
+    "failed": "needs a retry by hand",
+}
+STATES = tuple(State(key, key.replace("-", " ").capitalize(), _MEANINGS[key]) for key in STAGE_STATES)
+#: The state of each stored status; PENDING is also "retrying" until its retry is due.
+STATE_OF: dict[StageStatus | Literal["WAITING"], StageState] = {
     "COMPLETED": "completed",
     "SKIPPED": "skipped",
     "IN_PROGRESS": "in-progress",
@@ -35,26 +37,26 @@ STATE_OF = {
     "WAITING": "waiting",
     "FAILED": "failed",
 }
-ERROR_KINDS = {
-    "transient": "tried again and again",
-    "permanent": "will fail again the same way",
-    "lease_expired": "its worker stopped",
+ERROR_KINDS: dict[ErrorKind, str] = {
+    "transient": "all attempts failed",
+    "permanent": "will fail again in the same way",
+    "lease_expired": "the worker stopped",
 }
 
 
 def title(constant: str) -> str:
-    """``CSV_IMPORT`` as people write it: CSV import."""
+    """Write a constant as words: ``CSV_IMPORT`` becomes "CSV import"."""
     words = " ".join(word if word in _ACRONYMS else word.lower() for word in constant.split("_"))
     return words[:1].upper() + words[1:]
 
 
 def dag_id(stage: str) -> str:
-    """The DAG that runs a stage (DESIGN, "Airflow")."""
+    """Return the id of the DAG that runs a stage."""
     return f"livedash_{stage.lower()}"
 
 
 def duration(seconds: float | None) -> str:
-    """Like ``0.4 s``, ``12 s``, ``3 min``, ``2.5 h``; a dash for what is not known."""
+    """Format a duration, such as ``0.4 s``, ``12 s``, ``3 min``, ``2 h``; a dash if it is unknown."""
     if seconds is None:
         return "–"
     if seconds < 0.0995:
@@ -69,7 +71,7 @@ def duration(seconds: float | None) -> str:
 
 
 def change(now: float, before: float) -> str:
-    """By how much ``now`` differs: ``+12 %``; ``new`` when there was nothing to compare with."""
+    """Format the change from ``before`` to ``now``, such as ``+12 %``; ``new`` if ``before`` is zero."""
     if not before:
         return "new" if now else "–"
     percent = round(100 * (now - before) / before)

@@ -1,4 +1,4 @@
-"""The Pipeline page: how many sessions are where, how briskly it goes, and what needs a person."""
+"""The Pipeline page: sessions per stage and state, throughput and latency, and failures that need attention."""
 
 from __future__ import annotations
 
@@ -11,23 +11,22 @@ from fastapi import APIRouter, Request, Response
 from sqlalchemy import Connection
 
 from livedash_core.costs.reports import CostLine, read_costs
-from livedash_core.insights.reading import ResolvedAnalyzer, makers
+from livedash_core.insights.reading import AnalysisSource, analysis_sources
 from livedash_core.pipeline import Pipeline
 from livedash_core.stages.ai_analysis.batch.selection import STAGE
 from livedash_core.status import Breakdown, StageActivity, activity, read_breakdown
+from livedash_core.status.breakdown import MAX_WINDOW_SESSIONS, count_retrying, read_breakdown_in_window
 from livedash_core.status.incidents import Incident, list_incidents
-from livedash_core.status.retrying import count_retrying
-from livedash_core.status.window import AT_MOST, read_breakdown_in_window
 from livedash_core.web.actions import Action
 from livedash_core.web.charts import Column, Segment, columns, stacked
 from livedash_core.web.database import Reader
-from livedash_core.web.filters import AskedFilters, Companies, Filters, read_companies
+from livedash_core.web.filters import Companies, FilterForm, Filters, read_companies
 from livedash_core.web.labels import title
 from livedash_core.web.rendering import render
 
 
 class StageRow(NamedTuple):
-    """One stage; ``counts`` has a number for each of ``labels.STATES``."""
+    """A row of the table of stages; ``counts`` has a number for each of ``labels.STATES``."""
 
     name: str
     counts: dict[str, int]
@@ -38,7 +37,7 @@ class StageRow(NamedTuple):
 
 
 class Totals(NamedTuple):
-    """Sessions, each counted once: a session that is not done and has not failed is on its way."""
+    """The totals on the cards. Each session is counted once: as done, as failed, or as under way."""
 
     sessions: int
     done: int
@@ -46,8 +45,8 @@ class Totals(NamedTuple):
     in_progress: int
 
     @property
-    def on_the_way(self) -> int:
-        """In progress, ready for a stage, or waiting for a retry."""
+    def under_way(self) -> int:
+        """Sessions in progress, ready for a stage, or waiting for a retry."""
         return self.sessions - self.done - self.failed
 
 
@@ -60,10 +59,10 @@ class Overview:
     retrying: Mapping[str, int]
     activity: Mapping[str, StageActivity]
     incidents: list[Incident]
-    analyses: list[ResolvedAnalyzer]
-    #: Of the calls made since the first of the month (UTC).
+    analyses: list[AnalysisSource]
+    #: Costs of the calls since the first of the month (UTC).
     month: CostLine
-    #: More sessions than can be looked at started in the days that were asked for: the numbers are of all days.
+    #: Too many sessions started in the chosen days to count them; the numbers are of all days.
     too_many: bool
 
 
@@ -72,8 +71,8 @@ def make_router(read: Reader, pipeline: Pipeline) -> APIRouter:
     router = APIRouter()
 
     @router.get("/")
-    def show_pipeline(request: Request, filters: AskedFilters) -> Response:
-        """The Pipeline page, of one company (by name) or of all. Raises ``UnknownCompany``: 404."""
+    def show_pipeline(request: Request, filters: Filters) -> Response:
+        """Show the pipeline of one company or of all. Raises ``UnknownCompany`` (status 404)."""
         with read() as connection:
             companies, filters = read_companies(connection, filters)
             overview = read_overview(connection, pipeline, companies, filters)
@@ -83,8 +82,8 @@ def make_router(read: Reader, pipeline: Pipeline) -> APIRouter:
             filters=filters,
             overview=overview,
             companies=companies,
-            rows=stage_rows(overview, {} if overview.too_many else filters.as_form()),
-            most=AT_MOST,
+            rows=stage_rows(overview, {} if overview.too_many else filters.as_conf()),
+            max_window_sessions=MAX_WINDOW_SESSIONS,
             totals=totals(overview.breakdown),
             first_stage=pipeline.first,
         )
@@ -92,58 +91,55 @@ def make_router(read: Reader, pipeline: Pipeline) -> APIRouter:
     return router
 
 
-def read_overview(connection: Connection, pipeline: Pipeline, companies: Companies, filters: Filters) -> Overview:
-    """Read it all. What happened lately and what it cost is of all days, whatever was asked for."""
-    chosen = companies.ids if companies.chosen else None
-    in_window = None
-    if filters.has_days:
-        window = filters.started_from, filters.started_before
-        in_window = read_breakdown_in_window(connection, pipeline, chosen, *window)
+def read_overview(connection: Connection, pipeline: Pipeline, companies: Companies, filters: FilterForm) -> Overview:
+    """Read the numbers of the page. Activity and costs are of all days, whichever the form names."""
+    scope = filters.scope(companies)
+    in_window = read_breakdown_in_window(connection, pipeline, scope) if filters.has_days else None
     return Overview(
         companies,
-        in_window.breakdown if in_window else read_breakdown(connection, pipeline, chosen),
-        in_window.retrying if in_window else count_retrying(connection, pipeline, chosen),
-        activity(connection, pipeline, chosen),
+        in_window.breakdown if in_window else read_breakdown(connection, pipeline, scope.company_ids),
+        in_window.retrying if in_window else count_retrying(connection, pipeline, scope.company_ids),
+        activity(connection, pipeline, scope.company_ids),
         [
             incident
             for incident in list_incidents(connection)
             if companies.chosen is None or incident.company in (None, companies.chosen.name)
         ],
-        makers(connection, companies.ids),
-        read_costs(connection, company_ids=chosen, first_day=datetime.now(UTC).date().replace(day=1)).total,
+        analysis_sources(connection, companies.ids),
+        read_costs(connection, company_ids=scope.company_ids, first_day=datetime.now(UTC).date().replace(day=1)).total,
         filters.has_days and in_window is None,
     )
 
 
 def stage_rows(overview: Overview, days: Mapping[str, str]) -> list[StageRow]:
-    """The table of stages; its buttons start runs for these days (of the run's form)."""
+    """Build the rows of the table of stages; their buttons start runs for ``days`` (fields of the run's form)."""
     rows = []
-    for stage, found in overview.breakdown.stages.items():
+    for stage, statuses in overview.breakdown.stages.items():
         ready = overview.breakdown.ready(stage)
-        # The two are counted one after the other: what is due for a retry is never more than what is not held back.
+        # The two numbers come from two queries: the clock goes on between them.
         retrying = min(overview.retrying[stage], ready)
         counts = {
-            "completed": found["COMPLETED"],
-            "skipped": found["SKIPPED"],
-            "in-progress": found["IN_PROGRESS"],
+            "completed": statuses["COMPLETED"],
+            "skipped": statuses["SKIPPED"],
+            "in-progress": statuses["IN_PROGRESS"],
             "ready": ready - retrying,
             "retrying": retrying,
             "waiting": overview.breakdown.waiting(stage),
-            "failed": found["FAILED"],
+            "failed": statuses["FAILED"],
         }
-        active = overview.activity[stage]
-        sparkline, actions = columns(active.last_day), _actions(overview, stage, counts, days)
-        rows.append(StageRow(stage, counts, stacked(counts), active, sparkline, actions))
+        throughput = overview.activity[stage]
+        sparkline, actions = columns(throughput.last_day), _actions(overview, stage, counts, days)
+        rows.append(StageRow(stage, counts, stacked(counts), throughput, sparkline, actions))
     return rows
 
 
 def totals(breakdown: Breakdown) -> Totals:
-    """The cards. A stage opens when the one before is done, so a session fails at one only."""
+    """Compute the totals. A stage opens when the one before is finished, so a session fails in one stage at most."""
     return Totals(
         sessions=breakdown.total_sessions,
         done=breakdown.done(list(breakdown.stages)[-1]),
-        failed=sum(found["FAILED"] for found in breakdown.stages.values()),
-        in_progress=sum(found["IN_PROGRESS"] for found in breakdown.stages.values()),
+        failed=sum(statuses["FAILED"] for statuses in breakdown.stages.values()),
+        in_progress=sum(statuses["IN_PROGRESS"] for statuses in breakdown.stages.values()),
     )
 
 
@@ -151,17 +147,17 @@ def _actions(overview: Overview, stage: str, counts: Mapping[str, int], days: Ma
     if not overview.companies.can_run:
         return []
     company = overview.companies.chosen
-    whose = f" of {company.label}" if company else ""
+    of_company = f" of {company.label}" if company else ""
     conf = {"company": company.name} if company else {}
-    when = " that started in these days" if days else ""
-    question = f"Run {title(stage)}{whose} now, for everything that is due{when}?"
+    in_days = " that started on these days" if days else ""
+    question = f"Run {title(stage)} now for all due sessions{of_company}{in_days}?"
     forecast = {"company": overview.companies.key, **days} if stage == STAGE else None
-    found = [Action("Run now", question, stage, {**conf, **days})]
+    actions = [Action("Run now", question, stage, {**conf, **days})]
     if failed := counts["failed"]:
-        question = f"Put the {failed:,} failed sessions{whose}{when} back in line and run {title(stage)}?"
+        question = f"Reset the {failed:,} failed sessions{of_company}{in_days} and run {title(stage)}?"
         retry = {**conf, **days, "retry_failed": True}
-        found.append(Action(f"Retry failed ({failed:,})", question, stage, retry, forecast=forecast))
+        actions.append(Action(f"Retry failed ({failed:,})", question, stage, retry, forecast=forecast))
     if stage != next(iter(overview.breakdown.stages)):
-        question = f"Process the sessions{whose} that started on these days again where {title(stage)} failed?"
-        found.append(Action("Backfill days", question, stage, conf, "backfill", forecast))
-    return found
+        question = f"Retry {title(stage)} for the sessions{of_company} that started on these days and failed?"
+        actions.append(Action("Backfill days", question, stage, conf, "backfill", forecast))
+    return actions

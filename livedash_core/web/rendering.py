@@ -1,4 +1,4 @@
-"""Templates. Everything that was stored came from a CSV, a transcript or a model: all of it is escaped."""
+"""Renders the templates. Stored text comes from CSVs, transcripts and models, so all of it is escaped."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _thousands(number: int) -> str:
 
 
 def _usd(amount: Decimal) -> str:
-    """Two digits, or as many as it takes to see anything."""
+    """Format US dollars with two decimals; below one dollar, with two significant digits."""
     if amount and abs(amount) < 1:
         return f"${amount:.{max(2, 1 - amount.adjusted())}f}"
     return f"${amount:,.2f}"
@@ -48,14 +48,15 @@ _templates.globals.update(
 
 
 def airflow_root(request: Request) -> str:
-    """The path Airflow is served under, without a slash at its end: we are mounted right below it."""
+    """Return the path that Airflow is served under, without a slash at its end; the pages are mounted right below."""
     return str(request.scope.get("root_path", "")).rpartition("/")[0]
 
 
 def render(request: Request, template: str, *, status_code: int = 200, **context: Any) -> HTMLResponse:
-    """A template as an answer. In it ``here`` and ``airflow`` are the paths our pages and Airflow's begin with.
+    """Render a template as a response. In it ``here`` and ``airflow`` are the root paths of these pages and of Airflow.
 
-    ``to`` makes an address of ours, empty parameters left out. ``may_run`` says of a DAG whether the user may start it.
+    ``to`` builds the address of a page and leaves out empty parameters. ``may_run`` returns whether the user may start
+    a DAG.
     """
     here = request.scope.get("root_path", "")
     content = _templates.get_template(template).render(
@@ -69,5 +70,7 @@ def render(request: Request, template: str, *, status_code: int = 200, **context
 
 
 def _address(here: str, path: str = "", query: dict[str, Any] | None = None, /, **more: Any) -> str:
-    wanted = {name: str(value) for name, value in {**(query or {}), **more}.items() if value not in (None, "", False)}
-    return f"{here}/{path}" + (f"?{urlencode(wanted)}" if wanted else "")
+    parameters = {
+        name: str(value) for name, value in {**(query or {}), **more}.items() if value not in (None, "", False)
+    }
+    return f"{here}/{path}" + (f"?{urlencode(parameters)}" if parameters else "")

@@ -1,4 +1,4 @@
-"""The Session page: the five stages with every attempt, what was said, what was made of it, and what it cost."""
+"""The Session page: the stages with each attempt, the conversation, the analysis, and the model calls."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 from markupsafe import escape
 
-from livedash_core.operations.session_story import MESSAGES, Story, read_session_story
+from livedash_core.enums import StageState
+from livedash_core.operations.sessions import MESSAGES, SessionDetails, read_session_details
 from livedash_core.pipeline import Pipeline
 from livedash_core.stages.ai_analysis.batch.selection import is_asked_again
 from livedash_core.web.actions import Action
@@ -18,18 +19,18 @@ from livedash_core.web.database import Reader
 from livedash_core.web.labels import STATE_OF, title
 from livedash_core.web.rendering import render
 
-#: Of the messages on a page, as HTML.
-MESSAGE_BYTES = 40_000
+#: The most bytes of HTML that the messages on one page take.
+MAX_MESSAGE_BYTES = 40_000
 
 
 class Step(NamedTuple):
-    """A stage of the timeline."""
+    """A stage in the timeline, with its failed attempts and the button that runs it again."""
 
     stage: str
-    state: str
+    state: StageState
     status: Mapping[str, Any]
     attempts: list[dict[str, Any]]
-    again: Action | None
+    rerun: Action | None
 
 
 def make_router(read: Reader, pipeline: Pipeline) -> APIRouter:
@@ -38,46 +39,46 @@ def make_router(read: Reader, pipeline: Pipeline) -> APIRouter:
 
     @router.get("/sessions/{session_id}")
     def session(request: Request, session_id: UUID, after: int = 0) -> Response:
-        """One session; ``after`` is the position of the last message of the page before. Unknown: 404."""
+        """Show a session; ``after`` is the position of the last message on the previous page."""
         with read() as connection:
-            story = read_session_story(connection, session_id, pipeline, messages_after=max(0, after))
-        messages = _that_fit(story.messages[:MESSAGES])
+            details = read_session_details(connection, session_id, pipeline, messages_after=max(0, after))
+        messages = _fit_page(details.messages[:MESSAGES])
         return render(
             request,
             "session.html",
-            story=story,
-            about=story.session,
-            steps=[_step(story, status, pipeline) for status in story.stages],
+            details=details,
+            session=details.session,
+            steps=[_step(details, status, pipeline) for status in details.stages],
             after=after,
             messages=messages,
-            there_are_more=len(messages) < len(story.messages),
+            has_more=len(messages) < len(details.messages),
         )
 
     return router
 
 
-def _that_fit(messages: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The first messages that together are no more than a page holds, and one at least."""
+def _fit_page(messages: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the first messages that fit on a page together, at least one."""
     sizes = accumulate(len(escape(message["content"]).encode()) for message in messages)
-    fitting = sum(size <= MESSAGE_BYTES for size in sizes)
+    fitting = sum(size <= MAX_MESSAGE_BYTES for size in sizes)
     return list(messages[: max(1, fitting)])
 
 
-def _step(story: Story, status: Mapping[str, Any], pipeline: Pipeline) -> Step:
+def _step(details: SessionDetails, status: Mapping[str, Any], pipeline: Pipeline) -> Step:
     stage = status["stage"]
-    state = STATE_OF[status["status"]]
+    state: StageState = STATE_OF[status["status"]]
     if status["status"] == "PENDING":
         state = "waiting" if status["available_at"] is None else "retrying" if status["is_later"] else "ready"
-    again = None
-    if story.session["company_status"] == "ACTIVE" and state != "waiting":
-        question = f"Do {title(stage)} and all stages after it again for this session?"
-        session_id = str(story.session["id"])
+    rerun = None
+    if details.session["company_status"] == "ACTIVE" and state != "waiting":
+        question = f"Run {title(stage)} and all later stages again for this session?"
+        session_id = str(details.session["id"])
         costs = is_asked_again(stage, pipeline)
-        again = Action(
+        rerun = Action(
             "Run again from here",
             question,
             stage,
             {"session_ids": [session_id], "rerun": True},
             forecast={"session": session_id} if costs else None,
         )
-    return Step(stage, state, status, story.attempts.get(stage, []), again)
+    return Step(stage, state, status, details.attempts.get(stage, []), rerun)

@@ -1,33 +1,36 @@
-"""The Sessions page: find one, or those of a kind, and take the list along as a CSV."""
+"""The Sessions page: find a session, list sessions by filters, and export the list as a CSV."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import RedirectResponse, StreamingResponse
 from sqlalchemy import Connection
 
-from livedash_core.enums import CATEGORIES, SENTIMENTS
+from livedash_core.enums import CATEGORIES, SENTIMENTS, STAGE_STATES, StageState
 from livedash_core.errors import UsageError
-from livedash_core.operations.session_filter import STATES, SessionFilter
+from livedash_core.operations.session_filter import SessionFilter
 from livedash_core.operations.session_list import Cursor, Page, all_sessions, find_by_id, list_sessions
 from livedash_core.pipeline import Pipeline
 from livedash_core.web.database import Reader
 from livedash_core.web.export import csv_lines
-from livedash_core.web.filters import AskedFilters, Companies, Filters, read_companies
+from livedash_core.web.filters import Companies, FilterForm, Filters, read_companies
 from livedash_core.web.rendering import render
 
 PAGE_SIZE = 40
-#: Rows of an export; who wants more narrows it down by days.
-MOST_EXPORTED = 20_000
+#: The most rows of an export. Filters by days split a longer one.
+MAX_EXPORTED = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What the address says beside company and days; empty means no restriction."""
+class SearchForm:
+    """The fields of the Sessions page beside those of the filter form; empty means no restriction.
+
+    ``kind`` and ``group`` are the error kind and the group of failures that the Failures page links to.
+    """
 
     id: str = ""
     stage: str = ""
@@ -42,11 +45,11 @@ class Asked:
     group: str = ""
 
     def as_query(self) -> dict[str, Any]:
-        """For an address of ours."""
+        """The fields as query parameters."""
         return {name: getattr(self, name) for name in self.__slots__}
 
 
-AskedKind = Annotated[Asked, Depends()]
+Search = Annotated[SearchForm, Depends()]
 
 
 def make_router(read: Reader, pipeline: Pipeline) -> APIRouter:
@@ -54,38 +57,38 @@ def make_router(read: Reader, pipeline: Pipeline) -> APIRouter:
     router = APIRouter()
 
     @router.get("/sessions")
-    def sessions(request: Request, asked: AskedKind, filters: AskedFilters, after: str = "") -> Response:
-        """A page of the list; straight to the session if an id was typed that only one has."""
+    def sessions(request: Request, search: Search, filters: Filters, after: str = "") -> Response:
+        """Show a page of the list, or redirect to the session if exactly one has the id in the form."""
         with read() as connection:
             companies, filters = read_companies(connection, filters)
-            page = _page(connection, companies, filters, asked, pipeline, after)
-        if asked.id and len(page.sessions) == 1:
+            page = _page(connection, companies, filters, search, pipeline, after)
+        if search.id and len(page.sessions) == 1:
             return RedirectResponse(f"{request.scope['root_path']}/sessions/{page.sessions[0].id}", status_code=303)
         return render(
             request,
             "sessions.html",
             filters=filters,
             companies=companies,
-            asked=asked,
-            query=asked.as_query() | filters.as_query(),
+            search=search,
+            query=search.as_query() | filters.as_query(),
             page=page,
             after=after,
             stages=pipeline.names,
             categories=CATEGORIES,
             sentiments=SENTIMENTS,
-            most_exported=MOST_EXPORTED,
+            max_exported=MAX_EXPORTED,
         )
 
     @router.get("/sessions/export.csv")
-    def export(asked: AskedKind, filters: AskedFilters) -> Response:
-        """The list as a CSV that a spreadsheet may open."""
+    def export(search: Search, filters: Filters) -> Response:
+        """Export the list as a CSV that is safe to open in a spreadsheet."""
         with read() as connection:
             companies, filters = read_companies(connection, filters)
-        wanted = _filter(companies, filters, asked, pipeline)
+        wanted = _session_filter(companies, filters, search, pipeline)
 
         def rows() -> Iterator[str]:
             with read() as connection:
-                yield from csv_lines(all_sessions(connection, wanted, pipeline, most=MOST_EXPORTED), pipeline)
+                yield from csv_lines(all_sessions(connection, wanted, pipeline, limit=MAX_EXPORTED), pipeline)
 
         return StreamingResponse(
             rows(), media_type="text/csv", headers={"Content-Disposition": 'attachment; filename="sessions.csv"'}
@@ -97,41 +100,39 @@ def make_router(read: Reader, pipeline: Pipeline) -> APIRouter:
 def _page(
     connection: Connection,
     companies: Companies,
-    filters: Filters,
-    asked: Asked,
+    filters: FilterForm,
+    search: SearchForm,
     pipeline: Pipeline,
     after: str,
 ) -> Page:
-    if asked.id:
-        return Page(find_by_id(connection, asked.id.strip(), companies.ids), "the last one imported first", None)
-    wanted = _filter(companies, filters, asked, pipeline)
+    if search.id:
+        return Page(find_by_id(connection, search.id.strip(), companies.ids), "most recently imported first", None)
+    wanted = _session_filter(companies, filters, search, pipeline)
     cursor = Cursor.parse(after) if after else None
     return list_sessions(connection, wanted, pipeline, after=cursor, size=PAGE_SIZE)
 
 
-def _filter(companies: Companies, filters: Filters, asked: Asked, pipeline: Pipeline) -> SessionFilter:
-    """Raises ``UsageError`` for a word that the list of choices does not have."""
-    for value, known in (
-        (asked.stage, pipeline.names),
-        (asked.state, STATES),
-        (asked.category, CATEGORIES),
-        (asked.sentiment, SENTIMENTS),
+def _session_filter(companies: Companies, filters: FilterForm, search: SearchForm, pipeline: Pipeline) -> SessionFilter:
+    """Raises ``UsageError`` for a value that is not one of a field's choices."""
+    for value, choices in (
+        (search.stage, pipeline.names),
+        (search.state, STAGE_STATES),
+        (search.category, CATEGORIES),
+        (search.sentiment, SENTIMENTS),
     ):
-        if value and value not in known:
+        if value and value not in choices:
             raise UsageError(f"there is no {value[:40]!r} to filter by; choose from the list")
-    wanted = SessionFilter(
-        tuple(companies.ids),
-        stage=asked.stage or None,
-        state=asked.state or None,
-        started_from=filters.started_from,
-        started_before=filters.started_before,
-        category=asked.category or None,
-        sentiment=asked.sentiment or None,
-        language=asked.language.replace("\x00", "") or None,
-        escalated=bool(asked.escalated),
-        forwarded_hr=bool(asked.forwarded_hr),
-        question_id=asked.question,
+    scope = replace(filters.scope(companies), stages=(search.stage,) if search.stage else None)
+    if search.group:
+        scope = replace(scope, error_kinds=(search.kind,))
+    return SessionFilter(
+        scope,
+        state=cast(StageState, search.state) if search.state else None,
+        category=search.category or None,
+        sentiment=search.sentiment or None,
+        language=search.language.replace("\x00", "") or None,
+        escalated=bool(search.escalated),
+        forwarded_hr=bool(search.forwarded_hr),
+        question_id=search.question,
+        error_group=search.group.replace("\x00", "") if search.group else None,
     )
-    if asked.group:
-        wanted = replace(wanted, error_kind=asked.kind.replace("\x00", ""), error_group=asked.group.replace("\x00", ""))
-    return wanted

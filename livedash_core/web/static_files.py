@@ -1,4 +1,4 @@
-"""The few files that make the pages look right. Routes, not a mount: a mount would not be behind the guard."""
+"""The style sheet, scripts and icon. They are routes and not a mount: a mount would skip the access check."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from importlib.resources import files
 
 from fastapi import APIRouter, HTTPException, Response
 
-#: What may be asked for; a name is looked up here and never becomes a path.
+#: The files that are served. A requested name is looked up here and never becomes a path.
 MEDIA_TYPES = {
     "actions.js": "text/javascript",
     "icon.svg": "image/svg+xml",
@@ -21,7 +21,7 @@ router = APIRouter()
 
 @router.get("/static/{name}")
 def static_file(name: str) -> Response:
-    """One of the files; 404 for any other name."""
+    """Return one of the files; 404 for any other name."""
     if name not in MEDIA_TYPES:
         raise HTTPException(404)
     return Response((_directory / name).read_bytes(), media_type=MEDIA_TYPES[name])

@@ -1,4 +1,4 @@
--- What got through each stage in the last 24 hours, folded or not: per hour back from now, and per duration.
+-- Sessions that finished each stage in the last 24 hours, by hour before now and by duration, folded or not.
 SELECT stage, hours_ago, duration_bucket, sum(sessions) AS sessions,
        sum(sessions) FILTER (WHERE slot >= date_bin('10 minutes', now() - interval '10 minutes', 'epoch')) AS recent,
        extract(epoch FROM now() - date_bin('10 minutes', now() - interval '10 minutes', 'epoch')) AS recent_seconds

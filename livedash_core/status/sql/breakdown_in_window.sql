@@ -1,5 +1,5 @@
--- The breakdown of the sessions that started in a window, by looking at each: at most :at_most of them.
--- OFFSET 0 keeps the look-up one per session: a plan that joins would read the whole table for a few thousand.
+-- The breakdown of the sessions that started in a window, counted one by one: at most :at_most of them.
+-- OFFSET 0 forces one look-up per session: a plan that joins would read the whole table for a few thousand.
 WITH chosen AS MATERIALIZED (
     SELECT session.id FROM livedash.company CROSS JOIN LATERAL (
         SELECT id FROM livedash.session_import

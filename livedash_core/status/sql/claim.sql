@@ -1,6 +1,6 @@
--- Take due sessions of one stage under a fresh token. The attempt is counted here, so that a crash counts.
--- Rows another holder is taking at this moment are skipped, not waited for. A row that is locked stays where it is,
--- so that its ctid finds it again.
+-- Claim due sessions of one stage under a new token. The attempt is counted here, so that a crash counts.
+-- Rows that another claim has locked are skipped and not waited for. A locked row is not updated by others, so its
+-- ctid stays valid.
 WITH due AS MATERIALIZED (
 -- include: due_{reach}
 ), claimed AS (
@@ -12,7 +12,7 @@ WITH due AS MATERIALIZED (
     INSERT INTO livedash.session_processing_lease (token, stage, owner, dag_run, claimed_at, expires_at)
     SELECT :token, :stage, :owner, :dag_run, now(), now() + make_interval(secs => :lease_seconds)
     WHERE EXISTS (SELECT FROM claimed)
-), ledger AS (
+), count_deltas AS (
     INSERT INTO livedash.session_processing_delta (company_id, stage, status, sessions)
     SELECT company_id, :stage, change.status, change.sign * count(*)
     FROM claimed CROSS JOIN (VALUES ('PENDING', -1), ('IN_PROGRESS', 1)) AS change (status, sign)

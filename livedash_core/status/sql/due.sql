@@ -1,4 +1,4 @@
--- Ids that a claim could take now, oldest first, without taking them.
+-- Ids of the sessions that a claim could take now, oldest first.
 SELECT waiting.session_id
 FROM livedash.company
 CROSS JOIN LATERAL (

@@ -1,5 +1,5 @@
-    -- Each active company's queue in turn, oldest first: a suspended company's backlog is never walked over.
-    -- That a due row is not at infinity goes without saying, but the index is defined by it.
+    -- The queue of each active company, oldest first, in random order of companies. A suspended company's backlog is
+    -- not read. "available_at < 'infinity'" is redundant here, but the partial index needs it to be used.
     SELECT waiting.ctid
     FROM (
         SELECT id FROM livedash.company

@@ -1,5 +1,5 @@
-    -- Sessions by when they started, each looked up by primary key. An open end is an infinite one, so that the
-    -- window is a range of the index whatever is asked for.
+    -- Sessions by start time, each row looked up by primary key. An open end becomes an infinite one, so that the
+    -- window is always a range of the index.
     SELECT waiting.ctid
     FROM livedash.company
     JOIN livedash.session_import AS session ON session.company_id = company.id

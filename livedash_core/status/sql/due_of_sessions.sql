@@ -1,4 +1,4 @@
-    -- Named sessions by primary key; the rest of the scope only narrows them down.
+    -- Named sessions by primary key, filtered by the rest of the scope.
     SELECT waiting.ctid
     FROM livedash.session_processing_status AS waiting
     JOIN livedash.company ON company.id = waiting.company_id

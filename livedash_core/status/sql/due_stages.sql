@@ -1,4 +1,4 @@
--- Which stages have something to do now: a due row, or a lease that ran out. One index probe per stage and company.
+-- The stages with work to do now: a due row or an expired lease. One index probe per stage and company.
 SELECT stage.name
 FROM unnest(CAST(:stages AS text[])) WITH ORDINALITY AS stage (name, position)
 WHERE EXISTS (

@@ -1,7 +1,7 @@
--- Forget what was said about these sessions, not how many there are. Whoever holds one of them loses it, unharmed: what
--- it was about to write must not come back. Locked in the order of reopen.
--- A failure's reason may quote the row that it was about, so that it changes its group; the counts go along. So may
--- what a stage noted: nothing is left of it but that there was a reason to skip.
+-- Erase the failure texts and the metadata of these sessions, history included; counts stay exact. Claims on them are
+-- released without counting the attempt, so that their holders cannot store content again. Rows are locked in the order
+-- of reopen. A failure's reason may quote the session, so the failure moves to the group of erased ones, and its counts
+-- with it. Of the metadata, only the fact that a skipped session had a reason remains.
 WITH locked AS MATERIALIZED (
     SELECT session_id, stage, status, error_kind, error_group, status = 'IN_PROGRESS' AS is_held
     FROM livedash.session_processing_status
@@ -26,7 +26,7 @@ WITH locked AS MATERIALIZED (
 ), history AS (
     UPDATE livedash.session_processing_failure SET error_message = :placeholder
     WHERE session_id = ANY (CAST(:session_ids AS uuid[]))
-), ledger AS (
+), count_deltas AS (
     INSERT INTO livedash.session_processing_delta (company_id, stage, status, sessions)
     SELECT company_id, stage, change.status, change.sign * count(*)
     FROM erased CROSS JOIN (VALUES ('IN_PROGRESS', -1), ('PENDING', 1)) AS change (status, sign)

@@ -1,4 +1,4 @@
--- What waits for a person, newest first.
+-- FAILED stages of sessions, the newest failure first.
 SELECT failed.session_id, failed.stage, failed.company_id, company.name AS company, session.external_session_id,
        failed.attempts, failed.error_kind, failed.error_message, failed.completed_at AS failed_at
 FROM (

@@ -1,4 +1,4 @@
-    -- The newest of each stage and company: a limit bounds what is read.
+    -- The newest failures of each stage and company: the limit bounds the rows that are read.
     SELECT failed.*
     FROM livedash.company
     CROSS JOIN unnest(CAST(:stages AS text[])) AS asked (stage)

@@ -1,4 +1,4 @@
-    -- By when the sessions started. An open end is an infinite one, so that the window is a range of the index.
+    -- Failures by the start of their session. An open end becomes an infinite one: the window is a range of the index.
     SELECT failed.*
     FROM livedash.company
     JOIN livedash.session_import AS session ON session.company_id = company.id

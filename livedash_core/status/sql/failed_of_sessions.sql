@@ -1,4 +1,4 @@
-    -- Named sessions by primary key; the rest of the scope only narrows them down.
+    -- Named sessions by primary key, filtered by the rest of the scope.
     SELECT failed.*
     FROM livedash.session_processing_status AS failed
     LEFT JOIN livedash.session_import AS session ON session.id = failed.session_id

@@ -1,4 +1,4 @@
--- What waits for a person, by reason, without looking at the failed rows: the folded counts plus the deltas.
+-- FAILED sessions by reason, without reading their rows: the folded counts plus the deltas.
 SELECT stage, error_kind, error_group, sum(sessions) AS sessions, min(first_seen_at) AS first_seen_at,
        max(last_seen_at) AS last_seen_at, array_agg(company_id ORDER BY sessions DESC) AS company_ids
 FROM (
@@ -10,7 +10,7 @@ FROM (
         UNION ALL
         SELECT company_id, stage, error_kind, error_group, sessions, seen_at, seen_at
         FROM livedash.session_failure_delta
-    ) AS ledger
+    ) AS counted
     WHERE CAST(:company_ids AS uuid[]) IS NULL OR company_id = ANY (CAST(:company_ids AS uuid[]))
     GROUP BY company_id, stage, error_kind, error_group
     HAVING sum(sessions) > 0

@@ -1,4 +1,4 @@
--- Move deltas into the counts and the activity of the last day. Rows another fold is moving are left to it.
+-- Move the deltas into the counts and the activity of the last day. Rows that another fold has locked are skipped.
 WITH moved AS (
     DELETE FROM livedash.session_processing_delta
     WHERE id IN (SELECT id FROM livedash.session_processing_delta FOR UPDATE SKIP LOCKED)

@@ -1,5 +1,5 @@
--- Move deltas into the failure counts. Rows another fold is moving are left to it. A group that nobody is in any more
--- is forgotten, so that it begins anew when it comes back.
+-- Move the deltas into the failure counts. Rows that another fold has locked are skipped. An empty group is deleted,
+-- so that its first_seen_at starts again if the failure comes back.
 WITH moved AS (
     DELETE FROM livedash.session_failure_delta
     WHERE id IN (SELECT id FROM livedash.session_failure_delta FOR UPDATE SKIP LOCKED)

@@ -1,3 +1,3 @@
--- What a token still holds.
+-- The sessions that a token still holds.
 SELECT session_id FROM livedash.session_processing_status
 WHERE lease_token = :token AND status = 'IN_PROGRESS'

@@ -1,17 +1,17 @@
--- Sessions that another system has worked on come with the states they have there. What is here already stays as it is.
--- :histories is [[{stage, status, …}, …], …], shared by many sessions; a stage that one does not name is PENDING.
--- PENDING is due when the stage before it is through, as in realign: every verb finds it where it looks.
+-- Insert the rows of sessions that another system has processed, with their statuses there. Existing rows stay.
+-- :histories is [[{stage, status, …}, …], …], shared by many sessions; a stage missing in a history is PENDING.
+-- As in realign, PENDING is due if the stage before it is finished, so that all verbs find it.
 WITH state AS MATERIALIZED (
-    SELECT history.number, stage.name AS stage, stage.position, coalesce(told.status, 'PENDING') AS status,
-           coalesce(told.attempts, 0) AS attempts, told.started_at, told.completed_at,
-           told.error_message, told.error_group, told.metadata,
-           coalesce(lag(coalesce(told.status, 'PENDING')) OVER (PARTITION BY history.number ORDER BY stage.position)
+    SELECT history.number, stage.name AS stage, stage.position, coalesce(imported.status, 'PENDING') AS status,
+           coalesce(imported.attempts, 0) AS attempts, imported.started_at, imported.completed_at,
+           imported.error_message, imported.error_group, imported.metadata,
+           coalesce(lag(coalesce(imported.status, 'PENDING')) OVER (PARTITION BY history.number ORDER BY stage.position)
                     IN ('COMPLETED', 'SKIPPED'), true) AS is_due
     FROM jsonb_array_elements(CAST(:histories AS jsonb)) WITH ORDINALITY AS history (stages, number)
     CROSS JOIN unnest(CAST(:stages AS text[])) WITH ORDINALITY AS stage (name, position)
-    LEFT JOIN LATERAL jsonb_to_recordset(history.stages) AS told (stage text, status text, attempts int2,
+    LEFT JOIN LATERAL jsonb_to_recordset(history.stages) AS imported (stage text, status text, attempts int2,
         started_at timestamptz, completed_at timestamptz, error_message text, error_group text, metadata jsonb)
-        ON told.stage = stage.name
+        ON imported.stage = stage.name
 ), fresh AS (
     INSERT INTO livedash.session_processing_status (session_id, company_id, stage, status, available_at, started_at,
         completed_at, attempts, error_kind, error_message, error_group, metadata)
@@ -32,11 +32,11 @@ WITH state AS MATERIALIZED (
         (session_id, company_id, stage, attempt, started_at, failed_at, error_kind, error_message)
     SELECT session_id, company_id, stage, attempts, started_at, completed_at, error_kind, error_message
     FROM fresh WHERE status = 'FAILED'
-), reasons AS (
+), failure_deltas AS (
     INSERT INTO livedash.session_failure_delta (company_id, stage, error_kind, error_group, sessions, seen_at)
     SELECT company_id, stage, error_kind, error_group, count(*), max(completed_at)
     FROM fresh WHERE status = 'FAILED' GROUP BY company_id, stage, error_kind, error_group
-), ledger AS (
+), count_deltas AS (
     INSERT INTO livedash.session_processing_delta (company_id, stage, status, sessions)
     SELECT company_id, stage, counted_as, count(*) FROM fresh GROUP BY company_id, stage, counted_as
 )

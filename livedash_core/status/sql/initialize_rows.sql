@@ -1,5 +1,5 @@
-    -- One row per session and stage. A session's first completed_stages stages are born done: an import that stored the
-    -- row has done that stage.
+    -- One row per session and stage. The first completed_stages stages of a session are COMPLETED from the start: an
+    -- import that stores a row has completed its own stage.
     INSERT INTO livedash.session_processing_status
         (session_id, company_id, stage, status, available_at, started_at, completed_at, attempts, metadata)
     SELECT session.id, session.company_id, stage.name,

@@ -1,4 +1,4 @@
--- Since when the longest waiting session of each stage is due. Per stage and company one look at the ready index.
+-- Since when the oldest due session of each stage has been due: one look-up in the ready index per stage and company.
 SELECT stage.name AS stage, min(oldest.available_at) AS since
 FROM unnest(CAST(:stages AS text[])) AS stage (name)
 CROSS JOIN livedash.company

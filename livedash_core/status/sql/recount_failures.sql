@@ -1,4 +1,4 @@
--- The failure groups by looking at every failed row: the proof of the counts, not the way to read them.
+-- The failure groups by counting all FAILED rows: verifies the counts, but is too slow to replace them.
 SELECT stage, error_kind, error_group, count(*) AS sessions
 FROM livedash.session_processing_status
 WHERE status = 'FAILED'

@@ -1,5 +1,5 @@
--- Give back what the token still holds (or the named part of it): nobody's failure, so the attempt is given back
--- too. A lease that holds nothing any more goes with it.
+-- Release the sessions that the token still holds, or the named ones among them, without counting the attempt. A lease
+-- that holds no more sessions is deleted.
 WITH lease AS MATERIALIZED (
     SELECT token FROM livedash.session_processing_lease WHERE token = :token FOR UPDATE
 ), held AS MATERIALIZED (
@@ -20,7 +20,7 @@ WITH lease AS MATERIALIZED (
         SELECT FROM livedash.session_processing_status
         WHERE lease_token = :token AND status = 'IN_PROGRESS' AND session_id NOT IN (SELECT session_id FROM held)
     )
-), ledger AS (
+), count_deltas AS (
     INSERT INTO livedash.session_processing_delta (company_id, stage, status, sessions)
     SELECT company_id, stage, change.status, change.sign * count(*)
     FROM released CROSS JOIN (VALUES ('IN_PROGRESS', -1), ('PENDING', 1)) AS change (status, sign)

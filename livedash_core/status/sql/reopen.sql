@@ -1,7 +1,7 @@
--- The first of :stages and all after it are to be done again: a changed import, a new prompt. Whoever holds one of
--- them loses it. What the stages stored stays until it is replaced.
--- Rows are locked stage by stage and sorted, as settle meets them, the stage before included: whether it is through
--- must not change while we look. A row that changed while we waited has moved: it is found again by its key.
+-- Reset these stages to PENDING, for example after a changed import or a new prompt. Claims on them are lost. The data
+-- that the stages stored stays until they replace it.
+-- Rows are locked stage by stage and sorted, in the order in which settle locks them, and the stage before is locked
+-- too, so that its status cannot change meanwhile. A row that changed during a wait has a new ctid: update by key.
 WITH locked AS MATERIALIZED (
     SELECT session_id, stage, error_kind, error_group,
            stage = :previous_stage AND status NOT IN ('COMPLETED', 'SKIPPED') AS holds_back,
@@ -25,12 +25,12 @@ WITH locked AS MATERIALIZED (
       AND status.stage = ANY (CAST(:stages AS text[]))
     RETURNING status.session_id, company_id, status.stage, before.counted_as, before.error_kind, before.error_group,
               CASE WHEN before.waits THEN 'WAITING' ELSE 'PENDING' END AS counts_as
-), ledger AS (
+), count_deltas AS (
     INSERT INTO livedash.session_processing_delta (company_id, stage, status, sessions)
     SELECT company_id, stage, counted_as, -count(*) FROM reopened GROUP BY company_id, stage, counted_as
     UNION ALL
     SELECT company_id, stage, counts_as, count(*) FROM reopened GROUP BY company_id, stage, counts_as
-), reasons AS (
+), failure_deltas AS (
     INSERT INTO livedash.session_failure_delta (company_id, stage, error_kind, error_group, sessions)
     SELECT company_id, stage, error_kind, error_group, -count(*)
     FROM reopened WHERE counted_as = 'FAILED' GROUP BY company_id, stage, error_kind, error_group

@@ -1,4 +1,4 @@
--- Retry is a verb with a scope: FAILED becomes PENDING with all its attempts back. The failure history stays.
+-- FAILED becomes PENDING with zero attempts, within a scope. The failure history stays.
 WITH chosen AS (
 -- include: failed_{reach}
 ), locked AS MATERIALIZED (
@@ -12,12 +12,12 @@ WITH chosen AS (
     FROM locked
     WHERE status.session_id = locked.session_id AND status.stage = locked.stage
     RETURNING status.stage, status.company_id, error_kind, error_group
-), ledger AS (
+), count_deltas AS (
     INSERT INTO livedash.session_processing_delta (company_id, stage, status, sessions)
     SELECT company_id, stage, change.status, change.sign * count(*)
     FROM reset CROSS JOIN (VALUES ('FAILED', -1), ('PENDING', 1)) AS change (status, sign)
     GROUP BY company_id, stage, change.status, change.sign
-), reasons AS (
+), failure_deltas AS (
     INSERT INTO livedash.session_failure_delta (company_id, stage, error_kind, error_group, sessions)
     SELECT company_id, stage, error_kind, error_group, -count(*)
     FROM reset GROUP BY company_id, stage, error_kind, error_group

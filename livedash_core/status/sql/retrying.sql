@@ -1,4 +1,4 @@
--- How many sessions of each stage wait for a retry, at most :at_most per company: a range of the ready index.
+-- Sessions of each stage that are due later, at most :at_most per company: a range of the ready index.
 SELECT stage.name AS stage, sum(waiting.sessions) AS sessions
 FROM unnest(CAST(:stages AS text[])) AS stage (name)
 CROSS JOIN livedash.company

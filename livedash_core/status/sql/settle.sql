@@ -1,10 +1,9 @@
--- Complete or skip: only the holder may, and the next stage opens in the same statement.
--- The lease is locked against a claim that takes it as expired, then the rows, sorted, so that two statements that
--- want the same rows never wait for each other.
--- :metadata is {session_id: metadata}, read once: a prepared plan knows no parameters, and would parse them per row.
--- What one token holds was claimed at one instant: the ledger gets one duration, not one per session. A tenth of a
--- millisecond is the shortest that it tells apart.
-WITH asked AS MATERIALIZED (
+-- Complete or skip sessions that the token holds, and open their next stage in the same statement.
+-- The lease is locked first, so that no claim takes it as expired, then the rows in sorted order, so that two
+-- statements never deadlock.
+-- :metadata is {session_id: metadata}, parsed once: a generic plan would parse it again for each row.
+-- The sessions of a token were claimed at one instant, so one duration is stored for all of them, at least 0.1 ms.
+WITH parameters AS MATERIALIZED (
     SELECT CAST(:metadata AS jsonb) AS metadata
 ), lease AS MATERIALIZED (
     SELECT token FROM livedash.session_processing_lease WHERE token = :token FOR KEY SHARE
@@ -17,7 +16,7 @@ WITH asked AS MATERIALIZED (
 ), settled AS (
     UPDATE livedash.session_processing_status
     SET status = :status, completed_at = now(), lease_token = NULL, error_kind = NULL, error_message = NULL,
-        metadata = (SELECT metadata FROM asked) -> session_id::text
+        metadata = (SELECT metadata FROM parameters) -> session_id::text
     WHERE ctid = ANY (ARRAY(SELECT ctid FROM held))
     RETURNING session_id, company_id, started_at
 ), opened AS (
@@ -27,7 +26,7 @@ WITH asked AS MATERIALIZED (
     WHERE next.session_id = settled.session_id AND next.stage = :next_stage
       AND next.status = 'PENDING' AND next.available_at = 'infinity'
     RETURNING next.company_id
-), ledger AS (
+), count_deltas AS (
     INSERT INTO livedash.session_processing_delta (company_id, stage, status, sessions, slot, duration_bucket)
     SELECT company_id, :stage, 'IN_PROGRESS', -count(*), NULL, NULL FROM settled GROUP BY company_id
     UNION ALL

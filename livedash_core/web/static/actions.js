@@ -1,4 +1,4 @@
-// Buttons that start something: the browser asks Airflow's own API, as the user. Airflow decides, and logs who it was.
+// Buttons that start runs: the browser calls Airflow's API as the user, so Airflow checks the permission and logs the user.
 "use strict";
 
 const said = document.getElementById("said");
@@ -15,38 +15,38 @@ function say(text, path) {
   said.append(" ", link);
 }
 
-// What asking a model again may cost, where a button may do that; of the days in the form, if it has any.
-let reckoned = 0;
-async function reckon(button) {
+// Shows the cost forecast of a button that may cause model calls, for the days in the form if it has any.
+let forecasts = 0;
+async function showForecast(button) {
   const line = ask.querySelector("#ask-cost");
-  const turn = ++reckoned;
+  const number = ++forecasts;
   line.hidden = !button.dataset.forecast;
   if (line.hidden) return;
-  line.textContent = "Reckoning what asking a model may cost …";
+  line.textContent = "Estimating the cost of model calls …";
   const query = new URLSearchParams(button.dataset.forecast);
   for (const day of ask.querySelectorAll("#ask-days input:enabled")) query.set(day.name, day.value);
   let sentence;
   try {
     sentence = (await answerOf(await fetch(`${document.body.dataset.here}/forecast?${query}`, { headers: { Accept: "application/json" } }))).sentence;
   } catch {
-    sentence = "What asking a model may cost is not known right now.";
+    sentence = "The cost of model calls cannot be estimated right now.";
   }
-  if (turn === reckoned) line.textContent = sentence;
+  if (number === forecasts) line.textContent = sentence;
 }
 
-// Resolves to the form's fields once the user says "Start", to null otherwise. The frame's sandbox has no confirm().
+// Resolves to the form's fields if the user presses "Start", else to null. The sandbox of the frame blocks confirm().
 function confirmed(button) {
   const days = ask.querySelector("#ask-days");
   days.hidden = button.dataset.kind !== "backfill";
   for (const field of days.querySelectorAll("input")) {
     field.required = !days.hidden;
     field.disabled = days.hidden;
-    // The days that the page shows.
+    // The days in the page's filter form.
     field.value = new URLSearchParams(location.search).get(field.name) ?? "";
   }
   ask.querySelector("#ask-question").textContent = button.dataset.question;
-  days.onchange = () => reckon(button);
-  reckon(button);
+  days.onchange = () => showForecast(button);
+  showForecast(button);
   ask.returnValue = "";
   ask.showModal();
   return new Promise((resolve) => {
@@ -101,9 +101,9 @@ const KINDS = {
 
   async group(button) {
     const found = await answerOf(await fetch(button.dataset.ids, { headers: { Accept: "application/json" } }));
-    if (!found.session_ids.length) return say("No session of an active company is in this group any more.");
+    if (!found.session_ids.length) return say("The group has no more sessions of active companies.");
     await startRun(button.dataset.dag, { session_ids: found.session_ids, retry_failed: true });
-    if (found.more) said.append(" There are more: retry the group again when it is done.");
+    if (found.more) said.append(" The group has more sessions: retry it again when the run is done.");
   },
 };
 
@@ -114,7 +114,7 @@ document.addEventListener("click", async (event) => {
   button.focus();
   if (!fields) return;
   button.disabled = true;
-  say("Asking Airflow …");
+  say("Sending the request to Airflow …");
   try {
     await KINDS[button.dataset.kind](button, fields);
   } catch (error) {

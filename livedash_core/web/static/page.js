@@ -1,10 +1,10 @@
-// What the page does beyond HTML: it opens Airflow's pages in Airflow, and its numbers follow.
+// Opens links to Airflow in the surrounding Airflow page, and refreshes the numbers.
 "use strict";
 
-// Pages whose numbers move say how often; the others stay as they are.
+// The body of a page whose numbers change has the interval in seconds; other pages are not refreshed.
 const refreshMilliseconds = 1000 * Number(document.body.dataset.refresh ?? 0);
 
-// The iframe's sandbox forbids target="_top". Airflow's router listens to its own history, so we write there.
+// The iframe's sandbox forbids target="_top". Airflow's router listens to its own history, so the link is pushed there.
 document.addEventListener("click", (event) => {
   const link = event.target.closest("a[data-airflow]");
   if (!link || !airflow || event.metaKey || event.ctrlKey || event.shiftKey) return;
@@ -13,8 +13,8 @@ document.addEventListener("click", (event) => {
   airflow.dispatchEvent(new airflow.PopStateEvent("popstate", { state: {} }));
 });
 
-// Only what changed is replaced, so that nothing flickers; focus stays on the element of the same id. What the user is
-// being asked about stays until there is an answer.
+// Replaces only elements that changed, so that nothing flickers; focus stays on the element with the same id. While a
+// dialog is open, nothing is replaced.
 function show(fresh) {
   for (const old of document.querySelectorAll("[data-live]")) {
     const replacement = fresh.getElementById(old.id);
@@ -30,7 +30,7 @@ function stale(reason) {
   const notice = document.getElementById("stale");
   if (!notice) return;
   notice.hidden = !reason;
-  notice.textContent = reason ? `These numbers are old: ${reason}. Trying again.` : "";
+  notice.textContent = reason ? `These numbers are out of date: ${reason}. Trying again.` : "";
 }
 
 async function refresh() {

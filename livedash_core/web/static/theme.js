@@ -1,11 +1,11 @@
-// Before the first paint: the theme of the Airflow page around us, else the system's.
+// Applies the theme of the surrounding Airflow page before the first paint; without one, the system's theme applies.
 "use strict";
 
 const airflow = (() => {
   try {
     return window.parent !== window && window.parent.document ? window.parent : null;
   } catch {
-    return null; // framed by a page of another origin, which keeps its document to itself
+    return null; // a page of another origin does not expose its document
   }
 })();
 

@@ -94,7 +94,7 @@ def test_a_session_may_be_named_by_its_external_id(connection: Connection, recor
         ({"company": "Nobody"}, UsageError, "no company is called 'Nobody'; the active companies are: Acme, Beta$"),
         ({"company": "Gone"}, UsageError, "Gone is SUSPENDED"),
         ({"session_ids": ["LV-0"]}, UnknownSession, "LV-0"),
-        ({"from": "2026-03-03", "to": "2026-03-01"}, UsageError, "from 2026-03-03 is after to 2026-03-01"),
+        ({"from": "2026-03-03", "to": "2026-03-01"}, UsageError, "2026-03-03, is after the last day, 2026-03-01"),
     ],
 )
 def test_an_invalid_form_is_refused_before_any_claim(connection, records, given, error, says):

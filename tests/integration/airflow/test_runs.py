@@ -145,7 +145,10 @@ def test_an_empty_run_is_one_task_and_wakes_nobody(run: Run, records: Records):
         ({"company": "Nobody", "retry_failed": True}, "no company is called 'Nobody'; the active companies are: Acme"),
         ({"company": "Gone", "retry_failed": True}, "Gone is SUSPENDED: only ACTIVE companies are processed"),
         ({"session_ids": ["LV-0"], "retry_failed": True}, "no session has the id LV-0"),
-        ({"from": "2026-03-03", "to": "2026-03-01", "retry_failed": True}, "from 2026-03-03 is after to 2026-03-01"),
+        (
+            {"from": "2026-03-03", "to": "2026-03-01", "retry_failed": True},
+            "2026-03-03, is after the last day, 2026-03-01",
+        ),
     ],
 )
 def test_an_invalid_form_fails_the_run_with_one_sentence_and_changes_nothing(run, records, conf, sentence):

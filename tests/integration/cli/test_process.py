@@ -84,7 +84,7 @@ def test_invalid_options_are_wrong_usage_and_the_valid_values_are_listed(livedas
     assert "'Nobody'" in company
     assert "livedash company list" in company
     assert "chat-x" in session
-    assert window == "livedash: --to 2026-05-01 is before --from 2026-05-02\n"
+    assert window == "livedash: the first day, 2026-05-02, is after the last day, 2026-05-01\n"
     assert not server.requests
 
 

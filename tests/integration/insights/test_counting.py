@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Connection, Engine, delete, insert, select, text, update
 
 from livedash_core.insights import counted_questions, counted_sessions, recount
-from livedash_core.insights.reading import Period, ResolvedAnalyzer, counts, last_day, makers, top_questions
+from livedash_core.insights.reading import AnalysisSource, Period, analysis_sources, counts, last_day, top_questions
 from livedash_core.local import sample
 from livedash_core.local.sample_source import SampleSource
 from livedash_core.models import Question, QuestionDayCount, Session, SessionDayCount, SessionQuestion
@@ -95,7 +95,7 @@ def test_the_sample_is_counted_and_counted_again_when_it_is_made_again(
     with engine.connect() as connection:
         found = counts(connection, [company_id], Period(date(2026, 1, 1), date(2026, 4, 1)))
         assert (found.sessions, found.analysed) == (107, 104)
-        assert makers(connection, [company_id]) == [ResolvedAnalyzer("offline", None, 104)]
+        assert analysis_sources(connection, [company_id]) == [AnalysisSource("offline", None, 104)]
 
 
 def test_a_session_that_changes_or_goes_is_counted_as_it_is_now(
@@ -139,9 +139,9 @@ def test_a_period_has_its_own_days_and_companies_and_one_before_it(world: Record
         found = [counts(connection, [acme], period).sessions for period in (week, week.before)]
         everyone = counts(connection, [acme, umbrella], week)
         assert last_day(connection, [acme, umbrella]) == DAY
-        assert makers(connection, [acme, umbrella]) == [
-            ResolvedAnalyzer("openai", "a-model", 5),
-            ResolvedAnalyzer("openai", "other", 5),
+        assert analysis_sources(connection, [acme, umbrella]) == [
+            AnalysisSource("openai", "a-model", 5),
+            AnalysisSource("openai", "other", 5),
         ]
 
     assert (week.days, week.before.days) == (7, 7)

@@ -60,9 +60,9 @@ def test_a_breakdown_that_drifted_from_the_rows_is_found(
     connection: Connection, world: Records, company_id: UUID
 ) -> None:
     world.sessions(company_id, 2)
-    assert "ledger" not in checks(connection)
+    assert "counts" not in checks(connection)
     connection.execute(text("DELETE FROM livedash.session_processing_status WHERE stage = 'AI_ANALYSIS'"))
-    assert "ledger" in checks(connection)
+    assert "counts" in checks(connection)
 
 
 def test_an_active_company_without_a_csv_is_found(connection: Connection, company_id: UUID) -> None:
@@ -87,8 +87,8 @@ def test_models_without_a_price_and_answers_without_a_count_are_found(connection
     close_calls(connection, {row: CallEnd("answered") for row in rows if isinstance(row, UUID)}, prices)
     found = [finding.message for finding in examine(connection, BUILT_IN) if finding.check == "price"]
     assert [message.partition(":")[0] for message in found] == [
-        "other-made has no price, 2 paid calls are in no sum",
-        "home-made has no price, 0 paid calls are in no sum",
+        "other-made has no price, 2 billed calls are missing in the totals",
+        "home-made has no price, 0 billed calls are missing in the totals",
         "small",
     ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from itertools import product
 from typing import Any
@@ -10,16 +11,17 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Connection, Engine, insert
 
+from livedash_core.enums import STAGE_STATES
 from livedash_core.errors import UsageError
 from livedash_core.insights import counted_sessions
 from livedash_core.models import Question, Session, SessionQuestion
 from livedash_core.operations import session_list
-from livedash_core.operations.session_filter import STATES, SessionFilter
+from livedash_core.operations.session_filter import SessionFilter
 from livedash_core.operations.session_list import Cursor, all_sessions, find_by_id, list_sessions
 from livedash_core.pipeline import BUILT_IN
 from livedash_core.status import Failure, ProcessingStatusManager, Scope, read_breakdown
+from livedash_core.status.breakdown import count_retrying
 from livedash_core.status.failure_groups import list_failure_groups
-from livedash_core.status.retrying import count_retrying
 from tests.integration.records import NOON, Records
 
 FETCH = BUILT_IN.names[1]
@@ -70,7 +72,7 @@ def whole(connection: Connection, wanted: SessionFilter, size: int = 3) -> list[
 def test_the_list_behind_a_number_of_the_pipeline_has_as_many_sessions(
     busy: tuple[UUID, UUID], connection: Connection
 ) -> None:
-    for company_ids, stage, state in product((busy, busy[:1]), BUILT_IN.names, STATES):
+    for company_ids, stage, state in product((busy, busy[:1]), BUILT_IN.names, STAGE_STATES):
         breakdown = read_breakdown(connection, BUILT_IN, company_ids)
         retrying = count_retrying(connection, BUILT_IN, company_ids)[stage]
         counts = {
@@ -82,7 +84,7 @@ def test_the_list_behind_a_number_of_the_pipeline_has_as_many_sessions(
             "waiting": breakdown.waiting(stage),
             "failed": breakdown.stages[stage]["FAILED"],
         }
-        found = whole(connection, SessionFilter(company_ids, stage, state))
+        found = whole(connection, SessionFilter(Scope(company_ids=company_ids, stages=(stage,)), state))
 
         assert len(found) == counts[state], (stage, state)
 
@@ -91,19 +93,20 @@ def test_the_list_behind_a_failure_group_has_as_many_sessions(busy: tuple[UUID, 
     groups = list_failure_groups(connection)
     assert len(groups) == len(BUILT_IN.names)
     for group in groups:
-        wanted = SessionFilter(busy, group.stage, "failed", error_kind=group.error_kind, error_group=group.error_group)
+        scope = Scope(company_ids=busy, stages=(group.stage,), error_kinds=(group.error_kind,))
+        wanted = SessionFilter(scope, "failed", error_group=group.error_group)
         assert len(whole(connection, wanted)) == group.sessions
 
 
 def test_everything_is_listed_by_start_and_last_what_has_none(busy: tuple[UUID, UUID], connection: Connection) -> None:
-    found = list(all_sessions(connection, SessionFilter(busy), BUILT_IN, most=1000))
+    found = list(all_sessions(connection, SessionFilter(Scope(company_ids=busy)), BUILT_IN, limit=1000))
 
     starts = [session.started_at for session in found]
     assert len(found) == 2 * 6 * 7 + 1
     assert starts[-1] is None
     assert starts[:-1] == sorted(starts[:-1], reverse=True)
-    assert whole(connection, SessionFilter(busy)) == [session.id for session in found]
-    assert len(list(all_sessions(connection, SessionFilter(busy), BUILT_IN, most=10))) == 10
+    assert whole(connection, SessionFilter(Scope(company_ids=busy))) == [session.id for session in found]
+    assert len(list(all_sessions(connection, SessionFilter(Scope(company_ids=busy)), BUILT_IN, limit=10))) == 10
 
 
 def test_a_stage_alone_lists_who_has_come_to_it_and_is_not_through(
@@ -112,17 +115,18 @@ def test_a_stage_alone_lists_who_has_come_to_it_and_is_not_through(
     breakdown = read_breakdown(connection, BUILT_IN)
     expected = sum(breakdown.stages[FETCH][status] for status in ("FAILED", "IN_PROGRESS")) + breakdown.ready(FETCH)
 
-    assert len(whole(connection, SessionFilter(busy, FETCH))) == expected
+    assert len(whole(connection, SessionFilter(Scope(company_ids=busy, stages=(FETCH,))))) == expected
 
 
 def test_days_narrow_down_every_list(busy: tuple[UUID, UUID], connection: Connection) -> None:
-    window = {"started_from": NOON + timedelta(hours=1), "started_before": NOON + timedelta(hours=3)}
+    end = NOON + timedelta(hours=3)
+    scope = Scope(company_ids=busy, started_from=NOON + timedelta(hours=1), started_before=end)
 
-    everything = list(all_sessions(connection, SessionFilter(busy, **window), BUILT_IN, most=1000))
-    failed = list(all_sessions(connection, SessionFilter(busy, state="failed", **window), BUILT_IN, most=1000))
+    everything = list(all_sessions(connection, SessionFilter(scope), BUILT_IN, limit=1000))
+    failed = list(all_sessions(connection, SessionFilter(scope, state="failed"), BUILT_IN, limit=1000))
 
     assert len(everything) == 2 * 6 * 2
-    assert all(NOON < session.started_at < window["started_before"] for session in [*everything, *failed])
+    assert all(NOON < session.started_at < end for session in [*everything, *failed])
 
 
 def test_what_was_said_about_sessions_finds_them_alone_and_together(
@@ -133,16 +137,19 @@ def test_what_was_said_about_sessions_finds_them_alone_and_together(
     analyse(engine, company_id, german, language="de", sentiment="NEGATIVE", category="OFFBOARDING", forwarded_hr=True)
     analyse(engine, company_id, other, language="nl", sentiment="NEUTRAL", category="ONBOARDING")
 
-    def found(**columns: Any) -> set[UUID]:
-        return set(whole(connection, SessionFilter((company_id,), **columns)))
+    acme = Scope(company_ids=(company_id,))
+
+    def found(scope: Scope = acme, **columns: Any) -> set[UUID]:
+        return set(whole(connection, SessionFilter(scope, **columns)))
 
     assert found(sentiment="NEGATIVE") == {*dutch, *german}
     assert found(category="ONBOARDING", sentiment="NEGATIVE") == set(dutch)
     assert found(language="nl", category="ONBOARDING") == {*dutch, *other}
     assert found(escalated=True) == set(dutch)
     assert found(forwarded_hr=True, language="nl") == set()
-    assert found(sentiment="NEUTRAL", stage=BUILT_IN.names[4], state="completed") == set(other)
-    assert found(sentiment="NEUTRAL", started_from=NOON, started_before=NOON + timedelta(seconds=1)) == set(other)
+    assert found(replace(acme, stages=(BUILT_IN.names[4],)), sentiment="NEUTRAL", state="completed") == set(other)
+    second = replace(acme, started_from=NOON, started_before=NOON + timedelta(seconds=1))
+    assert found(second, sentiment="NEUTRAL") == set(other)
 
 
 def test_a_question_lists_who_asked_it(
@@ -155,22 +162,24 @@ def test_a_question_lists_who_asked_it(
     links = [{"session_id": key, "position": 1, "question_id": question_id, "raw_text": "why?"} for key in ids[:4]]
     connection.execute(insert(SessionQuestion), links)
 
-    assert whole(connection, SessionFilter((company_id,), question_id=question_id)) == sorted(ids[:4], reverse=True)
-    assert whole(connection, SessionFilter((world.company("Other"),), question_id=question_id)) == []
+    assert whole(connection, SessionFilter(Scope(company_ids=(company_id,)), question_id=question_id)) == sorted(
+        ids[:4], reverse=True
+    )
+    assert whole(connection, SessionFilter(Scope(company_ids=(world.company("Other"),)), question_id=question_id)) == []
 
 
 def test_a_page_looks_at_a_bounded_number_of_sessions_and_says_so(
     world: Records, company_id: UUID, engine: Engine, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session_list, "LOOKED_AT", 4)
+    monkeypatch.setattr(session_list, "MAX_READ", 4)
     ids = [
         world.sessions(company_id, 1, started_at=NOON + timedelta(hours=hour), completed_stages=5 if hour < 2 else 4)[0]
         for hour in range(10)
     ]
-    wanted = SessionFilter((company_id,), BUILT_IN.names[4], "completed")
+    wanted = SessionFilter(Scope(company_ids=(company_id,), stages=(BUILT_IN.names[4],)), "completed")
 
     first = list_sessions(connection, wanted, BUILT_IN, after=None, size=50)
-    assert (first.sessions, first.looked_at) == ([], 4)
+    assert (first.sessions, first.sessions_read) == ([], 4)
     assert whole(connection, wanted) == [ids[1], ids[0]]
 
 
@@ -191,4 +200,35 @@ def test_an_id_is_found_whoever_gave_it(world: Records, connection: Connection, 
 )
 def test_a_cursor_that_we_did_not_write_is_said_so(connection: Connection, company_id: UUID, cursor: str) -> None:
     with pytest.raises(UsageError, match="begin at the first one"):
-        list_sessions(connection, SessionFilter((company_id,)), BUILT_IN, after=Cursor.parse(cursor), size=5)
+        list_sessions(
+            connection, SessionFilter(Scope(company_ids=(company_id,))), BUILT_IN, after=Cursor.parse(cursor), size=5
+        )
+
+
+def test_a_list_without_companies_has_the_sessions_of_all(busy: tuple[UUID, UUID], connection: Connection) -> None:
+    for state in (None, *STAGE_STATES):
+        of_both = whole(connection, SessionFilter(Scope(company_ids=busy), state))
+        assert whole(connection, SessionFilter(Scope(), state)) == of_both, state
+
+
+def test_a_list_of_several_stages_has_the_sessions_of_each(busy: tuple[UUID, UUID], connection: Connection) -> None:
+    first, second = BUILT_IN.names[1:3]
+    lists = [whole(connection, SessionFilter(Scope(stages=(stage,)), "failed")) for stage in (first, second)]
+
+    # In the order of the pipeline, whatever the order in the scope.
+    assert whole(connection, SessionFilter(Scope(stages=(second, first)), "failed")) == lists[0] + lists[1]
+    assert whole(connection, SessionFilter(Scope(stages=("NO_SUCH_STAGE",)), "waiting")) == []
+
+
+@pytest.mark.parametrize(
+    ("scope", "error_group"),
+    [
+        (Scope(session_ids=()), None),
+        (Scope(error_kinds=("permanent",)), None),
+        (Scope(error_kinds=("permanent", "transient")), "session <number> is odd"),
+        (Scope(), "session <number> is odd"),
+    ],
+)
+def test_a_scope_that_a_list_cannot_apply_is_refused_and_not_ignored(scope: Scope, error_group: str | None) -> None:
+    with pytest.raises(UsageError, match="a list of"):
+        SessionFilter(scope, "failed", error_group=error_group)

@@ -459,7 +459,7 @@ def test_an_import_and_an_erasure_that_wait_for_each_other_both_come_to_their_en
     pipeline.run_all()
     site.publish([site.row(f"S{position}", messages_sent="9") for position in (1, 2, 3)])
     stages_are_locked, rows_are_locked = Event(), Event()
-    forget, reopen = erasure.erase_failures, ProcessingStatusManager.reopen
+    forget, reopen = ProcessingStatusManager.erase, ProcessingStatusManager.reopen
 
     def forget_slowly(*arguments: Any) -> None:
         forget(*arguments)
@@ -470,7 +470,7 @@ def test_an_import_and_an_erasure_that_wait_for_each_other_both_come_to_their_en
         rows_are_locked.set()
         return reopen(*arguments)
 
-    monkeypatch.setattr(erasure, "erase_failures", forget_slowly)
+    monkeypatch.setattr(ProcessingStatusManager, "erase", forget_slowly)
     monkeypatch.setattr(ProcessingStatusManager, "reopen", reopen_once_rows_are_locked)
     with ThreadPoolExecutor() as threads:
         erased = threads.submit(erasure.erase_company, pipeline.engine, acme, None, BUILT_IN.names)

@@ -69,5 +69,5 @@ def test_before_the_session_is_brought_in_again_it_is_not_there_and_says_so(
 
     assert manager.has_completed_stage(session, ADDED) is False
     assert manager.is_ready_for_stage(session, ANALYSE) is False
-    with pytest.raises(IllegalMove, match="not there yet; initialize the session again"):
+    with pytest.raises(IllegalMove, match="missing; initialize the session again"):
         manager.start_stage(session, ADDED)

@@ -21,7 +21,7 @@ def _fail(manager: ProcessingStatusManager, session: UUID) -> None:
     manager.fail_stage(session, FETCH, manager.start_stage(session, FETCH), "no")
 
 
-def _fail_and_reset(_world: Records, manager: ProcessingStatusManager, session: UUID) -> object:
+def _fail_and_reset(_records: Records, manager: ProcessingStatusManager, session: UUID) -> object:
     _fail(manager, session)
     return manager.reset_failed(Scope())
 

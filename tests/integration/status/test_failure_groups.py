@@ -79,7 +79,7 @@ def test_a_lease_that_ran_out_for_good_is_a_group_whoever_held_it(
     (group,) = groups(connection)
     assert (group.error_kind, group.error_group, group.sessions) == (
         "lease_expired",
-        "the worker stopped without a word",
+        "the worker stopped without settling its claim",
         2,
     )
 

@@ -104,7 +104,7 @@ def test_what_is_here_already_stays_as_it_is(
 def test_states_that_nobody_can_take_over_are_refused(
     company_id: UUID, manager: ProcessingStatusManager, session: UUID
 ) -> None:
-    with pytest.raises(UsageError, match="TRANSCRIPT_FETCH cannot be taken over as 'IN_PROGRESS'"):
+    with pytest.raises(UsageError, match="TRANSCRIPT_FETCH cannot be imported as 'IN_PROGRESS'"):
         manager.import_history({session: history(company_id, **{FETCH: "IN_PROGRESS"})})
     with pytest.raises(UnknownStage, match="LUNCH"):
         manager.import_history({session: history(company_id, LUNCH="COMPLETED")})

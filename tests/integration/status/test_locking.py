@@ -11,7 +11,6 @@ from uuid6 import uuid7
 
 from livedash_core.pipeline import BUILT_IN
 from livedash_core.status import Failure, ProcessingStatusManager, Scope, fold, read_breakdown
-from livedash_core.status.erasure import erase_failures
 from tests.integration.records import NOON, Records
 from tests.integration.status.locks import impatient, locked_row, locked_rows, sessions_stored_backwards, waiting
 
@@ -55,7 +54,7 @@ def test_rows_are_locked_in_one_order(world: Records, company_id: UUID, engine: 
         "reclaim": lambda manager: manager.claim(FETCH, 3),
         "reset_failed": lambda manager: manager.reset_failed(Scope(session_ids=tuple(backwards))),
         "reopen": lambda manager: manager.reopen(FETCH, backwards),
-        "erase": lambda manager: erase_failures(manager.connection, backwards, BUILT_IN),
+        "erase": lambda manager: manager.erase(backwards),
     }
     stages = BUILT_IN.names if verb in ("reopen", "erase") else [FETCH]
     order = [(session, stage) for stage in stages for session in sessions]

@@ -12,7 +12,7 @@ from livedash_core.db import make_engine, upgrade_schema
 from livedash_core.insights import counting
 from livedash_core.insights.reading import CANDIDATES
 from livedash_core.local.embedded_postgres import EmbeddedPostgres
-from livedash_core.operations.session_list import LOOKED_AT
+from livedash_core.operations.session_list import MAX_READ
 from tests.integration.status.large import COMPANIES, build
 from tests.integration.status.plans import Mode, explained
 from tests.integration.web.conftest import Visit, make_app
@@ -75,7 +75,7 @@ def crowded(postgres: EmbeddedPostgres) -> Iterator[Engine]:
 
 #: A page of a list joins up to three rows per session, and the five states of those that are shown. What no index tells
 #: is looked up in so many sessions of each of the five companies, and once more for where to go on.
-PAGE, WALK = 1000, 16 * LOOKED_AT
+PAGE, WALK = 1000, 16 * MAX_READ
 FETCH = "stage=TRANSCRIPT_FETCH"
 ADDRESSES = {
     "": 200,

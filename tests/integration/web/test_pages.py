@@ -30,7 +30,7 @@ from livedash_core.models import (
 )
 from livedash_core.pipeline import BUILT_IN
 from livedash_core.status import Failure, ProcessingStatusManager, Scope
-from livedash_core.web.export import harmless
+from livedash_core.web.export import escape_formula
 from tests.integration.records import NOON, Records
 from tests.integration.web.conftest import Visit, make_app, may_run_none
 
@@ -162,7 +162,7 @@ def test_the_sessions_of_a_group_are_handed_to_a_run_as_many_as_it_takes(
     answer = page.get("failures/sessions", params=group).json()
     assert (set(answer["session_ids"]), answer["more"]) == (set(map(str, ids)), False)
 
-    monkeypatch.setattr("livedash_core.web.failures.MOST_SESSIONS", 2)
+    monkeypatch.setattr("livedash_core.web.failures.MAX_RUN_SESSIONS", 2)
     answer = page.get("failures/sessions", params=group).json()
     assert (len(answer["session_ids"]), answer["more"]) == (2, True)
 
@@ -189,7 +189,7 @@ def test_what_asking_a_model_again_may_cost_is_told_before_the_start(
     assert told(kind="permanent", group="<id> is gone") == f"{each} 2 sessions costs USD 0.002 at most; {same_words}"
     assert told(session=str(other)).endswith("is not known: no call with a price was made so far")
     assert told(company="Gone") == told(**{"from": "2030-01-01"}) == "there is no session to analyse"
-    monkeypatch.setattr("livedash_core.web.forecast.MOST_SESSIONS", 2)
+    monkeypatch.setattr("livedash_core.web.forecast.MAX_RUN_SESSIONS", 2)
     assert "each of the newest 2 sessions" in told()
 
     # By buttons that may have a model asked again, and by no others.
@@ -250,7 +250,7 @@ def test_pages_of_the_list_lead_to_each_other(page: TestClient, world: Records) 
 
 @pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@x", "\t=1", "\r=1", "  =1"])
 def test_a_cell_of_the_export_is_never_a_formula(cell: str) -> None:
-    assert harmless(cell) == f"'{cell}"
+    assert escape_formula(cell) == f"'{cell}"
 
 
 def test_the_export_is_the_list_with_the_standing_of_each_session(page: TestClient, world: Records) -> None:

@@ -85,8 +85,8 @@ def test_every_session_is_on_exactly_one_card(page: TestClient, world: Records) 
 
     found = cards(page.get("").text)
 
-    assert found == {"Sessions": 39, "Fully done": 13, "On the way": 22, "Need attention": 4}
-    assert found["Sessions"] == found["Fully done"] + found["On the way"] + found["Need attention"]
+    assert found == {"Sessions": 39, "Completed": 13, "Under way": 22, "Need attention": 4}
+    assert found["Sessions"] == found["Completed"] + found["Under way"] + found["Need attention"]
 
 
 def test_a_bar_has_a_segment_per_state_and_says_the_same_in_words(page: TestClient, world: Records) -> None:
@@ -249,16 +249,16 @@ def test_days_narrow_the_numbers_down_to_the_sessions_that_started_then(page: Te
     everything = page.get("", params={"from": "2020-01-01"}).text
     assert numbers(everything) == numbers(page.get("").text)
     assert "2026-03-03" in re.findall(r'data-conf="([^"]*)"', answer.text)[0]
-    assert "No session started in these days" in page.get("", params={"to": "2020-01-01"}).text
+    assert "No session started on these days" in page.get("", params={"to": "2020-01-01"}).text
 
 
 def test_more_sessions_than_can_be_looked_at_are_said_so(
     page: TestClient, world: Records, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("livedash_core.status.window.AT_MOST", 4)
+    monkeypatch.setattr("livedash_core.status.breakdown.MAX_WINDOW_SESSIONS", 4)
     world.sessions(world.company("Acme"), 5)
 
     html = page.get("", params={"from": "2020-01-01"}).text
 
-    assert "sessions started in these days: the numbers below are of all days" in html
+    assert "sessions started on these days, so the numbers below are of all days" in html
     assert "2020-01-01" not in "".join(re.findall(r'data-conf="([^"]*)"', html))
