@@ -32,7 +32,7 @@ up: install ## The whole product on this machine, at http://localhost:8080 (Ctrl
 
 # Tests that share a running Airflow stay together in one worker.
 WORKERS ?= 2
-PYTEST := "$(BIN)/python" -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
+PYTEST := "$(BIN)/python" -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 
 .PHONY: test
 test: install ## Run every test
