@@ -150,7 +150,7 @@ class WorkerPool(Generic[Item, Result]):
                 handled.outcomes[item.session_id] = outcome
                 return
             handled.postponed[item.session_id] = outcome
-            if outcome.this_session:
+            if not outcome.this_session:
                 self._stopped.add(item.company_id)
 
     async def _outcome_of(self, item: Item) -> Outcome[Result]:
