@@ -473,7 +473,7 @@ def test_an_import_and_an_erasure_that_wait_for_each_other_both_come_to_their_en
     monkeypatch.setattr(ProcessingStatusManager, "erase", forget_slowly)
     monkeypatch.setattr(ProcessingStatusManager, "reopen", reopen_once_rows_are_locked)
     with ThreadPoolExecutor() as threads:
-        erased = threads.submit(erasure.erase_company, pipeline.engine, acme, None, BUILT_IN.names)
+        erased = threads.submit(erasure.erase_company, pipeline.engine, acme, None, BUILT_IN)
         assert stages_are_locked.wait(30)
         imported = threads.submit(pipeline.run, IMPORT)
 
