@@ -72,7 +72,7 @@ class FilterForm(NamedTuple):
 
         ``only_active`` leaves out companies whose sessions a run does not process.
         """
-        company_ids = (companies.chosen.id,) if companies.chosen else None
+        company_ids: tuple[UUID, ...] | None = (companies.chosen.id,) if companies.chosen else None
         if only_active:
             company_ids = tuple(company.id for company in companies.selected if company.status == ACTIVE)
         started_from, started_before = day_window(self.first_day, self.last_day)

@@ -63,13 +63,19 @@ def connection(engine: Engine) -> Iterator[Connection]:
 
 
 @pytest.fixture
-def world(engine: Engine) -> Records:
+def records(engine: Engine) -> Records:
     return Records(engine)
 
 
 @pytest.fixture
-def company_id(world: Records) -> UUID:
-    return world.company("Acme")
+def world(records: Records) -> Records:
+    """The former name of ``records``."""
+    return records
+
+
+@pytest.fixture
+def company_id(records: Records) -> UUID:
+    return records.company("Acme")
 
 
 @pytest.fixture
