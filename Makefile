@@ -19,7 +19,7 @@ help: ## List the targets
 install: $(INSTALLED) ## .venv with every pinned dependency and the livedash command in it
 
 $(INSTALLED): requirements.txt pyproject.toml
-	@"$(PYTHON)" -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info[:2] < (3, 13) else "LiveDash needs Python 3.11 or 3.12; this is " + sys.version.split()[0] + ". Say which to use: make PYTHON=/path/to/python3.11")'
+	@"$(PYTHON)" -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info[:2] < (3, 15) else "LiveDash needs Python 3.11 to 3.14; this is " + sys.version.split()[0] + ". Say which to use: make PYTHON=/path/to/python3.11")'
 	[ -x "$(BIN)/python" ] || "$(PYTHON)" -m venv "$(VENV)"
 	"$(BIN)/python" -m pip install --quiet --disable-pip-version-check "uv==$(UV_VERSION)"
 	VIRTUAL_ENV="$(VENV)" "$(BIN)/uv" pip sync --quiet --compile-bytecode requirements.txt
@@ -30,9 +30,17 @@ $(INSTALLED): requirements.txt pyproject.toml
 up: install ## The whole product on this machine, at http://localhost:8080 (Ctrl-C stops it)
 	@exec "$(BIN)/livedash" up
 
+# Tests that share a running Airflow stay together in one worker.
+WORKERS ?= 2
+PYTEST := "$(BIN)/python" -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder
+
 .PHONY: test
 test: install ## Run every test
-	@exec "$(BIN)/python" -m pytest
+	@exec $(PYTEST)
+
+.PHONY: test-fast
+test-fast: install ## Run the unit and integration tests that need neither Airflow nor a browser
+	@exec $(PYTEST) -m "not airflow and not browser" tests/unit tests/integration
 
 .PHONY: soak
 soak: install ## The longest end-to-end test: a backlog larger than a run, runs that overlap
@@ -60,7 +68,7 @@ eval: install ## How often the analyzers agree with labelled conversations (a mo
 .PHONY: lock
 lock: install ## Resolve every dependency together again into requirements.txt
 	VIRTUAL_ENV="$(VENV)" "$(BIN)/uv" pip compile pyproject.toml --all-extras --group test --group lint --group bench \
-		--python-version 3.11 --no-emit-index-url --no-header --no-annotate --upgrade --quiet -o requirements.txt
+		--universal --python-version 3.11 --no-emit-index-url --no-header --no-annotate --upgrade --quiet -o requirements.txt
 
 .PHONY: clean-data
 clean-data: install ## Forget the data of `make up` (database, logs, passwords)

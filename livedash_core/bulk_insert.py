@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from typing import Any, cast
@@ -13,10 +13,6 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import DBAPIError
 
 from livedash_core.models import Base
-
-#: Characters that COPY's text format escapes: https://www.postgresql.org/docs/current/sql-copy.html
-_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
-_BLOCK_CHARACTERS = 65_536
 
 _DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call] # SQLAlchemy annotates no dialect's constructor
 
@@ -52,49 +48,6 @@ def copy_blocks_into(connection: Connection, table: str, columns: Sequence[str],
         for block in blocks:
             copy.write(block)
     return int(copy.cursor.rowcount)
-
-
-@contextmanager
-def copying_text(
-    connection: Connection, table: str, columns: Sequence[str]
-) -> Iterator[Callable[[Sequence[str | None]], None]]:
-    """Yield a function that writes a row of text values; several times as fast as ``copy_into``.
-
-    Rows are sent in blocks. Raises the same errors as ``copying``.
-    """
-    with copying(connection, table, columns) as copy:
-        rows = _RowsOfText(copy.write)
-        yield rows.add
-        rows.send()
-
-
-def _joined(values: Sequence[str | None]) -> str:
-    return "\t".join(["\\N" if value is None else value for value in values])
-
-
-class _RowsOfText:
-    """A buffer of rows in COPY's text format, sent whenever it exceeds 64 Ki characters."""
-
-    def __init__(self, write: Callable[[str], None]) -> None:
-        self._write = write
-        self._lines: list[str] = []
-        self._characters = 0
-
-    def add(self, values: Sequence[str | None]) -> None:
-        line = _joined(values)
-        # More tabs or backslashes than separators and \N account for: a value contains some.
-        if line.count("\t") >= len(values) or line.count("\\") > values.count(None) or "\n" in line or "\r" in line:
-            line = _joined([value and value.translate(_ESCAPES) for value in values])
-        self._lines.append(line)
-        self._characters += len(line)
-        if self._characters > _BLOCK_CHARACTERS:
-            self.send()
-
-    def send(self) -> None:
-        if self._lines:
-            self._write("\n".join(self._lines) + "\n")
-        self._lines.clear()
-        self._characters = 0
 
 
 def upsert(

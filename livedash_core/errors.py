@@ -16,7 +16,6 @@
         ├── TransientError        retried automatically, with backoff
         ├── PermanentError        not retried until a person resets it
         ├── UnavailableError      a server is known to be down: released without an attempt, due again later
-        │   └── Deferred          its company's turn has not come (a budget, a rate limit): nothing is wrong
         └── SystemicError         not attributable to a session: aborts the run and releases its claims
 
 An error that a stage raises while it handles a session is that session's failure. A client translates the exceptions
@@ -138,22 +137,6 @@ class UnavailableError(ProcessingError):
     def __init__(self, message: str, *, retry_after_seconds: float) -> None:
         super().__init__(message)
         self.retry_after_seconds = retry_after_seconds
-
-
-class Deferred(UnavailableError):
-    """Nothing is wrong, but not now: the session goes back unharmed, and the task stays green.
-
-    ``reason`` is an ``enums.DeferralReason``. Unless it is only ``this_session``, its company waits for the next run.
-    """
-
-    kind = "held_back"
-
-    def __init__(
-        self, message: str, reason: str, *, retry_after_seconds: float = 0, this_session: bool = False
-    ) -> None:
-        super().__init__(message, retry_after_seconds=retry_after_seconds)
-        self.reason = reason
-        self.this_session = this_session
 
 
 class SystemicError(ProcessingError):

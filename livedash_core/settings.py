@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
-from pydantic import AliasChoices, Field, SecretStr
+from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-AnalyzerChoice = Literal["auto", "openai", "offline"]
+from livedash_core.analyzers import AUTO, load_analyzers
 
 #: The folder that holds ``livedash_core``, ``dags`` and ``plugins`` in a checkout.
 PROJECT = Path(__file__).resolve().parent.parent
@@ -30,8 +29,8 @@ class Settings(BaseSettings):
     )
     port: int = Field(default=8080, ge=1, le=65535, description="TCP port of the Airflow UI of `livedash up`")
 
-    analyzer: AnalyzerChoice = Field(
-        default="auto",
+    analyzer: str = Field(
+        default=AUTO,
         description="analyzer of companies that choose none; auto: openai if OPENAI_API_KEY is set, else offline",
     )
     model: str | None = Field(
@@ -88,3 +87,11 @@ class Settings(BaseSettings):
     lane_seconds: float = Field(
         default=600, gt=0, le=900, description="seconds after which a lane ends and a new run continues its work"
     )
+
+    @field_validator("analyzer")
+    @classmethod
+    def _installed(cls, value: str) -> str:
+        choices = load_analyzers().choices
+        if value not in choices:
+            raise ValueError(f"the analyzers are {', '.join(choices)}")
+        return value

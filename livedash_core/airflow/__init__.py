@@ -1,1 +1,1 @@
-"""The only room that knows Airflow: connections, Assets, the lanes of a DAG run."""
+"""The only package that imports Airflow: connections, Assets, DAGs, the tasks of a DAG run, the plugin."""

@@ -1,5 +1,5 @@
-"""The Assets that chain the DAGs, derived from the pipeline. Each is made once: the same URI under two names would
-silently switch one off.
+"""The Assets that chain the DAGs, derived from the pipeline. Each is created once: Airflow silently deactivates an
+Asset that has the URI of another.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from airflow.sdk import Asset, AssetAlias
 
 from livedash_core.pipeline import load_pipeline
 
-#: Stands for the input Assets of the stages that turn out to have due work at the end of a run.
+#: Resolves, at the end of a run, to the input Assets of the stages that have due sessions.
 WAKE = AssetAlias("livedash_wake")
 
 
@@ -21,7 +21,10 @@ def published(stage: str) -> Asset:
 
 
 def awaited(stage: str) -> Asset:
-    """The Asset that wakes the stage's DAG. Raises ``UnknownStage``, ``ValueError`` for the first: it has a clock."""
+    """The Asset that the stage's DAG waits for: the one of the stage before it.
+
+    Raises ``UnknownStage``, and ``ValueError`` for the first stage, which only has a schedule.
+    """
     previous = load_pipeline().previous(stage)
     if previous is None:
         raise ValueError(f"{stage} waits for no Asset")

@@ -1,4 +1,4 @@
-"""The lane that has sessions analysed in batches: it sends, then collects whenever it is woken."""
+"""The lane for batches: it submits, defers, and polls and collects whenever its trigger fires."""
 
 from __future__ import annotations
 
@@ -18,100 +18,106 @@ from livedash_core.airflow.progress import Progress
 from livedash_core.airflow.run_scope import from_json
 from livedash_core.errors import SystemicError
 from livedash_core.pipeline import load_pipeline
-from livedash_core.stages.ai_analysis.batch.jobs import BatchRunner
+from livedash_core.stages.ai_analysis.batch.runner import BatchRunner
 from livedash_core.stages.ai_analysis.stage import AiAnalysis
 from livedash_core.stages.report import StageReport
 
 log = logging.getLogger(__name__)
 
-#: A trigger waits for so long at most; then the task looks itself, writes down how far the batches are, and shows
-#: others that somebody still looks after them.
+#: The longest wait of a trigger. Then the task polls: it stores the progress of the batches, and that this run still
+#: monitors them.
 WAIT_SECONDS = 1_800
-#: Of a batch that could not be found nor made yet.
-WAIT_FOR_SERVER_SECONDS = 60
+#: The wait for a batch whose id at the provider is not known yet.
+WAIT_FOR_ID_SECONDS = 60
 _LEEWAY_SECONDS = 600
 
 
 @dataclass
-class BatchWork:
-    """What all turns of the lane did so far, and what it waits for now: nothing, when ``wait_seconds`` is 0."""
+class BatchStep:
+    """The sum of the lane's reports so far, and what it waits for now: nothing, when ``wait_seconds`` is 0.
+
+    ``remote_ids`` are the ids of the batches at their provider, by analyzer.
+    """
 
     report: StageReport
     stopped: bool
-    remote_ids: list[str]
+    remote_ids: dict[str, list[str]]
     poll_seconds: float
     wait_seconds: float
 
 
-def work(lane: dict[str, Any], dag_run: str, before: dict[str, Any] | None) -> BatchWork:
-    """One turn; ``before`` is the report of the earlier ones, None in the first, which sends."""
+def run_step(lane: dict[str, Any], dag_run: str, before: dict[str, Any] | None) -> BatchStep:
+    """Poll, and submit in the first step; ``before`` is the report of the earlier steps, None in the first."""
     run = from_json(lane)
-    tools = connections.tools(analyzer=run.analyzer, model=run.model)
+    context = connections.tools(analyzer=run.analyzer, model=run.model)
     with (
         BatchRunner(
-            tools.engine,
-            AiAnalysis(tools),
+            context.engine,
+            AiAnalysis(context),
             load_pipeline(),
             scope=run.scope,
             limit=run.limit,
             dag_run=dag_run,
             monitored_seconds=WAIT_SECONDS + _LEEWAY_SECONDS,
             on_progress=Progress(),
-        ) as jobs,
-        _ended_by_sigterm(jobs),
+        ) as batches,
+        _stopped_by_sigterm(batches),
     ):
-        waiting = jobs.look()
+        in_progress = batches.poll()
         if before is None:
-            jobs.submit([UUID(company) for company in lane["send"]])
-            waiting = jobs.look()
-        if jobs.stopping() or not waiting:
-            jobs.leave()
-            waiting = []
-    for line in (f"{row.company}: batch of {row.requests:,} is {row.remote_status or 'prepared'}" for row in waiting):
-        log.info("%s", line)
+            batches.submit([UUID(company) for company in lane["send"]])
+            in_progress = batches.poll()
+        if batches.should_stop() or not in_progress:
+            batches.detach()
+            in_progress = []
+    remote_ids: dict[str, list[str]] = {}
+    for row in in_progress:
+        log.info("%s: batch of %s is %s", row.company, f"{row.requests:,}", row.remote_status or "prepared")
+        if row.remote_id:
+            remote_ids.setdefault(row.analyzer, []).append(row.remote_id)
     if before is not None:
-        jobs.report.add(_from_json(jobs.report.stage, before))
-    wait_seconds = WAIT_SECONDS if all(row.remote_id for row in waiting) else WAIT_FOR_SERVER_SECONDS
-    return BatchWork(
-        jobs.report,
-        stopped=jobs.stopping(),
-        remote_ids=[row.remote_id for row in waiting if row.remote_id],
-        poll_seconds=tools.settings.batch_poll_seconds,
-        wait_seconds=wait_seconds if waiting else 0,
+        batches.report.add(_from_json(batches.report.stage, before))
+    wait_seconds = WAIT_SECONDS if all(row.remote_id for row in in_progress) else WAIT_FOR_ID_SECONDS
+    return BatchStep(
+        batches.report,
+        stopped=batches.should_stop(),
+        remote_ids=remote_ids,
+        poll_seconds=context.settings.batch_poll_seconds,
+        wait_seconds=wait_seconds if in_progress else 0,
     )
 
 
 @contextmanager
-def _ended_by_sigterm(jobs: BatchRunner) -> Iterator[None]:
-    """Within it, SIGTERM stops the jobs; and cancels them, unless only this worker has to go.
+def _stopped_by_sigterm(batches: BatchRunner) -> Iterator[None]:
+    """Within it, SIGTERM stops the batches; it cancels them too, unless only this worker is shut down.
 
-    SIGKILL follows five seconds later, and an upload may take longer: so the batches are cancelled beside it. What that
-    does not reach is found by the next run.
+    SIGKILL follows five seconds later, and an upload may take longer, so a thread cancels the batches meanwhile. The
+    next run finds a batch that was not cancelled.
     """
     instance = get_current_context()["ti"]
-    is_over = threading.Event()
+    has_ended = threading.Event()
 
     def cancel_if_unwanted() -> None:
-        is_over.wait()
-        if jobs.stopping() and not _is_wanted(instance):
-            jobs.cancel()
+        has_ended.wait()
+        if batches.should_stop() and not _is_running(instance):
+            batches.cancel()
 
-    def end(_number: int, _frame: object) -> None:
-        jobs.stop()
-        is_over.set()
+    def stop(_number: int, _frame: object) -> None:
+        batches.stop()
+        has_ended.set()
 
-    watcher = threading.Thread(target=cancel_if_unwanted, name="cancels batches", daemon=True)
-    watcher.start()
-    signal.signal(signal.SIGTERM, end)  # instead of Airflow's own handler, which ends nothing
+    canceller = threading.Thread(target=cancel_if_unwanted, name="livedash-cancel-batches", daemon=True)
+    canceller.start()
+    signal.signal(signal.SIGTERM, stop)  # replaces Airflow's own handler, which does not stop the runner
     try:
         yield
     finally:
-        is_over.set()
-        watcher.join()
+        has_ended.set()
+        canceller.join()
 
 
-def _is_wanted(instance: Any) -> bool:
-    """Whether Airflow still has the task down as running. It has not, once a person has marked or cleared it."""
+def _is_running(instance: Any) -> bool:
+    """Whether the task's state in Airflow is running; it is not any more once an operator has marked or cleared it."""
     states = instance.get_task_states(
         dag_id=instance.dag_id, task_ids=[instance.task_id], run_ids=[instance.run_id], map_index=instance.map_index
     )
@@ -119,7 +125,7 @@ def _is_wanted(instance: Any) -> bool:
 
 
 def to_json(report: StageReport) -> dict[str, Any]:
-    """What the next turn has to know."""
+    """The part of the report that the next step continues."""
     return {**report.as_dict(), "incidents": [str(incident) for incident in report.incidents]}
 
 

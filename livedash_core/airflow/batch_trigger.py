@@ -1,4 +1,4 @@
-"""Waits in the triggerer while a model server works on batches."""
+"""Waits in the triggerer while providers process batches."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from livedash_core.airflow import connections
 from livedash_core.errors import ConfigurationError, ProcessingError, TransientError
+from livedash_core.settings import Settings
 
 if TYPE_CHECKING:
-    from livedash_core.analysis.openai.batch_api import BatchApi
+    from livedash_core.analysis.batches import BatchAdapter
 
 log = logging.getLogger(__name__)
 
@@ -23,11 +23,14 @@ log = logging.getLogger(__name__)
 class BatchTrigger(BaseTrigger):
     """Fires when one of the batches has ended, or after ``wait_seconds``; ``report`` comes back with the event.
 
-    Whoever marks or clears the waiting task cancels its batches: that is what ``on_kill`` is called for (Airflow 3.3).
-    A triggerer that restarts just looks on.
+    ``remote_ids`` are the ids of the batches at their provider, by analyzer.
+    When an operator marks or clears the waiting task, its batches are cancelled: Airflow 3.3 calls ``on_kill`` for it.
+    A triggerer that restarts continues to poll.
     """
 
-    def __init__(self, remote_ids: list[str], poll_seconds: float, wait_seconds: float, report: dict[str, Any]) -> None:
+    def __init__(
+        self, remote_ids: dict[str, list[str]], poll_seconds: float, wait_seconds: float, report: dict[str, Any]
+    ) -> None:
         super().__init__()  # type: ignore[no-untyped-call] # Airflow annotates it not
         self.remote_ids = remote_ids
         self.poll_seconds = poll_seconds
@@ -47,48 +50,54 @@ class BatchTrigger(BaseTrigger):
         )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Look until there is something to collect. What keeps us from looking, the task will meet and tell."""
+        """Poll until there is something to collect. After an error the task polls, and reports the error."""
         try:
-            api = await _watching()
+            adapters = {analyzer: await _watcher(analyzer) for analyzer in self.remote_ids}
             try:
-                await self._wait(api)
+                await self._wait(adapters)
             finally:
-                await api.close()
+                for adapter in adapters.values():
+                    await adapter.close()
         except (ProcessingError, ConfigurationError) as error:
             log.error("%s", error)
         yield TriggerEvent({"report": self.report})  # type: ignore[no-untyped-call] # as above
 
     async def on_kill(self) -> None:
-        """Cancel the batches; what they have finished is collected by the next run."""
-        api = await _watching()
-        await api.cancel_all(self.remote_ids)
-        await api.close()
+        """Cancel the batches; the next run collects what they have finished."""
+        for analyzer, remote_ids in self.remote_ids.items():
+            adapter = await _watcher(analyzer)
+            await adapter.cancel(remote_ids)
+            await adapter.close()
 
-    async def _wait(self, api: BatchApi) -> None:
+    async def _wait(self, adapters: dict[str, BatchAdapter]) -> None:
         until = time.monotonic() + self.wait_seconds
-        while not await self._one_has_ended(api):
+        while not await self._has_ended(adapters):
             if time.monotonic() + self.poll_seconds > until:
                 return
             await asyncio.sleep(self.poll_seconds)
 
-    async def _one_has_ended(self, api: BatchApi) -> bool:
-        for remote_id in self.remote_ids:
-            try:
-                remote = await api.look(remote_id)
-            except TransientError as error:
-                log.warning("%s; will look again", error)
-                continue
-            log.info("batch %s is %s, %d done", remote_id, remote.status, remote.done)
-            if remote.has_ended:
-                return True
+    async def _has_ended(self, adapters: dict[str, BatchAdapter]) -> bool:
+        """Whether at least one of the batches has ended."""
+        for analyzer, adapter in adapters.items():
+            for remote_id in self.remote_ids[analyzer]:
+                try:
+                    remote = await adapter.poll(remote_id)
+                except TransientError as error:
+                    log.warning("%s; will poll again", error)
+                    continue
+                log.info("batch %s is %s, %d done", remote_id, remote.status, remote.requests_done)
+                if remote.state != "in_progress":
+                    return True
         return False
 
 
-async def _watching() -> BatchApi:
+async def _watcher(analyzer: str) -> BatchAdapter:
     settings = await connections.asettings()
-    if settings.openai_api_key is None:
-        raise ConfigurationError("there is no key any more: create the Airflow connection livedash_openai")
-    # The SDK takes a second to import, in which no other trigger of this process would get its turn.
-    module = await asyncio.to_thread(import_module, "livedash_core.analysis.openai.batch_api")
-    api: BatchApi = module.BatchApi.watching(settings.openai_api_key.get_secret_value(), settings.openai_base_url)
-    return api
+    # In a thread: importing the SDK takes a second, during which no other trigger of this process would run.
+    return await asyncio.to_thread(_create_watcher, analyzer, settings)
+
+
+def _create_watcher(analyzer: str, settings: Settings) -> BatchAdapter:
+    from livedash_core.analysis.batches import create_watcher
+
+    return create_watcher(analyzer, settings)

@@ -1,7 +1,7 @@
-"""Airflow's connections, as the rest of the library wants them.
+"""Airflow connections as engines, settings and credentials.
 
-``livedash_postgres``: our database. ``livedash_openai``: the key (password) and, as its host, the base URL of any
-OpenAI-compatible server. A company's ``http_conn_id``: login and password of its CSV endpoint.
+``livedash_postgres``: the LiveDash database. ``livedash_openai``: the key (password) and, as its host, the base URL of
+any OpenAI-compatible server. A company's ``http_conn_id``: login and password of its CSV endpoint.
 """
 
 from __future__ import annotations
@@ -32,22 +32,22 @@ def _find(conn_id: str) -> Connection | None:
 
 
 def make_engine(*, keep: int = 0) -> Engine:
-    """Our database through ``livedash_postgres``; each connection looks it up anew, so a rotated password is taken.
+    """An engine on ``livedash_postgres``; each connect looks the connection up again, so a new password takes effect.
 
-    Through the hook's own ``get_conn``: its SQLAlchemy URL would drop extras such as sslmode.
+    It connects with the hook's ``get_conn``, because the hook's SQLAlchemy URL drops extras such as sslmode.
     """
     return engine_from_creator(PostgresHook(postgres_conn_id=POSTGRES).get_conn, keep=keep)
 
 
 def checked_page_engine() -> Engine:
-    """``checked_engine`` for the API server, whose pages come every few seconds: two connections are kept."""
+    """``checked_engine`` for the pages in the API server, which refresh every few seconds: it keeps two connections."""
     return checked_engine(keep=2)
 
 
 def checked_engine(*, keep: int = 0) -> Engine:
-    """``make_engine`` after a look: a missing connection or an old schema is one sentence.
+    """``make_engine``, checked: a missing connection or an outdated schema is an error of one sentence.
 
-    Raises ``ConfigurationError`` (no connection), ``SchemaOutdated``, ``SystemicError`` (nobody answers).
+    Raises ``ConfigurationError`` (no connection), ``SchemaOutdated``, ``SystemicError`` (the server does not answer).
     """
     if _find(POSTGRES) is None:
         raise ConfigurationError(
@@ -55,19 +55,19 @@ def checked_engine(*, keep: int = 0) -> Engine:
             f"AIRFLOW_CONN_{POSTGRES.upper()}"
         )
     engine = make_engine(keep=keep)
-    # Two lines of its own about every check would come before ours in every log.
+    # Alembic would log two lines about every check.
     logging.getLogger("alembic").setLevel(logging.WARNING)
     try:
         check_schema(engine)
     except SystemicError as error:
-        # Which address that is, only the hook knows.
+        # The error's own text lacks the address, which only the hook knows.
         reason = first_line(error.__cause__ or error)
         raise SystemicError(f"the database of the Airflow connection {POSTGRES} does not answer: {reason}") from error
     return engine
 
 
 def basic_credentials(conn_id: str) -> BasicCredentials | None:
-    """Login and password of a company's connection; ``None`` if there is no such connection or no login in it."""
+    """Login and password of a company's connection; None without such a connection or without a login in it."""
     found = _find(conn_id)
     if found is None or not found.login:
         return None
@@ -75,12 +75,12 @@ def basic_credentials(conn_id: str) -> BasicCredentials | None:
 
 
 def settings() -> Settings:
-    """The environment's settings, with the key and base URL of ``livedash_openai`` where that connection exists."""
+    """The environment's settings, with the key and base URL of ``livedash_openai`` if that connection exists."""
     return _settings(_find(OPENAI))
 
 
 async def asettings() -> Settings:
-    """``settings()`` for a trigger, whose event loop nothing may block."""
+    """``settings()`` for a trigger, whose event loop must not block."""
     try:
         return _settings(await BaseHook.aget_connection(OPENAI))
     except AirflowNotFoundException:
@@ -99,5 +99,5 @@ def _settings(found: Connection | None) -> Settings:
 
 
 def tools(*, analyzer: str | None = None, model: str | None = None) -> StageContext:
-    """What a stage needs when it runs in an Airflow task. Raises like ``checked_engine``."""
+    """The context of a stage in an Airflow task. Raises like ``checked_engine``."""
     return StageContext(checked_engine(), settings(), basic_credentials, analyzer=analyzer, model=model)

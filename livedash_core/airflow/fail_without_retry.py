@@ -1,4 +1,4 @@
-"""What a retry cannot mend."""
+"""Turns LiveDash's own errors into task failures that Airflow does not retry."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ log = logging.getLogger(__name__)
 
 @contextmanager
 def fail_without_retry() -> Iterator[None]:
-    """Our own errors end the task at once, with their sentence; everything else is left to Airflow's retries."""
+    """Fail the task at once on a ``LiveDashError``, with its message; Airflow retries after any other exception."""
     try:
         yield
     except LiveDashError as error:
-        # A line of its own: Airflow shows an exception's message only within its traceback.
+        # Logged apart, because Airflow shows an exception's message only within its traceback.
         log.error("%s", error)
         raise AirflowFailException(str(error)) from error

@@ -1,7 +1,7 @@
-"""The forms of a manual run. Un-sectioned parameters stay open in Airflow's dialog.
+"""The forms of a manual run. Parameters without a section are shown expanded in Airflow's dialog.
 
-The company is free text: Airflow reads proposals from the DAG itself, which would have to ask the database at every
-parse and become a new version with every company. A name that nobody has is answered with those there are.
+The company is free text: Airflow takes proposals from the DAG, which would need a query at every parse and would get a
+new version with every company. A run with an unknown name fails with a list of the known ones.
 """
 
 from __future__ import annotations
@@ -11,15 +11,16 @@ from textwrap import dedent
 
 from airflow.sdk import Param
 
+from livedash_core.analyzers import load_analyzers
 from livedash_core.enums import MODES
 
-#: No NUL, which PostgreSQL refuses to compare anything with.
+#: No NUL, which PostgreSQL text cannot contain.
 _TEXT = "^[^\\x00]*$"
-MOST_SESSIONS = 1000
+MAX_SESSIONS = 1000
 
 
 def scope_form() -> dict[str, Param]:
-    """Which sessions a manual run is about; all empty: everything that is due."""
+    """The parameters that select the sessions of a manual run; all empty: every session that is due."""
     return {
         "company": Param(
             None,
@@ -27,7 +28,7 @@ def scope_form() -> dict[str, Param]:
             pattern=_TEXT,
             maxLength=200,
             title="Company",
-            description="Its name; empty: all active companies.",
+            description="The company's name; empty: all active companies.",
         ),
         "from": Param(
             None,
@@ -47,41 +48,41 @@ def scope_form() -> dict[str, Param]:
             None,
             type=["null", "array"],
             items={"type": "string", "pattern": _TEXT, "maxLength": 200},
-            maxItems=MOST_SESSIONS,
+            maxItems=MAX_SESSIONS,
             title="Sessions",
-            description=f"Ids, ours or the source's, one per line; at most {MOST_SESSIONS}.",
+            description=f"LiveDash ids or the source's ids, one per line; at most {MAX_SESSIONS}.",
         ),
         "retry_failed": Param(
             False,
             type="boolean",
             title="Retry failed",
-            description="Put the failed sessions among them back in line first, with all their attempts.",
+            description="First reset the failed sessions among them to pending, with all their attempts.",
         ),
-        "again": Param(
+        "rerun": Param(
             False,
             type="boolean",
-            title="Do again",
-            description="Do this stage and all after it again for the sessions named above, even where it is done.",
+            title="Run again",
+            description="Run this stage and all later ones again for the sessions named above, even if completed.",
         ),
         "limit": Param(
             None,
             type=["null", "integer"],
             minimum=1,
             title="Limit",
-            description="At most so many sessions; a CSV is imported whole.",
+            description="Process at most so many sessions; a CSV is always imported as a whole.",
         ),
     }
 
 
 def analysis_form() -> dict[str, Param]:
-    """The scope, and who analyses."""
+    """``scope_form`` and the choice of analyzer, model and mode."""
     return scope_form() | {
         "analyzer": Param(
             None,
             type=["null", "string"],
-            enum=[None, "auto", "openai", "offline"],
+            enum=[None, *load_analyzers().choices],
             title="Analyzer",
-            description="Empty: each company's own choice. auto: a model when there is a key, else offline rules.",
+            description="Empty: each company's own choice. auto: a model if there is a key, otherwise offline rules.",
         ),
         "model": Param(
             None,
@@ -96,13 +97,13 @@ def analysis_form() -> dict[str, Param]:
             type=["null", "string"],
             enum=[None, *MODES],
             title="Mode",
-            description="Empty: each company's own choice. batch: half the price, within a day; the run waits for it. "
-            "What offline rules analyse is analysed at once.",
+            description="Empty: each company's own choice. batch: half the price, results within a day; the run waits. "
+            "The offline rules always analyse at once.",
         ),
     }
 
 
-def explained(doc: str, form: Mapping[str, Param]) -> str:
-    """A DAG's documentation with its parameters, in the words of the form itself."""
+def document(doc: str, form: Mapping[str, Param]) -> str:
+    """``doc`` with a list of the form's parameters, as the documentation of a DAG."""
     lines = [f"- *{param.schema['title']}* (`{name}`): {param.description}" for name, param in form.items()]
     return f"{dedent(doc).strip()}\n\n**Parameters of a run triggered by hand.**\n\n" + "\n".join(lines) + "\n"

@@ -1,4 +1,4 @@
-"""A lane: one process that drains a share of the run until nothing is due or its time is up."""
+"""A lane: one mapped task that processes due sessions of the run until none is left or its time is up."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from livedash_core.airflow import connections
 from livedash_core.airflow.fail_without_retry import fail_without_retry
 from livedash_core.airflow.progress import Progress
-from livedash_core.airflow.reporting import REPORT, log_report, measure
+from livedash_core.airflow.reporting import REPORT, emit_metrics, log_report
 from livedash_core.airflow.run_scope import from_json
 from livedash_core.pipeline import load_pipeline
 from livedash_core.stages.execution.runner import Runner
@@ -20,73 +20,80 @@ from livedash_core.stages.report import StageReport
 from livedash_core.stages.stage import create_stage
 
 if TYPE_CHECKING:
-    from livedash_core.airflow.batch_lane import BatchWork
+    from livedash_core.airflow.batch_lane import BatchStep
 
 log = logging.getLogger(__name__)
 
 
 def run(stage: str, lane: dict[str, Any]) -> None:
-    """Drain one lane; its report is left as an XCom however it ends.
+    """Process one lane. Its report becomes an XCom, also when the lane fails.
 
-    Raises ``AirflowFailException`` for what stopped the stage or a company: no retry mends that. Raises
-    ``AirflowException``, which is retried, when the worker was told to stop.
+    Raises ``AirflowFailException`` for an error that stopped the stage or a company, because a retry cannot help.
+    Raises ``AirflowException``, which Airflow retries, when the worker was asked to stop.
     """
-    dag_run = _begin(stage, lane)
+    dag_run = _log_start(stage, lane)
     with fail_without_retry():
         runner = _runner(stage, lane, dag_run)
-        # Instead of Airflow's own handler, which ends nothing. A task marked failed and a run that timed out get
-        # the signal too, and five seconds before SIGKILL.
+        # Replaces Airflow's handler, which would not stop the runner. Airflow also sends the signal to a task that is
+        # marked failed and to a run that timed out, five seconds before SIGKILL.
         signal.signal(signal.SIGTERM, lambda _number, _frame: runner.stop())
         try:
             runner.run()
         finally:
-            # What a red lane moved on is published all the same.
+            # The sessions that a failed lane moved on are published too.
             out_of_time = runner.budget_seconds is not None and runner.report.seconds >= runner.budget_seconds
-            _leave(runner.report, out_of_time=out_of_time)
-    _end(runner.report, stopped=runner.stopping())
+            _push_report(runner.report, out_of_time=out_of_time)
+    _raise_incidents(runner.report, stopped=runner.should_stop())
 
 
-def take_turn(stage: str, lane: dict[str, Any], before: dict[str, Any] | None) -> BatchWork | None:
-    """One turn of the lane with the batches; returns what to wait for, or None at the end. Raises like ``run``."""
-    from livedash_core.airflow.batch_lane import work
+def run_batch_step(stage: str, lane: dict[str, Any], before: dict[str, Any] | None) -> BatchStep | None:
+    """Run one step of the lane with the batches, between two deferrals. Raises like ``run``.
 
-    dag_run = _begin(stage, lane)
+    ``before`` is the report of the earlier steps, None for the first. Returns what to wait for, or None at the end.
+    """
+    from livedash_core.airflow.batch_lane import run_step
+
+    dag_run = _log_start(stage, lane)
     with fail_without_retry():
-        turn = work(lane, dag_run, before)
-    if turn.wait_seconds:
-        log_report(turn.report)
-        return turn
-    _leave(turn.report, out_of_time=False)
-    _end(turn.report, stopped=turn.stopped)
+        step = run_step(lane, dag_run, before)
+    if step.wait_seconds:
+        log_report(step.report)
+        return step
+    _push_report(step.report, out_of_time=False)
+    _raise_incidents(step.report, stopped=step.stopped)
     return None
 
 
-def _begin(stage: str, lane: dict[str, Any]) -> str:
+def _log_start(stage: str, lane: dict[str, Any]) -> str:
+    """Log what the lane is about; returns the run as ``dag_id/run_id``."""
     context = get_current_context()
     context["label"] = lane["label"]  # type: ignore[typeddict-unknown-key] # what map_index_template shows
     log.info("%s, %s: %s", stage, lane["label"], lane["about"])
     return f"{context['dag_run'].dag_id}/{context['dag_run'].run_id}"
 
 
-def _leave(report: StageReport, *, out_of_time: bool) -> None:
-    """The report for the task that publishes. An earlier try may have moved sessions on and died before it told."""
+def _push_report(report: StageReport, *, out_of_time: bool) -> None:
+    """Push the report for the task that publishes, log it, and emit its metrics.
+
+    ``first_try`` is part of it: an earlier try may have moved sessions on and died before it pushed its report.
+    """
     instance = get_current_context()["ti"]
-    told = {**report.as_dict(), "out_of_time": out_of_time, "first_try": instance.try_number == 1}
-    instance.xcom_push(key=REPORT, value=told)
+    pushed = {**report.as_dict(), "out_of_time": out_of_time, "first_try": instance.try_number == 1}
+    instance.xcom_push(key=REPORT, value=pushed)
     log_report(report)
-    measure(report)
+    emit_metrics(report)
 
 
-def _end(report: StageReport, *, stopped: bool) -> None:
+def _raise_incidents(report: StageReport, *, stopped: bool) -> None:
     if stopped:
-        raise AirflowException("stopped from outside; what was unfinished has been given back")
+        raise AirflowException("the task was stopped; its unfinished sessions have been released")
     if incidents := report.incidents:
         for incident in incidents:
             log.error("%s", incident)
         raise AirflowFailException("; ".join(str(incident) for incident in incidents))
 
 
-def _runner(stage: str, lane: dict[str, Any], dag_run: str) -> Runner:
+def _runner(stage: str, lane: dict[str, Any], dag_run: str) -> Runner[Any, Any]:
     run = from_json(lane)
     tools = connections.tools(analyzer=run.analyzer, model=run.model)
     pipeline = load_pipeline()

@@ -1,4 +1,4 @@
-"""The first task of a run: what it is about, what it retries, how many lanes it is worth."""
+"""The first task of a run: it reads the run's scope, resets sessions to retry, and decides on the lanes."""
 
 from __future__ import annotations
 
@@ -11,53 +11,58 @@ from typing import Any
 from airflow.sdk import get_current_context
 from sqlalchemy import Connection
 
-from livedash_core.airflow import batch_plan
+from livedash_core.airflow import connections
 from livedash_core.airflow.connections import checked_engine
 from livedash_core.airflow.fail_without_retry import fail_without_retry
 from livedash_core.airflow.reporting import log_run_summary
 from livedash_core.airflow.run_scope import RunScope, describe_scope, for_companies, run_scope, to_json
 from livedash_core.costs.reports import describe_forecast
 from livedash_core.operations.companies import active_companies
-from livedash_core.operations.due import count_due
 from livedash_core.pipeline import load_pipeline
 from livedash_core.settings import Settings
 from livedash_core.stages.ai_analysis.batch import selection
+from livedash_core.stages.execution.runner import add_missing_stage_rows
 from livedash_core.status import ProcessingStatusManager
+from livedash_core.status.due import count_due
 
 log = logging.getLogger(__name__)
 
-#: A lane is a process that takes seconds to start: for so few sessions, one is enough.
-SESSIONS_WORTH_A_LANE = 50
-#: Nobody needs to know it more exactly, and counting on would cost.
-MOST_COUNTED = 100_000
+#: A lane takes seconds to start: one lane is enough for so few sessions.
+SESSIONS_PER_LANE = 50
+#: Counting stops here: an exact number is not needed and would cost time.
+MAX_COUNTED = 100_000
 
 
 def plan(stage: str) -> list[dict[str, Any]]:
-    """Read what the run is about, reset what it retries, and hand out lanes; none if nothing is due.
+    """Plan the lanes of the run; none if no session is due. Sessions to retry or run again are reset first.
 
-    Raises ``AirflowFailException`` for a form that makes no sense or a database that is not there; nothing is
-    changed then.
+    Raises ``AirflowFailException`` for an invalid form or an unreachable database; nothing is changed then.
     """
     context = get_current_context()
     dag_run = context["dag_run"]
-    # The run's params hold whatever its conf said, the DAG's own say what it may.
+    # The run's params contain every key of its conf; only those of the DAG belong to the form.
     form: Mapping[str, Any] = {name: context["params"][name] for name in context["dag"].params}
-    with fail_without_retry(), checked_engine().begin() as connection:
-        interval = (dag_run.data_interval_start, dag_run.data_interval_end)
-        run = run_scope(connection, dag_run.run_type, form, dag_run.conf or {}, interval)
+    with fail_without_retry():
+        engine = checked_engine()
+        with engine.connect() as connection:
+            interval = (dag_run.data_interval_start, dag_run.data_interval_end)
+            run = run_scope(connection, dag_run.run_type, form, dag_run.conf or {}, interval)
         about = describe_scope(run, form)
         log.info("%s, %s run: %s", stage, dag_run.run_type.value, about)
-        if run.again:
-            log.info("%s", _forecast(connection, stage, run))
-            log.info("%d sessions are done again from here on", _reopen(connection, stage, run))
-        if run.retry_failed:
-            log.info("%d failed sessions are tried again", _reset(connection, stage, run))
-        if stage == load_pipeline().first and not run.scope.names_sessions:
-            lanes, extent = _intake(connection, run)
-        elif stage == selection.STAGE:
-            lanes, extent = _analysed(connection, run, f"{dag_run.dag_id}/{dag_run.run_id}")
-        else:
-            lanes, extent = _queue(connection, stage, run)
+        # Sessions from before the stage was added are due only once they have its row.
+        add_missing_stage_rows(engine, load_pipeline())
+        with engine.begin() as connection:
+            if run.rerun:
+                log.info("%s", _forecast(connection, stage, run))
+                log.info("%d sessions run again from this stage on", _reopen(connection, stage, run))
+            if run.retry_failed:
+                log.info("%d failed sessions are retried", _reset(connection, stage, run))
+            if stage == load_pipeline().first and not run.scope.names_sessions:
+                lanes, extent = _import_lanes(connection, run)
+            elif stage == selection.STAGE:
+                lanes, extent = _analysis_lanes(connection, run, f"{dag_run.dag_id}/{dag_run.run_id}")
+            else:
+                lanes, extent = _due_lanes(connection, stage, run)
     log.info("%s; lanes: %d", extent, len(lanes))
     if not lanes:
         log_run_summary(stage, dag_run, [])
@@ -65,9 +70,9 @@ def plan(stage: str) -> list[dict[str, Any]]:
 
 
 def _forecast(connection: Connection, stage: str, run: RunScope) -> str:
-    """What doing them again may cost, before it does."""
+    """A log line with the estimated cost of running the named sessions again."""
     if not selection.is_asked_again(stage, load_pipeline()):
-        return "no model is asked again"
+        return "no model is called again"
     return describe_forecast(connection, run.scope.session_ids or ())
 
 
@@ -77,7 +82,7 @@ def _reopen(connection: Connection, stage: str, run: RunScope) -> int:
 
 
 def _reset(connection: Connection, stage: str, run: RunScope) -> int:
-    """FAILED → PENDING within the scope; what nobody would process now is left alone."""
+    """FAILED → PENDING within the scope, for active companies only: no run would process the others."""
     manager = ProcessingStatusManager(connection, pipeline=load_pipeline())
     companies = run.scope.company_ids or tuple(active_companies(connection))
     scope = replace(run.scope, stages=(stage,), company_ids=companies)
@@ -87,40 +92,48 @@ def _reset(connection: Connection, stage: str, run: RunScope) -> int:
     return sum(manager.reset_failed(scope).values())
 
 
-def _intake(connection: Connection, run: RunScope) -> tuple[list[dict[str, Any]], str]:
-    """CsvImporter goes by company, whatever is due: each lane has its own."""
+def _import_lanes(connection: Connection, run: RunScope) -> tuple[list[dict[str, Any]], str]:
+    """Lanes that share the companies among them: a CSV is imported whether or not sessions are due."""
     wanted = [company for company in active_companies(connection) if run.scope.company_ids in (None, (company,))]
     lanes = min(Settings().lanes, len(wanted))
     runs = [for_companies(run, tuple(wanted[first::lanes])) for first in range(lanes)]
-    return _labelled(runs), f"CSVs to import: {len(wanted)}"
+    return _with_labels(runs), f"CSVs to import: {len(wanted)}"
 
 
-def _analysed(connection: Connection, run: RunScope, dag_run: str) -> tuple[list[dict[str, Any]], str]:
-    """What is analysed at once, and one lane more for all that goes into batches."""
-    plan = batch_plan.split(connection, run, dag_run)
+def _analysis_lanes(connection: Connection, run: RunScope, dag_run: str) -> tuple[list[dict[str, Any]], str]:
+    """Lanes for the sessions that are analysed at once, and one more lane for all batches."""
+    plan = selection.plan_analysis(
+        connection,
+        connections.settings(),
+        run.scope,
+        mode=run.mode,
+        analyzer=run.analyzer,
+        dag_run=dag_run,
+        wait_for_full_batches=True,
+    )
     lanes: list[dict[str, Any]] = []
     extent, taken = "sessions due: 0", 0
     if plan.at_once is not None:
-        lanes, extent = _queue(connection, selection.STAGE, plan.at_once)
-        taken = count_due(connection, selection.STAGE, plan.at_once.scope, at_most=run.limit or 0) if lanes else 0
-    rest = batch_plan.within_limit(run, taken)
-    if plan.batched and rest.limit != 0:
+        lanes, extent = _due_lanes(connection, selection.STAGE, replace(run, scope=plan.at_once))
+        taken = count_due(connection, selection.STAGE, plan.at_once, at_most=run.limit or 0) if lanes else 0
+    rest = run if run.limit is None else replace(run, limit=max(0, run.limit - taken))
+    if plan.has_batches and rest.limit != 0:
         lanes.append({"label": "batches", "send": [str(company) for company in plan.send], **to_json(rest)})
         extent += f", and batches of {len(plan.send)} companies" if plan.send else ", and batches to collect"
     return lanes, extent
 
 
-def _labelled(runs: Sequence[RunScope]) -> list[dict[str, Any]]:
+def _with_labels(runs: Sequence[RunScope]) -> list[dict[str, Any]]:
     return [
         {"label": f"lane {number} of {len(runs)}", "send": None, **to_json(run)}
         for number, run in enumerate(runs, start=1)
     ]
 
 
-def _queue(connection: Connection, stage: str, run: RunScope) -> tuple[list[dict[str, Any]], str]:
-    """As many lanes as what is due is worth; each drains all of it."""
-    due = count_due(connection, stage, run.scope, at_most=MOST_COUNTED)
-    # A limit is for the run: one lane keeps it simple and exact.
+def _due_lanes(connection: Connection, stage: str, run: RunScope) -> tuple[list[dict[str, Any]], str]:
+    """Lanes for the due sessions, by their number; every lane claims from all of them."""
+    due = count_due(connection, stage, run.scope, at_most=MAX_COUNTED)
+    # A limit holds for the whole run: only one lane can keep it exactly.
     most = 1 if run.limit is not None else Settings().lanes
-    lanes = min(most, ceil(due / SESSIONS_WORTH_A_LANE))
-    return _labelled([run] * lanes), f"sessions due: {due:,}{' or more' if due == MOST_COUNTED else ''}"
+    lanes = min(most, ceil(due / SESSIONS_PER_LANE))
+    return _with_labels([run] * lanes), f"sessions due: {due:,}{' or more' if due == MAX_COUNTED else ''}"

@@ -1,8 +1,8 @@
-"""Makes a metadata database ready: its schema, and our connections. Run as a program by `livedash up`.
+"""Prepares a metadata database: its schema, and LiveDash's connections. `livedash up` runs it as a program.
 
-One process for both: importing Airflow costs more than either. The connections come as JSON on standard input,
-``{conn_id: {"conn_type": …, "host": …, "login": …, "password": …, "schema": …}}``, so that no password stands in
-an argument or an environment.
+One process does both, because importing Airflow takes longer than either. The connections come as JSON on standard
+input, ``{conn_id: {"conn_type": …, "host": …, "login": …, "password": …, "schema": …}}``, so that no password appears
+in an argument or in the environment.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 
 def prepare(connections: dict[str, dict[str, Any]]) -> None:
-    """Create or upgrade the metadata schema, and set these connections."""
+    """Create or upgrade the metadata schema, and replace these connections."""
     from airflow.models.connection import Connection
     from airflow.utils.db import upgradedb
     from airflow.utils.session import create_session

@@ -1,4 +1,4 @@
-"""Where a lane stands, for whoever watches its log."""
+"""Progress lines in the log of a lane."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from livedash_core.stages.report import StageReport
 
 log = logging.getLogger(__name__)
 
-#: A line at most so often.
+#: The least time between two lines.
 PROGRESS_SECONDS = 5.0
 
 
 class Progress:
-    """Lines of progress with the rate since the line before. ``clock`` counts seconds."""
+    """Logs progress with the rate since the line before. ``clock`` returns seconds."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._last, self._settled = clock(), 0
 
     def __call__(self, report: StageReport) -> None:
-        """Log where a lane stands, if the last line is long enough ago."""
+        """Log the lane's counts, unless the last line is less than ``PROGRESS_SECONDS`` ago."""
         passed = self._clock() - self._last
         if passed < PROGRESS_SECONDS:
             return

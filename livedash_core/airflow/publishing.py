@@ -1,7 +1,7 @@
-"""The end of a run: who is told what.
+"""The end of a run: the Asset events that it emits.
 
-An event only wakes. None is lost for good: whatever it was about stays due in the database, and every import run
-(each 15 minutes) wakes the stages that have something due.
+An event only starts a run. A lost event does no lasting harm: its sessions stay due in the database, and every import
+run (every 15 minutes) wakes the stages with due sessions.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from livedash_core.airflow.assets import WAKE, awaited, published
 from livedash_core.airflow.connections import checked_engine
 from livedash_core.airflow.fail_without_retry import fail_without_retry
-from livedash_core.airflow.reporting import REPORT, add_up, log_run_summary
+from livedash_core.airflow.reporting import REPORT, log_run_summary, sum_reports
 from livedash_core.pipeline import load_pipeline
 from livedash_core.stages.ai_analysis.batch import selection
 from livedash_core.status import ProcessingStatusManager
@@ -24,34 +24,34 @@ log = logging.getLogger(__name__)
 
 
 def publish(stage: str, lanes: list[dict[str, Any]], outlet_events: Any) -> None:
-    """Tell the next stage, if anything moved on, and this one again, if time ran out before the work did.
+    """Publish the stage's Asset if sessions moved on, and wake this stage again if its time ran out with sessions due.
 
-    Raises ``AirflowSkipException``, which publishes nothing, otherwise.
+    Raises ``AirflowSkipException``, so that no event is emitted, when no session moved on.
     """
     reports = _reports(lanes)
     log_run_summary(stage, get_current_context()["dag_run"], reports)
     if not _moved_on(stage, lanes, reports):
-        raise AirflowSkipException(f"{stage}: nothing moved on, nobody is woken")
-    outlet_events[published(stage)].extra = add_up(reports)
+        raise AirflowSkipException(f"{stage}: no session moved on, so no stage is woken")
+    outlet_events[published(stage)].extra = sum_reports(reports)
     out_of_time = any(report["out_of_time"] for report in reports)
     if out_of_time and stage != load_pipeline().first and stage in _due_stages():
         outlet_events[WAKE].add(awaited(stage), extra={"woken_by": stage})
-        log.info("%s: time ran out and more is due; it goes on in a run of its own", stage)
+        log.info("%s: time ran out with sessions due; another run continues", stage)
 
 
 def wake(stage: str, lanes: list[dict[str, Any]], outlet_events: Any) -> None:
-    """Wake every later stage that has due work: a retry whose time has come, an expired lease, a leftover."""
-    told = {stage, *(_following(stage) if _moved_on(stage, lanes, _reports(lanes)) else ())}
-    due = [later for later in _due_stages() if later not in told]
+    """Wake every later stage with due sessions: after a backoff, an expired lease, an unfinished run."""
+    published_to = _next_stage(stage) if _moved_on(stage, lanes, _reports(lanes)) else set()
+    due = [later for later in _due_stages() if later not in {stage, *published_to}]
     if not due:
-        raise AirflowSkipException("nobody else has anything due")
+        raise AirflowSkipException("no other stage has due sessions")
     for later in due:
         outlet_events[WAKE].add(awaited(later), extra={"woken_by": stage})
     log.info("woken: %s", ", ".join(due))
 
 
 def _reports(lanes: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What the lanes left, of those that lived to leave it."""
+    """The reports of the lanes; a lane whose worker died has none."""
     if not lanes:
         return []
     task_instance = get_current_context()["ti"]
@@ -60,16 +60,16 @@ def _reports(lanes: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _moved_on(stage: str, lanes: list[dict[str, Any]], reports: list[dict[str, Any]]) -> bool:
-    totals = add_up(reports)
+    totals = sum_reports(reports)
     if totals["completed"] + totals["skipped"]:
         return True
-    # A worker that died never told what it had moved on; the next stage's queue tells.
+    # A worker that died left no report; the next stage's due sessions show whether it had moved any on.
     died = len(reports) < len(lanes) or not all(report["first_try"] for report in reports)
-    return died and not _following(stage).isdisjoint(_due_stages())
+    return died and not _next_stage(stage).isdisjoint(_due_stages())
 
 
-def _following(stage: str) -> set[str]:
-    """The next stage, if there is one."""
+def _next_stage(stage: str) -> set[str]:
+    """The next stage; empty after the last."""
     following = load_pipeline().next(stage)
     return {following} if following else set()
 
@@ -78,7 +78,7 @@ def _due_stages() -> list[str]:
     pipeline = load_pipeline()
     with fail_without_retry(), checked_engine().connect() as connection:
         due = set(ProcessingStatusManager(connection, pipeline=pipeline).get_due_stages())
-        # Whoever looked after a batch has died: its sessions are held, and it is to be collected all the same.
-        if selection.left_alone(connection):
+        # A batch without a running task holds its sessions, so they are not due; a run must collect it all the same.
+        if selection.has_unmonitored_batches(connection):
             due.add(selection.STAGE)
     return [stage for stage in pipeline.names if stage in due]

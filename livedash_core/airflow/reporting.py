@@ -1,4 +1,4 @@
-"""What a run says of itself: to whoever reads its log, to metrics, to a log collector."""
+"""Reports of lanes and runs: log lines for people, metrics, one structured record per run for a log collector."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from livedash_core.stages.report import StageReport
 
 log = logging.getLogger(__name__)
 
-#: The XCom in which a lane leaves its report.
+#: The XCom key of a lane's report.
 REPORT = "report"
 COUNTED = ("claimed", "completed", "failed", "skipped", "released")
-#: The nav item of our plugin in Airflow's UI.
+#: The path of the plugin's nav item in Airflow's UI.
 PAGE = "/plugin/livedash"
 
 
 def log_report(report: StageReport) -> None:
-    """The end of a lane: a small table, the first failures, and where the rest is."""
+    """Log the end of a lane: a small table, the first failures, and where to find the others."""
     settled = report.completed + report.failed + report.skipped
     rate = settled / report.seconds if report.seconds else 0.0
     headings = (*COUNTED, "seconds", "sessions/s")
@@ -33,35 +33,35 @@ def log_report(report: StageReport) -> None:
         log.info("  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)))
     for session_id, message in report.failures:
         log.warning("session %s failed: %s", session_id, message)
-    for held_back in report.held_back:
-        log.warning("%s", held_back)
+    for deferred in report.deferred:
+        log.warning("%s", deferred)
     if report.failed:
         base = conf.get("api", "base_url", fallback="") or ""
         log.warning(
-            "What failed is shown at %s%s and by `livedash failures --stage %s`",
+            "All failures are shown at %s%s and by `livedash failures --stage %s`",
             base.rstrip("/"),
             PAGE,
             report.stage,
         )
 
 
-def measure(report: StageReport) -> None:
-    """A lane's numbers, as ``livedash.<stage>.claimed`` and so on; ``duration`` is a lane's wall clock."""
+def emit_metrics(report: StageReport) -> None:
+    """Emit a lane's counts as ``livedash.<stage>.claimed`` and so on; ``duration`` is the lane's wall clock time."""
     prefix = f"livedash.{report.stage.lower()}"
     for name in COUNTED:
         stats.incr(f"{prefix}.{name}", getattr(report, name))
     stats.timing(f"{prefix}.duration", timedelta(seconds=report.seconds))
 
 
-def add_up(reports: Sequence[Mapping[str, Any]]) -> dict[str, int]:
-    """The lanes of a run together."""
+def sum_reports(reports: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """The counts of all lanes of a run."""
     return {name: sum(report[name] for report in reports) for name in COUNTED}
 
 
 def log_run_summary(stage: str, dag_run: Any, reports: Sequence[Mapping[str, Any]]) -> None:
-    """One line per run, its facts in fields of their own: what a log collector (OpenTelemetry) makes a record of.
+    """Log one structured record per run, with a field per fact, for a log collector such as OpenTelemetry.
 
-    ``seconds`` is the lanes' wall clock added up.
+    ``seconds`` is the sum of the lanes' wall clock times.
     """
     structlog.get_logger(__name__).info(
         "livedash.run",
@@ -71,5 +71,5 @@ def log_run_summary(stage: str, dag_run: Any, reports: Sequence[Mapping[str, Any
         run_type=dag_run.run_type.value,
         lanes=len(reports),
         seconds=round(sum(report["seconds"] for report in reports), 3),
-        **add_up(reports),
+        **sum_reports(reports),
     )

@@ -1,4 +1,4 @@
-"""The daily erasure of what companies do not want kept any longer."""
+"""The daily erasure of sessions past their company's retention period."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ log = logging.getLogger(__name__)
 
 
 def run() -> dict[str, int]:
-    """Erase; sessions that went, by company. What is erased stays so when the rest is cut short."""
+    """Erase expired sessions; returns their number by company. Each company is erased in transactions of its own."""
     with fail_without_retry():
         erased = erase_expired(checked_engine(), load_pipeline())
-    for company, what in erased.items():
+    for company, counts in erased.items():
         log.info(
             "%s: %d sessions, %d messages, %d transcripts, %d questions, %d rejected lines erased",
             company,
-            what.sessions,
-            what.messages,
-            what.transcripts,
-            what.questions,
-            what.rejections,
+            counts.sessions,
+            counts.messages,
+            counts.transcripts,
+            counts.questions,
+            counts.rejections,
         )
     if not erased:
         log.info("no company has a retention period; `livedash company update NAME --retention-days N` sets one")
-    return {company: what.sessions for company, what in erased.items()}
+    return {company: counts.sessions for company, counts in erased.items()}

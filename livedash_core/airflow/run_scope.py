@@ -1,8 +1,8 @@
-"""What a DAG run is about. Every kind of run becomes one ``Scope``.
+"""The scope of a DAG run. Every kind of run becomes one ``Scope``.
 
-*asset* and *scheduled* runs have an empty form and take everything that is due; a *manual* run takes what its form
-says; a *backfill* the sessions that started in its data interval, narrowed down by its form, the failed ones reset
-first. Manual runs from the UI carry a data interval too, which means nothing.
+*asset* and *scheduled* runs have an empty form and process every session that is due. A *manual* run processes the
+sessions that its form selects. A *backfill* processes the sessions that started in its data interval, filtered by its
+form, and resets the failed ones first. Manual runs from the UI have a data interval too, which is ignored.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ from livedash_core.parsing.days import day_window, parse_day
 from livedash_core.status import Scope
 
 BACKFILL = "backfill"
-#: So many companies are named to somebody who misspelt one.
+#: The error about an unknown company lists so many known ones.
 NAMED_COMPANIES = 20
 
 
 @dataclass(frozen=True)
 class RunScope:
-    """A scope with what a run may do to it."""
+    """A scope, and what the run does with it."""
 
     scope: Scope
-    #: FAILED sessions of the scope are put back in line first.
+    #: FAILED sessions of the scope are reset to PENDING first.
     retry_failed: bool = False
-    #: The named sessions are done again from this stage on, whatever became of it.
-    again: bool = False
+    #: The named sessions run again from this stage on, whatever their status.
+    rerun: bool = False
     limit: int | None = None
     analyzer: str | None = None
     model: str | None = None
@@ -50,11 +50,11 @@ def run_scope(
     given: Mapping[str, Any],
     interval: tuple[datetime | None, datetime | None],
 ) -> RunScope:
-    """Read a run. ``form`` are its parameters with defaults, ``given`` what its conf really said.
+    """Read a run. ``form`` are its parameters with defaults, ``given`` the keys of its conf.
 
     Raises ``UsageError`` for a key the form does not have, a company that is unknown or not active, a session that
-    does not exist or is such a company's, a window that ends before it begins, days given to a backfill, or
-    doing again what is not named.
+    does not exist or belongs to such a company, a window that ends before it begins, days given to a backfill, or
+    ``rerun`` without sessions.
     """
     unknown = sorted(set(given) - set(form))
     if unknown:
@@ -70,8 +70,8 @@ def run_scope(
     wanted = [text.strip() for text in form["session_ids"] or () if text.strip()]
     ids = tuple(find_session(connection, text, company) for text in wanted)
     _refuse_inactive(connection, ids)
-    if form["again"] and not ids:
-        raise UsageError("what is to be done again must be named: fill in the sessions")
+    if form["rerun"] and not ids:
+        raise UsageError("rerun needs sessions: name those to run again in session_ids")
     return RunScope(
         Scope(
             company_ids=(company,) if company else None,
@@ -80,7 +80,7 @@ def run_scope(
             session_ids=ids or None,
         ),
         retry_failed=run_type == BACKFILL or form["retry_failed"],
-        again=form["again"],
+        rerun=form["rerun"],
         limit=form["limit"],
         analyzer=form.get("analyzer"),
         model=form.get("model"),
@@ -89,7 +89,7 @@ def run_scope(
 
 
 def describe_scope(run: RunScope, form: Mapping[str, Any]) -> str:
-    """What the run is about, for its log."""
+    """The scope in words, for the run's log."""
     scope = run.scope
     words = [f"named sessions ({len(scope.session_ids)})" if scope.session_ids else "sessions"]
     if form["company"] or not scope.session_ids:
@@ -104,7 +104,7 @@ def describe_scope(run: RunScope, form: Mapping[str, Any]) -> str:
 
 
 def to_json(run: RunScope) -> dict[str, Any]:
-    """For XCom."""
+    """The run as JSON for an XCom."""
     scope = run.scope
     return {
         "company_ids": None if scope.company_ids is None else [str(company) for company in scope.company_ids],
@@ -119,7 +119,7 @@ def to_json(run: RunScope) -> dict[str, Any]:
 
 
 def from_json(found: Mapping[str, Any]) -> RunScope:
-    """The other way. Resetting is done once, before the lanes, and does not travel."""
+    """The run from ``to_json``. ``retry_failed`` and ``rerun`` are not part of it: the plan resets sessions once."""
     return RunScope(
         Scope(
             company_ids=_ids(found["company_ids"]),
@@ -135,7 +135,7 @@ def from_json(found: Mapping[str, Any]) -> RunScope:
 
 
 def for_companies(run: RunScope, company_ids: tuple[UUID, ...]) -> RunScope:
-    """The same run, for these companies only."""
+    """The same run, limited to these companies."""
     return replace(run, scope=replace(run.scope, company_ids=company_ids))
 
 
@@ -143,7 +143,7 @@ def _company(connection: Connection, name: str) -> UUID:
     try:
         return active_company(connection, name)
     except UnknownCompany as error:
-        # The form cannot propose them: a DAG is read without asking the database.
+        # The form cannot propose names: a DAG is parsed without a query.
         names = [row["name"] for row in list_companies(connection) if row["status"] == ACTIVE]
         more = f" and {len(names) - NAMED_COMPANIES} more" if len(names) > NAMED_COMPANIES else ""
         known = ", ".join(names[:NAMED_COMPANIES]) or "none yet"
@@ -151,7 +151,7 @@ def _company(connection: Connection, name: str) -> UUID:
 
 
 def _refuse_inactive(connection: Connection, session_ids: tuple[UUID, ...]) -> None:
-    """A named session that no run would ever claim deserves a word."""
+    """Refuse named sessions of companies that are not active: no run would claim them."""
     owner = connection.execute(
         select(SessionImport.external_session_id, Company.name, Company.status)
         .join(Company, Company.id == SessionImport.company_id)

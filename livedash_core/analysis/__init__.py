@@ -1,1 +1,1 @@
-"""Analysing a session: one contract, two makers (a language model, offline rules)."""
+"""Analyse sessions: the contract of an analyzer, and the two built-in ones (a language model and offline rules)."""

@@ -1,4 +1,4 @@
-"""What an analyzer is asked and what it answers (DESIGN, "Analysis contract")."""
+"""The contract of an analyzer: its request, its result and its methods."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Protocol
 from uuid import UUID
 
 from livedash_core.enums import CATEGORIES, SENTIMENTS, UNDETERMINED, Category, Role, Sentiment
-from livedash_core.errors import ProcessingError
+from livedash_core.outcomes import Deferred
 from livedash_core.parsing.questions import MAX_QUESTIONS
 
 SUMMARY_MIN_CHARACTERS = 10
@@ -16,44 +16,29 @@ SUMMARY_MAX_CHARACTERS = 300
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One message of the conversation, as stored."""
+    """One message of the conversation, as an analyzer sees it."""
 
     role: Role
     content: str
 
 
 @dataclass(frozen=True, slots=True)
-class BatchReply:
-    """A model's reply that came otherwise than by a call (in a batch), on the ledger already: JSON, or an error.
-
-    ``prompt_version`` is that of the question: ours may have changed since.
-    """
-
-    ledger_row: UUID
-    prompt_version: str
-    body: bytes = b""
-    error: ProcessingError | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class AnalysisRequest:
     """One session to analyse. ``language_hint`` is the CSV's own label, as it came (``"nl"``, ``"Dutch"``, None).
 
-    With a ``reply`` a model has answered already; it is only asked again for what that reply lacks. ``input_hash`` is
-    the digest of ``turns`` that an analysis is stored under; who stores none needs none.
+    ``input_hash`` is the digest of ``turns`` that an analysis is stored under; empty if none is stored.
     """
 
     session_id: UUID
     company_id: UUID
     turns: tuple[Turn, ...]
     language_hint: str | None = None
-    reply: BatchReply | None = None
     input_hash: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """One analysis, valid by construction: an analyzer normalises before it builds one.
+    """One analysis; building one with an invalid value raises ``ValueError``.
 
     ``language`` is ISO 639-1 or ``und``; ``summary`` 10-300 characters; ``questions`` at most five, distinct,
     none empty: in English from a model, in the user's own words from the offline rules.
@@ -66,17 +51,14 @@ class Analysis:
     category: Category
     summary: str
     questions: tuple[str, ...] = ()
-    #: Who said so: the maker, the model that answered (None offline), the version of prompt or rules.
+    #: Of ``questions``, ISO 639-1 or ``und``: a model translates to English, the offline rules do not.
+    questions_language: str = "en"
+    #: The analyzer, the model that answered (None if it uses none), and the version of its prompt or rules.
     analyzer: str = ""
     model: str | None = None
     prompt_version: str = ""
-    #: What was normalised or dropped on the way, for the stage's metadata (small, no transcript text).
+    #: What the analyzer normalised or dropped, for the stage's metadata (small, no transcript text).
     notes: dict[str, str | int] = field(default_factory=dict)
-
-    @property
-    def questions_language(self) -> str:
-        """Of ``questions``: a model translates to English, the offline rules never pretend to."""
-        return self.language if self.analyzer == "offline" else "en"
 
     def __post_init__(self) -> None:
         problems = []
@@ -97,17 +79,17 @@ class Analysis:
 class Analyzer(Protocol):
     """Analyses sessions. Raises ``ProcessingError`` subclasses for what it cannot analyse.
 
-    ``name`` is ``"openai"`` or ``"offline"``; ``prompt_version`` changes whenever the same transcript could be
+    ``name`` is that of its ``AnalyzerDefinition``; ``prompt_version`` changes whenever the same transcript could be
     analysed differently.
     """
 
     name: str
     prompt_version: str
 
-    async def analyze(self, request: AnalysisRequest) -> Analysis:
-        """Analyse one session; it has at least one user turn."""
+    async def analyze(self, request: AnalysisRequest) -> Analysis | Deferred:
+        """Analyse one session, which has at least one user turn; ``Deferred`` when that is not possible now."""
         ...
 
     async def close(self) -> None:
-        """Give connections back."""
+        """Close connections."""
         ...

@@ -1,7 +1,7 @@
-"""Labels in anybody's wording, turned into the contract's own (DESIGN, "Analysis contract").
+"""Normalise free-form labels to the values of the analysis contract.
 
-A model without a strict schema answers "Leave & vacation", a CSV says "Dutch" or "happy". The functions are pure
-and never raise; what they do not recognise is ``None`` (a language: ``und``), never a guess.
+A model without a strict schema answers "Leave & vacation", a CSV says "Dutch" or "happy". The functions are pure and
+never raise. A label that they do not recognise is ``None`` (a language: ``und``), never a guess.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from functools import cache
 
 from livedash_core.enums import CATEGORIES, UNDETERMINED, Category, Sentiment
 
-#: No label is longer; what is longer is a text, and not worth the folding.
+#: Only the beginning of a longer text is read, which bounds the time.
 _MAX_LABEL_CHARACTERS = 100
-#: In whose words a language may be named: English, and the languages of the chats themselves.
+#: The languages in which the name of a language is recognised: English and those of the chats.
 _NAMING_LOCALES = ("en", "nl", "de", "fr", "es", "it", "pl", "pt", "tr")
 
 _POSITIVE = ("positive", "pos", "happy", "satisfied", "excited", "pleased", "grateful", "positief", "positiv")
@@ -36,11 +36,11 @@ _SENTIMENTS: dict[str, Sentiment] = {
     **dict.fromkeys(_NEUTRAL, "NEUTRAL"),
     **dict.fromkeys(_NEGATIVE, "NEGATIVE"),
 }
-_TRUTHS = {
+_BOOLEANS = {
     **dict.fromkeys(["true", "yes", "y", "1", "ja", "j", "oui", "waar", "wahr"], True),
     **dict.fromkeys(["false", "no", "n", "0", "nee", "nein", "non", "onwaar", "falsch"], False),
 }
-#: Words of a category's name count without this table; here is only what the names do not say.
+#: Only words that are not part of a category's name, which are recognised without this table.
 _CATEGORY_SYNONYMS: dict[str, Category] = {
     "leave": "LEAVE_VACATION",
     "holiday": "LEAVE_VACATION",
@@ -70,16 +70,16 @@ _CATEGORY_WORDS: dict[Category, frozenset[str]] = {name: frozenset(name.casefold
 
 
 def language_code(text: str) -> str:
-    """ISO 639-1 for a tag ("nl-NL", "NL", "dut") or a name ("Dutch", "Nederlands"); ``und`` when it is neither.
+    """ISO 639-1 for a tag ("nl-NL", "NL", "dut") or a name ("Dutch", "Nederlands"); otherwise ``und``.
 
-    Names and aliases are the CLDR's, through Babel.
+    Names and aliases come from the CLDR, through Babel.
     """
     name = _folded(text)
     words = name.split()
     if not words or len(words) > 3:
         return UNDETERMINED
     languages = _languages()
-    # "Brazilian Portuguese" is a name of its own; "nl nl", "chinese simplified" and "flemish dutch" are not.
+    # "Brazilian Portuguese" is a known name; "nl nl", "chinese simplified" and "flemish dutch" are not.
     return next((languages[key] for key in (name, words[0], words[-1]) if key in languages), UNDETERMINED)
 
 
@@ -88,13 +88,13 @@ def sentiment(text: str) -> Sentiment | None:
     return _SENTIMENTS.get(_folded(text))
 
 
-def truth(text: str) -> bool | None:
+def boolean(text: str) -> bool | None:
     """True or False for "yes", "True", "nee", "0"."""
-    return _TRUTHS.get(_folded(text))
+    return _BOOLEANS.get(_folded(text))
 
 
 def category(text: str) -> Category | None:
-    """The category that a wording means: its own name in any case and order, or words that only one name has."""
+    """The category for its name in any case and word order, or for words that are part of only one name."""
     name = _folded(text)
     if name in _CATEGORY_SYNONYMS:
         return _CATEGORY_SYNONYMS[name]
@@ -110,12 +110,12 @@ def _folded(text: str) -> str:
 
 @cache
 def _languages() -> dict[str, str]:
-    """Folded name, alias or code -> two-letter code. Built at first use: 0.2 s and 1 700 entries."""
+    """Folded name, alias or code → two-letter code. Built at first use: 0.2 s and 1 700 entries."""
     from babel import Locale
     from babel.core import get_global
 
     tags: dict[str, str] = {}
-    for locale in reversed(_NAMING_LOCALES):  # English is read last, and has the last word
+    for locale in reversed(_NAMING_LOCALES):  # English is last, so that its names take precedence
         tags |= {_folded(str(name)): str(tag) for tag, name in Locale(locale).languages.items()}
     tags |= {str(alias): str(tag) for alias, tag in get_global("language_aliases").items()}
     tags |= {str(code): str(code) for code in Locale("en").languages if len(str(code)) == 2}

@@ -1,111 +1,100 @@
-"""Which analyzer analyses a session: the run's choice, else the company's, else whatever the key allows."""
+"""Create the analyzers of a run when a session first needs them, and keep them until the run ends."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
+from importlib import import_module
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Engine
 
 from livedash_core.analysis.contract import Analyzer
-from livedash_core.analysis.stored_analyses import store_analyses
-from livedash_core.costs.ledger_writer import DatabaseLedger
-from livedash_core.costs.rate_limiter import Limits
+from livedash_core.analysis.stored_analyses import StoredAnalysis, store_analyses
+from livedash_core.analyzers import AUTO, AnalyzerDefinition, Analyzers, load_analyzers
+from livedash_core.costs import DatabaseLedger, Ledger, Limits
 from livedash_core.errors import ConfigurationError, SystemicError
 from livedash_core.settings import Settings
 
-if TYPE_CHECKING:
-    from livedash_core.analysis.offline import OfflineAnalyzer
-    from livedash_core.analysis.openai import OpenAIAnalyzer
 
+@dataclass(frozen=True)
+class AnalyzerContext:
+    """What an analyzer is created with.
 
-#: Prose has more (measured with OpenAI's o200k: 4.0 to 4.6), identifiers and markup have fewer.
-_CHARACTERS_PER_TOKEN = 3.3
+    ``model`` is set if the definition says ``asks_model``. Billed calls are recorded in ``ledger``. ``slots`` bounds
+    the concurrent calls of all analyzers of the run.
+    """
+
+    settings: Settings
+    ledger: Ledger[StoredAnalysis]
+    slots: asyncio.Semaphore
+    model: str | None = None
 
 
 class ResolvedAnalyzer(NamedTuple):
-    """An analyzer and the model it asks (``None`` offline)."""
+    """An analyzer, and the model that it asks; None when it asks none."""
 
     analyzer: Analyzer
     model: str | None
 
 
-def chosen(choice: str, settings: Settings) -> str:
-    """``openai`` or ``offline``, for a company's or a run's ``choice``; ``auto`` leaves it to the installation."""
-    if choice == "auto":
-        choice = settings.analyzer
-    if choice == "auto":
-        choice = "openai" if settings.openai_api_key else "offline"
-    return choice
+def resolve_analyzer(settings: Settings, *choices: str) -> AnalyzerDefinition:
+    """The analyzer of the first of ``choices`` that is not ``auto``, else the installation's.
+
+    Raises ``ConfigurationError`` when it is not installed.
+    """
+    return load_analyzers().resolve(*choices, settings.analyzer, has_key=settings.openai_api_key is not None)
 
 
 class AnalyzerRegistry:
-    """Makes analyzers when they are first needed and keeps them for the run."""
+    """Makes each analyzer once per model.
 
-    def __init__(self, settings: Settings, engine: Engine) -> None:
+    Nothing of an analyzer is imported before: the model's SDK takes a second and the word lists of the offline rules
+    50 MB, which each task of each DAG would pay for.
+    """
+
+    def __init__(self, settings: Settings, engine: Engine, analyzers: Analyzers | None = None) -> None:
         self._settings = settings
+        self._analyzers = analyzers or load_analyzers()
         self._ledger = DatabaseLedger(
             engine, Limits(settings.requests_per_minute, settings.tokens_per_minute), store_results=store_analyses
         )
         self._slots = asyncio.Semaphore(settings.analysis_concurrency)
-        self._rules: OfflineAnalyzer | None = None
-        self._models: dict[str, OpenAIAnalyzer] = {}
+        self._made: dict[tuple[str, str | None], Analyzer] = {}
 
-    def choose(self, choice: str, model: str | None, company_id: UUID) -> ResolvedAnalyzer:
-        """The maker for ``auto``, ``openai`` or ``offline``.
+    def resolve(self, choice: str, model: str | None, company_id: UUID) -> ResolvedAnalyzer:
+        """The analyzer for a company's choice.
 
-        Raises ``SystemicError``, for the company, when a model is asked for and there is no usable key.
+        Raises ``SystemicError``, for the company, when the analyzer is not installed or not configured.
         """
-        if chosen(choice, self._settings) == "offline":
-            return ResolvedAnalyzer(self._offline(), None)
-        if model is None:
-            raise SystemicError("there is no model to ask: set LIVEDASH_MODEL", company_id=company_id)
-        return ResolvedAnalyzer(self.asking(model, company_id), model)
-
-    # Each maker is imported when it is needed: the SDK costs a second, the word lists 50 MB, and every task of every
-    # DAG would pay for both.
-
-    def _offline(self) -> OfflineAnalyzer:
-        if self._rules is None:
-            from livedash_core.analysis.offline import OfflineAnalyzer
-
-            self._rules = OfflineAnalyzer()
-        return self._rules
-
-    def asking(self, model: str, company_id: UUID) -> OpenAIAnalyzer:
-        """Who asks that model. Raises ``SystemicError``, for the company, when there is no usable key."""
-        if model not in self._models:
-            self._models[model] = self._openai(model, company_id)
-        return self._models[model]
-
-    def _openai(self, model: str, company_id: UUID) -> OpenAIAnalyzer:
-        key = self._settings.openai_api_key
-        if key is None:
-            raise SystemicError(
-                "this company is to be analysed by a model, but there is no key: set OPENAI_API_KEY or create the "
-                "Airflow connection livedash_openai",
-                company_id=company_id,
-            )
-        from livedash_core.analysis.openai import OpenAIAnalyzer
-
         try:
-            return OpenAIAnalyzer(
-                api_key=key.get_secret_value(),
-                base_url=self._settings.openai_base_url,
-                model=model,
-                ledger=self._ledger,
-                slots=self._slots,
-                max_transcript_characters=int(_CHARACTERS_PER_TOKEN * self._settings.transcript_tokens),
+            definition = self._analyzers.resolve(
+                choice or AUTO, self._settings.analyzer, has_key=self._settings.openai_api_key is not None
             )
+            if definition.asks_model and model is None:
+                raise ConfigurationError("there is no model to ask: set LIVEDASH_MODEL")
+            key = (definition.name, model if definition.asks_model else None)
+            if key not in self._made:
+                self._made[key] = self._make(definition, key[1])
         except ConfigurationError as error:
-            raise SystemicError(str(error)) from error
+            raise SystemicError(str(error), company_id=company_id) from error
+        return ResolvedAnalyzer(self._made[key], key[1])
+
+    def _make(self, definition: AnalyzerDefinition, model: str | None) -> Analyzer:
+        make = definition.implementation
+        if isinstance(make, str):
+            module, _, name = make.partition(":")
+            try:
+                make = getattr(import_module(module), name)
+            except (ImportError, AttributeError) as error:
+                raise ConfigurationError(f"the analyzer {definition.name!r} cannot be loaded: {error}") from error
+        analyzer: Analyzer = make(AnalyzerContext(self._settings, self._ledger, self._slots, model))
+        return analyzer
 
     async def close(self) -> None:
-        """End the analyzers' connections."""
-        for analyzer in self._models.values():
+        """Close the analyzers, then the ledger that they wrote to."""
+        for analyzer in self._made.values():
             await analyzer.close()
-        self._models.clear()
-        if self._rules is not None:
-            await self._rules.close()
+        self._made.clear()
         await self._ledger.close()

@@ -1,4 +1,4 @@
-"""Analyses as they are stored: under the key of what was analysed and whom we asked."""
+"""Store analyses, keyed by the analysed conversation, the analyzer, its model and its version."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from sqlalchemy import Connection, text
 
 from livedash_core.analysis.contract import Analysis, AnalysisRequest, Turn
 
-#: The columns that tell analyses apart.
+#: The columns of the unique key.
 KEY = ("session_id", "input_hash", "analyzer", "model", "prompt_version")
 
 
 class StoredAnalysis(NamedTuple):
-    """A row of ``session_analysis``: ``result`` has the contract's fields, ``model`` is the one that was asked."""
+    """A row of ``session_analysis``: ``result`` has the contract's fields, ``model`` is the requested one."""
 
     session_id: UUID
     input_hash: str
@@ -28,12 +28,12 @@ class StoredAnalysis(NamedTuple):
 
 
 def input_digest(turns: Sequence[Turn]) -> str:
-    """The input hash of a conversation."""
+    """The input hash of a conversation: SHA-256 of its turns."""
     return hashlib.sha256(json.dumps([[turn.role, turn.content] for turn in turns]).encode()).hexdigest()
 
 
 def stored_analysis_of(request: AnalysisRequest, model: str | None, analysis: Analysis) -> StoredAnalysis:
-    """What to store of an analysis that ``model`` was asked for."""
+    """The row of an analysis that was requested from ``model``."""
     result = {
         "language": analysis.language,
         "sentiment": analysis.sentiment,
@@ -53,15 +53,15 @@ def stored_analysis_of(request: AnalysisRequest, model: str | None, analysis: An
 
 
 def store_analyses(connection: Connection, stored_analyses: Iterable[StoredAnalysis]) -> None:
-    """Store those that are not there yet; none of a session that was erased while it was analysed."""
+    """Insert the analyses that are not stored yet, except those of sessions that were erased meanwhile."""
     rows = [{**stored._asdict(), "result": json.dumps(stored.result)} for stored in stored_analyses]
     if rows:
-        connection.execute(_KEEP, {name: [row[name] for row in rows] for name in StoredAnalysis._fields})
+        connection.execute(_INSERT, {name: [row[name] for row in rows] for name in StoredAnalysis._fields})
 
 
-#: The lock waits for an erasure that is under way, and for nobody else: only that one locks FOR UPDATE. A session that
-#: is gone altogether is refused by the table.
-_KEEP = text(
+#: The lock waits only for an erasure in progress, which alone locks FOR UPDATE. The foreign key refuses a session that
+#: does not exist any more.
+_INSERT = text(
     """
     WITH locked AS MATERIALIZED (
         SELECT id, erased_at FROM livedash.session_import WHERE id = ANY (CAST(:session_id AS uuid[]))

@@ -6,12 +6,13 @@ from typing import Annotated, Any
 
 import typer
 
+from livedash_core.analyzers import load_analyzers
 from livedash_core.cli.context import database
 from livedash_core.cli.output import print_json, print_table, say
 from livedash_core.enums import Mode
 from livedash_core.errors import UsageError
 from livedash_core.operations.companies import add_company, list_companies, set_status, update_company
-from livedash_core.settings import AnalyzerChoice, Settings
+from livedash_core.settings import Settings
 
 app = typer.Typer(help="The companies whose chats are processed.", no_args_is_help=True)
 
@@ -35,7 +36,10 @@ AllowOrigin = Annotated[
         metavar="ORIGIN", help="Another origin to fetch transcripts from, without the credentials; repeatable."
     ),
 ]
-Analyzer = Annotated[AnalyzerChoice | None, typer.Option(help="Analyzer of its sessions.")]
+Analyzer = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help=f"Analyzer of its sessions: {', '.join(load_analyzers().choices)}."),
+]
 Model = Annotated[str | None, typer.Option(help="Model that analyses its sessions.")]
 CallMode = Annotated[
     Mode | None,

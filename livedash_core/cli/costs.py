@@ -13,7 +13,7 @@ from livedash_core.cli.context import database, scope_of
 from livedash_core.cli.output import print_json, print_table, say
 from livedash_core.cli.processing import Company, Json
 from livedash_core.costs.prices import list_prices, set_price, set_rate
-from livedash_core.costs.reports import By, Costs, miscounted_batches, read_costs
+from livedash_core.costs.reports import Costs, Grouping, miscounted_batches, read_costs
 from livedash_core.parsing.days import parse_day, start_of_day
 from livedash_core.settings import Settings
 
@@ -40,7 +40,7 @@ Since = Annotated[
 
 def costs(
     company: Company = None,
-    by: Annotated[By, typer.Option(help="What each line sums up.")] = "day",
+    by: Annotated[Grouping, typer.Option(help="What each line sums up.")] = "day",
     first_day: Annotated[
         date | None,
         typer.Option("--from", parser=parse_day, metavar="DATE", help="Requests of this day (UTC) or later."),

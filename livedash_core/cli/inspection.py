@@ -82,10 +82,10 @@ def failures(stage: Stages = None, company: Company = None, as_json: Json = Fals
     )
 
 
-def session(wanted: Annotated[str, typer.Argument(metavar="ID")], as_json: Json = False) -> None:
+def session(session_id: Annotated[str, typer.Argument(metavar="ID")], as_json: Json = False) -> None:
     """Show one session, by its id or external id: stages, messages, questions, requests."""
     with database(Settings()) as engine, engine.connect() as connection:
-        found = describe_session(connection, find_session(connection, wanted), load_pipeline())
+        found = describe_session(connection, find_session(connection, session_id), load_pipeline())
     if as_json:
         print_json(found)
         return

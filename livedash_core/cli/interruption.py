@@ -35,7 +35,7 @@ class Interruption:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
-    def run(self, runner: Runner) -> StageReport:
+    def run(self, runner: Runner[Any, Any]) -> StageReport:
         """Run ``runner``; the first signal stops it."""
         with self.stops(runner.stop):
             return runner.run()

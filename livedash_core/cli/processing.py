@@ -106,8 +106,8 @@ def process(
     for report in reports.values():
         for incident in report.incidents:
             complain(f"{report.stage}: {incident}")
-        for held_back in report.held_back:
-            complain(f"{report.stage}: {held_back}", style="yellow")
+        for deferred in report.deferred:
+            complain(f"{report.stage}: {deferred}", style="yellow")
     if interruption.exit_code is not None:
         raise typer.Exit(interruption.exit_code)
     if any(report.failed or report.incidents for report in reports.values()):

@@ -1,4 +1,8 @@
-"""What a company may spend in a calendar month (UTC): set aside before a call, so that no two calls spend it twice."""
+"""Enforce the monthly budgets of companies.
+
+The maximum cost of a call is reserved before the call is made, so that concurrent calls cannot overrun a budget. A
+month is a calendar month in UTC.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +15,15 @@ from sqlalchemy import Connection, or_, select, text
 
 from livedash_core.costs.ledger import PlannedCall
 from livedash_core.enums import ACTIVE
-from livedash_core.errors import Deferred, ProcessingError, SystemicError
+from livedash_core.errors import SystemicError
 from livedash_core.models import Company
+from livedash_core.outcomes import Deferred
 
-#: Somebody may raise a budget at any time: so often it is asked whether there is room again.
-_ASK_AGAIN_SECONDS = 900.0
+#: An operator may raise a budget at any time, so a deferred session checks it again after this time.
+_BUDGET_RECHECK_SECONDS = 900.0
 
-# What was paid, what may have been paid, and what is set aside for calls that are open: in one snapshot, so that a
-# call which closes meanwhile is in it once.
+# The costs of closed calls, the maximum costs of calls whose cost is unknown, and the reservations of open calls. One
+# statement reads all three, so that a call that closes in the meantime is counted once.
 _SPENT = text(
     """
     SELECT company_id, sum(usd) AS usd FROM (
@@ -33,20 +38,21 @@ _SPENT = text(
 )
 
 
-def held_back(
+def check_budgets(
     connection: Connection, calls: Sequence[PlannedCall], max_costs: Sequence[Decimal | None]
-) -> list[ProcessingError | None]:
-    """Why a call may not be made, for each of ``calls``; None: it may, and what it costs at most is set aside.
+) -> list[Deferred | SystemicError | None]:
+    """Return for each of ``calls`` the reason why it may not be made, or None if it may.
 
-    Until this transaction ends, nobody else sets anything aside for the same companies.
+    The caller records the calls that may be made in the same transaction, which reserves their maximum cost. The rows
+    of the companies stay locked until then, so that no other process reserves for the same companies.
     """
-    asking = {call.company_id for call in calls}
+    company_ids = {call.company_id for call in calls}
     companies = {
         row.id: row
         for row in connection.execute(
             select(Company.id, Company.name, Company.status, Company.monthly_budget_usd)
             .where(
-                Company.id.in_(asking),
+                Company.id.in_(company_ids),
                 or_(Company.monthly_budget_usd.is_not(None), Company.status != ACTIVE),
             )
             .order_by(Company.id)
@@ -58,31 +64,33 @@ def held_back(
     spent = dict.fromkeys(companies, Decimal(0))
     for row in connection.execute(_SPENT, {"company_ids": list(companies)}):
         spent[row.company_id] = row.usd
-    reasons: list[ProcessingError | None] = []
-    for call, most in zip(calls, max_costs, strict=True):
+    reasons: list[Deferred | SystemicError | None] = []
+    for call, max_cost in zip(calls, max_costs, strict=True):
         company = companies.get(call.company_id)
-        reason = None if company is None else _reason(company, call, most, spent[company.id])
+        reason = None if company is None else _refusal(company, call, max_cost, spent[company.id])
         if company is not None and reason is None:
-            spent[company.id] += most or 0
+            spent[company.id] += max_cost or 0
         reasons.append(reason)
     return reasons
 
 
-def _reason(company: Any, call: PlannedCall, most: Decimal | None, spent: Decimal) -> ProcessingError | None:
+def _refusal(
+    company: Any, call: PlannedCall, max_cost: Decimal | None, spent: Decimal
+) -> Deferred | SystemicError | None:
     if company.status != ACTIVE:
         return Deferred(f"{company.name} is {company.status}: only ACTIVE companies are processed", "status")
-    if most is None:
+    if max_cost is None:
         return SystemicError(
-            f"{company.name} has a budget, but {call.model!r} has no price to reckon with; set one: "
+            f"{company.name} has a budget, but {call.model!r} has no price; set one: "
             f"livedash price set {call.model} --input USD --output USD",
             company_id=call.company_id,
         )
-    if spent + most <= company.monthly_budget_usd:
+    if spent + max_cost <= company.monthly_budget_usd:
         return None
     return Deferred(
-        f"{company.name}'s budget of USD {company.monthly_budget_usd:f} a month has no room for another call; the rest "
-        "waits for the next month, or for more: "
+        f"{company.name}'s budget of USD {company.monthly_budget_usd:f} a month has no room for another call; its "
+        "sessions wait for the next month or a higher budget: "
         f"livedash company update {shlex.quote(company.name)} --monthly-budget USD",
         "budget",
-        retry_after_seconds=_ASK_AGAIN_SECONDS,
+        retry_after_seconds=_BUDGET_RECHECK_SECONDS,
     )

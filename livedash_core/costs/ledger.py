@@ -1,7 +1,7 @@
-"""The cost ledger: a row per attempted model call, committed before the call and closed after it.
+"""The cost ledger: one row per model call, committed before the call is made and closed after it.
 
-Whatever happens in between (a crash, a timeout, a reply that does not validate), the call that may have been billed
-is on record. ``ledger_store`` writes the rows, ``ledger_writer`` commits them for calls that are made one by one.
+A call that may have been billed is therefore on record whatever happens in between: a crash, a timeout, a reply that
+does not validate. ``ledger_store`` writes the rows; ``ledger_writer`` commits them for calls that are made one by one.
 """
 
 from __future__ import annotations
@@ -11,15 +11,16 @@ from typing import Protocol, TypeVar
 from uuid import UUID
 
 from livedash_core.enums import FinalCallOutcome, Mode
+from livedash_core.outcomes import Deferred
 
 Outcome = FinalCallOutcome
-#: What a caller stores in the transaction that closes a call. The ledger does not look into it.
+#: What a caller stores in the transaction that closes a call. The ledger does not interpret it.
 Result = TypeVar("Result", contravariant=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens as the server counted them; None is what it did not say. Each fits a PostgreSQL integer.
+    """Token counts as the server reported them; None if it did not. Each fits into a PostgreSQL integer.
 
     ``cached_tokens`` and ``cache_write_tokens`` are part of ``prompt_tokens``, ``reasoning_tokens`` part of
     ``completion_tokens``.
@@ -34,9 +35,9 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class PlannedCall:
-    """A call that is about to be made. The tokens are the most that it can take: what a budget sets aside for it.
+    """A call that is about to be made. The token counts are upper bounds; a budget reserves what they cost.
 
-    ``connection`` tells servers and keys apart whose limits are counted together; empty: there are none.
+    Calls of one ``connection`` (a server and a key) and model share their rate limits; empty: no rate limit applies.
     """
 
     session_id: UUID
@@ -51,9 +52,10 @@ class PlannedCall:
 
 @dataclass(frozen=True, slots=True)
 class RateLimitUpdate:
-    """What an answer told about how briskly its model may be asked over that connection; None is what it did not say.
+    """The rate limits that a response reported for its model and connection; None where it reported none.
 
-    ``refused``: it was too brisk. ``retry_after_seconds``: how long to leave the model alone.
+    ``refused``: the server rejected the call because of a rate limit. ``retry_after_seconds``: no call may be made
+    before that time has passed.
     """
 
     connection: str
@@ -68,7 +70,7 @@ class RateLimitUpdate:
 class CallEnd:
     """How a call ended; ``enums.FinalCallOutcome`` says what each outcome means for the bill.
 
-    An ``error_message`` of an answered, hence paid, call says why its reply is no use.
+    The ``error_message`` of an answered call, which is billed, says why its reply is unusable.
     """
 
     outcome: Outcome
@@ -83,20 +85,20 @@ class CallEnd:
 class Ledger(Protocol[Result]):
     """Where model calls are recorded. Each method has committed when it returns."""
 
-    async def open_call(self, call: PlannedCall) -> UUID:
-        """Wait for the call's turn and record that it is about to be made; returns the row's id.
+    async def open_call(self, call: PlannedCall) -> UUID | Deferred:
+        """Wait until the rate limits allow the call, and record that it is about to be made; returns the row's id.
 
-        Raises ``Deferred`` when it may not be made now, ``SystemicError`` when it may not be made at all.
+        Returns ``Deferred`` when it may not be made now. Raises ``SystemicError`` when it may not be made at all.
         """
         ...
 
     async def close_call(self, row: UUID, end: CallEnd, result: Result | None = None) -> None:
         """Record how the call ended and what it cost, and store ``result`` in the same transaction.
 
-        Raises the database's error when it refuses ``result``; the call is closed nevertheless.
+        If the database refuses ``result``, its error is raised and the call is closed without it.
         """
         ...
 
     async def mark_unusable(self, row: UUID, error_message: str) -> None:
-        """Record that a reply is no use whose call was closed before anybody looked at it (in a batch)."""
+        """Record why the reply of a closed call is unusable (a batch closes its calls before replies are read)."""
         ...

@@ -1,4 +1,4 @@
-"""The ledger in the database, for calls that are made one by one and many at a time."""
+"""Commit ledger rows for concurrent realtime calls, several calls in one transaction."""
 
 from __future__ import annotations
 
@@ -16,41 +16,42 @@ from livedash_core.costs.ledger import CallEnd, PlannedCall
 from livedash_core.costs.ledger_store import abandon_calls, close_calls, mark_unusable, open_calls
 from livedash_core.costs.prices import load_prices
 from livedash_core.costs.pricing import PriceList
-from livedash_core.costs.rate_limiter import UNLIMITED, Limits, store_rate_limit, waits
+from livedash_core.costs.rate_limiter import UNLIMITED, Limits, reserve_calls, store_rate_limits
 from livedash_core.db import first_line
-from livedash_core.errors import Deferred, SystemicError
+from livedash_core.errors import SystemicError
+from livedash_core.outcomes import Deferred
 
 Result = TypeVar("Result")
 
-#: So long a call waits for its turn with its claim; beyond, the claim goes back.
-_PATIENCE_SECONDS = 60.0
-#: The writer waits for more to commit together while something comes in so often, but no longer than that in all: a
-#: transaction costs several times what a call in it does.
-_PAUSE_SECONDS = 0.01
-_GATHER_SECONDS = 0.1
-#: A price that was set meanwhile counts after so long.
-_PRICES_KEPT_SECONDS = 60.0
+#: The longest time that a call waits for a rate limit while its session stays claimed; beyond that it is deferred.
+_MAX_WAIT_SECONDS = 60.0
+#: Group commit: the writer waits for further entries as long as one arrives within each pause, up to a total. A
+#: transaction costs several times as much as one entry in it.
+_GROUP_PAUSE_SECONDS = 0.01
+_GROUP_SECONDS = 0.1
+#: The age at which the price list is read again.
+_PRICE_LIST_SECONDS = 60.0
 
 
-class _Ended(NamedTuple):
-    """A call to close, and what came of it."""
+class _ClosedCall(NamedTuple):
+    """A call to close, and the result to store with it."""
 
     row: UUID
     end: CallEnd
     result: Any = None
 
 
-class _Fault(NamedTuple):
-    """What to note on a closed call."""
+class _UnusableReply(NamedTuple):
+    """The reason why the reply of a closed call is unusable."""
 
     row: UUID
     error_message: str
 
 
 class _Entry(NamedTuple):
-    """One thing to write (a call that is planned is to be opened), and who waits for it."""
+    """A change to write (a ``PlannedCall`` is a call to open), and the future of its result."""
 
-    what: PlannedCall | _Ended | _Fault
+    change: PlannedCall | _ClosedCall | _UnusableReply
     written: asyncio.Future[Any]
 
 
@@ -59,10 +60,11 @@ def _refuse_results(_connection: Connection, _results: Sequence[Any]) -> None:
 
 
 class DatabaseLedger(Generic[Result]):
-    """The ledger in ``ai_processing_request``; one writer, which commits together what came in while it wrote.
+    """The ledger in ``ai_processing_request``. One writer commits together what arrived during its last commit.
 
-    The transactions are the ledger's own: the stage that pays may roll back, the bill does not. Its first one closes
-    what others left open when they were killed. Raises ``SystemicError`` when the database does not answer.
+    The ledger has its own connection and transactions, so that a stage that rolls back does not lose what it was
+    billed. The first transaction closes the calls that killed processes left open. Raises ``SystemicError`` when the
+    database does not respond.
     """
 
     def __init__(
@@ -78,99 +80,102 @@ class DatabaseLedger(Generic[Result]):
         self._store_results = store_results
         self._sleep = sleep
         self._connection: Connection | None = None
-        self._waiting: list[_Entry] = []
+        self._pending: list[_Entry] = []
         self._writer: asyncio.Task[None] | None = None
         self._prices = PriceList()
         self._prices_read_at: float | None = None
 
-    async def open_call(self, call: PlannedCall) -> UUID:
-        """Insert a row with the outcome ``sent``, when it is the call's turn and its company can pay for it."""
-        patience = _PATIENCE_SECONDS
-        while not isinstance(answer := await self._asked(call), UUID):
-            if answer > patience:
-                raise Deferred(
-                    f"{call.model!r} may not be asked more often for now: a limit of its server is used up",
+    async def open_call(self, call: PlannedCall) -> UUID | Deferred:
+        """Insert a row with the outcome ``sent`` as soon as the rate limits and the company's budget allow the call."""
+        remaining = _MAX_WAIT_SECONDS
+        while isinstance(answer := await self._try_open(call), float):
+            if answer > remaining:
+                return Deferred(
+                    f"the rate limit of {call.model!r} is used up for now",
                     "rate limit",
                     retry_after_seconds=answer,
                 )
-            patience -= answer
+            remaining -= answer
             await self._sleep(answer)
         return answer
 
-    async def _asked(self, call: PlannedCall) -> UUID | float:
-        """The row of a call that may be made, or the seconds until it is worth asking again."""
+    async def _try_open(self, call: PlannedCall) -> UUID | Deferred | float:
+        """Open a call: returns its row's id, the reason why it may not be made, or the seconds until the next try."""
         written = self._submit(call)
         try:
-            answer: UUID | float = await asyncio.shield(written)
+            answer: UUID | Deferred | float = await asyncio.shield(written)
         except asyncio.CancelledError:
-            # The row is written all the same, and nothing will be sent for it.
-            written.add_done_callback(self._never_sent)
+            # The writer inserts the row nevertheless, but the call will not be made.
+            written.add_done_callback(self._close_unsent)
             raise
         return answer
 
     async def close_call(self, row: UUID, end: CallEnd, result: Result | None = None) -> None:
-        """Close a ``sent`` row with what it cost, and store ``result``; a row that is closed stays as it is."""
-        await asyncio.shield(self._submit(_Ended(row, end, result)))
+        """Close a ``sent`` row with its cost, and store ``result``; a closed row does not change."""
+        await asyncio.shield(self._submit(_ClosedCall(row, end, result)))
 
     async def mark_unusable(self, row: UUID, error_message: str) -> None:
-        """Note on a closed row why its reply was no use."""
-        await asyncio.shield(self._submit(_Fault(row, error_message)))
+        """Record on a closed row why its reply is unusable."""
+        await asyncio.shield(self._submit(_UnusableReply(row, error_message)))
 
     async def close(self) -> None:
-        """Write what is left, and give the connection back."""
+        """Write what is pending, and close the connection."""
         while self._writer is not None:
             await self._writer
         self._disconnect()
 
-    def _never_sent(self, written: asyncio.Future[UUID | float]) -> None:
+    def _close_unsent(self, written: asyncio.Future[UUID | Deferred | float]) -> None:
         if written.exception() is None and isinstance(row := written.result(), UUID):
-            self._submit(_Ended(row, CallEnd("rejected", "stopped before it was sent")))
+            self._submit(_ClosedCall(row, CallEnd("rejected", "stopped before it was sent")))
 
-    def _submit(self, what: PlannedCall | _Ended | _Fault) -> asyncio.Future[Any]:
-        entry = _Entry(what, asyncio.get_running_loop().create_future())
-        self._waiting.append(entry)
+    def _submit(self, change: PlannedCall | _ClosedCall | _UnusableReply) -> asyncio.Future[Any]:
+        entry = _Entry(change, asyncio.get_running_loop().create_future())
+        self._pending.append(entry)
         if self._writer is None:
             self._writer = asyncio.create_task(self._write())
         return entry.written
 
     async def _write(self) -> None:
         try:
-            while self._waiting:
-                await self._gather()
-                entries, self._waiting = self._waiting, []
-                # In a thread: psycopg blocks, and calls are under way in this event loop.
-                results = await asyncio.to_thread(self._commit, [entry.what for entry in entries])
+            while self._pending:
+                await self._wait_for_group()
+                entries, self._pending = self._pending, []
+                # In a thread, because psycopg blocks and this event loop runs the calls.
+                results = await asyncio.to_thread(self._commit, [entry.change for entry in entries])
                 for entry, result in zip(entries, results, strict=True):
                     if isinstance(result, Exception):
                         entry.written.set_exception(result)
-                        entry.written.exception()  # whoever waited for it may have been stopped
+                        entry.written.exception()  # marks it as retrieved: its waiter may have been cancelled
                     else:
                         entry.written.set_result(result)
         finally:
             self._writer = None
 
-    async def _gather(self) -> None:
-        deadline, before = time.monotonic() + _GATHER_SECONDS, 0
-        while len(self._waiting) > before and time.monotonic() < deadline:
-            before = len(self._waiting)
-            await asyncio.sleep(_PAUSE_SECONDS)
+    async def _wait_for_group(self) -> None:
+        deadline, before = time.monotonic() + _GROUP_SECONDS, 0
+        while len(self._pending) > before and time.monotonic() < deadline:
+            before = len(self._pending)
+            await asyncio.sleep(_GROUP_PAUSE_SECONDS)
 
-    def _commit(self, entries: Sequence[PlannedCall | _Ended | _Fault]) -> list[Any]:
-        """A row's id, a wait, None or an exception for each; together, or one by one if that is refused."""
+    def _commit(self, changes: Sequence[PlannedCall | _ClosedCall | _UnusableReply]) -> list[Any]:
+        """Write changes in one transaction, or one by one if that fails.
+
+        Returns for each the id of a row, a deferral, seconds to wait, None or an exception.
+        """
         try:
-            return self._transaction(lambda connection: self._apply(connection, entries))
+            return self._transaction(lambda connection: self._apply(connection, changes))
         except (OperationalError, PoolTimeout) as exc:
             error = SystemicError(f"the cost ledger cannot be written: {first_line(exc)}")
             error.__cause__ = exc
-            return [error] * len(entries)
+            return [error] * len(changes)
         except Exception as exc:
-            # Whoever waits is told, whatever it is; one that the database refuses takes no other with it, and a
-            # result that it refuses does not take its bill.
-            if len(entries) > 1:
-                return [result for entry in entries for result in self._commit([entry])]
-            (entry,) = entries
-            if isinstance(entry, _Ended) and entry.result is not None:
-                self._commit([entry._replace(result=None)])
+            # Every waiter needs an answer, so any exception is caught. A change that the database refuses must not fail
+            # the others, and a refused result must not leave its billed call open.
+            if len(changes) > 1:
+                return [result for change in changes for result in self._commit([change])]
+            (change,) = changes
+            if isinstance(change, _ClosedCall) and change.result is not None:
+                self._commit([change._replace(result=None)])
             return [exc]
 
     def _transaction(self, work: Callable[[Connection], list[Any]]) -> list[Any]:
@@ -181,7 +186,7 @@ class DatabaseLedger(Generic[Result]):
                 with connection.begin():
                     return work(connection)
             except OperationalError:
-                # One that was kept open may have been closed by the other side long ago.
+                # The server may have closed a connection that was idle for long.
                 self._disconnect()
                 if attempt == 2 or not reused:
                     raise
@@ -192,26 +197,29 @@ class DatabaseLedger(Generic[Result]):
             self._connection.close()
             self._connection = None
 
-    def _apply(self, connection: Connection, entries: Sequence[PlannedCall | _Ended | _Fault]) -> list[Any]:
+    def _apply(
+        self, connection: Connection, changes: Sequence[PlannedCall | _ClosedCall | _UnusableReply]
+    ) -> list[Any]:
         prices = self._current_prices(connection)
-        calls = [entry for entry in entries if isinstance(entry, PlannedCall)]
-        ended = [entry for entry in entries if isinstance(entry, _Ended)]
-        if results := [entry.result for entry in ended if entry.result is not None]:
+        calls = [change for change in changes if isinstance(change, PlannedCall)]
+        closed = [change for change in changes if isinstance(change, _ClosedCall)]
+        unusable = [change for change in changes if isinstance(change, _UnusableReply)]
+        if results := [change.result for change in closed if change.result is not None]:
             self._store_results(connection, results)
-        # First what calls have told and paid: those that follow go by it.
-        store_rate_limit(connection, [entry.end.rate_limit for entry in ended if entry.end.rate_limit])
-        close_calls(connection, {entry.row: entry.end for entry in ended}, prices)
-        mark_unusable(connection, {entry.row: entry.error_message for entry in entries if isinstance(entry, _Fault)})
-        turns = waits(connection, calls, self._limits)
-        due = [call for call, wait in zip(calls, turns, strict=True) if not wait]
+        # Closed calls come first, because the limits and costs that they report apply to the calls that open now.
+        store_rate_limits(connection, [change.end.rate_limit for change in closed if change.end.rate_limit])
+        close_calls(connection, {change.row: change.end for change in closed}, prices)
+        mark_unusable(connection, {change.row: change.error_message for change in unusable})
+        delays = reserve_calls(connection, calls, self._limits)
+        due = [call for call, delay in zip(calls, delays, strict=True) if not delay]
         opened = iter(open_calls(connection, due, prices))
-        answers = iter([wait or next(opened) for wait in turns])
-        return [next(answers) if isinstance(entry, PlannedCall) else None for entry in entries]
+        answers = iter([delay or next(opened) for delay in delays])
+        return [next(answers) if isinstance(change, PlannedCall) else None for change in changes]
 
     def _current_prices(self, connection: Connection) -> PriceList:
         now = time.monotonic()
         if self._prices_read_at is None:
             abandon_calls(connection)
-        if self._prices_read_at is None or now - self._prices_read_at > _PRICES_KEPT_SECONDS:
+        if self._prices_read_at is None or now - self._prices_read_at > _PRICE_LIST_SECONDS:
             self._prices, self._prices_read_at = load_prices(connection), now
         return self._prices

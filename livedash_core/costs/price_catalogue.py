@@ -1,6 +1,6 @@
-"""The prices that the ``genai-prices`` package knows of OpenAI's models, as rows for ``ai_model_pricing``; no network.
+"""The prices of OpenAI's models in the ``genai-prices`` package, as rows for ``ai_model_pricing``.
 
-Importing the package takes half a second; it is meant for the moment when prices are taken over.
+It needs no network. Importing the package takes half a second, so this module is imported only to import prices.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ _CONTEXTS = {
     "priority": {"service_tier": "priority"},
     BATCH: {"processing": "batch"},
 }
-#: Of a price that was always so, as far as the package knows.
+#: ``valid_from`` of a price without a start date in the package.
 _ALWAYS = datetime(2020, 1, 1, tzinfo=UTC)
 
 
-def catalogue() -> Iterator[dict[str, Any]]:
-    """Columns of ``ai_model_pricing``: a row per name, tier, size and date from which that price holds."""
+def catalogue_prices() -> Iterator[dict[str, Any]]:
+    """Rows of ``ai_model_pricing``: one per name, tier, size and date from which the price is valid."""
     (provider,) = (provider for provider in get_snapshot().providers if provider.id == "openai")
     ids = {model.id for model in provider.models}
     for model in provider.models:
-        # A snapshot is found by the name of its model, unless it has prices of its own.
+        # A snapshot is priced by the name of its model, unless it has its own prices.
         names = {name for name in _names(model.match) if family_of(name) not in ids and name not in ids}
         prices = list(_prices(model))
         yield from ({"model": name, **price} for name in sorted({model.id, *names}) for price in prices)
 
 
 def _names(match: types.MatchLogic) -> set[str]:
-    """The names that are spelt out. What is left are patterns, of snapshots and of models that analyse nothing."""
+    """The exact names in a match. The patterns left out match snapshots and models that do not produce text."""
     if isinstance(match, types.ClauseOr):
         return set().union(*map(_names, match.or_))
     return {match.equals} if isinstance(match, types.ClauseEquals) else set()
@@ -46,12 +46,12 @@ def _names(match: types.MatchLogic) -> set[str]:
 def _prices(model: types.ModelInfo) -> Iterator[dict[str, Any]]:
     dates = sorted({_ALWAYS, *_dates(model)})
     for tier, context in _CONTEXTS.items():
-        told: types.ModelPrice | None = None
+        previous: types.ModelPrice | None = None
         for date in dates:
             price, standard = model.get_prices(date, context), model.get_prices(date)
-            # Another tier has rows from the day on which it first differs.
-            if price != told and (tier == STANDARD or told or price != standard):
-                told = price
+            # A tier other than the standard has rows from the day on which its price first differs.
+            if price != previous and (tier == STANDARD or previous or price != standard):
+                previous = price
                 yield from ({"tier": tier, "valid_from": date, **part} for part in _by_size(price))
 
 
@@ -66,18 +66,18 @@ def _dates(model: types.ModelInfo) -> set[datetime]:
 
 
 def _by_size(price: types.ModelPrice) -> Iterator[dict[str, Any]]:
-    """What a prompt of each size costs; nothing for a model that is not billed by the token."""
+    """The price for each prompt size; none for a model that is not billed by the token."""
     by_kind = (price.input_mtok, price.cache_read_mtok, price.cache_write_mtok, price.output_mtok)
     if price.input_mtok is None or price.output_mtok is None:
         return
-    # The package: a tier begins where the prompt has more tokens than its start.
+    # In the package, a tier applies to prompts with more tokens than its start.
     sizes = {tier.start + 1 for kind in by_kind if isinstance(kind, types.TieredPrices) for tier in kind.tiers}
     for size in sorted({0, *sizes}):
         plain, cached, written, output = (_at(kind, size) for kind in by_kind)
         yield {
             "from_prompt_tokens": size,
             "input": plain,
-            # Without a price of their own they are input like any other.
+            # Without their own price they are billed as input.
             "cached_input": plain if cached is None else cached,
             "cache_write": plain if written is None else written,
             "output": output,

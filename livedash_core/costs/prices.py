@@ -1,4 +1,4 @@
-"""The prices in ``ai_model_pricing``: read them, take them over from the catalogue, set one by hand."""
+"""The prices in ``ai_model_pricing``: load them, import the catalogue, set one by hand."""
 
 from __future__ import annotations
 
@@ -18,40 +18,41 @@ from livedash_core.costs.pricing import STANDARD, Price, PriceList, family_of
 from livedash_core.errors import UsageError
 from livedash_core.models import AiModelPricing, CurrencyRate
 
-_SET = ("model", "tier", "valid_from")
-_PRICE = ("from_prompt_tokens", "input", "cached_input", "cache_write", "output")
+_KEY = ("model", "tier", "valid_from")
+_VALUES = ("from_prompt_tokens", "input", "cached_input", "cache_write", "output")
 
 
 def load_prices(connection: Connection) -> PriceList:
-    """All prices; some hundreds of rows."""
+    """All prices: some hundreds of rows."""
     columns = [getattr(AiModelPricing, name) for name in Price.__dataclass_fields__]
     return PriceList(Price(*row) for row in connection.execute(select(*columns)))
 
 
 def import_price_catalogue(connection: Connection) -> int:
-    """Add what the installed ``genai-prices`` knows and the table does not; returns how many prices that was.
+    """Add the prices of the installed ``genai-prices`` that the table lacks; returns how many were added.
 
-    No network. A price that the package has corrected since holds from now on: what was paid is not rewritten.
+    It needs no network. A price that a new version of the package corrects is valid from now on: recorded costs do not
+    change.
     """
     source = f"genai-prices {version('genai-prices')}"
-    taken_over = select(AiModelPricing.id).where(AiModelPricing.source == source).limit(1)
-    if connection.scalar(taken_over) is not None:
+    imported = select(AiModelPricing.id).where(AiModelPricing.source == source).limit(1)
+    if connection.scalar(imported) is not None:
         return 0
-    # Two may start at once.
+    # Another process may import at the same time, so the check is repeated under the lock.
     connection.execute(text("LOCK TABLE livedash.ai_model_pricing IN SHARE ROW EXCLUSIVE MODE"))
-    if connection.scalar(taken_over) is not None:
+    if connection.scalar(imported) is not None:
         return 0
-    # Lazily: the package takes half a second to import.
-    from livedash_core.costs.price_catalogue import catalogue
+    # Imported here, because the package takes half a second to import.
+    from livedash_core.costs.price_catalogue import catalogue_prices
 
     known: dict[tuple[Any, ...], set[tuple[Any, ...]]] = {}
-    held = select(*(getattr(AiModelPricing, name) for name in (*_SET, *_PRICE))).where(~AiModelPricing.by_hand)
-    for row in connection.execute(held.order_by(AiModelPricing.valid_from)):
+    stored = select(*(getattr(AiModelPricing, name) for name in (*_KEY, *_VALUES))).where(~AiModelPricing.by_hand)
+    for row in connection.execute(stored.order_by(AiModelPricing.valid_from)):
         known.setdefault(row[:3], set()).add(tuple(row[3:]))
     now, new = datetime.now(UTC), []
-    for key, group in groupby(catalogue(), key=lambda row: tuple(row[name] for name in _SET)):
+    for key, group in groupby(catalogue_prices(), key=lambda row: tuple(row[name] for name in _KEY)):
         rows = list(group)
-        prices = {tuple(row[name] for name in _PRICE) for row in rows}
+        prices = {tuple(row[name] for name in _VALUES) for row in rows}
         latest = [found for (model, tier, _), found in known.items() if (model, tier) == key[:2]][-1:]
         if key not in known:
             new += rows
@@ -71,10 +72,10 @@ def set_price(
     cached_input: Decimal | None = None,
     cache_write: Decimal | None = None,
 ) -> None:
-    """Set what ``model`` costs from ``valid_from`` on, in USD per million tokens, in every tier and mode.
+    """Set the price of ``model`` from ``valid_from`` on, in USD per million tokens, in every tier and mode.
 
-    Calls since then that had no price get it. A price by hand wins over the catalogue's. Raises ``UsageError`` for a
-    model that has such a price from that very moment: what was paid is not rewritten.
+    Calls since then without a price are priced with it. A price set by hand takes precedence over the catalogue's.
+    Raises ``UsageError`` if the model already has such a price from the same moment: recorded costs do not change.
     """
     row = {
         "model": model,
@@ -88,12 +89,12 @@ def set_price(
         "source": "by hand",
     }
     if not model.strip() or min(value for value in row.values() if isinstance(value, Decimal)) < 0:
-        raise UsageError("a price belongs to a model and is not negative")
+        raise UsageError("a price needs the name of a model and must not be negative")
     taken = select(AiModelPricing.id).where(
         AiModelPricing.by_hand, AiModelPricing.model == model, AiModelPricing.valid_from == valid_from
     )
     if connection.scalar(taken) is not None:
-        raise UsageError(f"{model} has a price from {valid_from:%Y-%m-%d %H:%MZ} already; name a later moment")
+        raise UsageError(f"{model} has a price from {valid_from:%Y-%m-%d %H:%MZ} already; choose a later time")
     _add(connection, [row])
 
 
@@ -105,21 +106,21 @@ def _add(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> int:
 
 
 def list_prices(connection: Connection, model: str | None = None) -> list[dict[str, Any]]:
-    """All prices, or those of a model, by name, tier, date and size."""
-    columns = (*_SET, *_PRICE, "source")
+    """All prices, or those of a model, sorted by name, tier, date and size."""
+    columns = (*_KEY, *_VALUES, "source")
     query = select(*(getattr(AiModelPricing, name) for name in columns))
     if model is not None:
         query = query.where(AiModelPricing.model.in_((model, family_of(model))))
-    order = (getattr(AiModelPricing, name) for name in (*_SET, "from_prompt_tokens"))
+    order = (getattr(AiModelPricing, name) for name in (*_KEY, "from_prompt_tokens"))
     return [dict(row._mapping) for row in connection.execute(query.order_by(*order))]
 
 
 def set_rate(connection: Connection, currency: str, per_usd: Decimal, valid_from: date) -> None:
-    """Set what a dollar is worth from a day (UTC) on. Raises ``UsageError`` for what cannot be a currency or a rate."""
+    """Set the exchange rate of a currency from a day (UTC) on. Raises ``UsageError`` for an invalid code or rate."""
     if not re.fullmatch("[A-Z]{3}", currency) or currency == "USD":
-        raise UsageError(f"{currency!r} is not the code of another currency, such as EUR")
+        raise UsageError(f"{currency!r} is not the code of a currency other than USD, such as EUR")
     if not per_usd.is_finite() or per_usd <= 0:
-        raise UsageError("a dollar is worth more than nothing")
+        raise UsageError("the rate per US dollar must be greater than 0")
     row = {"currency": currency, "valid_from": valid_from, "per_usd": per_usd}
     statement = upsert(CurrencyRate).values(row)
     connection.execute(

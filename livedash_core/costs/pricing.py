@@ -1,4 +1,4 @@
-"""What a call costs: dated prices, and the arithmetic over them; pure and exact."""
+"""Calculate the cost of a call from dated prices; pure and exact."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from decimal import Decimal
 from livedash_core.costs.ledger import PlannedCall, Usage
 from livedash_core.enums import Mode
 
-#: Prices are for so many tokens.
+#: The number of tokens that a price is for.
 PER_TOKENS = 1_000_000
 STANDARD, BATCH = "standard", "batch"
-#: The service tier of a response (OpenAI's API reference) -> whose price it has. Any other tier is unpriced.
+#: The service tier of a response (OpenAI's API reference) → the tier of its price. Any other tier is unpriced.
 _TIERS = {
     None: STANDARD,
     "": STANDARD,
@@ -26,7 +26,7 @@ _TIERS = {
     "priority": "priority",
     "fast": "priority",
 }
-#: A snapshot is billed like the model it is one of: gpt-4o-mini-2024-07-18, o3-20250416.
+#: A snapshot is billed like its model: gpt-4o-mini-2024-07-18, o3-20250416.
 _SNAPSHOT = re.compile(r"-20\d\d-?[01]\d-?[0-3]\d$")
 
 
@@ -34,8 +34,8 @@ _SNAPSHOT = re.compile(r"-20\d\d-?[01]\d-?[0-3]\d$")
 class Price:
     """USD per million tokens, for calls of ``model`` in ``tier`` from ``valid_from`` on.
 
-    It is the price of a whole call whose prompt has ``from_prompt_tokens`` or more: long contexts cost more.
-    ``by_hand`` prices were set by an operator; they win over the catalogue's, and hold in every tier.
+    It applies to all tokens of a call whose prompt has ``from_prompt_tokens`` or more: long contexts cost more. An
+    operator sets ``by_hand`` prices; they take precedence over the catalogue's and apply to every tier.
     """
 
     id: int
@@ -51,7 +51,7 @@ class Price:
 
 
 class PriceList:
-    """The prices there are."""
+    """All known prices, and the lookup of the one that applies to a call."""
 
     def __init__(self, prices: Iterable[Price] = ()) -> None:
         self._prices: dict[str, list[Price]] = defaultdict(list)
@@ -61,40 +61,40 @@ class PriceList:
     def find(
         self, models: Iterable[str | None], mode: Mode, service_tier: str | None, at: datetime, prompt_tokens: int
     ) -> Price | None:
-        """The price of a call made ``at`` that time, by the first of ``models`` that has one; None is unpriced.
+        """The price of a call made ``at`` that time: of the first of ``models`` that has one, or None.
 
-        A tier without a price of its own costs the standard one, as at OpenAI (gpt-4o has no flex discount).
+        A tier without its own price has the standard price, as at OpenAI (gpt-4o has no flex discount).
         """
         tier = BATCH if mode == "batch" else _TIERS.get(service_tier)
         names = (name for model in models if model for name in (model, family_of(model)))
         for name in names:
-            held = [price for price in self._prices.get(name, ()) if price.valid_from <= at]
-            for wanted in (
-                [price for price in held if price.by_hand],
-                [price for price in held if price.tier == tier],
-                [price for price in held if price.tier == STANDARD and tier is not None],
+            valid = [price for price in self._prices.get(name, ()) if price.valid_from <= at]
+            for candidates in (
+                [price for price in valid if price.by_hand],
+                [price for price in valid if price.tier == tier],
+                [price for price in valid if price.tier == STANDARD and tier is not None],
             ):
-                if wanted:
-                    return _of_size(wanted, prompt_tokens)
+                if candidates:
+                    return _latest_for_size(candidates, prompt_tokens)
         return None
 
 
 def family_of(model: str) -> str:
-    """The model that a snapshot is one of: ``gpt-4o-mini`` for ``gpt-4o-mini-2024-07-18``; else the name itself."""
+    """The model of a snapshot: ``gpt-4o-mini`` for ``gpt-4o-mini-2024-07-18``; any other name is returned unchanged."""
     return _SNAPSHOT.sub("", model)
 
 
-def _of_size(prices: Sequence[Price], prompt_tokens: int) -> Price:
-    """Of the latest prices, which come as a set, the one for a prompt of that size."""
+def _latest_for_size(prices: Sequence[Price], prompt_tokens: int) -> Price:
+    """The latest price for a prompt of that size; the prices of all sizes change on the same date."""
     latest = max(price.valid_from for price in prices)
     fitting = [price for price in prices if price.valid_from == latest and prompt_tokens >= price.from_prompt_tokens]
     return max(fitting, key=lambda price: price.from_prompt_tokens)
 
 
 def cost_of(usage: Usage, price: Price) -> Decimal | None:
-    """USD, exact; None when the server did not count the tokens.
+    """The exact cost in USD; None when the server did not report the tokens.
 
-    Reasoning tokens are completion tokens. Parts that are larger than their whole are cut: the whole is what counts.
+    Reasoning tokens are part of the completion tokens. A part that exceeds its total is capped at the total.
     """
     if usage.prompt_tokens is None or usage.completion_tokens is None:
         return None
@@ -110,7 +110,7 @@ def cost_of(usage: Usage, price: Price) -> Decimal | None:
 
 
 def max_cost_of(call: PlannedCall, prices: PriceList, at: datetime) -> Decimal | None:
-    """USD, the most that ``call`` can cost: nothing is cached, all of it is written to the cache."""
+    """The maximum cost of ``call`` in USD: no token is read from the cache and every one is written to it."""
     price = prices.find((call.model,), call.mode, None, at, call.max_prompt_tokens)
     if price is None:
         return None

@@ -1,8 +1,8 @@
-"""The request rate of a model, shared by all processes with one key: a row of ``rate_limit_state`` per key and model.
+"""Limit the rate of calls per key and model across all processes: a row of ``rate_limit_state`` for each.
 
-The rule is the generic cell rate algorithm (GCRA, ITU-T I.371): each call moves a mark in time onward by what it takes
-of the limit, and a call may be made when the mark is not ahead of the clock by more than a burst. One row is locked for
-all calls that a process puts on record together, so that a limit costs a statement per commit, not per call.
+The algorithm is the generic cell rate algorithm (GCRA, ITU-T I.371): each call advances a theoretical arrival time by
+its share of the limit, and a call may be made when that time is not ahead of the clock by more than a burst. The row is
+locked once for all calls that a process opens together, so that a limit costs one statement per commit.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from sqlalchemy.dialects.postgresql import insert
 from livedash_core.costs.ledger import PlannedCall, RateLimitUpdate
 from livedash_core.models import RateLimitState
 
-#: What may be asked at once after a pause.
+#: The burst that is allowed after a pause.
 _BURST = timedelta(seconds=1)
-#: Of a limit so much is used: within any minute, a burst and a last call come on top.
-_SHARE = 0.95
+#: The share of a limit that is used, because a burst and one more call can be added within any minute.
+_USED_SHARE = 0.95
 _MINUTE = timedelta(minutes=1)
 
 
 class Limits(NamedTuple):
-    """The operator's own: a limit that a server tells counts where it is tighter."""
+    """The operator's limits; a lower limit that a server reports takes precedence."""
 
     requests_per_minute: int | None = None
     tokens_per_minute: int | None = None
@@ -37,7 +37,7 @@ UNLIMITED = Limits()
 
 @dataclass
 class RateLimit:
-    """The marks of one key and model, on the database's clock."""
+    """The limits and the theoretical arrival times of one key and model, by the database's clock."""
 
     requests_per_minute: int | None
     tokens_per_minute: int | None
@@ -45,31 +45,36 @@ class RateLimit:
     tokens_until: datetime
     blocked_until: datetime
 
-    def wait(self, tokens: int, now: datetime) -> timedelta:
-        """How long a call of so many tokens has to wait; it counts as made after that."""
+    def reserve(self, tokens: int, now: datetime) -> timedelta:
+        """Reserve a call of ``tokens``; returns the delay after which it may be made."""
         start = max(now, self.blocked_until)
         if self.requests_per_minute:
             start = max(start, self.requests_until - _BURST)
         if self.tokens_per_minute:
             start = max(start, self.tokens_until - _BURST)
         if self.requests_per_minute:
-            self.requests_until = max(start, self.requests_until) + _MINUTE / (_SHARE * self.requests_per_minute)
+            self.requests_until = max(start, self.requests_until) + _MINUTE / (_USED_SHARE * self.requests_per_minute)
         if self.tokens_per_minute:
-            self.tokens_until = max(start, self.tokens_until) + tokens * _MINUTE / (_SHARE * self.tokens_per_minute)
+            self.tokens_until = max(start, self.tokens_until) + tokens * _MINUTE / (
+                _USED_SHARE * self.tokens_per_minute
+            )
         return start - now
 
 
-def waits(connection: Connection, calls: Sequence[PlannedCall], limits: Limits = UNLIMITED) -> list[float]:
-    """Seconds that each of ``calls`` has to wait for its turn; 0: it may be made now, and counts as made."""
-    seconds = [0.0] * len(calls)
+def reserve_calls(connection: Connection, calls: Sequence[PlannedCall], limits: Limits = UNLIMITED) -> list[float]:
+    """Return the delay of each of ``calls`` in seconds; a call with the delay 0 may be made now and is reserved.
+
+    A call with another delay is not reserved: the caller tries again after the delay.
+    """
+    delays = [0.0] * len(calls)
     keys = sorted({(call.connection, call.model) for call in calls if call.connection})
     if not keys:
-        return seconds
+        return delays
     if limits != UNLIMITED:
         rows = [{"connection": key, "model": model} for key, model in keys]
         connection.execute(insert(RateLimitState).on_conflict_do_nothing(), rows)
     key = tuple_(RateLimitState.connection, RateLimitState.model)
-    # Every process locks them in one order.
+    # Every process locks the rows in the same order, so that two cannot deadlock.
     found = select(RateLimitState.__table__, func.clock_timestamp().label("now")).where(key.in_(keys)).order_by(key)
     for row in connection.execute(found.with_for_update()).all():
         state = RateLimit(
@@ -79,29 +84,29 @@ def waits(connection: Connection, calls: Sequence[PlannedCall], limits: Limits =
             row.tokens_until,
             row.blocked_until,
         )
-        made = (state.requests_until, state.tokens_until)
+        reserved = (state.requests_until, state.tokens_until)
         for index, call in enumerate(calls):
             if (call.connection, call.model) == (row.connection, row.model):
-                wait = state.wait(call.max_prompt_tokens + call.max_completion_tokens, row.now)
-                seconds[index] = wait.total_seconds()
-                made = made if wait else (state.requests_until, state.tokens_until)
-        marks = dict(zip(("requests_until", "tokens_until"), made, strict=True))
-        connection.execute(update(RateLimitState).where(key == (row.connection, row.model)).values(marks))
-    return seconds
+                delay = state.reserve(call.max_prompt_tokens + call.max_completion_tokens, row.now)
+                delays[index] = delay.total_seconds()
+                reserved = reserved if delay else (state.requests_until, state.tokens_until)
+        columns = dict(zip(("requests_until", "tokens_until"), reserved, strict=True))
+        connection.execute(update(RateLimitState).where(key == (row.connection, row.model)).values(columns))
+    return delays
 
 
-def store_rate_limit(connection: Connection, news: Iterable[RateLimitUpdate]) -> None:
-    """Take over what servers told of their limits; a refusal blocks the model, longer for each one in a row."""
-    for each in sorted(news, key=lambda each: (each.connection, each.model)):
-        connection.execute(_NOTE, asdict(each))
+def store_rate_limits(connection: Connection, updates: Iterable[RateLimitUpdate]) -> None:
+    """Store the limits that servers reported. A refusal blocks the model, longer for each consecutive one."""
+    for each in sorted(updates, key=lambda each: (each.connection, each.model)):
+        connection.execute(_STORE, asdict(each))
 
 
 def _tighter(*limits: int | None) -> int | None:
     return min((limit for limit in limits if limit), default=None)
 
 
-# Several calls under way are refused together: that is one refusal. One that came long after the last is the first.
-_NOTE = text(
+# Concurrent calls are refused together, which counts as one refusal. After ten quiet minutes counting starts again.
+_STORE = text(
     """
     INSERT INTO livedash.rate_limit_state AS state
         (connection, model, requests_per_minute, tokens_per_minute, blocked_until, refusals)

@@ -1,7 +1,7 @@
-"""What the analyses cost, added up: the command line prints it, the Costs page shows it.
+"""Cost reports by day, company and model, for the command line and the Costs page, and a forecast for reruns.
 
-It reads the sums of ``ai_cost_daily`` and the few calls that are still open, never the calls themselves; but for what
-asking again about named sessions may cost.
+A report reads the totals in ``ai_cost_daily`` and the few open calls, never the closed ones. A forecast reads the last
+call of each session that it is about.
 """
 
 from __future__ import annotations
@@ -20,50 +20,50 @@ from livedash_core.errors import UsageError
 from livedash_core.models import CurrencyRate
 from livedash_core.models.ai import MISCOUNTED
 
-By = Literal["day", "company", "model"]
+Grouping = Literal["day", "company", "model"]
 
 
 @dataclass(frozen=True, slots=True)
 class CostLine:
-    """One day, company or model, or all together: calls, tokens, money.
+    """The calls, tokens and costs of one day, company or model, or of all of them.
 
-    ``requests`` is the sum of ``answered``, ``rejected``, ``unknown`` and ``sent``; ``reused`` analyses took no call.
+    ``requests`` is the sum of ``answered``, ``rejected``, ``unknown`` and ``sent``; ``reused`` analyses needed no call.
     """
 
-    #: ISO 8601 day (UTC, of the request), a company's name, the name of the model that was asked, or ``total``.
+    #: The day of the request (ISO 8601, UTC), a company's name, the name of the requested model, or ``total``.
     key: str
     requests: int = 0
-    #: Paid, whether the reply was of use or not.
+    #: Billed, whether the reply was usable or not.
     answered: int = 0
-    #: Refused by the server, nothing to pay.
+    #: Refused by the server, not billed.
     rejected: int = 0
-    #: Perhaps paid: nobody knows what became of them.
+    #: Perhaps billed: the connection broke after the request was sent.
     unknown: int = 0
-    #: Under way right now, or about to be found out as ``unknown``.
+    #: In progress, or left open by a crash and not yet closed as ``unknown``.
     sent: int = 0
     reused: int = 0
-    #: Of ``answered``: paid, but without a known price or count of tokens, so that ``cost_usd`` lacks them.
+    #: Part of ``answered``: the price or the token count is not known, so ``cost_usd`` does not include them.
     unpriced: int = 0
-    #: Of ``answered``: the reply was no use.
+    #: Part of ``answered``: the reply was unusable.
     unusable: int = 0
     prompt_tokens: int = 0
     cached_tokens: int = 0
     cache_write_tokens: int = 0
     completion_tokens: int = 0
     reasoning_tokens: int = 0
-    #: Exact, of all calls whose cost is known.
+    #: The exact cost of all calls whose cost is known.
     cost_usd: Decimal = Decimal(0)
-    #: The most that ``unknown``, ``unpriced`` and ``sent`` calls may come to, as far as their model has a price.
+    #: The maximum cost of the ``unknown``, ``unpriced`` and ``sent`` calls whose model has a price.
     uncertain_usd: Decimal = Decimal(0)
-    #: ``cost_usd`` in ``Costs.currency`` at each day's rate; None when a day has no rate, or no currency was asked for.
+    #: ``cost_usd`` in ``Costs.currency`` at each day's rate; None if a day has no rate or no currency was requested.
     cost: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """Lines by day (newest first), or by company or model (dearest first), and their total."""
+    """Lines by day (newest first), or by company or model (highest cost first), and their total."""
 
-    by: By
+    by: Grouping
     currency: str | None
     lines: tuple[CostLine, ...]
     total: CostLine
@@ -72,18 +72,18 @@ class Costs:
 def read_costs(
     connection: Connection,
     *,
-    by: By = "day",
+    by: Grouping = "day",
     company_ids: Iterable[UUID] | None = None,
     first_day: date | None = None,
     last_day: date | None = None,
     currency: str | None = None,
 ) -> Costs:
-    """Costs of the companies (None: of all) on UTC days from ``first_day`` to ``last_day``, both included.
+    """Read the costs of the companies (None: all) on the UTC days from ``first_day`` to ``last_day``, both included.
 
-    Raises ``UsageError`` for a ``by`` that does not exist and a currency without any rate.
+    Raises ``UsageError`` for an unknown ``by`` and for a currency without any rate.
     """
-    if by not in get_args(By):
-        raise UsageError(f"costs are shown by {', '.join(get_args(By))}, not by {by!r}")
+    if by not in get_args(Grouping):
+        raise UsageError(f"costs are shown by {', '.join(get_args(Grouping))}, not by {by!r}")
     if currency is not None and not connection.scalar(
         select(CurrencyRate.currency).where(CurrencyRate.currency == currency).limit(1)
     ):
@@ -92,11 +92,11 @@ def read_costs(
         _COSTS,
         {
             "by": by,
-            **_extent(company_ids, first_day, last_day),
+            **_filters(company_ids, first_day, last_day),
             "currency": currency,
         },
     )
-    # The row of all together has no key.
+    # The total's row has no key.
     lines = {row.key: CostLine(**{**row._mapping, "key": row.key or "total"}) for row in rows}
     return Costs(by, currency, total=lines.pop(None), lines=tuple(lines.values()))
 
@@ -108,12 +108,12 @@ def miscounted_batches(
     first_day: date | None = None,
     last_day: date | None = None,
 ) -> list[str]:
-    """The batches whose tokens the server adds up to another sum than the ledger, a sentence each, newest first."""
-    extent = _extent(company_ids, first_day, last_day)
-    return list(connection.scalars(_MISCOUNTED, {"begins": MISCOUNTED, **extent}))
+    """A sentence about each batch whose token count differs between provider and ledger, newest first."""
+    filters = _filters(company_ids, first_day, last_day)
+    return list(connection.scalars(_MISCOUNTED, {"begins": MISCOUNTED, **filters}))
 
 
-def _extent(company_ids: Iterable[UUID] | None, first_day: date | None, last_day: date | None) -> dict[str, Any]:
+def _filters(company_ids: Iterable[UUID] | None, first_day: date | None, last_day: date | None) -> dict[str, Any]:
     return {
         "company_ids": None if company_ids is None else list(company_ids),
         "first_day": first_day,
@@ -122,33 +122,40 @@ def _extent(company_ids: Iterable[UUID] | None, first_day: date | None, last_day
 
 
 class Forecast(NamedTuple):
-    """What one more call for each of some sessions may cost, USD; of ``unknown`` sessions nobody can tell."""
+    """The maximum cost in USD of one more call for each session, except for the ``unknown`` ones."""
 
-    most_usd: Decimal
+    max_usd: Decimal
     unknown: int
 
 
 def forecast(connection: Connection, session_ids: Iterable[UUID]) -> Forecast:
-    """The most that their last calls could cost, all together: as if asked once more, with that model, at that price.
+    """Forecast the cost of calls that repeat the sessions' last calls, with the same models at the same prices.
 
-    A session that was never asked about, or whose model had no price, is ``unknown``. One whose words, model and prompt
-    are as they were costs nothing: its analysis is reused.
+    A session without a call, or whose model had no price, is ``unknown``. The forecast is an upper bound: a session
+    whose messages, model and prompt have not changed costs nothing, because its analysis is reused.
     """
     row = connection.execute(_LAST_CALLS, {"session_ids": list(session_ids)}).one()
-    return Forecast(row.most_usd, row.unknown)
+    return Forecast(row.max_usd, row.unknown)
 
 
 def describe_forecast(connection: Connection, session_ids: Iterable[UUID], *, there_are_more: bool = False) -> str:
-    """``forecast`` for who is about to do these sessions again; ``there_are_more`` that are not among them."""
-    asked = list(session_ids)
-    most, unknown = forecast(connection, asked)
-    if not asked:
-        return "there is nothing to ask a model about"
-    each = f"each of {'the newest ' if there_are_more else ''}{len(asked):,} sessions" if asked[1:] else "this session"
-    if unknown == len(asked):
-        return f"what a call to a model for {each} may cost is not known: none with a price was made so far"
-    rest = f", without {unknown:,} of which nobody knows" if unknown else ""
-    return f"a call to a model for {each} comes to USD {most:f} at most{rest}; what has not changed needs no call"
+    """A sentence with the ``forecast`` for a rerun of these sessions.
+
+    ``there_are_more``: the rerun has further sessions, which the forecast leaves out.
+    """
+    sessions = list(session_ids)
+    max_usd, unknown = forecast(connection, sessions)
+    if not sessions:
+        return "there is no session to analyse"
+    each = (
+        f"each of {'the newest ' if there_are_more else ''}{len(sessions):,} sessions"
+        if sessions[1:]
+        else "this session"
+    )
+    if unknown == len(sessions):
+        return f"the cost of a model call for {each} is not known: no call with a price was made so far"
+    rest = f", without {unknown:,} whose cost is not known" if unknown else ""
+    return f"a model call for {each} costs USD {max_usd:f} at most{rest}; an unchanged session needs no call"
 
 
 _MISCOUNTED = text(
@@ -164,7 +171,7 @@ _MISCOUNTED = text(
 )
 _LAST_CALLS = text(
     """
-    SELECT coalesce(sum(last.max_cost), 0) AS most_usd, count(*) - count(last.max_cost) AS unknown
+    SELECT coalesce(sum(last.max_cost), 0) AS max_usd, count(*) - count(last.max_cost) AS unknown
     FROM unnest(CAST(:session_ids AS uuid[])) AS wanted (id)
     LEFT JOIN LATERAL (
         SELECT max_cost FROM livedash.ai_processing_request

@@ -13,8 +13,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import platformdirs
-import psutil
 from sqlalchemy import create_engine, text
 
 from livedash_core.errors import ConfigurationError
@@ -49,6 +47,10 @@ class EmbeddedPostgres:
 
     def __enter__(self) -> Self:
         try:
+            # Here, not above: every command imports this module, and only the extra `local` has these packages.
+            import platformdirs
+            import psutil
+
             with warnings.catch_warnings(action="ignore"):  # platformdirs warns if XDG_RUNTIME_DIR is unset
                 # The wheel serialises starts with a lock file in this directory. Its fallback is a shared directory
                 # under the temporary one, which another user of the machine may own.
@@ -103,8 +105,10 @@ class EmbeddedPostgres:
                 file.write(include)
 
     def _remove_dead_users(self) -> None:
+        from psutil import pid_exists
+
         # A killed process stays on the wheel's list of users, and the last one would not stop the server.
         users = self.data_directory / ".handle_pids.json"
         if users.exists():
-            alive = [pid for pid in json.loads(users.read_text() or "[]") if psutil.pid_exists(pid)]
+            alive = [pid for pid in json.loads(users.read_text() or "[]") if pid_exists(pid)]
             users.write_text(json.dumps(alive))

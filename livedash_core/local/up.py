@@ -65,7 +65,7 @@ def run(settings: Settings, render: Renderer) -> int:
             console.print("Starting Airflow: API server, scheduler, DAG processor, triggerer …")
             _start_airflow(installation, processes, settings.port)
             console.print(
-                f"Airflow is ready after {time.monotonic() - began:.0f} s; the first import starts by itself."
+                f"Airflow is ready after {time.monotonic() - began:.0f} s; the first import starts automatically."
             )
             url = f"http://localhost:{settings.port}"
             watch_first_pass(engine, load_pipeline(), render, console, processes)
@@ -103,7 +103,7 @@ def _prepare_airflow(installation: LocalInstallation, processes: Processes, sock
 
 def _start_airflow(installation: LocalInstallation, processes: Processes, port: int) -> None:
     """Start Airflow's processes and wait until they are healthy and LiveDash's DAGs can run."""
-    dag_ids = {stage.dag_id for stage in load_pipeline().stages}
+    dag_ids = set(load_pipeline().dag_ids)
     with AirflowApi(f"http://127.0.0.1:{port}", USER, installation.secrets["admin_password"]) as api:
         for name in ("api-server", "dag-processor"):
             processes.start(name, "airflow", name)

@@ -1,4 +1,4 @@
-"""Alembic's entry: runs on the connection that ``livedash_core.db`` hands over."""
+"""Alembic's environment: migrates on the connection that ``livedash_core.db`` passes."""
 
 from __future__ import annotations
 
@@ -17,6 +17,6 @@ context.configure(
     include_name=lambda name, type_, _parents: type_ != "schema" or name == SCHEMA,
 )
 with context.begin_transaction():
-    # Two starts at once (init containers, laptops) must not race.
+    # Concurrent upgrades (init containers) must not interfere.
     connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('livedash schema'))"))
     context.run_migrations()

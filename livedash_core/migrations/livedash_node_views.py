@@ -1,8 +1,8 @@
-"""Views that show our data as livedash-node's tables did, for reports that still read the old schema."""
+"""Views that present LiveDash's data as livedash-node's tables, for reports that read the old schema."""
 
 from __future__ import annotations
 
-#: The enum types of livedash-node's schema. Prisma casts to them by name when it filters.
+#: The enum types of livedash-node's schema; Prisma's filters cast to them. A migration has its own copy of the values.
 ENUMS = {
     "SentimentCategory": ("POSITIVE", "NEUTRAL", "NEGATIVE"),
     "SessionCategory": (
@@ -26,9 +26,9 @@ ENUMS = {
     "ProcessingStatus": ("PENDING", "IN_PROGRESS", "COMPLETED", "FAILED", "SKIPPED"),
 }
 
-# The ids of livedash-node are text. A lookup by id uses an index on that text; rows of a session or a company are
-# found through their owner, so every view joins it. A top-level WITH makes a view read-only: PostgreSQL would otherwise
-# update the table behind a simple view.
+# livedash-node's ids are text. A lookup by id uses an index on that text; rows of a session or company are found
+# through it, so every view joins it. A top-level WITH makes a view read-only; PostgreSQL can update the table behind a
+# simple view.
 VIEWS = {
     "Company": """
         WITH company AS (SELECT * FROM livedash.company)
@@ -69,7 +69,7 @@ VIEWS = {
         JOIN livedash.session_import AS imported ON imported.id = session.id
         JOIN livedash.company ON company.id = session.company_id
     """,
-    # "status", "errorMsg" and "processedAt" are of the generation before the refactor.
+    # "status", "errorMsg" and "processedAt" exist only before livedash-node's refactor.
     "SessionImport": """
         SELECT coalesce(imported.legacy_id, imported.id::text) AS "id",
                coalesce(company.legacy ->> 'id', company.id::text) AS "companyId",
@@ -139,7 +139,7 @@ VIEWS = {
         JOIN livedash.session ON session.id = asked.session_id
         JOIN livedash.question ON question.id = asked.question_id
     """,
-    # A cost in another currency is not one in EUR: it shows as none.
+    # A cost in another currency than EUR is NULL.
     "AIProcessingRequest": """
         SELECT coalesce(request.legacy ->> 'id', request.id::text) AS "id",
                coalesce(session.legacy_id, session.id::text) AS "sessionId",
@@ -168,7 +168,7 @@ VIEWS = {
         FROM livedash.ai_processing_request AS request
         JOIN livedash.session ON session.id = request.session_id
     """,
-    # A stage that the old system does not know has no value in its type.
+    # The enum type has no values for added stages.
     "SessionProcessingStatus": """
         SELECT coalesce(session.legacy_id, session.id::text) || ':' || status.stage AS "id",
                coalesce(session.legacy_id, session.id::text) AS "sessionId",

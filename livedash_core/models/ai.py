@@ -183,6 +183,8 @@ class AiBatch(Base):
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
     company_id: Mapped[UUID] = mapped_column(ForeignKey("livedash.company.id"))
+    #: The analyzer that made its requests, by name; the same one reads their results.
+    analyzer: Mapped[str]
     model: Mapped[str]
     status: Mapped[BatchStatus] = mapped_column(Text, server_default="prepared")
     lease_token: Mapped[UUID]

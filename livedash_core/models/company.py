@@ -23,7 +23,6 @@ class Company(Base):
     __tablename__ = "company"
     __table_args__ = (
         one_of("status", COMPANY_STATUSES, "status_known"),
-        one_of("analyzer", ("auto", "openai", "offline"), "analyzer_known"),
         one_of("mode", MODES, "mode_known"),
         CheckConstraint("retention_days > 0", name="retention_is_days"),
         CheckConstraint("monthly_budget_usd >= 0", name="budget_not_negative"),

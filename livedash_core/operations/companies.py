@@ -13,6 +13,7 @@ from sqlalchemy import Connection, delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 from uuid6 import uuid7
 
+from livedash_core.analyzers import load_analyzers
 from livedash_core.clients.urls import origin_of, url_of
 from livedash_core.enums import ACTIVE, COMPANY_STATUSES
 from livedash_core.errors import CompanyExists, UnknownCompany, UsageError
@@ -141,6 +142,8 @@ def _checked(column: str, value: Any) -> Any:
         return value
     if column == "monthly_budget_usd":
         return _budget(value)
+    if column == "analyzer" and value not in load_analyzers().choices:
+        raise UsageError(f"there is no analyzer {value!r}; the analyzers are {', '.join(load_analyzers().choices)}")
     if column in ("http_conn_id", "model"):
         if not value.strip():
             raise UsageError(f"{column} must not be empty")

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, text
 
+from livedash_core.analyzers import load_analyzers
 from livedash_core.costs.ledger_store import ABANDONED_AFTER_SECONDS, recount, stored_totals
 from livedash_core.costs.prices import load_prices
 from livedash_core.operations.erasure import count_expired
@@ -83,7 +84,8 @@ def _drift(connection: Connection, pipeline: Pipeline) -> list[Finding]:
 def _prices(connection: Connection) -> list[Finding]:
     """Models without a price, both of past calls and of active companies."""
     prices = load_prices(connection)
-    wanted = [row.model for row in connection.execute(text(_MODELS))]
+    without_model = [one.name for one in load_analyzers().definitions if not one.asks_model]
+    wanted = [row.model for row in connection.execute(text(_MODELS), {"without_model": without_model})]
     unpriced = {row.model: row.calls for row in connection.execute(text(_UNPRICED))}
     gaps = [
         model
@@ -154,5 +156,5 @@ _UNPRICED = """
 """
 _MODELS = """
     SELECT DISTINCT model FROM livedash.company
-    WHERE status = 'ACTIVE' AND analyzer <> 'offline' AND model IS NOT NULL ORDER BY model
+    WHERE status = 'ACTIVE' AND analyzer <> ALL (CAST(:without_model AS text[])) AND model IS NOT NULL ORDER BY model
 """

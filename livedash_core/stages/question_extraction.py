@@ -1,4 +1,4 @@
-"""QUESTION_EXTRACTION: from the analysis to the company's distinct questions."""
+"""QUESTION_EXTRACTION: links a session to the company's distinct questions that its analysis names."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from livedash_core.bulk_insert import upsert
 from livedash_core.enums import UNDETERMINED
 from livedash_core.insights import counted_questions
 from livedash_core.models import Question, Session, SessionAnalysis, SessionQuestion
+from livedash_core.outcomes import Completed, Outcome, Skipped
 from livedash_core.parsing.questions import clean_questions, normal_form
-from livedash_core.stages.stage import Completed, Outcome, Skipped, Stage
+from livedash_core.stages.stage import Stage
 
 
 class AnalysedSession(NamedTuple):
@@ -24,7 +25,7 @@ class AnalysedSession(NamedTuple):
     result: dict[str, Any] | None
 
 
-class Asked(NamedTuple):
+class ExtractedQuestions(NamedTuple):
     """The questions of a session, in order, in one language."""
 
     company_id: UUID
@@ -32,11 +33,11 @@ class Asked(NamedTuple):
     questions: tuple[str, ...]
 
 
-class QuestionExtraction(Stage):
-    """Text only: large batches."""
+class QuestionExtraction(Stage[AnalysedSession, ExtractedQuestions]):
+    """Text only, so claims are large."""
 
     name = "QUESTION_EXTRACTION"
-    batch_size = 500
+    claim_size = 500
 
     def load(self, connection: Connection, session_ids: Sequence[UUID]) -> list[AnalysedSession]:
         """Each session with its current analysis."""
@@ -47,22 +48,21 @@ class QuestionExtraction(Stage):
         )
         return [AnalysedSession(*row) for row in rows]
 
-    async def handle(self, item: AnalysedSession) -> Outcome:
-        """Clean what the analyzer gave. No question is a result, no analysis is a reason to skip."""
+    async def handle(self, item: AnalysedSession) -> Outcome[ExtractedQuestions]:
+        """Clean the analyzer's questions. A session without questions is completed, one without analysis skipped."""
         if item.result is None:
-            return Skipped("there is no analysis", Asked(item.company_id, UNDETERMINED, ()))
+            return Skipped("there is no analysis", ExtractedQuestions(item.company_id, UNDETERMINED, ()))
         questions = clean_questions(item.result["questions"])
-        return Completed(
-            Asked(item.company_id, item.result["questions_language"], questions), {"questions": len(questions)}
-        )
+        extracted = ExtractedQuestions(item.company_id, item.result["questions_language"], questions)
+        return Completed(extracted, {"questions": len(questions)})
 
-    def store(self, connection: Connection, results: Mapping[UUID, Asked]) -> None:
-        """Reuse a company's equal questions and link them; links of an earlier pass are replaced."""
+    def store(self, connection: Connection, results: Mapping[UUID, ExtractedQuestions]) -> None:
+        """Link the sessions to their questions, of which a company has each once; earlier links are replaced."""
         with counted_questions(connection, results):
             _replace(connection, results)
 
 
-def _replace(connection: Connection, results: Mapping[UUID, Asked]) -> None:
+def _replace(connection: Connection, results: Mapping[UUID, ExtractedQuestions]) -> None:
     connection.execute(delete(SessionQuestion).where(SessionQuestion.session_id.in_(results)))
     asked = [
         {
@@ -80,7 +80,7 @@ def _replace(connection: Connection, results: Mapping[UUID, Asked]) -> None:
 
 
 def link_questions(connection: Connection, asked: Sequence[Mapping[str, Any]]) -> None:
-    """Say which sessions asked what; a company's equal questions are one.
+    """Link sessions to questions; equal questions of a company are one.
 
     Each of ``asked`` has session_id, company_id, position, raw_text, normal_form and language.
     """

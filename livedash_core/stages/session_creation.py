@@ -1,4 +1,4 @@
-"""SESSION_CREATION: from the row and the transcript to a session with its messages."""
+"""SESSION_CREATION: makes a session with messages from its imported row and its transcript."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from livedash_core.analysis.normalise import language_code
 from livedash_core.bulk_insert import copy_into, upsert
 from livedash_core.insights import counted_questions, counted_sessions
 from livedash_core.models import Company, Session, SessionImport, SessionTranscript
+from livedash_core.outcomes import Completed, Outcome, Skipped
 from livedash_core.parsing.transcript import ParsedMessage, parse_transcript
 from livedash_core.parsing.values import decimal, integer
-from livedash_core.stages.stage import Completed, Outcome, Skipped, Stage
+from livedash_core.stages.stage import Stage
 
-#: Taken from the CSV row; the analysis adds its own columns later and a re-import leaves them alone.
+#: Columns that come from the CSV row; a second pass does not touch those that the analysis adds later.
 _FROM_IMPORT = (
     "company_id",
     "started_at",
@@ -34,7 +35,7 @@ _NUMBERS = ("messages_sent", "avg_response_time_seconds", "tokens", "tokens_eur"
 
 
 class ImportedSession(NamedTuple):
-    """A row, its transcript if there is one, and the zone its times are in."""
+    """An imported row, its transcript if there is one, and the time zone of its times."""
 
     session_id: UUID
     company_id: UUID
@@ -44,20 +45,20 @@ class ImportedSession(NamedTuple):
 
 
 class NewSession(NamedTuple):
-    """What will be stored."""
+    """The session's columns and its messages."""
 
     columns: dict[str, Any]
     messages: list[ParsedMessage]
 
 
-class SessionCreation(Stage):
-    """Parsing only. A transcript may be 2 MiB: a batch holds them all at once, so it is not a large one."""
+class SessionCreation(Stage[ImportedSession, NewSession]):
+    """Parsing only. A transcript may have 2 MiB and a claim holds all of its transcripts, so claims are small."""
 
     name = "SESSION_CREATION"
-    batch_size = 100
+    claim_size = 100
 
     def load(self, connection: Connection, session_ids: Sequence[UUID]) -> list[ImportedSession]:
-        """The rows with their transcripts."""
+        """Read the rows with their transcripts."""
         rows = connection.execute(
             select(SessionImport.__table__, SessionTranscript.content, Company.timezone)
             .join(Company, Company.id == SessionImport.company_id)
@@ -66,8 +67,8 @@ class SessionCreation(Stage):
         )
         return [ImportedSession(row.id, row.company_id, row, row.content, ZoneInfo(row.timezone)) for row in rows]
 
-    async def handle(self, item: ImportedSession) -> Outcome:
-        """Parse. A session without a conversation is kept for what its row says, and skipped with a reason."""
+    async def handle(self, item: ImportedSession) -> Outcome[NewSession]:
+        """Parse the transcript. A session without messages is stored with the columns of its row, and skipped."""
         row = item.row
         columns = {
             "id": item.session_id,
@@ -75,7 +76,7 @@ class SessionCreation(Stage):
             "started_at": row.started_at,
             "ended_at": row.ended_at,
             "country": row.country_code,
-            # Until it is analysed: what the CSV says, in the same terms as an analysis.
+            # The CSV's language, as an ISO code like that of an analysis, which replaces it later.
             "language": language_code(row.language) if row.language else None,
             "messages_sent": integer(row.messages_sent),
             "avg_response_time_seconds": decimal(row.avg_response_time_seconds),
@@ -95,8 +96,8 @@ class SessionCreation(Stage):
     def store(self, connection: Connection, results: Mapping[UUID, NewSession]) -> None:
         """Write sessions and messages; those of an earlier pass are replaced."""
         rows = [new.columns for new in results.values()]
-        # A session that is made again may have moved to another day, and its questions with it. What two lanes both
-        # count is written last, when their other work is done: it makes one wait for the other.
+        # A session that is made again may have moved to another day, and its questions with it. The counts are written
+        # last, because two lanes that change the same counts wait for each other.
         with counted_sessions(connection, results), counted_questions(connection, results):
             upsert(connection, Session, rows, key=["id"], update=_FROM_IMPORT)
             connection.execute(_FORGET_MESSAGES, {"session_ids": list(results)})
@@ -112,11 +113,11 @@ class SessionCreation(Stage):
             )
 
 
-# An array, not a list of a hundred parameters: one text, prepared once.
+# An array instead of a hundred parameters: one statement text, prepared once.
 _FORGET_MESSAGES = text("DELETE FROM livedash.message WHERE session_id = ANY (CAST(:session_ids AS uuid[]))")
 
 
 def _unread_cells(row: Any, columns: dict[str, Any]) -> dict[str, Any]:
-    """Numbers that are none to us, by column; the raw cells stay as they came."""
+    """The columns whose cell is not a number; the raw cells are kept as they came."""
     names = [name for name in _NUMBERS if getattr(row, name) is not None and columns[name] is None]
     return {"unread_cells": names} if names else {}

@@ -1,4 +1,4 @@
-"""From a company's row to the place it may be fetched from, credentials looked up once per run."""
+"""The source (address, credentials, allowed networks) of each company, its credentials looked up once per run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from livedash_core.models import Company
 
 
 class Sources:
-    """Remembers each company's ``Source``; a row must carry ``COLUMNS``."""
+    """Caches each company's ``Source``; a company's row must have ``COLUMNS``."""
 
     COLUMNS = (
         Company.id.label("company_id"),
@@ -27,15 +27,15 @@ class Sources:
 
     def __init__(self, credentials: Callable[[str], BasicCredentials | None]) -> None:
         self._credentials = credentials
-        self._known: dict[UUID, Source] = {}
+        self._sources: dict[UUID, Source] = {}
 
     def of(self, company: Any) -> Source:
         """The source of the company in this row.
 
         Raises ``SystemicError`` for the company when the connection it names does not exist or cannot be read.
         """
-        if company.company_id not in self._known:
-            self._known[company.company_id] = Source(
+        if company.company_id not in self._sources:
+            self._sources[company.company_id] = Source(
                 company_id=company.company_id,
                 company=company.company_name,
                 csv_url=company.csv_url or "",
@@ -43,7 +43,7 @@ class Sources:
                 allowed_origins=tuple(company.allowed_origins),
                 allowed_networks=tuple(company.allowed_networks),
             )
-        return self._known[company.company_id]
+        return self._sources[company.company_id]
 
     def _look_up(self, company: Any) -> BasicCredentials | None:
         conn_id = company.http_conn_id

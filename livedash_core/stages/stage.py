@@ -1,4 +1,4 @@
-"""What a stage is: three steps over a batch of sessions, and the words they answer with."""
+"""The contract of a stage: load what is needed for claimed sessions, handle each session, store the results."""
 
 from __future__ import annotations
 
@@ -6,60 +6,61 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 from uuid import UUID
 
 from sqlalchemy import Connection, Engine
 
 from livedash_core.clients.credentials import BasicCredentials
 from livedash_core.errors import ConfigurationError
+from livedash_core.outcomes import Completed, Deferred, Outcome, Skipped
 from livedash_core.pipeline import Pipeline, StageDefinition
 from livedash_core.settings import Settings
 from livedash_core.stages.report import StageReport
 from livedash_core.status import Scope
 
-
-@dataclass(frozen=True, slots=True)
-class Completed:
-    """The stage did its work. ``result`` goes to ``store``, ``metadata`` (small JSON) to the status row."""
-
-    result: Any = None
-    metadata: Mapping[str, Any] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Skipped:
-    """There is nothing to do, and ``reason`` says why. A ``result`` is stored all the same; ``metadata`` (small JSON)
-    goes to the status row with the reason."""
-
-    reason: str
-    result: Any = None
-    metadata: Mapping[str, Any] | None = None
+__all__ = [
+    "Completed",
+    "Deferred",
+    "Outcome",
+    "RunControl",
+    "Skipped",
+    "Stage",
+    "StageContext",
+    "StageItem",
+    "create_stage",
+    "no_credentials",
+]
 
 
-Outcome = Completed | Skipped
-
-
-class Item(Protocol):
-    """What ``load`` finds for a session; the runner needs to know whose it is."""
+class StageItem(Protocol):
+    """What ``Stage.load`` returns for a session: any type that has these two ids."""
 
     @property
-    def session_id(self) -> UUID: ...  # noqa: D102 - says it all
+    def session_id(self) -> UUID:
+        """The session that the item was loaded for."""
+        ...
 
     @property
-    def company_id(self) -> UUID: ...  # noqa: D102 - says it all
+    def company_id(self) -> UUID:
+        """The company of that session."""
+        ...
+
+
+Item = TypeVar("Item", bound=StageItem)
+Result = TypeVar("Result")
 
 
 def no_credentials(_conn_id: str) -> BasicCredentials | None:
-    """For a run that needs none."""
+    """For a run that needs no credentials."""
     return None
 
 
 @dataclass(frozen=True)
 class StageContext:
-    """What the edge (CLI, Airflow) hands to the stages.
+    """What the caller (CLI, Airflow, a library user) passes to a stage.
 
-    ``credentials`` finds the Basic credentials of a connection id, wherever connections live there.
+    ``credentials`` returns the Basic credentials of a connection id, or None where there is no such connection.
     ``analyzer`` and ``model`` override the companies' own choice for this run.
     """
 
@@ -71,56 +72,57 @@ class StageContext:
 
 
 class RunControl(Protocol):
-    """What a stage that brings sessions in needs from the run it is part of."""
+    """The part of a run that ``Stage.ingest`` needs."""
 
-    def stopping(self) -> bool:
-        """Whether somebody said stop."""
+    def should_stop(self) -> bool:
+        """Whether the run was asked to stop."""
         ...
 
-    def tell(self, report: StageReport) -> None:
+    def report_progress(self, report: StageReport) -> None:
         """Show progress."""
         ...
 
 
-class Stage(ABC):
-    """One stage. ``handle`` talks to the network or computes and never touches the database; ``load`` and ``store``
-    run a fixed number of statements whatever the size of the batch, in another thread than ``handle``.
+class Stage(ABC, Generic[Item, Result]):
+    """One stage of the pipeline, generic in what it loads and in what it stores for a session.
 
-    To add a stage: subclass, and publish a ``StageDefinition`` that says which stage it follows (docs/stages.md).
+    ``handle`` uses the network or computes, and never touches the database. ``load`` and ``store`` run a fixed number
+    of statements whatever the number of sessions, in another thread than ``handle``.
+
+    To add a stage, subclass this and publish a ``StageDefinition`` that names the stage it follows (docs/stages.md).
     """
 
     name: ClassVar[str]
-    #: Sessions claimed at once (two batches may be under way), and handled at once.
-    batch_size: int = 500
+    #: Sessions per claim; the runner may hold two claims at a time.
+    claim_size: int = 500
+    #: Sessions handled concurrently.
     concurrency: int = 1
 
-    def __init__(self, tools: StageContext) -> None:
-        self.tools = tools
+    def __init__(self, context: StageContext) -> None:
+        self.context = context
 
     @abstractmethod
     def load(self, connection: Connection, session_ids: Sequence[UUID]) -> Sequence[Item]:
-        """What ``handle`` needs to know about these sessions."""
+        """Read what ``handle`` needs for these sessions; a session without an item fails."""
 
     @abstractmethod
-    async def handle(self, item: Any) -> Outcome:
-        """Do the work for one session; what it raises (``ProcessingError``) is the session's failure."""
+    async def handle(self, item: Item) -> Outcome[Result]:
+        """Process one session. An exception is that session's failure; its class says what happens next (errors)."""
 
     @abstractmethod
-    def store(self, connection: Connection, results: Mapping[UUID, Any]) -> None:
-        """Write the results, in the transaction that settles the sessions."""
+    def store(self, connection: Connection, results: Mapping[UUID, Result]) -> None:
+        """Write the results, in the transaction that settles their sessions."""
 
-    def ingest(  # noqa: B027 - a hook: most stages bring nothing in
-        self, pipeline: Pipeline, scope: Scope, report: StageReport, run: RunControl
-    ) -> None:
-        """Before the first claim: bring in sessions that the pipeline does not know yet. Most stages have none."""
+    def ingest(self, pipeline: Pipeline, scope: Scope, report: StageReport, run: RunControl) -> None:
+        """Create sessions that the pipeline does not have yet; called before the first claim. Does nothing here."""
 
     async def close(self) -> None:
-        """Give back what the stage opened; called once, on the loop that ``handle`` ran on."""
+        """Release the resources that the stage opened; called once, on the event loop that ``handle`` ran on."""
         return
 
 
-def create_stage(definition: StageDefinition, context: StageContext) -> Stage:
-    """The stage of ``definition``, ready to run. Raises ``ConfigurationError`` when there is no such class."""
+def create_stage(definition: StageDefinition, context: StageContext) -> Stage[Any, Any]:
+    """Import the class of ``definition`` and make a stage of it. Raises ``ConfigurationError`` if there is none."""
     implementation = definition.implementation
     if isinstance(implementation, str):
         module, _, name = implementation.partition(":")
@@ -130,5 +132,5 @@ def create_stage(definition: StageDefinition, context: StageContext) -> Stage:
             raise ConfigurationError(f"the stage {definition.name} cannot be loaded: {error}") from error
     if not issubclass(implementation, Stage):
         raise ConfigurationError(f"the stage {definition.name}: {implementation.__name__} is not a livedash_core.Stage")
-    stage: Stage = implementation(context)
+    stage: Stage[Any, Any] = implementation(context)
     return stage

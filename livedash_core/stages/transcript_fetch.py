@@ -1,4 +1,4 @@
-"""TRANSCRIPT_FETCH: from the URL in the CSV row to the text."""
+"""TRANSCRIPT_FETCH: downloads the text at the transcript URL of the CSV row."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from livedash_core.bulk_insert import upsert
 from livedash_core.clients.fetch import Fetcher
 from livedash_core.errors import PermanentError
 from livedash_core.models import Company, SessionImport, SessionTranscript
+from livedash_core.outcomes import Completed, Outcome, Skipped
 from livedash_core.parsing.text import clean
 from livedash_core.parsing.transcript import not_a_transcript
 from livedash_core.stages.sources import Sources
-from livedash_core.stages.stage import Completed, Outcome, Skipped, Stage, StageContext
+from livedash_core.stages.stage import Stage, StageContext
 
 
-class Link(NamedTuple):
-    """Where a session's transcript is said to be."""
+class TranscriptLink(NamedTuple):
+    """The transcript URL of a session's row, and the row of its company."""
 
     session_id: UUID
     company_id: UUID
@@ -28,36 +29,36 @@ class Link(NamedTuple):
     company: Any
 
 
-class TranscriptFetch(Stage):
-    """Many slow requests at once.
+class TranscriptFetch(Stage[TranscriptLink, str]):
+    """Many slow requests concurrently.
 
-    A batch is four rounds of them, in which the database is done with the batch before, and a crash repeats little. It
-    holds all its transcripts at once, of up to 2 MiB each.
+    A claim is four rounds of requests: long enough for the database to settle the one before, short enough that a crash
+    repeats little. It holds all of its transcripts in memory, of up to 2 MiB each.
     """
 
     name = "TRANSCRIPT_FETCH"
 
-    def __init__(self, tools: StageContext) -> None:
-        super().__init__(tools)
-        self.concurrency = tools.settings.fetch_concurrency
-        self.batch_size = 4 * self.concurrency
-        self._fetcher = Fetcher(per_origin=tools.settings.fetch_per_origin)
-        self._sources = Sources(tools.credentials)
+    def __init__(self, context: StageContext) -> None:
+        super().__init__(context)
+        self.concurrency = context.settings.fetch_concurrency
+        self.claim_size = 4 * self.concurrency
+        self._fetcher = Fetcher(per_origin=context.settings.fetch_per_origin)
+        self._sources = Sources(context.credentials)
 
-    def load(self, connection: Connection, session_ids: Sequence[UUID]) -> list[Link]:
-        """Each row's URL with its company."""
+    def load(self, connection: Connection, session_ids: Sequence[UUID]) -> list[TranscriptLink]:
+        """Read each row's URL with its company."""
         columns = (SessionImport.id, SessionImport.company_id, SessionImport.full_transcript_url)
         rows = connection.execute(select(*columns).where(SessionImport.id.in_(session_ids))).all()
-        # Apart: a company's networks take longer to read than all else, and a batch is mostly of one company.
+        # A second query: a company's networks take longest to read, and most sessions of a claim are of one company.
         company_ids = {row.company_id for row in rows}
         companies = {
             company.company_id: company
             for company in connection.execute(select(*Sources.COLUMNS).where(Company.id.in_(company_ids)))
         }
-        return [Link(*row, companies[row.company_id]) for row in rows]
+        return [TranscriptLink(*row, companies[row.company_id]) for row in rows]
 
-    async def handle(self, item: Link) -> Outcome:
-        """Fetch the text. No URL, or nothing behind it, is a reason to skip; the rest is the client's to analyse."""
+    async def handle(self, item: TranscriptLink) -> Outcome[str]:
+        """Fetch the text. A session without a URL or with an empty transcript is skipped."""
         if not item.url:
             return Skipped("the CSV row has no transcript URL", "")
         fetched = await self._fetcher.text(item.url, self._sources.of(item.company))
@@ -71,10 +72,10 @@ class TranscriptFetch(Stage):
         return Completed(content, {"characters": len(content), "encoding": fetched.encoding, **notes})
 
     def store(self, connection: Connection, results: Mapping[UUID, str]) -> None:
-        """Keep the text. A newer one replaces it, and so does that there is none any more."""
-        gone = [session_id for session_id, content in results.items() if not content]
-        if gone:
-            connection.execute(delete(SessionTranscript).where(SessionTranscript.session_id.in_(gone)))
+        """Store the texts; an empty one deletes the text of an earlier pass."""
+        empty = [session_id for session_id, content in results.items() if not content]
+        if empty:
+            connection.execute(delete(SessionTranscript).where(SessionTranscript.session_id.in_(empty)))
         now = datetime.now(UTC)
         rows = [
             {"session_id": session_id, "content": content, "fetched_at": now}
@@ -84,5 +85,5 @@ class TranscriptFetch(Stage):
         upsert(connection, SessionTranscript, rows, key=["session_id"], update=["content", "fetched_at"])
 
     async def close(self) -> None:
-        """End the connections."""
+        """Close the connections."""
         await self._fetcher.__aexit__(None, None, None)

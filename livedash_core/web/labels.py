@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
+from livedash_core.analyzers import load_analyzers
 from livedash_core.enums import STAGE_STATES, ErrorKind, StageState, StageStatus
 
 _ACRONYMS = ("AI", "CSV", "HR")
@@ -75,3 +76,11 @@ def change(now: float, before: float) -> str:
         return "new" if now else "–"
     percent = round(100 * (now - before) / before)
     return f"{percent:+d} %" if percent else "±0 %"
+
+
+def analyzed_by(analyzer: str, model: str | None) -> str:
+    """The analyzer of a session as a page shows it; its bare name when it is not installed any more."""
+    for definition in load_analyzers().definitions:
+        if definition.name == analyzer:
+            return definition.analyzed_by(model)
+    return analyzer

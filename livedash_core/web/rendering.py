@@ -39,7 +39,11 @@ _templates = Environment(
 )
 _templates.filters.update(utc=_utc, thousands=_thousands, usd=_usd, title_of=labels.title, duration=labels.duration)
 _templates.globals.update(
-    dag_id=labels.dag_id, STATES=labels.STATES, STATE_OF=labels.STATE_OF, ERROR_KINDS=labels.ERROR_KINDS
+    dag_id=labels.dag_id,
+    STATES=labels.STATES,
+    STATE_OF=labels.STATE_OF,
+    ERROR_KINDS=labels.ERROR_KINDS,
+    analyzed_by=labels.analyzed_by,
 )
 
 

@@ -78,7 +78,7 @@ def _step(details: SessionDetails, status: Mapping[str, Any], pipeline: Pipeline
             "Run again from here",
             question,
             stage,
-            {"session_ids": [session_id], "again": True},
+            {"session_ids": [session_id], "rerun": True},
             forecast={"session": session_id} if costs else None,
         )
     return Step(stage, state, status, details.attempts.get(stage, []), rerun)

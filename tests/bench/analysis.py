@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from livedash_core.analysis.contract import Turn
 from livedash_core.analysis.openai import prompt
-from livedash_core.analysis.openai.attempt import Attempt
+from livedash_core.analysis.openai.chat_request import ChatRequest
 from livedash_core.analysis.openai.client import make_client
 from livedash_core.settings import Settings
 from livedash_core.stages.ai_analysis.stage import AiAnalysis
@@ -124,7 +124,7 @@ def _make_sessions(database: Database, sessions: int) -> None:
 async def _bare_loop(url: str, sessions: int, concurrency: int) -> None:
     """As many calls as sessions, with the client and the request of the product, and nothing else."""
     turns = [Turn("Assistant" if number % 2 else "User", "x" * 80) for number in range(MESSAGES)]
-    first = Attempt.first(turns, max_characters=200_000, max_completion_tokens=TOKENS)
+    first = ChatRequest.first(turns, max_characters=200_000, max_completion_tokens=TOKENS)
     body: dict[str, Any] = {
         "messages": first.messages,
         "max_completion_tokens": TOKENS,

@@ -27,14 +27,14 @@ class NoOp(Stage):
     """Loads a row and does nothing with it."""
 
     name = "TRANSCRIPT_FETCH"
-    batch_size = 1000
+    claim_size = 1000
 
     def load(self, connection: Connection, session_ids: Sequence[UUID]) -> list[Any]:
         rows = select(SessionImport.id.label("session_id"), SessionImport.company_id)
         return list(connection.execute(rows.where(SessionImport.id.in_(session_ids))))
 
     async def handle(self, item: Item) -> Outcome:
-        return Completed()
+        return Completed(None)
 
     def store(self, connection: Connection, results: Mapping[UUID, Any]) -> None:
         raise AssertionError("there is nothing to store")

@@ -96,7 +96,7 @@ def measured(server: Server, command: list[str], settings: Mapping[str, str]) ->
 
 
 def environment(settings: Mapping[str, str]) -> dict[str, str]:
-    """Ours without what would point a program at somebody's Airflow, key or database."""
+    """This process's environment without variables that point to an Airflow, a key or a database."""
     foreign = ("AIRFLOW", "OPENAI", "LIVEDASH")
     return {name: value for name, value in os.environ.items() if not name.startswith(foreign)} | dict(settings)
 

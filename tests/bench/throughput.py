@@ -92,16 +92,16 @@ def batches_of_100(server: Server) -> list[Row]:
 
 
 def ledger(server: Server) -> list[Row]:
-    """what keeping the ledger costs claim + complete"""
+    """what appending count deltas costs claim + complete"""
     rows = []
     for batch in (1_000, 100):
         with _side_by_side(server, batch) as candidates:
             manager = candidates["manager"]
-            without = patch("livedash_core.status.set_verbs.statement", _without_ledger)(manager)
+            without = patch("livedash_core.status.manager.statement", _without_count_deltas)(manager)
             figures = interleaved(server.scale.rounds, {"with": manager, "without": without})
         rows.append(
             Row(
-                f"ledger's cost on claim + complete, batches of {batch:,}",
+                f"cost of count deltas on claim + complete, batches of {batch:,}",
                 "µs per session",
                 [1e6 / figure for figure in figures["with"]],
                 "the same statements without it",
@@ -113,12 +113,12 @@ def ledger(server: Server) -> list[Row]:
 
 
 @cache
-def _without_ledger(name: str, **choices: str) -> TextClause:
+def _without_count_deltas(name: str, **choices: str) -> TextClause:
     """The manager's own statement, its last common table expression cut out."""
     whole = source(name, **choices)
-    cut = re.sub(r", ledger AS \(\n.*?\n\)(?=\n)", "", whole, flags=re.DOTALL)
+    cut = re.sub(r", count_deltas AS \(\n.*?\n\)(?=\n)", "", whole, flags=re.DOTALL)
     if name in ("claim", "settle") and cut == whole:
-        raise RuntimeError(f"{name}.sql has no ledger to leave out")
+        raise RuntimeError(f"{name}.sql has no count deltas to leave out")
     return text(cut)
 
 

@@ -71,7 +71,7 @@ def _work(url: str, stage: str, size: int, start: Barrier, stop: Event, results:
 
 
 class Processes:
-    """Workers under way; ``finish`` waits until nothing is due, or until they heard ``stop``."""
+    """Workers that run; ``finish`` waits until nothing is due, or until they received ``stop``."""
 
     def __init__(self, url: str, stage: str, size: int, number: int) -> None:
         self._start = _PROCESSES.Barrier(number + 1)

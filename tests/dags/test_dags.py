@@ -1,4 +1,4 @@
-"""The DAGs as Airflow reads them: no scheduler, no database."""
+"""The DAGs as Airflow parses them, without a scheduler or a database."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.airflow
 DAGS = Path(__file__).parents[2] / "dags"
 STAGES = ("CSV_IMPORT", "TRANSCRIPT_FETCH", "SESSION_CREATION", "AI_ANALYSIS", "QUESTION_EXTRACTION")
 
@@ -62,12 +63,12 @@ def test_every_dag_is_read_and_serialised_without_an_error_a_query_or_a_heavy_im
     assert read["heavy"] == []
 
 
-def test_there_is_one_dag_per_stage_and_one_that_erases(read):
+def test_there_is_one_dag_per_stage_and_one_for_retention(read):
     stages = {f"livedash_{stage.lower()}" for stage in STAGES}
     assert {key for key in read if key.startswith("livedash_")} == stages | {"livedash_retention"}
 
 
-def test_what_erases_waits_for_no_asset_and_wakes_nobody(read):
+def test_the_retention_dag_waits_for_no_asset_and_publishes_none(read):
     dag = read["livedash_retention"]
 
     assert (dag["waits_for"], dag["publishes"], dag["tasks"], dag["params"]) == ([], [], ["erase"], {})
@@ -103,7 +104,7 @@ def test_each_dag_has_what_its_users_need(read, stage):
     assert (dag["owner"], dag["tags"]) == ("livedash", ["livedash"])
     assert {"plan", "lane", "publish", "all_lanes_ok"} <= set(dag["tasks"])
     analysing = ["analyzer", "model", "mode"] if stage == "AI_ANALYSIS" else []
-    assert list(dag["params"]) == ["company", "from", "to", "session_ids", "retry_failed", "again", "limit", *analysing]
+    assert list(dag["params"]) == ["company", "from", "to", "session_ids", "retry_failed", "rerun", "limit", *analysing]
 
 
 def test_the_form_is_open_and_each_field_is_what_its_reader_expects(read):

@@ -1,4 +1,4 @@
-"""A company beside a running `livedash up`, and what a person does about its sessions through Airflow."""
+"""A company beside a running `livedash up`, and what a data engineer does with its sessions through Airflow."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ HELD_SECONDS = 8
 
 
 def wait_until(condition: Callable[[], Any], what: str, seconds: float = 120) -> Any:
-    """What ``condition`` found, as soon as that is something."""
+    """Poll ``condition`` until it returns something true, and return that."""
     deadline = time.monotonic() + seconds
     while not (found := condition()):
         assert time.monotonic() < deadline, f"after {seconds} s still not: {what}"
@@ -34,13 +34,13 @@ def wait_until(condition: Callable[[], Any], what: str, seconds: float = 120) ->
 
 
 def counts(engine: Engine, company: str, stage: str) -> dict[str, int]:
-    """How many of the company's sessions are where in a stage."""
+    """The number of the company's sessions in each status of a stage."""
     with engine.connect() as connection:
         return read_breakdown(connection, BUILT_IN, [company_id(connection, company)]).stages[stage]
 
 
 class Gate(Site):
-    """Each transcript waits a while when the gate is shut: no fetch fails, and no lane gets through its batch soon."""
+    """While the gate is shut, transcripts are answered late: no fetch fails, and lanes keep their claims."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -66,13 +66,13 @@ class Gate(Site):
 
 
 class Client:
-    """A company of a test's own, and its web server."""
+    """The company of one test, and its web server."""
 
     def __init__(self, api: httpx2.Client, engine: Engine, name: str, site: Gate) -> None:
         self.api, self.engine, self.name, self.site = api, engine, name, site
 
     def publish(self, sessions: int) -> list[str]:
-        """Rows in turn over the three days; returns their ids. Their transcripts are there."""
+        """Publish sessions with transcripts, spread over the three days; returns their ids."""
         ids = [f"{self.name}-{number}" for number in range(sessions)]
         rows = []
         for number, external_id in enumerate(ids):
@@ -83,7 +83,7 @@ class Client:
         return ids
 
     def lose(self, ids: list[str]) -> dict[str, Answer]:
-        """Take these transcripts away; returns them."""
+        """Remove these transcripts from the server; returns them."""
         return {path: self.site.answers.pop(path) for path in map(self.path, ids)}
 
     @staticmethod
@@ -94,7 +94,7 @@ class Client:
         return counts(self.engine, self.name, stage)
 
     def fetch(self, external_id: str) -> dict[str, Any]:
-        """How the session's TRANSCRIPT_FETCH stands, with every failed attempt."""
+        """The session's TRANSCRIPT_FETCH status, with every failed attempt."""
         with self.engine.connect() as connection:
             session = describe_session(connection, find_session(connection, external_id), BUILT_IN)
         return next(stage for stage in session["stages"] if stage["stage"] == "TRANSCRIPT_FETCH")
@@ -122,7 +122,7 @@ class Client:
         return "\n".join(str(entry.get("event")) for entry in answer.json()["content"])
 
     def running_lane(self) -> dict[str, Any]:
-        """The lane that fetches now."""
+        """A lane of TRANSCRIPT_FETCH that is running."""
 
         def lane() -> dict[str, Any] | None:
             found = self.api.get(

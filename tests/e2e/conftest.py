@@ -1,4 +1,4 @@
-"""The product as `make up` starts it, once for all end-to-end tests, and a real browser to look at it with."""
+"""Start the product once for all end-to-end tests, as `make up` starts it, and a real browser."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Stack:
 
     @contextmanager
     def database(self) -> Iterator[Engine]:
-        """LiveDash's own: a command line that polls would take the time of those that it watches."""
+        """Open LiveDash's database: polling by command line would slow down the processes that it watches."""
         engine = make_engine(Address(self.home.postgres, self.home.database).url())
         yield engine
         engine.dispose()
@@ -78,7 +78,7 @@ class Stack:
         assert done.returncode == 0, done.stderr
 
     def backdate(self, dag_id: str, run_id: str) -> None:
-        """As if the run had begun an hour earlier: time passes in Airflow's database, nobody waits for it."""
+        """Move a run's start an hour back in Airflow's database, instead of waiting."""
         engine = make_engine(Address(self.home.postgres, self.home.airflow_database).url())
         earlier = "UPDATE dag_run SET start_date = start_date - interval '1 hour' WHERE dag_id = :dag AND run_id = :run"
         with engine.begin() as connection:
@@ -110,7 +110,7 @@ def free_port() -> int:
 
 
 def start(home: Path, port: int, **environment: str) -> Stack:
-    """Start `livedash up` and return when it says where it is."""
+    """Start `livedash up` and return when it has printed its address."""
     cleaned = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "OPENAI"))}
     cleaned |= {"LIVEDASH_HOME": str(home), "LIVEDASH_PORT": str(port), **environment}
     process = subprocess.Popen(
@@ -153,7 +153,7 @@ def stack() -> Iterator[Stack]:
 
 @pytest.fixture
 def client(stack: Stack, request: pytest.FixtureRequest) -> Iterator[Client]:
-    """A company of the test's own."""
+    """Add a company for this test, with its own web server."""
     name = request.node.name.removeprefix("test_")[:20]
     with stack.api() as api, stack.database() as engine, Gate() as site:
         site.publish([])
@@ -197,11 +197,11 @@ def answers(client: httpx2.Client) -> bool:
 def browser() -> Iterator[Browser]:
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if chromium is None:
-        reason = "NO BROWSER: the page was NOT looked at. Install Debian's chromium (apt-get install chromium)."
+        reason = "NO BROWSER: the pages were NOT tested. Install Debian's chromium (apt-get install chromium)."
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)
-    # Two cores carry Airflow and the browser: what is right appears, but not always within playwright's 5 s.
+    # Airflow and the browser share two cores: a page may take longer than playwright's default of 5 s.
     expect.set_options(timeout=60_000)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(

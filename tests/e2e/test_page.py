@@ -1,4 +1,4 @@
-"""The Pipeline page as a person meets it: Airflow's login, Airflow's nav item, a real browser."""
+"""The Pipeline page in a real browser, through Airflow's login and navigation."""
 
 from __future__ import annotations
 
@@ -28,24 +28,22 @@ REPORT_VIOLATIONS = "addEventListener('securitypolicyviolation', e => report(e.v
 
 
 class Visitor(NamedTuple):
-    """A browser tab and what went wrong in it."""
+    """A browser tab and its console errors, page errors and policy violations."""
 
     page: Page
-    complaints: list[str]
+    errors: list[str]
 
 
 @contextmanager
 def visiting(browser: Browser, stack: Any, **options: Any) -> Iterator[Visitor]:
     context: BrowserContext = browser.new_context(base_url=stack.url, **options)
-    complaints: list[str] = []
-    context.expose_function("report", lambda violation: complaints.append(violation))
+    errors: list[str] = []
+    context.expose_function("report", lambda violation: errors.append(violation))
     context.add_init_script(REPORT_VIOLATIONS)
-    context.on("weberror", lambda error: complaints.append(str(error.error)))
-    context.on(
-        "console", lambda said: complaints.append(f"{said.text} {said.location}") if said.type == "error" else None
-    )
+    context.on("weberror", lambda error: errors.append(str(error.error)))
+    context.on("console", lambda said: errors.append(f"{said.text} {said.location}") if said.type == "error" else None)
     try:
-        yield Visitor(context.new_page(), complaints)
+        yield Visitor(context.new_page(), errors)
     finally:
         context.close()
 
@@ -57,7 +55,7 @@ def log_in(visitor: Visitor, stack: Any, address: str = "/") -> None:
     page.locator("input[name=password]").fill(stack.password)
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url(lambda url: "/auth/" not in url)
-    visitor.complaints.clear()  # Airflow's own, about not being logged in
+    visitor.errors.clear()  # Airflow's own, about not being logged in
 
 
 def open_pages(page: Page) -> FrameLocator:
@@ -75,11 +73,11 @@ def expect_the_sample(frame: FrameLocator | Page) -> None:
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_the_nav_item_opens_the_five_stages_in_airflows_theme_without_a_complaint(
+def test_the_nav_item_opens_the_five_stages_in_airflows_theme_without_console_errors(
     stack: Any, browser: Browser, theme: str
 ) -> None:
     with visiting(browser, stack, color_scheme=theme) as visitor:
-        page, complaints = visitor
+        page, errors = visitor
         log_in(visitor, stack)
         frame = open_pages(page)
 
@@ -87,12 +85,12 @@ def test_the_nav_item_opens_the_five_stages_in_airflows_theme_without_a_complain
         expect(frame.locator("#totals")).to_contain_text(str(SESSIONS))
         expect(frame.locator("#analyses")).to_contain_text("104 analysed by offline rules")
         expect(frame.locator("html")).to_have_attribute("data-theme", theme)
-        assert complaints == []
+        assert errors == []
 
 
-def test_a_change_of_airflows_theme_is_followed_at_once(stack: Any, browser: Browser) -> None:
+def test_the_page_follows_a_change_of_airflows_theme(stack: Any, browser: Browser) -> None:
     with visiting(browser, stack, color_scheme="light") as visitor:
-        page, complaints = visitor
+        page, errors = visitor
         log_in(visitor, stack)
         frame = open_pages(page)
         background = "getComputedStyle(document.body).backgroundColor"
@@ -102,12 +100,12 @@ def test_a_change_of_airflows_theme_is_followed_at_once(stack: Any, browser: Bro
 
         expect(frame.locator("html")).to_have_attribute("data-theme", "dark")
         assert frame.locator("body").evaluate(background) != light
-        assert complaints == []
+        assert errors == []
 
 
 def test_a_stage_opens_its_dag_inside_airflow_and_back_returns(stack: Any, browser: Browser) -> None:
     with visiting(browser, stack) as visitor:
-        page, complaints = visitor
+        page, errors = visitor
         log_in(visitor, stack)
         frame = open_pages(page)
 
@@ -118,12 +116,12 @@ def test_a_stage_opens_its_dag_inside_airflow_and_back_returns(stack: Any, brows
         page.go_back()
         expect(page).to_have_url(re.compile("/plugin/livedash"))
         expect(page.frame_locator("iframe").get_by_role("heading", name="Pipeline")).to_be_visible()
-        assert complaints == []
+        assert errors == []
 
 
-def test_the_company_filter_works_by_keyboard_and_can_be_reloaded(stack: Any, browser: Browser) -> None:
+def test_the_company_filter_works_by_keyboard_and_survives_a_reload(stack: Any, browser: Browser) -> None:
     with visiting(browser, stack) as visitor:
-        page, complaints = visitor
+        page, errors = visitor
         log_in(visitor, stack)
         frame = open_pages(page)
 
@@ -136,12 +134,12 @@ def test_the_company_filter_works_by_keyboard_and_can_be_reloaded(stack: Any, br
         page.reload()
         expect(frame.get_by_label("Company")).to_have_value(COMPANY_NAME)
         expect_the_sample(frame)
-        assert complaints == []
+        assert errors == []
 
 
-def test_numbers_follow_by_themselves_and_the_focus_stays(stack: Any, browser: Browser) -> None:
+def test_counts_refresh_by_themselves_and_keep_the_focus(stack: Any, browser: Browser) -> None:
     with visiting(browser, stack) as visitor:
-        page, complaints = visitor
+        page, errors = visitor
         log_in(visitor, stack, "/livedash/")
         expect_the_sample(page)
         link = page.get_by_role("link", name="AI analysis")
@@ -151,10 +149,10 @@ def test_numbers_follow_by_themselves_and_the_focus_stays(stack: Any, browser: B
 
         expect_the_sample(page)
         expect(link).to_be_focused()
-        assert complaints == []
+        assert errors == []
 
 
-def test_when_the_server_is_away_the_page_says_that_its_numbers_are_old(stack: Any, browser: Browser) -> None:
+def test_the_page_says_that_its_numbers_are_old_while_the_server_is_unreachable(stack: Any, browser: Browser) -> None:
     with visiting(browser, stack) as visitor:
         page, _ = visitor
         log_in(visitor, stack, "/livedash/")
@@ -168,17 +166,17 @@ def test_when_the_server_is_away_the_page_says_that_its_numbers_are_old(stack: A
 
 
 @pytest.mark.parametrize("width", [390, 1280])
-def test_the_page_fits_a_phone_and_a_desk(stack: Any, browser: Browser, width: int) -> None:
+def test_the_pipeline_page_fits_phone_and_desktop_widths(stack: Any, browser: Browser, width: int) -> None:
     with visiting(browser, stack, viewport={"width": width, "height": 800}) as visitor:
-        page, complaints = visitor
+        page, errors = visitor
         log_in(visitor, stack, "/livedash/")
         expect(page.locator("tr[data-stage=AI_ANALYSIS]")).to_be_visible()
 
         assert page.evaluate("document.documentElement.scrollWidth") <= width
-        assert complaints == []
+        assert errors == []
 
 
-def test_without_a_login_there_is_only_the_way_to_log_in(stack: Any, browser: Browser) -> None:
+def test_a_visitor_without_a_login_is_sent_to_the_login_page(stack: Any, browser: Browser) -> None:
     with visiting(browser, stack) as visitor:
         page = visitor.page
         page.goto("/livedash/")

@@ -1,4 +1,4 @@
-"""The pages as people with different rights meet them, in a real browser, against a real Airflow."""
+"""The pages for users with different permissions, in a real browser, against a real Airflow."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ def address_of(stack: Stack, external_id: str) -> str:
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_every_page_is_without_complaint_and_accessible(stack: Stack, browser: Browser, theme: str) -> None:
+def test_every_page_is_accessible_and_without_console_errors(stack: Stack, browser: Browser, theme: str) -> None:
     stack.livedash("company", "add", HOSTILE)
     with visiting(browser, stack, color_scheme=theme) as visitor:
-        page, complaints = visitor
+        page, errors = visitor
         log_in(visitor, stack, "/livedash/")
         page.emulate_media(color_scheme=theme)
         for path, heading in PAGES.items():
@@ -50,12 +50,12 @@ def test_every_page_is_without_complaint_and_accessible(stack: Stack, browser: B
         page.get_by_role("button", name="Run again from here").first.click()
         expect(page.get_by_role("dialog").get_by_role("status")).to_contain_text("what a call to a model")
         accessible(page)
-        assert complaints == []
+        assert errors == []
 
 
-def test_the_numbers_lead_to_the_session_and_its_run_and_back(stack: Stack, browser: Browser) -> None:
+def test_a_count_links_to_its_sessions_and_their_airflow_run_and_back_returns(stack: Stack, browser: Browser) -> None:
     with visiting(browser, stack) as visitor:
-        page, complaints = visitor
+        page, errors = visitor
         log_in(visitor, stack)
         frame = open_pages(page)
 
@@ -68,11 +68,11 @@ def test_the_numbers_lead_to_the_session_and_its_run_and_back(stack: Stack, brow
 
         page.go_back()
         expect(page.frame_locator("iframe").get_by_role("heading", name=NOT_FOUND_ID)).to_be_visible()
-        assert complaints == []
+        assert errors == []
 
 
 @pytest.mark.parametrize("width", [390, 1280])
-def test_the_pages_fit_a_phone_and_a_desk(stack: Stack, browser: Browser, width: int) -> None:
+def test_the_pages_fit_phone_and_desktop_widths(stack: Stack, browser: Browser, width: int) -> None:
     with visiting(browser, stack, viewport={"width": width, "height": 800}) as visitor:
         page = visitor.page
         log_in(visitor, stack, "/livedash/")
@@ -94,11 +94,11 @@ def press_and_start(page: Page, name: str | re.Pattern[str]) -> None:
     expect(page.get_by_role("dialog")).to_be_hidden()
 
 
-def test_a_user_retries_a_group_and_backfills_days_and_airflow_knows_who_it_was(
+def test_a_user_retries_a_group_and_backfills_days_and_airflow_records_the_user(
     roles: Stack, stack: Stack, browser: Browser
 ) -> None:
     with visiting(browser, roles) as visitor, stack.api() as api:
-        page, complaints = visitor
+        page, errors = visitor
         log_in(visitor, replace(roles, username="una"), "/livedash/failures?stage=TRANSCRIPT_FETCH")
 
         press_and_start(page, re.compile("Retry group"))
@@ -120,10 +120,10 @@ def test_a_user_retries_a_group_and_backfills_days_and_airflow_knows_who_it_was(
         page.goto(address_of(stack, "LV-0003"))
         press_and_start(page, "Run again from here")
         expect(page.locator("#said")).to_contain_text("The run is started.")
-        assert complaints == []
+        assert errors == []
 
 
-def test_a_viewer_reads_everything_and_starts_nothing(roles: Stack, browser: Browser) -> None:
+def test_a_viewer_reads_every_page_and_can_start_no_run(roles: Stack, browser: Browser) -> None:
     with visiting(browser, roles) as visitor:
         page = visitor.page
         log_in(visitor, replace(roles, username="vera"), "/livedash/")
@@ -132,7 +132,7 @@ def test_a_viewer_reads_everything_and_starts_nothing(roles: Stack, browser: Bro
             expect(page.get_by_role("heading", level=1)).to_be_visible()
             expect(page.locator("button.action")).to_have_count(0)
 
-        # Whoever makes the button himself is refused by Airflow.
+        # Airflow refuses the run of a forged button.
         page.goto("/livedash/")
         page.evaluate(MAKE_A_BUTTON)
         press_and_start(page, "forged")
@@ -148,7 +148,7 @@ MAKE_A_BUTTON = """() => {
 }"""
 
 
-def test_nobody_reads_an_export_without_a_login(stack: Stack, browser: Browser) -> None:
+def test_exports_require_a_login(stack: Stack, browser: Browser) -> None:
     with visiting(browser, stack) as visitor:
         for path in (*PAGES, "sessions/export.csv", "failures/sessions"):
             answer: Any = visitor.page.request.get(f"/livedash/{path}", headers={"Accept": "*/*"})

@@ -1,4 +1,4 @@
-"""Runs under the real scheduler: forms, a backfill, the chain, and lanes that do not live to their end."""
+"""Runs under the real scheduler: forms, a backfill, the Asset chain, and lanes that are stopped or killed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.e2e.client import FETCH, Client, wait_until
 from tests.e2e.conftest import Stack
 
 
-def test_a_form_starts_the_chain_and_a_backfill_mends_the_failed_sessions_of_its_days_alone(
+def test_a_manual_import_starts_the_chain_and_a_backfill_retries_failed_sessions_of_its_days_only(
     stack: Stack, client: Client
 ):
     ids = client.publish(6)
@@ -36,7 +36,7 @@ def test_a_form_starts_the_chain_and_a_backfill_mends_the_failed_sessions_of_its
     assert "claimed  completed  failed  skipped  released  seconds  sessions/s" in said
 
 
-def test_a_form_that_makes_no_sense_is_refused(client: Client):
+def test_an_invalid_form_is_refused(client: Client):
     refused = client.api.post(
         f"/api/v2/dags/{FETCH}/dagRuns", json={"logical_date": None, "conf": {"from": "yesterday", "limit": 0}}
     )
@@ -55,11 +55,11 @@ def test_imports_have_no_backfills(client: Client):
     assert "does not allow backfill runs" in answer.text
 
 
-def test_a_lane_that_is_marked_failed_or_timed_out_gives_back_what_it_holds_and_a_killed_one_leaves_it_to_the_next(
+def test_a_failed_or_timed_out_lane_releases_its_claims_and_those_of_a_killed_lane_are_reclaimed(
     stack: Stack, client: Client
 ):
     def waiting(ids: list[str]) -> list[str]:
-        """Those given back, attempts and all. A lease that ran out would stay where it is until the next claim."""
+        """The released sessions, without a counted attempt. An expired lease keeps its sessions until a claim."""
         wait_until(lambda: not client.counts("TRANSCRIPT_FETCH")["IN_PROGRESS"], "all given back")
         found = [one for one in ids if client.fetch(one)["status"] == "PENDING"]
         assert len(found) > 10

@@ -1,4 +1,4 @@
-"""`livedash up` from nothing to the first results, and a company of one's own through the web API."""
+"""`livedash up` from an empty directory to the first results, and a second company added through the API."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ STAGES = ("CSV_IMPORT", "TRANSCRIPT_FETCH", "SESSION_CREATION", "AI_ANALYSIS", "
 
 
 def analysed(api: httpx2.Client) -> int:
-    """Sessions that the runs of AI_ANALYSIS said they completed, in the events of its Asset."""
+    """The number of sessions that AI_ANALYSIS completed, according to the events of its Asset."""
     events = api.get("/api/v2/assets/events", params={"source_dag_id": "livedash_ai_analysis", "limit": 100}).json()
     return sum(event["extra"].get("completed", 0) for event in events["asset_events"])
 
 
-def test_the_first_pass_ends_with_every_session_accounted_for(stack: Stack):
+def test_the_sample_passes_every_stage_and_each_session_is_accounted_for(stack: Stack):
     status = stack.livedash("status", "--json", "--company", "Lindeveld Groep")
 
     assert status["total_sessions"] == 109
@@ -39,7 +39,7 @@ def test_the_first_pass_ends_with_every_session_accounted_for(stack: Stack):
     assert status["stages"]["QUESTION_EXTRACTION"]["SKIPPED"] == 3
 
 
-def test_what_failed_names_the_session_and_its_airflow_run(stack: Stack):
+def test_a_failure_names_its_session_and_airflow_run(stack: Stack):
     failed = stack.livedash("failures", "--json", "--stage", "TRANSCRIPT_FETCH", "--company", "Lindeveld Groep")
     assert [failure["external_session_id"] for failure in failed] == ["LV-0017"]
 
@@ -80,7 +80,7 @@ def test_an_import_triggered_over_the_api_carries_a_new_company_through_the_asse
         wait_until(lambda: analysed(api) - before == 104, "the events about 104 analysed sessions")
 
 
-def test_a_second_up_on_the_same_data_is_told_where_the_first_one_is(stack: Stack):
+def test_a_second_up_on_the_same_data_prints_the_address_of_the_first(stack: Stack):
     second = subprocess.run([LIVEDASH, "up"], env=stack.environment, capture_output=True, text=True, check=False)
 
     assert second.returncode == 1
@@ -88,7 +88,7 @@ def test_a_second_up_on_the_same_data_is_told_where_the_first_one_is(stack: Stac
     assert "Traceback" not in second.stderr
 
 
-def test_a_taken_port_is_one_clear_line(stack: Stack, tmp_path):
+def test_a_taken_port_is_one_line_that_names_another(stack: Stack, tmp_path):
     port = stack.environment["LIVEDASH_PORT"]
     second = subprocess.run(
         [LIVEDASH, "up"],

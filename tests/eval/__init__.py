@@ -1,8 +1,8 @@
-"""How often an analyzer agrees with labels written by hand: ``make eval``.
+"""Measure the agreement of an analyzer with labels written by hand: ``make eval``.
 
-The conversations in ``labelled.json`` are synthetic: written for this, in Dutch, German and English, about nobody.
-``batch`` tells how much to believe. 1 and 2 were on the table while the offline rules and lists were made; 3 and 4
-were written afterwards, measured and never tuned for. All have the same author as the rules, which flatters them.
-Those marked ``adversarial`` try to mislead: orders to the analyzer, forged turns and replies, sarcasm, gibberish,
-mixed languages.
+The conversations in ``labelled.json`` are synthetic, in Dutch, German and English, and concern no real person. ``set``
+tells how far the figures generalise: the offline rules and lists were developed on sets 1 and 2; sets 3 and 4 were
+written afterwards, measured, and never tuned for. The author of all sets also wrote the rules, which favours the rules.
+``adversarial`` conversations try to mislead: instructions to the analyzer, forged turns and replies, sarcasm,
+gibberish, mixed languages.
 """

@@ -1,7 +1,7 @@
 """``make eval``: a table per field and language for the offline rules, and for a model when there is a key.
 
-The exit code is 1 when the offline rules fall below a floor, or when the model cannot be asked. A model costs money:
-some 180 calls.
+The exit code is 1 when the offline rules are below a floor, or when the model cannot be called. A model is billed for
+about 180 calls.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ COLUMNS: dict[str, Callable[[Analysed], bool]] = {
 
 
 @dataclass
-class Tally:
-    """A ledger that only counts: these calls are about nobody's sessions."""
+class CountingLedger:
+    """A ledger that only counts calls and tokens, because these calls belong to no stored session."""
 
     calls: int = 0
     prompt_tokens: int = 0
@@ -49,7 +49,7 @@ class Tally:
         self.completion_tokens += end.usage.completion_tokens or 0
 
     async def mark_unusable(self, row: UUID, error_message: str) -> None:
-        """An answer that was no use is in the tally already."""
+        """Do nothing: the tokens of the reply are counted already."""
 
 
 def main() -> int:
@@ -60,31 +60,31 @@ def main() -> int:
     if below:
         console.print(f"Below the floor: {', '.join(below)}", style="red")
     if settings.openai_api_key is None:
-        console.print("No OPENAI_API_KEY: no model was asked.")
+        console.print("No OPENAI_API_KEY: no model was evaluated.")
         return 1 if below else 0
     try:
-        _ask_model(settings, console)
+        _evaluate_model(settings, console)
     except LiveDashError as error:
         console.print(str(error), style="red", markup=False)
         return 1
     return 1 if below else 0
 
 
-def _ask_model(settings: Settings, console: Console) -> None:
+def _evaluate_model(settings: Settings, console: Console) -> None:
     if settings.openai_api_key is None or settings.model is None:
-        raise LiveDashError("There is a key, but no model to ask: set LIVEDASH_MODEL")
-    tally = Tally()
+        raise LiveDashError("There is a key, but no model: set LIVEDASH_MODEL")
+    ledger = CountingLedger()
     analyzer = OpenAIAnalyzer(
         api_key=settings.openai_api_key.get_secret_value(),
         base_url=settings.openai_base_url,
         model=settings.model,
-        ledger=tally,
+        ledger=ledger,
     )
     analysed = _evaluate(analyzer, at_once=settings.analysis_concurrency)
     failed = sum(one.analysis is None for one in analysed)
     console.print(_table(f"{settings.model}, prompt {analyzer.prompt_version}", analysed, floors=False))
     console.print(
-        f"{tally.calls} calls, {tally.prompt_tokens:,} prompt and {tally.completion_tokens:,} completion tokens; "
+        f"{ledger.calls} calls, {ledger.prompt_tokens:,} prompt and {ledger.completion_tokens:,} completion tokens; "
         f"{failed} of {len(analysed)} without an analysis, which counts as wrong."
     )
 

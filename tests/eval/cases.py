@@ -1,4 +1,4 @@
-"""The labelled conversations, what an analyzer makes of them, and how often that is what the label says."""
+"""Load the labelled conversations, analyse them and measure the agreement with the labels."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from uuid import UUID, uuid4
 
 from livedash_core.analysis.contract import Analysis, AnalysisRequest, Analyzer, Turn
 from livedash_core.errors import PermanentError, TransientError
+from livedash_core.outcomes import Deferred
 
-#: What is labelled, and the share of agreement below which the offline rules may not fall.
+#: The labelled fields, and the minimum agreement of the offline rules.
 FLOORS = {"language": 0.95, "category": 0.75, "sentiment": 0.70, "escalated": 0.95, "forwarded_hr": 0.95}
 
 
@@ -22,7 +23,7 @@ class Case:
     """A synthetic conversation and its labels: field → value."""
 
     name: str
-    batch: int
+    set: int
     adversarial: bool
     turns: tuple[Turn, ...]
     language_hint: str | None
@@ -31,7 +32,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Analysed:
-    """A case and what became of it; no analysis: the analyzer failed, which is a disagreement in every field."""
+    """A case and its analysis; None if the analyzer failed, which counts as a disagreement in every field."""
 
     case: Case
     analysis: Analysis | None
@@ -45,7 +46,7 @@ def load_cases() -> list[Case]:
     return [
         Case(
             case["name"],
-            case["batch"],
+            case["set"],
             case.get("adversarial", False),
             tuple(Turn(role, content) for role, content in case["turns"]),
             case["language_hint"],
@@ -56,14 +57,15 @@ def load_cases() -> list[Case]:
 
 
 async def analyse(analyzer: Analyzer, cases: Sequence[Case], *, at_once: int = 1) -> list[Analysed]:
-    """What ``analyzer`` makes of each, in their order. Raises ``SystemicError``: then no answer means anything."""
+    """Analyse the cases; the result has their order. Raises ``SystemicError``, which makes the measurement useless."""
     slots = asyncio.Semaphore(at_once)
 
     async def one(case: Case) -> Analysed:
         async with slots:
             try:
                 request = AnalysisRequest(uuid4(), UUID(int=1), case.turns, case.language_hint)
-                return Analysed(case, await analyzer.analyze(request))
+                analysis = await analyzer.analyze(request)
+                return Analysed(case, None if isinstance(analysis, Deferred) else analysis)
             except (PermanentError, TransientError):
                 return Analysed(case, None)
 

@@ -1,4 +1,4 @@
-"""Companies and sessions for a test, and assertions in the domain's words."""
+"""Create companies and sessions for a test, read their status rows and assert on them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def pipeline_with(name: str, *, after: str) -> Pipeline:
 
 
 class Records:
-    """Writes through its own committed transactions, like anybody else."""
+    """Write and read a test's companies and sessions, each in a committed transaction."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
@@ -56,7 +56,7 @@ class Records:
         return ids
 
     def expire_leases(self) -> None:
-        """As if every holder had gone silent long ago: time passes in the database, nobody sleeps."""
+        """Move every lease's expiry into the past, instead of waiting."""
         with self.engine.begin() as connection:
             connection.execute(text("UPDATE livedash.session_processing_lease SET expires_at = now() - interval '1 s'"))
 

@@ -1,4 +1,4 @@
-"""COPY: what goes in as text comes out as it was."""
+"""COPY stores any text unchanged."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, text
 
-from livedash_core.bulk_insert import copying_text
+from livedash_core.bulk_insert import copy_into
 
 VALUES = st.none() | st.text(st.characters(codec="utf-8", exclude_characters="\0")) | st.text("\\Nnrt.\t\r\n")
 
@@ -17,9 +17,7 @@ VALUES = st.none() | st.text(st.characters(codec="utf-8", exclude_characters="\0
 def test_any_text_is_stored_as_it_is(connection: Connection, rows: list[tuple[str | None, str | None]]):
     connection.execute(text("CREATE TEMPORARY TABLE any_text (position serial, a text, b text)"))
 
-    with copying_text(connection, "any_text", ("a", "b")) as add:
-        for row in rows:
-            add(row)
+    copy_into(connection, "any_text", ("a", "b"), rows)
 
     assert [tuple(row) for row in connection.execute(text("SELECT a, b FROM any_text ORDER BY position"))] == rows
     connection.execute(text("DROP TABLE any_text"))

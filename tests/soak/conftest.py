@@ -1,4 +1,4 @@
-"""The same stack as the end-to-end tests, a run of its own: these wait for backlogs."""
+"""The stack of the end-to-end tests, in a separate run, because these tests wait for backlogs."""
 
 from tests.e2e.conftest import client, stack
 

@@ -7,7 +7,7 @@ import time
 from tests.e2e.client import FETCH, Client, wait_until
 
 
-def test_a_backlog_outlives_its_run_and_runs_that_overlap_see_each_session_once(client: Client):
+def test_a_backlog_larger_than_a_run_is_continued_and_overlapping_runs_process_each_session_once(client: Client):
     ids = client.publish(240)
     lost = client.lose([one for number, one in enumerate(ids) if number % 8])
     with client.site.shut():

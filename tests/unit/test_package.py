@@ -1,4 +1,4 @@
-"""What `import livedash_core` gives, and what it costs."""
+"""The public names of livedash_core, and what importing it costs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from livedash_core.settings import Settings
 
 
 def test_the_package_exports_what_it_lists_and_nothing_else():
-    assert livedash_core.__all__ == sorted(livedash_core._HOMES)
+    assert livedash_core.__all__ == sorted(livedash_core._MODULES)
     for name in livedash_core.__all__:
         assert getattr(livedash_core, name).__name__ == name
 

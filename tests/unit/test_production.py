@@ -129,6 +129,7 @@ def test_every_airflow_setting_is_an_option_that_airflow_knows(services: dict[st
         assert option.lower() in sections[section.lower()]["options"], name
 
 
+@pytest.mark.airflow
 def test_the_executor_imports_with_the_pinned_celery(tmp_path: Path) -> None:
     """Celery 5.7 satisfies the provider's own bounds and breaks its import."""
     done = subprocess.run(

@@ -10,18 +10,18 @@ from livedash_core.analysis.offline.language import LanguageRule
 from livedash_core.analysis.offline.questions import QuestionRule
 from livedash_core.analysis.offline.sentiment import SentimentRule
 from livedash_core.analysis.offline.summary import summarize
-from livedash_core.analysis.offline.text import fold, readable
+from livedash_core.analysis.offline.text import fold, truncate
 
 
 class OfflineAnalyzer:
-    """Analyses a session by rules and word lists: no key, no network, no cost, and never an error.
+    """Analyses a session by rules and word lists, without a key, network access, cost or error.
 
-    Making one loads the lists and eld's n-grams, about 0.3 s and 60 MB; it is meant to be kept. Where eld was
-    installed without bytecode, compiling its n-grams costs each process up to 5 s and a peak of 480 MB instead.
+    Creating one loads the word lists and eld's n-grams, about 0.3 s and 60 MB, so keep it. If eld was installed without
+    bytecode, compiling its n-grams costs each process up to 5 s and a peak of 480 MB.
     """
 
     name = "offline"
-    #: Raise it with every change to a rule or a list.
+    #: Change it with every change to a rule or a list.
     prompt_version = "rules-1"
 
     def __init__(self) -> None:
@@ -33,8 +33,8 @@ class OfflineAnalyzer:
         self._questions = QuestionRule(self._courtesy)
 
     async def analyze(self, request: AnalysisRequest) -> Analysis:
-        """Analyse one session; what the rules cannot tell is ``und``, NEUTRAL, UNRECOGNIZED_OTHER or empty."""
-        turns, unread = readable(request.turns)
+        """Analyse one session; a field that the rules cannot fill is ``und``, NEUTRAL, UNRECOGNIZED_OTHER or empty."""
+        turns, omitted_characters = truncate(request.turns)
         user_messages = sum(turn.role == "User" for turn in request.turns)
         lines = [turn.content for turn in turns if turn.role == "User"]
         language, source = self._language("\n".join(lines), request.language_hint)
@@ -42,8 +42,8 @@ class OfflineAnalyzer:
         questions = self._questions(lines, language)
         escalated, forwarded_hr = self._cues("escalated", turns), self._cues("forwarded_hr", turns)
         notes: dict[str, str | int] = {"language_from": source}
-        if unread:
-            notes["characters_not_read"] = unread
+        if omitted_characters:
+            notes["characters_omitted"] = omitted_characters
         return Analysis(
             language=language,
             sentiment=self._sentiment(lines, language),
@@ -52,10 +52,11 @@ class OfflineAnalyzer:
             category=category,
             summary=summarize(user_messages, category, questions, escalated=escalated, forwarded_hr=forwarded_hr),
             questions=questions,
+            questions_language=language,
             analyzer=self.name,
             prompt_version=self.prompt_version,
             notes=notes,
         )
 
     async def close(self) -> None:
-        """Nothing is held open."""
+        """Do nothing: the analyzer has no connections."""

@@ -1,8 +1,8 @@
-"""What a conversation is about, by the words of example questions.
+"""Classify a conversation by the words of example questions (TF-IDF).
 
-A word, or a pair of words, that the examples know votes for the categories they use it in, the more the fewer those
-are. Another word votes through the character n-grams it shares with keywords: inflections, misspellings ("vakanttie")
-and the compounds of Dutch and German ("Urlaubsplanung", "kilometervergoeding").
+A word or a pair of words from the examples votes for the categories in which it occurs; its vote is larger the fewer
+these are. Any other word votes through the character n-grams that it shares with keywords. This covers inflections,
+misspellings ("vakanttie") and the compounds of Dutch and German ("Urlaubsplanung", "kilometervergoeding").
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from livedash_core.analysis.offline.text import fold, words
 from livedash_core.analysis.offline.wordlists import load
 from livedash_core.enums import Category
 
-#: A keyword counts as that many example questions.
+#: A keyword counts as this many example questions.
 KEYWORD_WEIGHT = 4
 NGRAM_SIZES = (3, 4, 5)
-#: What a shared n-gram counts beside a known word.
+#: The weight of a shared n-gram relative to a known word.
 NGRAM_WEIGHT = 0.45
-#: Longer ones are no words; some would fill the cache.
+#: Longer tokens are not words, and would fill the cache.
 MAX_WORD_LETTERS = 40
-#: About what one word of one example is worth: less is an accident.
+#: About the vote of one word from one example; a lower score is a coincidence.
 MIN_SCORE = 1.7
-#: The winner's lead, as a share of its score.
+#: The minimum lead of the first category over the second, as a share of its score.
 MIN_MARGIN = 0.05
 
 Votes = dict[Category, float]
@@ -35,7 +35,7 @@ Votes = dict[Category, float]
 class CategoryRule:
     """Compares a conversation with ``data/categories.json``: {category: {language: {keywords, examples}}}.
 
-    Keywords are words or pairs of words. ``data/stopwords.json`` holds the words that say nothing alone.
+    Keywords are words or pairs of words. ``data/stopwords.json`` holds the words that carry no meaning alone.
     """
 
     def __init__(self) -> None:
@@ -54,17 +54,17 @@ class CategoryRule:
         self._categories = len(examples)
         self._terms = {term: self._votes(counts) for term, counts in by_term.items() if term not in self._stopwords}
         self._ngrams = {ngram: self._votes(counts) for ngram, counts in by_ngram.items()}
-        # The words of a company's chats repeat.
-        self._word_votes = lru_cache(maxsize=10_000)(self._look_up)
+        # Cached, because the chats of a company repeat their words.
+        self._word_votes = lru_cache(maxsize=10_000)(self._votes_of_word)
 
     def __call__(self, lines: Iterable[str]) -> Category:
-        """The category of the user's ``lines``, folded; UNRECOGNIZED_OTHER if none stands out."""
-        spoken = [words(line) for line in lines]
+        """The category of the user's folded ``lines``; UNRECOGNIZED_OTHER if none has a clear lead."""
+        words_by_line = [words(line) for line in lines]
         score: Counter[Category] = Counter()
-        # Each term once, however often it is said.
-        for word in dict.fromkeys(word for line in spoken for word in line if len(word) <= MAX_WORD_LETTERS):
+        # Each term counts once, however often it occurs.
+        for word in dict.fromkeys(word for line in words_by_line for word in line if len(word) <= MAX_WORD_LETTERS):
             score.update(self._word_votes(word))
-        for pair in dict.fromkeys(" ".join(pair) for line in spoken for pair in pairwise(line)):
+        for pair in dict.fromkeys(" ".join(pair) for line in words_by_line for pair in pairwise(line)):
             score.update(self._terms.get(pair, {}))
         ranked = score.most_common(2)
         if not ranked or ranked[0][1] < MIN_SCORE:
@@ -74,12 +74,12 @@ class CategoryRule:
         return ranked[0][0]
 
     def _votes(self, counts: Counter[Category]) -> Votes:
-        """TF-IDF over categories: nothing for a term that all of them use."""
+        """The TF-IDF of a term in each category: 0 for a term that all categories use."""
         rarity = math.log(self._categories / len(counts))
         total = counts.total()
         return {category: rarity * math.log1p(count) * count / total for category, count in counts.items()}
 
-    def _look_up(self, word: str) -> Votes:
+    def _votes_of_word(self, word: str) -> Votes:
         if word in self._terms or word in self._stopwords:
             return self._terms.get(word, {})
         votes: Counter[Category] = Counter()
@@ -90,6 +90,6 @@ class CategoryRule:
 
 
 def ngrams(word: str) -> list[str]:
-    """The character n-grams of a word with its borders marked; none of a word of three letters or fewer."""
+    """The character n-grams of a word with its boundaries marked; none for a word of fewer than three letters."""
     marked = f" {word} "
     return [marked[i : i + n] for n in NGRAM_SIZES if len(word) >= min(NGRAM_SIZES) for i in range(len(marked) - n + 1)]

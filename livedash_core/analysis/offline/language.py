@@ -1,4 +1,4 @@
-"""Which language the user writes."""
+"""Detect the language that the user writes in."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from eld import LanguageDetector  # type: ignore[import-untyped]  # eld carries 
 from livedash_core.analysis.normalise import language_code
 from livedash_core.enums import UNDETERMINED
 
-#: Those that users of an HR chatbot in Western Europe write; fewer candidates, fewer mistakes.
+#: The languages of the users of HR chatbots in Western Europe; fewer candidates mean fewer mistakes.
 LANGUAGES = ("nl", "en", "de", "fr", "es", "it", "pt", "pl", "tr", "ro", "bg", "hu", "cs", "uk", "ru", "ar")
-#: Below it every detector guesses: eld is right for .65 of lines under 15 characters, for .97 of longer ones.
+#: Shorter text cannot be detected reliably: eld is right for .65 of lines under 15 characters, for .97 of longer ones.
 MIN_LETTERS = 15
 
 Source = Literal["text", "csv", "none"]
@@ -23,13 +23,13 @@ class LanguageRule:
 
     def __init__(self, languages: Sequence[str] = LANGUAGES) -> None:
         self._detector = LanguageDetector()
-        # Not lang_subset(): that one changes the n-grams of the whole process and writes into eld's own folder.
+        # Not lang_subset(), which changes the n-grams of the whole process and writes into eld's folder.
         subset = self._detector.dynamic_lang_subset(list(languages))
         if not subset.success or len(subset.languages) < len(set(languages)):
             raise ValueError(f"eld does not know all of the languages {', '.join(languages)}")
 
     def __call__(self, user_text: str, hint: str | None) -> tuple[str, Source]:
-        """ISO 639-1 or ``und``, and what says so: the text, or the CSV's label when the text is too short for it."""
+        """The language (ISO 639-1 or ``und``) and its source: the text, or the CSV's label if the text is too short."""
         if sum(character.isalpha() for character in user_text) >= MIN_LETTERS:
             found = self._detector.detect(user_text)
             if found.language and found.is_reliable():

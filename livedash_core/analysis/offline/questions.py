@@ -1,4 +1,4 @@
-"""The user's own questions, in the user's own words: rules cannot translate, and do not pretend to."""
+"""Find the user's questions. They keep the user's own words, because rules cannot translate."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from livedash_core.analysis.offline.text import fold, sentences, words
 from livedash_core.analysis.offline.wordlists import load
 from livedash_core.parsing.questions import clean_questions
 
-#: "ok?" asks nothing.
+#: "ok?" is not a question.
 MIN_WORDS = 2
-#: Without a question mark a sentence must say more: "is goed" is none.
+#: The minimum without a question mark: "is goed" is not a question.
 MIN_WORDS_UNMARKED = 4
 
 
@@ -25,10 +25,10 @@ class QuestionRule:
     def __call__(self, lines: Iterable[str], language: str) -> tuple[str, ...]:
         """At most five distinct questions among the user's ``lines``, in their order."""
         return clean_questions(
-            sentence for line in lines for sentence in sentences(line) if self._asks(sentence, language)
+            sentence for line in lines for sentence in sentences(line) if self._is_question(sentence, language)
         )
 
-    def _asks(self, sentence: str, language: str) -> bool:
+    def _is_question(self, sentence: str, language: str) -> bool:
         spoken = words(self._courtesy.strip(fold(sentence), language))
         if sentence.rstrip("!.…)'\"”").endswith(("?", "？", "؟")):
             return len(spoken) >= MIN_WORDS

@@ -1,4 +1,4 @@
-"""How the user feels, by word lists: most HR chats are neutral, so the neutral band is wide."""
+"""Classify the user's sentiment by word lists. Most HR chats are neutral, so the neutral band is wide."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from livedash_core.analysis.offline.text import fold, phrases, sentences, words
 from livedash_core.analysis.offline.wordlists import LINGUA_FRANCA, load
 from livedash_core.enums import Sentiment
 
-#: A phrase of praise or complaint is enough alone; a single kind or unkind word is not.
+#: One phrase of praise or complaint reaches the threshold; a single positive or negative word does not.
 PHRASE_WEIGHT = 2
 THRESHOLD = 2
-#: A negation turns what follows within so many words: "not a good answer".
+#: A negation inverts the following words up to this distance: "not a good answer".
 NEGATION_REACH = 3
 
 _SHOUT = re.compile(r"!{2,}|\b[A-Z]{3,}\W+[A-Z]{3,}\W+[A-Z]{2,}\b")
@@ -22,8 +22,8 @@ _ANGRY, _HAPPY = re.compile("[😠😡🤬👎]"), re.compile("[😀😃😄😁
 
 
 @dataclass(frozen=True, slots=True)
-class _Lists:
-    """A language's lists, the English ones among them."""
+class _WordLists:
+    """The word lists of a language, including the English ones."""
 
     praise: re.Pattern[str]
     complaints: re.Pattern[str]
@@ -40,7 +40,7 @@ class SentimentRule:
         listed: dict[str, dict[str, list[str]]] = load("sentiment")
         english = listed[LINGUA_FRANCA]
         self._lists = {
-            language: _Lists(
+            language: _WordLists(
                 praise=phrases(own["praise"] + english["praise"]),
                 complaints=phrases(own["complaints"] + english["complaints"]),
                 negations=frozenset(own["negations"] + english["negations"]),
@@ -51,31 +51,31 @@ class SentimentRule:
         }
 
     def __call__(self, lines: Sequence[str], language: str) -> Sentiment:
-        """The mood of the user's ``lines``, as written: capitals and exclamation marks count."""
-        score = sum(self._weigh(sentence, language) for line in lines for sentence in sentences(fold(line)))
+        """The sentiment of the user's unfolded ``lines``: capitals and exclamation marks count."""
+        score = sum(self._score(sentence, language) for line in lines for sentence in sentences(fold(line)))
         text = "\n".join(lines)
         score += PHRASE_WEIGHT * (len(_HAPPY.findall(text)) - len(_ANGRY.findall(text)))
-        # Shouting makes a complaint louder; alone it may be joy, or a heading.
+        # Shouting only strengthens a negative score; alone it may be joy, or a heading.
         if score < 0 and _SHOUT.search(text):
             score -= 1
         if score <= -THRESHOLD:
             return "NEGATIVE"
         return "POSITIVE" if score >= THRESHOLD else "NEUTRAL"
 
-    def _weigh(self, sentence: str, language: str) -> int:
+    def _score(self, sentence: str, language: str) -> int:
         lists = self._lists.get(language, self._lists[LINGUA_FRANCA])
         if complaints := lists.complaints.findall(sentence):
-            # Praise in the same breath is sarcasm: "great, my schedule changed again without a word".
+            # Praise in the same sentence as a complaint is sarcasm: "great, my schedule changed again without a word".
             return -PHRASE_WEIGHT * len(complaints)
         plain = self._courtesy.strip(sentence, language)
         spoken = words(plain)
         score, negated = 0, False
         for position, word in enumerate(spoken):
-            turned = not lists.negations.isdisjoint(spoken[max(0, position - NEGATION_REACH) : position])
-            negated = negated or turned
+            is_negated = not lists.negations.isdisjoint(spoken[max(0, position - NEGATION_REACH) : position])
+            negated = negated or is_negated
             if word in lists.positive:
-                score += -1 if turned else 1
-            elif word in lists.negative and not turned:
+                score += -1 if is_negated else 1
+            elif word in lists.negative and not is_negated:
                 score -= 1
         praise = PHRASE_WEIGHT * len(lists.praise.findall(plain))
         return score - praise if negated else score + praise

@@ -1,4 +1,4 @@
-"""One line, in English, that says what the rules found and that rules made it."""
+"""Summarise in one English line what the rules found; the line says that rules wrote it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sentences, words, phrases, and the part of a conversation that the rules read."""
+"""Split text into sentences, words and phrases, and truncate a conversation to the part that the rules read."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from livedash_core.analysis.contract import Turn
 
-#: Bounds the time that a hostile session may cost. Questions come first and escalations last: both ends are read.
+#: Bounds the time of a hostile session. Both ends are read: questions come first and escalations last.
 MAX_TURNS = 100
 MAX_TURN_CHARACTERS = 2000
 
@@ -16,17 +16,17 @@ _WORD = re.compile(r"[^\W\d_]+(?:['&-][^\W\d_]+)*")
 _SENTENCE_END = re.compile(r"(?<=[.!?…])\s+|[\r\n\u2028\u2029]+")
 
 
-def readable(turns: Sequence[Turn]) -> tuple[list[Turn], int]:
-    """The turns that the rules read, each perhaps cut, and how many characters they leave out."""
+def truncate(turns: Sequence[Turn]) -> tuple[list[Turn], int]:
+    """The turns that the rules read, each truncated, and the number of characters left out."""
     kept = list(turns)
     if len(kept) > MAX_TURNS:
         kept = kept[: MAX_TURNS // 2] + kept[-MAX_TURNS // 2 :]
-    read = [Turn(turn.role, turn.content[:MAX_TURN_CHARACTERS]) for turn in kept]
-    return read, sum(len(turn.content) for turn in turns) - sum(len(turn.content) for turn in read)
+    truncated = [Turn(turn.role, turn.content[:MAX_TURN_CHARACTERS]) for turn in kept]
+    return truncated, sum(len(turn.content) for turn in turns) - sum(len(turn.content) for turn in truncated)
 
 
 def fold(text: str) -> str:
-    """``text`` as the word lists are written: NFKC, lower case, straight apostrophes."""
+    """Fold ``text`` to the form of the word lists: NFKC, lower case, straight apostrophes."""
     return unicodedata.normalize("NFKC", text).lower().replace("\u2019", "'")
 
 
@@ -36,12 +36,12 @@ def words(folded: str) -> list[str]:
 
 
 def sentences(text: str) -> list[str]:
-    """The sentences of ``text``, with their final punctuation, none blank."""
+    """The sentences of ``text``, with their final punctuation, without blank ones."""
     return [sentence for piece in _SENTENCE_END.split(text) if (sentence := piece.strip())]
 
 
 def phrases(items: Iterable[str]) -> re.Pattern[str]:
-    """One pattern for a list of folded phrases, longest first; a final ``*`` stands for any ending of the word."""
+    """Compile folded phrases into one pattern, longest first; a final ``*`` matches any ending of the word."""
     longest_first = sorted(set(items), key=lambda item: (-len(item), item))
     alternatives = [re.escape(item.removesuffix("*")) + r"\w*" * item.endswith("*") for item in longest_first]
     return re.compile(rf"\b(?:{'|'.join(alternatives)})(?!\w)")

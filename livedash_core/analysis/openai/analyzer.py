@@ -1,4 +1,4 @@
-"""One analysis by a model: the call, its ledger row, and one more chance for each thing that a second try may mend."""
+"""Analyse a session with a model: call it, record the call in the ledger, and correct each kind of failure once."""
 
 from __future__ import annotations
 
@@ -12,22 +12,24 @@ from uuid import UUID
 
 import openai
 
-from livedash_core.analysis.contract import Analysis, AnalysisRequest, BatchReply
+from livedash_core.analysis.batches import BatchRequest, BatchResult
+from livedash_core.analysis.contract import Analysis, AnalysisRequest
 from livedash_core.analysis.openai import prompt
-from livedash_core.analysis.openai.attempt import Attempt
-from livedash_core.analysis.openai.batch_api import BatchApi
-from livedash_core.analysis.openai.client import Clients, make_client, server_of
+from livedash_core.analysis.openai.batch_api import OpenAIBatches
+from livedash_core.analysis.openai.chat_request import ChatRequest
+from livedash_core.analysis.openai.client import ClientPool, make_client, server_of
 from livedash_core.analysis.openai.completion import Completion
-from livedash_core.analysis.openai.errors import Call, RateLimited, TranscriptTooLong, held_back, outcome, translated
+from livedash_core.analysis.openai.errors import Call, RateLimited, TranscriptTooLong, deferred, outcome, translated
 from livedash_core.analysis.openai.rate_limit_headers import RateLimitHeaders
 from livedash_core.analysis.openai.reply import ReplyCutOff, UnusableReply, read_completion
 from livedash_core.analysis.stored_analyses import StoredAnalysis, stored_analysis_of
 from livedash_core.costs.ledger import CallEnd, Ledger, PlannedCall
 from livedash_core.enums import Mode
-from livedash_core.errors import Deferred, ProcessingError, SystemicError
+from livedash_core.errors import ProcessingError, SystemicError
+from livedash_core.outcomes import Deferred
 
 if TYPE_CHECKING:
-    # What the SDK's raw responses are has no public name.
+    # The SDK has no public name for the type of its raw responses.
     from openai._legacy_response import LegacyAPIResponse
     from openai.types.chat import ChatCompletion
 
@@ -35,14 +37,14 @@ if TYPE_CHECKING:
 
 
 class OpenAIAnalyzer:
-    """Analyses sessions with a model, one chat completion each, up to three more to mend it.
+    """Analyses sessions with a model: one chat completion each, and up to three more for corrections.
 
-    ``base_url`` None is OpenAI's own. ``timeout_seconds`` bounds one call as a whole, however slowly it drips.
-    ``max_completion_tokens`` includes reasoning; a reply of our schema takes some 400.
-    ``max_transcript_characters`` is what of a conversation is sent at most; 200 000 are some 60 000 tokens. ``slots``
-    bound the calls under way; those that the ledger is told about do not count.
+    ``base_url`` None is OpenAI. ``timeout_seconds`` bounds a whole call, however slowly the response arrives.
+    ``max_completion_tokens`` includes reasoning; a reply of our schema takes about 400.
+    ``max_transcript_characters`` is the most that is sent of a conversation; 200 000 are about 60 000 tokens. ``slots``
+    bounds the concurrent calls; a call that the ledger is opening or closing has no slot.
 
-    Raises ``ConfigurationError`` for a key or base URL that cannot be one.
+    Raises ``ConfigurationError`` for an invalid key or base URL.
     """
 
     name = "openai"
@@ -68,95 +70,114 @@ class OpenAIAnalyzer:
         self._max_transcript_characters = max_transcript_characters
         self._slots = slots or nullcontext()
         self._client = make_client(api_key, base_url, timeout_seconds)
-        self._clients = Clients(self._client)
-        #: Whose limits are counted together; the digest tells neither key nor address.
+        self._clients = ClientPool(self._client)
+        #: Identifies the server and key that share rate limits; the digest reveals neither.
         self._connection = hashlib.sha256(f"{self._client.base_url}\n{api_key}".encode()).hexdigest()[:16]
         self._rate_limits = RateLimitHeaders(self._connection, model)
         self._stopped: SystemicError | None = None
         self._refused: RateLimited | None = None
 
     async def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
         await self._clients.close()
 
-    async def analyze(self, request: AnalysisRequest) -> Analysis:
+    async def analyze(self, request: AnalysisRequest) -> Analysis | Deferred:
         """Analyse one session; see ``contract.Analyzer``.
 
-        One repair of an unusable reply, one doubling of the tokens for a cut one, one halving of a transcript that is
-        too long for the model: after that the failure stands.
+        One repair of an unusable reply, twice the tokens for one that was cut off, and half of a transcript that is too
+        long for the model: each is tried once, then the failure is raised.
         """
-        attempt, given = self._first(request), request.reply
+        return await self._analyze_with_corrections(request, None, self.prompt_version)
+
+    def batch_request(self, request: AnalysisRequest) -> BatchRequest:
+        """The first call of ``analyze``, for a batch; see ``batches.BatchAnalyzer``."""
+        chat = self._first_request(request)
+        body = json.dumps(self._body(chat), ensure_ascii=False, separators=(",", ":"))
+        return BatchRequest(self._planned_call(request, chat, "batch"), body.encode())
+
+    async def analyze_result(
+        self, request: AnalysisRequest, result: BatchResult, prompt_version: str
+    ) -> Analysis | Deferred:
+        """Analyse with the reply of a batch, and repair it as ``analyze`` does; see ``batches.BatchAnalyzer``."""
+        return await self._analyze_with_corrections(request, result, prompt_version)
+
+    def batch_adapter(self, company_id: UUID) -> OpenAIBatches:
+        """The batch API of the same server, with the same key."""
+        return OpenAIBatches(self._client, Call(self._server, self._model, self._timeout_seconds, company_id))
+
+    async def _analyze_with_corrections(
+        self, request: AnalysisRequest, result: BatchResult | None, prompt_version: str
+    ) -> Analysis | Deferred:
+        """Read ``result``, or make a call if there is none, and correct each kind of failure once."""
+        chat = self._first_request(request)
         while True:
             try:
-                analysis = await (self._analysed(request, attempt) if given is None else self._read(request, given))
+                if result is None:
+                    analysis = await self._call_and_read(request, chat)
+                else:
+                    analysis = await self._read(request, result, prompt_version)
             except (UnusableReply, ReplyCutOff, TranscriptTooLong) as failure:
-                attempt, given = attempt.after(failure), None
-            else:
-                return replace(analysis, notes=analysis.notes | attempt.notes)
+                chat, result = chat.corrected_for(failure), None
+                continue
+            if isinstance(analysis, Deferred):
+                return analysis
+            return replace(analysis, notes=analysis.notes | chat.notes)
 
-    def planned(self, request: AnalysisRequest) -> tuple[PlannedCall, bytes]:
-        """The first call that ``analyze`` would make, and its JSON: for who sends it in a batch."""
-        attempt = self._first(request)
-        body = json.dumps(self._body(attempt), ensure_ascii=False, separators=(",", ":"))
-        return self._call_of(request, attempt, "batch"), body.encode()
-
-    def batches_of(self, company_id: UUID) -> BatchApi:
-        """The batch API of the same server, with the same key."""
-        return BatchApi(self._client, Call(self._server, self._model, self._timeout_seconds, company_id))
-
-    async def _analysed(self, request: AnalysisRequest, attempt: Attempt) -> Analysis:
-        """One call, closed with its bill whatever its reply is worth; what it is worth is stored with it."""
-        row, answer = await self._called(request, attempt)
+    async def _call_and_read(self, request: AnalysisRequest, chat: ChatRequest) -> Analysis | Deferred:
+        """Make one call and read its reply; close the call with its usage, and with the analysis if there is one."""
+        called = await self._call(request, chat)
+        if isinstance(called, Deferred):
+            return called
+        row, answer = called
         completion = Completion.read(answer.content)
-        end = replace(completion.end(answer.request_id), rate_limit=self._rate_limits.answered(answer.headers))
-        # From here to the ledger nothing is waited for: whoever stops us cannot come between a reply and its bill.
+        end = replace(completion.end(answer.request_id), rate_limit=self._rate_limits.read_answer(answer.headers))
+        # There is no await between here and the ledger, so that a cancellation cannot lose the usage of the reply.
         try:
-            analysis = self._analysis(completion, request, self.prompt_version)
+            analysis = self._read_analysis(completion, request, self.prompt_version)
         except Exception as exc:
-            fault = str(exc) if isinstance(exc, ProcessingError) else f"a bug of ours: {type(exc).__name__}"
-            await self._ledger.close_call(row, replace(end, error_message=fault))
+            message = str(exc) if isinstance(exc, ProcessingError) else f"internal error: {type(exc).__name__}"
+            await self._ledger.close_call(row, replace(end, error_message=message))
             raise
         stored = stored_analysis_of(request, self._model, analysis)
         await self._ledger.close_call(row, end, stored)
         return analysis
 
-    async def _read(self, request: AnalysisRequest, given: BatchReply) -> Analysis:
-        """What a reply is worth that is on the ledger already."""
-        if given.error is not None:
-            raise given.error
+    async def _read(self, request: AnalysisRequest, result: BatchResult, prompt_version: str) -> Analysis:
+        """Read the reply of a batch, whose call is closed in the ledger."""
+        if result.error is not None:
+            raise result.error
         try:
-            return self._analysis(Completion.read(given.body), request, given.prompt_version)
-        except ProcessingError as fault:
-            await self._ledger.mark_unusable(given.ledger_row, str(fault))
+            return self._read_analysis(Completion.read(result.body), request, prompt_version)
+        except ProcessingError as error:
+            await self._ledger.mark_unusable(result.call_id, str(error))
             raise
 
-    def _analysis(self, completion: Completion, request: AnalysisRequest, prompt_version: str) -> Analysis:
+    def _read_analysis(self, completion: Completion, request: AnalysisRequest, prompt_version: str) -> Analysis:
         analysis = read_completion(completion, request.language_hint)
         model = completion.model or self._model
         return replace(analysis, analyzer=self.name, model=model, prompt_version=prompt_version)
 
-    async def _called(self, request: AnalysisRequest, attempt: Attempt) -> tuple[UUID, Answer]:
-        """One call that was answered, and its open row of the ledger: nothing else sends a request.
+    async def _call(self, request: AnalysisRequest, chat: ChatRequest) -> tuple[UUID, Answer] | Deferred:
+        """Make one call; returns its open row of the ledger and the answer. No other method sends a request.
 
-        After a systemic error none is sent any more: it would fail like the first. Nor is one that still waited for
-        its slot when the server wanted a pause.
+        After a systemic error no further call is sent, because it would fail as well. Neither is a call that waited
+        for its slot while the server refused another one because of a rate limit.
         """
         self._refuse_if_stopped(request.company_id)
         refused_before = self._refused
-        row = await self._ledger.open_call(self._call_of(request, attempt, "realtime"))
+        row = await self._ledger.open_call(self._planned_call(request, chat, "realtime"))
+        if isinstance(row, Deferred):
+            return row
         sent = False
         try:
             async with self._slots:
-                self._refuse_if_stopped(request.company_id)  # meanwhile: it may have waited for its turn
-                if self._refused is not None and self._refused is not refused_before:
-                    raise held_back(self._refused)
-                sent = True
-                return row, await self._sent(attempt)
+                self._refuse_if_stopped(request.company_id)  # another call may have failed while this one waited
+                if self._refused is None or self._refused is refused_before:
+                    sent = True
+                    return row, await self._send(chat)
+                refused = self._refused
         except SystemicError:
-            await self._ledger.close_call(row, CallEnd("rejected", "not sent: the model was stopped"))
-            raise
-        except Deferred:
-            await self._ledger.close_call(row, CallEnd("rejected", "not sent: the server wants to be asked less often"))
+            await self._ledger.close_call(row, CallEnd("rejected", "not sent: calls to the model have stopped"))
             raise
         except (openai.APIError, TimeoutError) as exc:
             error = translated(exc, Call(self._server, self._model, self._timeout_seconds, request.company_id))
@@ -165,10 +186,9 @@ class OpenAIAnalyzer:
                 self._stopped = error
             if isinstance(error, RateLimited) and isinstance(exc, openai.APIStatusError):
                 self._refused = error
-                end = replace(
-                    end, rate_limit=self._rate_limits.refused(exc.response.headers, error.retry_after_seconds)
-                )
-                error = held_back(error)
+                limits = self._rate_limits.read_refusal(exc.response.headers, error.retry_after_seconds)
+                await self._ledger.close_call(row, replace(end, rate_limit=limits))
+                return deferred(error)
             await self._ledger.close_call(row, end)
             raise error from exc
         except asyncio.CancelledError:
@@ -177,48 +197,50 @@ class OpenAIAnalyzer:
                 row, unanswered if sent else CallEnd("rejected", "stopped before it was sent")
             )
             raise
+        await self._ledger.close_call(row, CallEnd("rejected", "not sent: the server's rate limit is used up"))
+        return deferred(refused)
 
     def _refuse_if_stopped(self, company_id: UUID) -> None:
         if self._stopped is not None:
             of_company = self._stopped.company_id is not None
             raise SystemicError(str(self._stopped), company_id=company_id if of_company else None)
 
-    async def _sent(self, attempt: Attempt) -> Answer:
-        """A 200 as it came. Raises what the SDK raises, and ``TimeoutError``."""
-        # The SDK's timeout is per read: a server that drips a byte now and then would never reach it.
+    async def _send(self, chat: ChatRequest) -> Answer:
+        """Send the request; returns the raw response with status 200. Raises the SDK's errors and ``TimeoutError``."""
+        # The SDK's timeout applies to each read, so a server that sends a byte now and then would never reach it.
         async with asyncio.timeout(self._timeout_seconds):
-            # As an extra body, which goes out as it is and replaces the empty messages: to walk through messages and
-            # schema, looking for names to translate (there are none), takes the SDK two fifths of a call's CPU.
-            with self._clients.one() as client:
+            # As an extra body, which is sent unchanged and replaces the empty messages. Otherwise the SDK walks through
+            # messages and schema to translate names (there are none), which takes two fifths of a call's CPU time.
+            with self._clients.acquire() as client:
                 return await client.chat.completions.with_raw_response.create(
-                    model=self._model, messages=(), extra_body=self._body(attempt)
+                    model=self._model, messages=(), extra_body=self._body(chat)
                 )
 
-    def _call_of(self, request: AnalysisRequest, attempt: Attempt, mode: Mode) -> PlannedCall:
+    def _planned_call(self, request: AnalysisRequest, chat: ChatRequest, mode: Mode) -> PlannedCall:
         return PlannedCall(
             request.session_id,
             request.company_id,
             self._model,
             self.prompt_version,
-            attempt.max_prompt_tokens,
-            attempt.max_completion_tokens,
+            chat.max_prompt_tokens,
+            chat.max_completion_tokens,
             mode,
-            # A batch has a queue of its own, and no limit per minute.
+            # A batch has its own queue and no limit per minute.
             self._connection if mode == "realtime" else "",
         )
 
-    def _first(self, request: AnalysisRequest) -> Attempt:
-        return Attempt.first(
+    def _first_request(self, request: AnalysisRequest) -> ChatRequest:
+        return ChatRequest.first(
             request.turns,
             max_characters=self._max_transcript_characters,
             max_completion_tokens=self._max_completion_tokens,
         )
 
-    def _body(self, attempt: Attempt) -> dict[str, Any]:
-        # Nothing that can be left out: an unknown server may refuse what it does not know.
+    def _body(self, chat: ChatRequest) -> dict[str, Any]:
+        # No optional parameter, because a server may refuse one that it does not know.
         return {
             "model": self._model,
-            "messages": attempt.messages,
-            "max_completion_tokens": attempt.max_completion_tokens,
+            "messages": chat.messages,
+            "max_completion_tokens": chat.max_completion_tokens,
             "response_format": prompt.RESPONSE_FORMAT,
         }

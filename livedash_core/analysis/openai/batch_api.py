@@ -1,6 +1,6 @@
-"""Files and batches of a model server (OpenAI's Batch API): upload, create, look, fetch, cancel, tidy up.
+"""OpenAI's Batch API as a ``BatchAdapter``: files and batches are created, polled, downloaded, cancelled and deleted.
 
-The key of a job is its file's name and in its batch's metadata, so that what a crash left behind is found by it.
+The key of a batch is the name of its file and in its metadata, so that both are found again after a crash.
 """
 
 from __future__ import annotations
@@ -16,29 +16,34 @@ import httpx2
 import openai
 from pydantic import BaseModel, Field, NonNegativeInt, ValidationError
 
+from livedash_core.analysis.batches import BatchResult, BatchState, RemoteBatch, ResultFileGone
+from livedash_core.analysis.openai.batch_lines import ENDPOINT, read_result, request_line
 from livedash_core.analysis.openai.client import make_client, server_of
 from livedash_core.analysis.openai.errors import IDENTIFIER, Call, translated
-from livedash_core.errors import PermanentError, ProcessingError, SystemicError, TransientError
+from livedash_core.errors import ConfigurationError, PermanentError, ProcessingError, SystemicError, TransientError
+from livedash_core.settings import Settings
 
 log = logging.getLogger(__name__)
 
-#: What a batch asks for each of its lines, and by when it is done or expires.
-ENDPOINT: Final = "/v1/chat/completions"
-_WINDOW: Final = "24h"
+#: A batch is finished within this time, or expires.
+_COMPLETION_WINDOW: Final = "24h"
 _METADATA_KEY = "livedash_batch"
-_ENDED = ("completed", "failed", "expired", "cancelled")
-#: A look and a cancellation are short calls.
+_STATES: dict[str, BatchState] = {
+    "completed": "completed",
+    "failed": "refused",
+    "expired": "cut_short",
+    "cancelled": "cut_short",
+}
+#: The error code of a batch whose tokens do not fit into the queue.
+_QUEUE_FULL = "token_limit_exceeded"
+#: The timeout of polling and cancelling, which are short calls.
 _WATCH_SECONDS = 30.0
-#: So many pages of a hundred are searched for what a crash left behind; pages older than it are not asked for.
+#: How many pages of a hundred entries are searched for a file or a batch that was created before a crash. Entries that
+#: are older than the batch's row are not read, but for the difference between the server's clock and ours.
 _MOST_PAGES = 50
-#: Their clock need not be ours.
-_CLOCKS_DIFFER_SECONDS = 3_600
+_CLOCK_DIFFERENCE_SECONDS = 3_600
 
-Found = TypeVar("Found", bound=BaseModel)
-
-
-class FileGone(PermanentError):
-    """The server does not have a file that it spoke of."""
+Model = TypeVar("Model", bound=BaseModel)
 
 
 class _Counts(BaseModel):
@@ -60,53 +65,41 @@ class _Usage(BaseModel):
     output_tokens: NonNegativeInt
 
 
-class RemoteFile(BaseModel):
-    """A file that was uploaded."""
-
+class _File(BaseModel):
     id: str
-    filename: str | None = None
-    created_at: int = 0
 
 
-class RemoteBatch(BaseModel):
-    """A batch as its server tells of it. ``status`` may be a word that we do not know: then it is under way."""
+class _Batch(BaseModel):
+    """A batch object of the API. A ``status`` that is unknown here counts as in progress."""
 
     id: str
     status: str
-    created_at: int = 0
     output_file_id: str | None = None
     error_file_id: str | None = None
     counts: _Counts | None = Field(default=None, alias="request_counts")
     errors: _Errors | None = None
-    metadata: dict[str, Any] | None = None
     usage: Any = None
 
-    @property
-    def tokens(self) -> tuple[int, int] | None:
-        """What the server counts for the whole batch, in and out; None where it does not say."""
+    def neutral(self) -> RemoteBatch:
+        codes = [error.code for error in (self.errors.data if self.errors else None) or () if error.code]
+        return RemoteBatch(
+            self.id,
+            _STATES.get(self.status, "in_progress"),
+            self.status,
+            self.counts.completed + self.counts.failed if self.counts else 0,
+            tuple(file_id for file_id in (self.output_file_id, self.error_file_id) if file_id is not None),
+            self._tokens(),
+            # Each code once, if it is one: free text of the server is never shown.
+            tuple(dict.fromkeys(code for code in codes if IDENTIFIER.fullmatch(code))),
+            is_queue_full=_QUEUE_FULL in codes,
+        )
+
+    def _tokens(self) -> tuple[int, int] | None:
         try:
             usage = _Usage.model_validate(self.usage)
         except ValidationError:
             return None
         return usage.input_tokens, usage.output_tokens
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether nothing more will come."""
-        return self.status in _ENDED
-
-    @property
-    def done(self) -> int:
-        """Requests that have an answer, good or bad."""
-        return self.counts.completed + self.counts.failed if self.counts else 0
-
-    @property
-    def error_codes(self) -> list[str]:
-        """Why the file as a whole was refused: the server's codes, each once, if they are any."""
-        found = self.errors.data if self.errors else None
-        return list(
-            dict.fromkeys(error.code for error in found or () if error.code and IDENTIFIER.fullmatch(error.code))
-        )
 
 
 class _Page(BaseModel):
@@ -114,42 +107,60 @@ class _Page(BaseModel):
     has_more: bool = False
 
 
-class BatchApi:
-    """Every method raises ``TransientError`` or ``SystemicError``: no single session is at fault here."""
+def create_watcher(settings: Settings) -> OpenAIBatches:
+    """See ``batches.create_watcher``."""
+    key = settings.openai_api_key
+    if key is None:
+        raise ConfigurationError(
+            "there is no OpenAI API key any more: set OPENAI_API_KEY or create the Airflow connection livedash_openai"
+        )
+    call = Call(server_of(settings.openai_base_url), "", _WATCH_SECONDS, UUID(int=0))
+    return OpenAIBatches(make_client(key.get_secret_value(), settings.openai_base_url, _WATCH_SECONDS), call)
+
+
+class OpenAIBatches:
+    """The ``batches.BatchAdapter`` of OpenAI's Batch API, and of any server that has it."""
 
     def __init__(self, client: openai.AsyncOpenAI, call: Call) -> None:
         self._client = client
-        self.call = call
+        self._call = call
 
-    @classmethod
-    def watching(cls, api_key: str, base_url: str | None) -> BatchApi:
-        """For who only looks and cancels. Raises ``ConfigurationError`` for a key or base URL that cannot be one."""
-        call = Call(server_of(base_url), "", _WATCH_SECONDS, UUID(int=0))
-        return cls(make_client(api_key, base_url, _WATCH_SECONDS), call)
+    @property
+    def server(self) -> str:
+        """Host and port."""
+        return self._call.server
+
+    def request_line(self, call_id: UUID, body: bytes) -> bytes:
+        """See ``batch_lines.request_line``."""
+        return request_line(call_id, body)
+
+    def read_result(self, line: bytes) -> BatchResult | None:
+        """See ``batch_lines.read_result``."""
+        return read_result(line, self._call)
 
     async def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
         await self._client.close()
 
     async def upload(self, key: str, content: IO[bytes]) -> str:
         """Upload the lines; returns the file's id."""
         with self._translating(self._no_batches()):
             answer = await self._client.files.with_raw_response.create(file=(key, content), purpose="batch")
-        return self._read(RemoteFile, answer.content).id
+        return self._read(_File, answer.content).id
 
-    async def create(self, key: str, file_id: str) -> str:
-        """Have an uploaded file processed, which costs money from here on; returns the batch's id."""
+    async def submit(self, key: str, file_id: str) -> str:
+        """Create the batch of an uploaded file, which is billed from here on; returns the batch's id."""
         with self._translating(self._no_batches()):
             answer = await self._client.batches.with_raw_response.create(
                 input_file_id=file_id,
                 endpoint=ENDPOINT,
-                completion_window=_WINDOW,
+                completion_window=_COMPLETION_WINDOW,
                 metadata={_METADATA_KEY: key},
             )
-        return self._read(RemoteBatch, answer.content).id
+        return self._read(_Batch, answer.content).id
 
     async def find_file(self, key: str, since: float) -> str | None:
-        """The file that was uploaded under ``key`` after ``since`` (Unix time), if there is one."""
+        """See ``batches.BatchAdapter``."""
 
         async def page(after: Any) -> bytes:
             answer = await self._client.files.with_raw_response.list(
@@ -163,7 +174,7 @@ class BatchApi:
         return None
 
     async def find_batch(self, key: str, since: float) -> str | None:
-        """The batch that was created under ``key`` after ``since`` (Unix time), if there is one."""
+        """See ``batches.BatchAdapter``."""
 
         async def page(after: Any) -> bytes:
             return (await self._client.batches.with_raw_response.list(limit=100, after=after)).content
@@ -173,49 +184,48 @@ class BatchApi:
                 return str(entry["id"])
         return None
 
-    async def look(self, batch_id: str) -> RemoteBatch:
-        """Where a batch stands."""
+    async def poll(self, batch_id: str) -> RemoteBatch:
+        """The current state of a batch."""
         unknown = SystemicError(
-            f"{self.call.server} does not know the batch {batch_id}; was the key or the server changed? "
+            f"{self._call.server} does not know the batch {batch_id}; was the key or the server changed? "
             "With the former ones it can still be collected",
-            company_id=self.call.company_id,
+            company_id=self._call.company_id,
         )
         with self._translating(unknown):
             answer = await self._client.batches.with_raw_response.retrieve(batch_id)
-        return self._read(RemoteBatch, answer.content)
+        return self._read(_Batch, answer.content).neutral()
 
-    async def cancel(self, batch_id: str) -> None:
-        """Have a batch stopped; what it has finished is still to be fetched. One that has ended stays as it is."""
-        with self._translating(self._no_batches()):
-            try:
-                await self._client.batches.with_raw_response.cancel(batch_id)
-            except (openai.BadRequestError, openai.ConflictError):
-                return  # it had ended already
-
-    async def cancel_all(self, batch_ids: Iterable[str]) -> None:
-        """Have batches stopped, all at once; the log says what became of each."""
+    async def cancel(self, batch_ids: Iterable[str]) -> None:
+        """Cancel batches concurrently and log the outcome of each; their finished requests can still be collected."""
 
         async def cancel(batch_id: str) -> None:
             try:
-                await self.cancel(batch_id)
+                await self._cancel(batch_id)
                 log.info("batch %s is being cancelled; what it has finished will be collected", batch_id)
             except ProcessingError as error:
                 log.error("batch %s could not be cancelled: %s", batch_id, error)
 
         await asyncio.gather(*map(cancel, batch_ids))
 
-    async def fetch(self, file_id: str, into: IO[bytes]) -> None:
-        """Download a file's lines. Raises ``FileGone`` as well."""
-        with self._translating(FileGone(f"{self.call.server} has deleted the file {file_id}")):
+    async def _cancel(self, batch_id: str) -> None:
+        with self._translating(self._no_batches()):
+            try:
+                await self._client.batches.with_raw_response.cancel(batch_id)
+            except (openai.BadRequestError, openai.ConflictError):
+                return  # the batch had ended already
+
+    async def download(self, file_id: str, into: IO[bytes]) -> None:
+        """Download a result file. Raises ``ResultFileGone`` as well."""
+        with self._translating(ResultFileGone(f"{self._call.server} has deleted the file {file_id}")):
             try:
                 async with self._client.files.with_streaming_response.content(file_id) as answer:
                     async for part in answer.iter_bytes():
                         into.write(part)
-            except httpx2.HTTPError as exc:  # the SDK leaves those of a body that breaks off as they are
-                raise TransientError(f"{self.call.server} broke off while a batch's results were fetched") from exc
+            except httpx2.HTTPError as exc:  # the SDK does not translate the errors of a body that breaks off
+                raise TransientError(f"{self._call.server} broke off while a batch's results were fetched") from exc
 
-    async def forget(self, file_id: str) -> None:
-        """Delete a file; conversations are in it. One that cannot be deleted is left to the server's own clean-up."""
+    async def delete_file(self, file_id: str) -> None:
+        """Delete a file, which contains conversations. A file that cannot be deleted is left to the server."""
         try:
             await self._client.files.with_raw_response.delete(file_id)
         except openai.APIError:
@@ -227,7 +237,7 @@ class BatchApi:
             with self._translating(self._no_batches()):
                 found = self._read(_Page, await page(after))
             for entry in found.data:
-                if entry.get("created_at", since) < since - _CLOCKS_DIFFER_SECONDS:
+                if entry.get("created_at", since) < since - _CLOCK_DIFFERENCE_SECONDS:
                     return
                 yield entry
             if not (found.has_more and found.data):
@@ -236,9 +246,9 @@ class BatchApi:
 
     def _no_batches(self) -> SystemicError:
         return SystemicError(
-            f"{self.call.server} has no batch API; have the company analysed one by one: "
+            f"{self._call.server} has no batch API; have the company analysed one by one: "
             "livedash company update NAME --mode realtime",
-            company_id=self.call.company_id,
+            company_id=self._call.company_id,
         )
 
     @contextmanager
@@ -248,19 +258,19 @@ class BatchApi:
         except openai.APIStatusError as exc:
             if exc.status_code in (404, 405, 501):
                 raise not_found from exc
-            error = translated(exc, self.call)
+            error = translated(exc, self._call)
             if isinstance(error, PermanentError):
                 error = SystemicError(
-                    f"{self.call.server} did not take a batch ({exc.status_code}); if it was too large, set "
+                    f"{self._call.server} did not take a batch ({exc.status_code}); if it was too large, set "
                     "LIVEDASH_BATCH_REQUESTS or LIVEDASH_BATCH_MEGABYTES lower",
-                    company_id=self.call.company_id,
+                    company_id=self._call.company_id,
                 )
             raise error from exc
         except openai.APIError as exc:
-            raise translated(exc, self.call) from exc
+            raise translated(exc, self._call) from exc
 
-    def _read(self, kind: type[Found], body: bytes) -> Found:
+    def _read(self, kind: type[Model], body: bytes) -> Model:
         try:
             return kind.model_validate_json(body)
         except ValidationError:
-            raise TransientError(f"{self.call.server} answered 200 with something else than asked for") from None
+            raise TransientError(f"{self._call.server} answered 200 with something else than asked for") from None

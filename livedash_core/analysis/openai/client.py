@@ -1,4 +1,4 @@
-"""The SDK's client, made so that nothing happens behind our back."""
+"""Create clients of the OpenAI SDK, without its retries and its reading of the environment."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ import openai
 
 from livedash_core.errors import ConfigurationError
 
-#: Where the SDK goes too; named here so that it does not look into the environment for another place.
+#: The SDK's own default. It is passed explicitly, so that the SDK does not read another one from the environment.
 OPENAI_URL = "https://api.openai.com/v1"
 _CONNECT_SECONDS = 5.0
 
 
 def make_client(api_key: str, base_url: str | None, timeout_seconds: float) -> openai.AsyncOpenAI:
-    """A client of OpenAI, or of the server at ``base_url``; ``timeout_seconds`` bounds each wait for a byte.
+    """Create a client of OpenAI, or of the server at ``base_url``; ``timeout_seconds`` applies to each read.
 
-    Raises ``ConfigurationError`` for a key that cannot be one.
+    Raises ``ConfigurationError`` for an invalid key.
     """
     return openai.AsyncOpenAI(
         api_key=_checked_key(api_key),
         base_url=base_url or OPENAI_URL,
-        # No retries of the SDK's own: each is billed, and none is on our ledger.
+        # A retry by the SDK would be billed but not recorded in the ledger.
         max_retries=0,
         timeout=openai.Timeout(timeout_seconds, connect=_CONNECT_SECONDS),
     )
 
 
-class Clients:
-    """A client and copies of it, one for each call under way.
+class ClientPool:
+    """A client and copies of it, one per concurrent call.
 
-    A client's pool asks the system about each idle connection, twice per call: with sixteen, that is a tenth of the
-    CPU that a call takes. Each of these has one connection; who was used last is used first.
+    The connection pool of a client polls each idle connection twice per call: with sixteen connections that takes a
+    tenth of a call's CPU time. Each client here has one connection, and the most recently used one is reused first.
     """
 
     def __init__(self, client: openai.AsyncOpenAI) -> None:
@@ -44,8 +44,8 @@ class Clients:
         self._idle = [client]
 
     @contextmanager
-    def one(self) -> Iterator[openai.AsyncOpenAI]:
-        """A client that nobody else has meanwhile."""
+    def acquire(self) -> Iterator[openai.AsyncOpenAI]:
+        """A client for exclusive use within the context."""
         client = self._idle.pop() if self._idle else self._copy()
         try:
             yield client
@@ -57,19 +57,19 @@ class Clients:
 
     @cached_property
     def _certificates(self) -> ssl.SSLContext:
-        """Read once: it takes as long as fifty calls."""
+        """Loaded once, because loading takes as long as fifty calls."""
         return httpx2.create_ssl_context()
 
     async def close(self) -> None:
-        """Give the connections back."""
+        """Close all connections."""
         for client in self._idle:
             await client.close()
 
 
 def server_of(base_url: str | None) -> str:
-    """Host and port, for messages: a base URL may hold a password.
+    """Host and port for messages, because a base URL may contain a password.
 
-    Raises ``ConfigurationError`` for a base URL that cannot be one.
+    Raises ``ConfigurationError`` for an invalid base URL.
     """
     try:
         parts = urlsplit(base_url or OPENAI_URL)
@@ -83,7 +83,7 @@ def server_of(base_url: str | None) -> str:
 
 def _checked_key(api_key: str) -> str:
     key = api_key.strip()
-    # Anything else breaks in the HTTP client, whose exception would show the key.
+    # Any other key fails in the HTTP client, whose exception would quote it.
     if not key or not key.isascii() or not key.isprintable() or " " in key:
-        raise ConfigurationError("the OpenAI API key is empty or no key at all; check OPENAI_API_KEY")
+        raise ConfigurationError("the OpenAI API key is empty or invalid; check OPENAI_API_KEY")
     return key

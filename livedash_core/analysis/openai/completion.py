@@ -1,6 +1,6 @@
-"""The answer of a chat completions server, read leniently: what is not as expected is None, and never an exception.
+"""Parse the response of a chat completions server leniently: an unexpected value is None, never an exception.
 
-The SDK's own types are of no use here: it builds them without checking, out of an error body as well (openai 3.54).
+The SDK's types cannot be used: the SDK builds them without validation, even from an error body (openai 3.54).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def _cleaned(value: Any) -> Any:
 
 
 _Text = Annotated[str | None, Field(strict=True), BeforeValidator(_cleaned), WrapValidator(_or_none)]
-#: 200 characters: more than any model, and enough of nonsense.
+#: At most 200 characters, longer than the name of any model.
 _Name = Annotated[str | None, Field(strict=True, max_length=200), BeforeValidator(_cleaned), WrapValidator(_or_none)]
 _Tokens = Annotated[int | None, Field(strict=True, ge=0, le=MAX_INTEGER), WrapValidator(_or_none)]
 
@@ -59,7 +59,7 @@ class _Choice(BaseModel):
 
 
 class Completion(BaseModel):
-    """The JSON body of a 200, which need not be a completion."""
+    """The JSON body of a response with status 200, which may not be a completion."""
 
     choices: Annotated[list[_Choice] | None, WrapValidator(_or_none)] = None
     error: Any = None
@@ -69,17 +69,17 @@ class Completion(BaseModel):
 
     @classmethod
     def read(cls, body: bytes) -> Completion:
-        """What ``body`` holds: nothing, when it is not a JSON object."""
+        """Parse ``body``; every field is None if it is not a JSON object."""
         try:
             return cls.model_validate(json.loads(body))
         except (ValueError, RecursionError):
             return cls()
 
     def end(self, request_id: str | None) -> CallEnd:
-        """The ledger's end of this call: ``answered`` only if a model was at work, which choices or a bill tell."""
+        """How the call ended, for the ledger: ``answered`` only if there are choices or token counts."""
         outcome: Outcome = "answered" if self.choices or self.usage != Usage() else "unknown"
         if outcome == "unknown" and self.error is not None:
-            # Some gateways put a refusal in a 200; any other page may hide a completion that was billed.
+            # Some gateways report a refusal with status 200; any other body may hide a completion that was billed.
             outcome = "rejected"
         return CallEnd(
             outcome,
@@ -91,7 +91,7 @@ class Completion(BaseModel):
 
     @property
     def usage(self) -> Usage:
-        """The token counts, None where the server gave none or nonsense."""
+        """The token counts, None where the server reported none or an invalid one."""
         reported = self.usage_reported or _Usage()
         prompt = reported.prompt_tokens_details or _PromptDetails()
         completion = reported.completion_tokens_details or _CompletionDetails()

@@ -1,7 +1,7 @@
-"""What went wrong between us and a chat completions server, in our kinds of error.
+"""Translate the errors of a chat completions server into ours.
 
-The classes follow OpenAI's error codes guide, and what Azure, llama.cpp, vLLM and Ollama answer instead. Free text of
-the server is looked at but never quoted: some servers echo the request, and with it the transcript.
+The classification follows OpenAI's error codes guide and the deviations of Azure, llama.cpp, vLLM and Ollama. A
+server's free text is inspected but never quoted, because some servers echo the request and with it the transcript.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ import openai
 
 from livedash_core.clients.responses import MAX_RETRY_AFTER_SECONDS, retry_after_seconds
 from livedash_core.costs.ledger import Outcome
-from livedash_core.errors import Deferred, PermanentError, ProcessingError, SystemicError, TransientError
+from livedash_core.errors import PermanentError, ProcessingError, SystemicError, TransientError
+from livedash_core.outcomes import Deferred
 
 _ACCOUNT = re.compile(
     "insufficient_quota|credit_balance_exhausted|billing.*|account_deactivated|access_terminated|invalid_api_key"
@@ -31,7 +32,7 @@ _MODEL = re.compile("model_not_found|invalid_model|model_not_available|unknown_m
 _MODEL_TEXT = re.compile(r"\bmodel\b.*(not found|not exist|not available|deprecated|shut ?down)", re.IGNORECASE)
 _REQUEST = re.compile("unsupported_parameter|unsupported_value|unknown_parameter|invalid_json_schema")
 _REQUEST_TEXT = re.compile("response_format|json_schema|max_completion_tokens|grammar", re.IGNORECASE)
-#: What a server's error code may look like, so that it can be shown.
+#: The form of an error code that is safe to show.
 IDENTIFIER = re.compile(r"[\w.\-\[\]]{1,60}", re.ASCII)
 
 #: Failures before the request could go out; after any other, it may have been billed.
@@ -43,11 +44,11 @@ _NEVER_SENT = (
     httpx2.LocalProtocolError,
     httpx2.UnsupportedProtocol,
 )
-#: Said by a gateway that no longer waits for the model behind it, which may answer yet: 524 is Cloudflare's.
-_GAVE_UP_WAITING = (408, 504, 524)
+#: The timeouts of a gateway. The model behind it may still answer and be billed; 524 is Cloudflare's.
+_GATEWAY_TIMEOUTS = (408, 504, 524)
 
 
-#: The shared limiter (``analysis.pacing``) knows better how long it will take; it is what holds a crowd back.
+#: The default without Retry-After. The shared rate limiter (``costs.rate_limiter``) holds the other calls back.
 _RATE_LIMITED_SECONDS = 5.0
 
 
@@ -56,12 +57,12 @@ class TranscriptTooLong(PermanentError):
 
 
 class RateLimited(TransientError):
-    """The model is asked more often than its server wants."""
+    """The server refused the call because of a rate limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What an error message may say of a call: the server's host and port, the model, how long it might take."""
+    """What an error message names of a call: the server's host and port, the model and the timeout."""
 
     server: str
     model: str
@@ -70,14 +71,14 @@ class Call:
 
 
 def outcome(exc: openai.APIError | TimeoutError) -> Outcome:
-    """The ledger's word: ``rejected`` when there is nothing to pay, ``unknown`` when there may be."""
+    """The outcome for the ledger: ``rejected`` if the call is not billed, ``unknown`` if it may be."""
     if isinstance(exc, openai.APIStatusError):
-        return "unknown" if exc.status_code in _GAVE_UP_WAITING else "rejected"
+        return "unknown" if exc.status_code in _GATEWAY_TIMEOUTS else "rejected"
     return "rejected" if isinstance(exc.__cause__, _NEVER_SENT) else "unknown"
 
 
 def translated(exc: openai.APIError | TimeoutError, call: Call) -> ProcessingError:
-    """Our error for the SDK's: of this session, of everybody, or passing."""
+    """Translate an error of the SDK: permanent for the session, systemic or transient."""
     if isinstance(exc, openai.APIStatusError):
         return _of_status(exc, call)
     if isinstance(exc, TimeoutError | openai.APITimeoutError):
@@ -87,15 +88,15 @@ def translated(exc: openai.APIError | TimeoutError, call: Call) -> ProcessingErr
     return TransientError(f"{call.server} broke the connection before it had answered")
 
 
-def held_back(error: RateLimited) -> Deferred:
-    """A rate limit is nobody's failed attempt: the session comes back when the server wants to be asked again."""
+def deferred(error: RateLimited) -> Deferred:
+    """A deferral instead of a failure: a rate limit costs the session no attempt, and it waits for Retry-After."""
     wait = _RATE_LIMITED_SECONDS if error.retry_after_seconds is None else error.retry_after_seconds
     return Deferred(str(error), "rate limit", retry_after_seconds=wait, this_session=True)
 
 
 def _of_status(exc: openai.APIStatusError, call: Call) -> ProcessingError:
     status, codes = exc.status_code, [str(value) for value in (exc.code, exc.type) if value]
-    # One identifier of the server's, if it is one: a stable text, which failures can be grouped by.
+    # The first code of the server that is safe to show: a stable text, so that failures can be grouped by it.
     what = " ".join([str(status), *[code for code in codes if IDENTIFIER.fullmatch(code)][:1]])
     text = _message(exc)
 
@@ -115,7 +116,7 @@ def _of_status(exc: openai.APIStatusError, call: Call) -> ProcessingError:
         return TranscriptTooLong(f"the conversation is too long for {call.model!r} ({what})")
     if status == 400 and says(_REFUSAL):
         return PermanentError(f"the model refused to analyse this conversation ({what})")
-    if status == 422 or (status == 400 and (says(_REQUEST) or _about_ours(exc.param) or _REQUEST_TEXT.search(text))):
+    if status == 422 or (status == 400 and (says(_REQUEST) or _is_constant(exc.param) or _REQUEST_TEXT.search(text))):
         return SystemicError(
             f"{call.server} does not take our requests for {call.model!r} ({what}); it needs a model and a server "
             "with structured outputs (response_format json_schema)",
@@ -132,18 +133,18 @@ def _of_status(exc: openai.APIStatusError, call: Call) -> ProcessingError:
 
 
 def _message(exc: openai.APIStatusError) -> str:
-    """The server's own sentence. Only its beginning: what it echoes of a transcript must not decide anything."""
+    """The beginning of the server's message: an echoed transcript behind it must not affect the classification."""
     body = exc.body.get("message") if isinstance(exc.body, dict) else exc.body
     return str(body)[:200]
 
 
-def _about_ours(param: object) -> bool:
-    """Whether the server names a parameter as the culprit that is the same in every request."""
+def _is_constant(param: object) -> bool:
+    """Whether the server objects to a parameter that is the same in every request."""
     return isinstance(param, str) and bool(param) and not param.startswith("messages")
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds to stay away: OpenAI's ``retry-after-ms`` (the SDK, too, reads it first), else ``Retry-After``."""
+    """Seconds to wait: OpenAI's ``retry-after-ms`` (which the SDK also reads first), otherwise ``Retry-After``."""
     milliseconds = headers.get("retry-after-ms", "")
     if re.fullmatch(r"[0-9]{1,12}", milliseconds):
         return min(int(milliseconds) / 1_000, MAX_RETRY_AFTER_SECONDS)

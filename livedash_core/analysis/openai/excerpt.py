@@ -1,4 +1,4 @@
-"""What of a conversation is shown to the model when all of it is too much; pure."""
+"""Reduce a conversation to the excerpt that fits the budget of a request; pure."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from livedash_core.analysis.contract import Turn
 from livedash_core.parsing.text import clean
 
-#: The messages that are kept first, whoever wrote them: how it began, and how it ended.
+#: The messages that are kept first, in any role: the beginning and the end of the conversation.
 _HEAD = 2
 _TAIL = 4
-#: No message may take more than this part of the budget, so that head and tail always fit in it.
-_LARGEST_SHARE = 8
+#: A message may take at most one part in so many of the budget, so that head and tail always fit.
+_BUDGET_PARTS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +26,15 @@ class Excerpt:
     shortened: int
 
 
-def excerpt(turns: Sequence[Turn], max_characters: int) -> Excerpt:
-    """Head, tail, then the user's messages, then the others, the latter two from both ends inwards, while they fit.
+def create_excerpt(turns: Sequence[Turn], max_characters: int) -> Excerpt:
+    """Keep the head, the tail, the user's messages and the others, in this order, as long as they fit.
 
-    The budget counts the characters of the JSON lines; the markers of omitted messages come on top.
+    The last two are taken from both ends inwards. The budget counts the characters of the JSON lines, without the
+    markers of omitted messages.
     """
-    longest = max_characters // _LARGEST_SHARE
+    longest = max_characters // _BUDGET_PARTS
     contents = [clean(turn.content) for turn in turns]
-    # A budget that holds everything leaves even the longest message alone.
+    # If the whole conversation fits, no message is shortened, however long it is.
     if sum(map(len, lines := _json_lines(turns, contents))) <= max_characters:
         return Excerpt(tuple(lines), sum(map(len, lines)), omitted=0, shortened=0)
     lines = _json_lines(turns, [_shortened(content, longest) for content in contents])

@@ -1,7 +1,7 @@
-"""Signs that a user's words are meant for the model that analyses them; pure.
+"""Detect phrases that try to instruct the model that analyses the conversation; pure.
 
-They change nothing: the closed schema, the fence and the absence of tools bound the damage. They are noted, so that
-somebody can look at such a session before its analysis is believed. Whoever avoids these words is not found.
+The analysis does not change: the closed schema, the fence and the absence of tools limit the damage. The number of
+such messages is noted, so that a reader can check the session. Other wordings are not detected.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ _WORDS = [
     rf"(?:{_VERBS})\b.{{0,20}}\b(?:{_WHICH})\b.{{0,30}}\b{_ORDERS}\b",
     r"(?:new instructions|nieuwe instructies|neue anweisungen)\s{0,3}:",
     r"syst(?:em|eem)[ -]?prompts?\b",
-    # What is analysed, by the names that only we have for it.
+    # The names of our result fields and categories.
     r"(?:sentiment|category|escalated)[\"']?\s{0,3}[=:]",
     rf"(?:forwarded_hr|{'|'.join(name.casefold() for name in CATEGORIES if '_' in name)})\b",
 ]
-# A turn that is not the user's, in a chat or in a model's own notation.
+# A forged turn of another role, in a chat's or a model's notation.
 _TURNS = [r"^[ \t]*(?:system|assistant)[ \t]*:", r"<\|\w+\|>", r"\[/?inst\]", r"[\"']role[\"']\s{0,3}:"]
-#: Of casefolded text, and each alternative bounded: to ignore case takes it ten times as long.
+#: For casefolded text, because IGNORECASE is ten times slower; each alternative is bounded.
 _CUE = re.compile(rf"\b(?:{'|'.join(_WORDS)})|{'|'.join(_TURNS)}", re.DOTALL | re.MULTILINE)
 
 
 def injection_cues(turns: Iterable[Turn]) -> int:
-    """How many of the user's messages hold one."""
+    """The number of user turns with such a phrase."""
     return sum(turn.role == "User" and _CUE.search(turn.content.casefold()) is not None for turn in turns)

@@ -1,9 +1,9 @@
-"""What the model is told: instructions and schema, always the same, then the conversation as fenced data; pure but
-for the random fence.
+"""Build the prompt: constant instructions and schema, then the conversation as fenced data.
 
-Nothing that varies comes before the conversation, so that a server can cache the rest (llama.cpp does; OpenAI from
-1 024 tokens, which ours are not). The fence is random, so that no transcript can close it; what bounds the damage of
-a transcript that gives orders is the closed schema and the absence of tools.
+Nothing variable comes before the conversation, so that a server can cache the instructions (llama.cpp does; OpenAI
+only from 1 024 tokens, which ours do not reach). The fence is random, so that a transcript cannot close it. The closed
+schema and the absence of tools limit the damage of a transcript that contains instructions. The module is pure except
+for the fence.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from openai.types.chat import ChatCompletionMessageParam
     from openai.types.shared_params import ResponseFormatJSONSchema
 
-#: Changes with anything in this file, or in how a reply is read, that could change an analysis.
+#: Change it with every change to this file, or to the reading of replies, that could change an analysis.
 PROMPT_VERSION = "2026-11-4"
-#: Of an unusable reply, so much is shown to the model again.
-_SHOWN_CHARACTERS = 4_000
+#: The part of an unusable reply that a repair quotes.
+_QUOTED_CHARACTERS = 4_000
 
 _CATEGORIES: dict[Category, str] = {
     "SCHEDULE_HOURS": "rosters, shifts, working times, overtime",
@@ -41,8 +41,8 @@ _CATEGORIES: dict[Category, str] = {
     "UNRECOGNIZED_OTHER": "anything else, or not to be understood",
 }
 
-#: Field -> description and the rest of its JSON schema. The summary comes first: a model writes in this order, and
-#: analyses better what it has just put into words.
+#: Field → description and the rest of its JSON schema. The summary comes first, because a model writes the fields in
+#: this order and classifies better after it has summarised.
 _FIELDS: dict[str, tuple[str, dict[str, Any]]] = {
     "summary": (
         f"in English, {SUMMARY_MIN_CHARACTERS} to {SUMMARY_MAX_CHARACTERS} characters: what the employee wanted and "
@@ -84,7 +84,7 @@ RESPONSE_FORMAT: ResponseFormatJSONSchema = {
     },
 }
 
-# The fields are told in words too: some servers accept a response format and ignore it.
+# The instructions describe the fields as well, because some servers accept a response format and ignore it.
 INSTRUCTIONS = "\n".join(
     [
         "You analyse one conversation between an employee (User) and a company's HR chatbot (Assistant).",
@@ -99,8 +99,8 @@ INSTRUCTIONS = "\n".join(
 )
 
 
-def messages_for(lines: Sequence[str]) -> list[ChatCompletionMessageParam]:
-    """The instructions, and a conversation's JSON lines between two random fences."""
+def conversation_messages(lines: Sequence[str]) -> list[ChatCompletionMessageParam]:
+    """The instructions, and a conversation's JSON lines between two lines with the same random fence."""
     fence = f"=== {secrets.token_hex(8)} ==="
     return [
         {"role": "system", "content": INSTRUCTIONS},
@@ -108,14 +108,14 @@ def messages_for(lines: Sequence[str]) -> list[ChatCompletionMessageParam]:
     ]
 
 
-def repair_of(
+def repair_messages(
     messages: Sequence[ChatCompletionMessageParam], content: str, problems: Sequence[str]
 ) -> list[ChatCompletionMessageParam]:
-    """The same, with the model's own reply and what was wrong with it."""
+    """The same messages, followed by the model's reply and its problems."""
     return [
         *messages,
         # Servers refuse an empty message.
-        {"role": "assistant", "content": content[:_SHOWN_CHARACTERS] or "(nothing)"},
+        {"role": "assistant", "content": content[:_QUOTED_CHARACTERS] or "(nothing)"},
         {
             "role": "user",
             "content": f"That cannot be used: {'; '.join(problems)}. Answer again, with the whole JSON object only.",

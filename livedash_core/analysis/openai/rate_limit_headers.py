@@ -1,6 +1,6 @@
-"""What a chat completions server's headers say of its limits; any of them may be missing, or nonsense.
+"""Read the rate limits from the headers of a chat completions server; any of them may be missing or invalid.
 
-The names are OpenAI's (its rate limits guide); a reset is a duration as Go writes it: ``1s``, ``6m0s``, ``20ms``.
+The names are those of OpenAI's rate limits guide; a reset is a duration in Go's format: ``1s``, ``6m0s``, ``20ms``.
 """
 
 from __future__ import annotations
@@ -9,34 +9,34 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
-from livedash_core.costs.ledger import RateLimitUpdate
+from livedash_core.costs import RateLimitUpdate
 
 _DURATION = re.compile(r"(?:\d{1,9}(?:\.\d{1,9})?(?:ms|h|m|s))+", re.ASCII)
 _PART = re.compile(r"([\d.]+)(ms|h|m|s)")
 _SECONDS = {"h": 3_600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
-#: No server keeps anybody away for longer than a day.
-_LONGEST_SECONDS = 86_400.0
+#: A longer reset is capped at one day.
+_MAX_RESET_SECONDS = 86_400.0
 
 
 class RateLimitHeaders:
-    """Watches what the answers of one model over one connection tell; most tell nothing new."""
+    """Reads the headers of one model and connection; most responses report nothing new."""
 
     def __init__(self, connection: str, model: str) -> None:
         self._last = RateLimitUpdate(connection, model)
 
-    def answered(self, headers: Mapping[str, str]) -> RateLimitUpdate | None:
-        """Limits that are new, a limit that is used up, or the end of a refusal."""
-        news = self._read(headers)
-        if news == self._last:
+    def read_answer(self, headers: Mapping[str, str]) -> RateLimitUpdate | None:
+        """An update if a limit is new or used up, or if a refusal has ended; otherwise None."""
+        update = self._read(headers)
+        if update == self._last:
             return None
-        self._last = replace(news, retry_after_seconds=None)
-        return news
+        self._last = replace(update, retry_after_seconds=None)
+        return update
 
-    def refused(self, headers: Mapping[str, str], retry_after_seconds: float | None) -> RateLimitUpdate:
-        """A refusal: ``retry_after_seconds`` is what it asked for (Retry-After), if it did."""
-        read = self._read(headers)
-        asked = [seconds for seconds in (retry_after_seconds, read.retry_after_seconds) if seconds is not None]
-        self._last = replace(read, retry_after_seconds=max(asked, default=None), refused=True)
+    def read_refusal(self, headers: Mapping[str, str], retry_after_seconds: float | None) -> RateLimitUpdate:
+        """The update of a refusal; ``retry_after_seconds`` is its Retry-After, or None."""
+        update = self._read(headers)
+        waits = [seconds for seconds in (retry_after_seconds, update.retry_after_seconds) if seconds is not None]
+        self._last = replace(update, retry_after_seconds=max(waits, default=None), refused=True)
         return self._last
 
     def _read(self, headers: Mapping[str, str]) -> RateLimitUpdate:
@@ -61,4 +61,4 @@ def _limit(text: str) -> int | None:
 def _duration(text: str) -> float | None:
     if not _DURATION.fullmatch(text):
         return None
-    return min(sum(float(number) * _SECONDS[unit] for number, unit in _PART.findall(text)), _LONGEST_SECONDS)
+    return min(sum(float(number) * _SECONDS[unit] for number, unit in _PART.findall(text)), _MAX_RESET_SECONDS)

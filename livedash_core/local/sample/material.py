@@ -30,11 +30,11 @@ class Script(BaseModel):
     #: The first message of the user, per session; empty if only the bot writes.
     openings: tuple[str, ...]
     #: The messages after the opening.
-    turns: tuple[tuple[Role, str | tuple[str, ...]], ...]
+    messages: tuple[tuple[Role, str | tuple[str, ...]], ...]
 
     @model_validator(mode="after")
     def _a_wording_per_opening(self) -> Script:
-        for _, wording in self.turns:
+        for _, wording in self.messages:
             if isinstance(wording, tuple) and len(wording) != len(self.openings):
                 raise ValueError(f"{self.name}: {len(wording)} wordings of a message for {len(self.openings)} openings")
         return self
@@ -42,7 +42,7 @@ class Script(BaseModel):
     def conversation(self, opening: int) -> list[tuple[Role, str]]:
         """Return the messages of the session with that opening (its index), with placeholders."""
         first: list[tuple[Role, str]] = [("User", text) for text in self.openings[opening : opening + 1]]
-        return first + [(role, text if isinstance(text, str) else text[opening]) for role, text in self.turns]
+        return first + [(role, text if isinstance(text, str) else text[opening]) for role, text in self.messages]
 
 
 class Language(BaseModel):

@@ -93,7 +93,6 @@ def upgrade() -> None:
         sa.Column("monthly_budget_usd", sa.Numeric(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("legacy", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
-        sa.CheckConstraint("analyzer IN ('auto', 'openai', 'offline')", name=op.f("ck_company_analyzer_known")),
         sa.CheckConstraint("mode IN ('realtime', 'batch')", name=op.f("ck_company_mode_known")),
         sa.CheckConstraint(
             "status IN ('ACTIVE', 'SUSPENDED', 'TRIAL', 'ARCHIVED')", name=op.f("ck_company_status_known")
@@ -353,6 +352,7 @@ def upgrade() -> None:
         "ai_batch",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("company_id", sa.Uuid(), nullable=False),
+        sa.Column("analyzer", sa.Text(), nullable=False),
         sa.Column("model", sa.Text(), nullable=False),
         sa.Column("status", sa.Text(), server_default="prepared", nullable=False),
         sa.Column("lease_token", sa.Uuid(), nullable=False),

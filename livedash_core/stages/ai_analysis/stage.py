@@ -1,29 +1,29 @@
-"""AI_ANALYSIS: from the conversation to its analysis."""
+"""AI_ANALYSIS: has an analyzer analyse each session's conversation."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Connection, func, select, text, update
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
-from livedash_core.analysis.contract import AnalysisRequest, Analyzer, BatchReply, Turn
+from livedash_core.analysis.batches import BatchAnalyzer, BatchResult
+from livedash_core.analysis.contract import Analysis, AnalysisRequest, Analyzer, Turn
 from livedash_core.analysis.registry import AnalyzerRegistry
 from livedash_core.analysis.stored_analyses import KEY, StoredAnalysis, input_digest, store_analyses, stored_analysis_of
 from livedash_core.costs.ledger_store import add_reused
+from livedash_core.errors import SystemicError
 from livedash_core.insights import counted_sessions
 from livedash_core.models import AiModel, Company, Message, Session, SessionAnalysis
-from livedash_core.stages.stage import Completed, Outcome, Skipped, Stage, StageContext
-
-if TYPE_CHECKING:
-    from livedash_core.analysis.openai.batch_api import BatchApi
+from livedash_core.outcomes import Completed, Deferred, Outcome, Skipped
+from livedash_core.stages.stage import Stage, StageContext
 
 
 class Conversation(NamedTuple):
-    """A session's messages, who is to analyse it, and the analyses it has already."""
+    """A session's messages, the analyzer and model to use, and the analyses that are stored already."""
 
     session_id: UUID
     company_id: UUID
@@ -33,45 +33,51 @@ class Conversation(NamedTuple):
     model: str | None
     #: (input hash, analyzer, model, prompt version) → result.
     known: dict[tuple[str, str, str | None, str], dict[str, Any]]
-    #: Whether a model is spared what identifies people.
+    #: Whether personal data is masked before a model sees the conversation.
     mask: bool = False
-    #: What a batch brought for it.
-    reply: BatchReply | None = None
 
 
-class Result(NamedTuple):
-    """What becomes a session's analysis: None for one that has nothing to analyse any more."""
+class AnalysisResult(NamedTuple):
+    """The analysis to store as the session's current one; None when there is nothing to analyse any more."""
 
     stored: StoredAnalysis | None = None
-    #: The company that was spared a call.
+    #: The company whose stored analysis was used again instead of a call.
     reused_for: UUID | None = None
 
 
 class PendingAnalysis(NamedTuple):
-    """A conversation that somebody has to be asked about."""
+    """A conversation that has no stored analysis yet, and the analyzer that is to make one."""
 
     analyzer: Analyzer
     model: str | None
     request: AnalysisRequest
-    #: What was done to the conversation before, for the stage's metadata.
+    #: What was changed in the conversation beforehand, for the stage's metadata.
     notes: dict[str, int]
 
+    def outcome(self, analysis: Analysis | Deferred) -> Outcome[AnalysisResult]:
+        """The session's outcome when the analyzer has answered."""
+        if isinstance(analysis, Deferred):
+            return analysis
+        stored = stored_analysis_of(self.request, self.model, analysis)
+        provenance = {"analyzer": analysis.analyzer, "model": analysis.model}
+        return Completed(AnalysisResult(stored), {**provenance, **analysis.notes, **self.notes})
 
-class AiAnalysis(Stage):
-    """Slow calls at once. A batch is twelve rounds of them: claiming and settling it is little beside that."""
+
+class AiAnalysis(Stage[Conversation, AnalysisResult]):
+    """Many slow calls concurrently. A claim is twelve rounds of calls, so that claiming and settling hardly count."""
 
     name = "AI_ANALYSIS"
 
-    def __init__(self, tools: StageContext) -> None:
-        super().__init__(tools)
+    def __init__(self, context: StageContext) -> None:
+        super().__init__(context)
         # Three times as many sessions as calls: while some are answered, the calls of others are opened and closed,
-        # many in one commit. But one call at a time is closed before the next is made.
-        self.concurrency = 3 * tools.settings.analysis_concurrency - 2
-        self.batch_size = 12 * tools.settings.analysis_concurrency
-        self._makers = AnalyzerRegistry(tools.settings, tools.engine)
+        # many in one commit. But with a concurrency of 1, a call is closed before the next one is made.
+        self.concurrency = 3 * context.settings.analysis_concurrency - 2
+        self.claim_size = 12 * context.settings.analysis_concurrency
+        self._analyzers = AnalyzerRegistry(context.settings, context.engine)
 
     def load(self, connection: Connection, session_ids: Sequence[UUID]) -> list[Conversation]:
-        """Messages in order, the company's choice of analyzer, and what was analysed before."""
+        """Messages in order, the company's choice of analyzer, and the stored analyses."""
         turns = (
             select(
                 Message.session_id,
@@ -124,67 +130,77 @@ class AiAnalysis(Stage):
                 row.company_id,
                 tuple(Turn(role, content) for role, content in row.turns or ()),
                 row.language,
-                self.tools.analyzer or row.analyzer,
-                self.tools.model or row.company_model or self.tools.settings.model or row.default_model,
-                {(digest, maker, model, version): found for digest, maker, model, version, found in row.analysed or ()},
+                self.context.analyzer or row.analyzer,
+                self.context.model or row.company_model or self.context.settings.model or row.default_model,
+                {(digest, name, model, version): found for digest, name, model, version, found in row.analysed or ()},
                 row.mask_personal_data,
             )
             for row in rows
         ]
 
-    def looked_up(self, item: Conversation) -> Outcome | PendingAnalysis:
-        """Its outcome, if nobody has to be asked: the same words were analysed by the same maker, or nobody spoke."""
+    async def handle(self, item: Conversation) -> Outcome[AnalysisResult]:
+        """Analyse the conversation, unless a stored analysis can be used again."""
+        found = self.find_stored(item)
+        if not isinstance(found, PendingAnalysis):
+            return found
+        return found.outcome(await found.analyzer.analyze(found.request))
+
+    async def handle_batch_result(
+        self, item: Conversation, analyzer: BatchAnalyzer, result: BatchResult, prompt_version: str
+    ) -> Outcome[AnalysisResult]:
+        """Like ``handle``, with the result that a batch has for the conversation and the analyzer that sent it."""
+        found = self.find_stored(item)
+        if not isinstance(found, PendingAnalysis):
+            return found
+        return found.outcome(await analyzer.analyze_result(found.request, result, prompt_version))
+
+    def find_stored(self, item: Conversation) -> Completed[AnalysisResult] | Skipped[AnalysisResult] | PendingAnalysis:
+        """The outcome, if no analyzer is needed: the conversation is analysed already, or the user said nothing."""
         if not any(turn.role == "User" for turn in item.turns):
-            return Skipped("the user said nothing" if item.turns else "there are no messages", Result())
-        analyzer, model = self._makers.choose(item.analyzer, item.model, item.company_id)
+            return Skipped("the user said nothing" if item.turns else "there are no messages", AnalysisResult())
+        analyzer, model = self._analyzers.resolve(item.analyzer, item.model, item.company_id)
         turns, notes = item.turns, dict[str, int]()
         if item.mask and model is not None:
             turns, notes["masked"] = _without_personal_data(item.turns)
         key = (input_digest(turns), analyzer.name, model, analyzer.prompt_version)
         if (known := item.known.get(key)) is not None:
-            return Completed(Result(StoredAnalysis(item.session_id, *key, known), item.company_id), {"reused": True})
-        request = AnalysisRequest(item.session_id, item.company_id, turns, item.language_hint, item.reply, key[0])
+            stored = StoredAnalysis(item.session_id, *key, known)
+            return Completed(AnalysisResult(stored, item.company_id), {"reused": True})
+        request = AnalysisRequest(item.session_id, item.company_id, turns, item.language_hint, key[0])
         return PendingAnalysis(analyzer, model, request, notes)
 
-    def batches_of(self, model: str, company_id: UUID) -> BatchApi:
-        """The batch API of the server that ``model`` is asked at. Raises ``SystemicError`` without a key for it."""
-        return self._makers.asking(model, company_id).batches_of(company_id)
+    def batch_analyzer(self, name: str, model: str, company_id: UUID) -> BatchAnalyzer:
+        """The analyzer that sends and reads batches for ``model``. Raises ``SystemicError`` if it cannot be used."""
+        analyzer = self._analyzers.resolve(name, model, company_id).analyzer
+        if not isinstance(analyzer, BatchAnalyzer):
+            raise SystemicError(f"the analyzer {name!r} has no batch API", company_id=company_id)
+        return analyzer
 
-    async def handle(self, item: Conversation) -> Outcome:
-        """Analyse it, unless that is not needed."""
-        found = self.looked_up(item)
-        if not isinstance(found, PendingAnalysis):
-            return found
-        analysis = await found.analyzer.analyze(found.request)
-        stored = stored_analysis_of(found.request, found.model, analysis)
-        maker = {"analyzer": analysis.analyzer, "model": analysis.model}
-        return Completed(Result(stored), {**maker, **analysis.notes, **found.notes})
-
-    def store(self, connection: Connection, results: Mapping[UUID, Result]) -> None:
-        """Keep the analysis with its maker, and make it the session's current one; or none, if there is none."""
+    def store(self, connection: Connection, results: Mapping[UUID, AnalysisResult]) -> None:
+        """Store the analyses and make each the current one of its session; clear it where there is none."""
         unanalysed = [session_id for session_id, result in results.items() if result.stored is None]
         analysed = [result.stored for result in results.values() if result.stored is not None]
         store_analyses(connection, analysed)
         with counted_sessions(connection, results):
-            connection.execute(update(Session).where(Session.id.in_(unanalysed)).values(_UNJUDGED))
+            connection.execute(update(Session).where(Session.id.in_(unanalysed)).values(_NO_ANALYSIS))
             connection.execute(_MAKE_CURRENT, {column: [getattr(each, column) for each in analysed] for column in KEY})
-        spared = [(result.reused_for, result.stored and result.stored.model) for result in results.values()]
-        add_reused(connection, Counter((company, model) for company, model in spared if company and model))
+        reused = [(result.reused_for, result.stored and result.stored.model) for result in results.values()]
+        add_reused(connection, Counter((company, model) for company, model in reused if company and model))
 
     async def close(self) -> None:
-        """End the makers' connections."""
-        await self._makers.close()
+        """Close the analyzers' connections."""
+        await self._analyzers.close()
 
 
 def _without_personal_data(turns: tuple[Turn, ...]) -> tuple[tuple[Turn, ...], int]:
-    # Lazily: the telephone numbers of the world take a fifth of a second, which whoever asks no model is spared.
-    from livedash_core.analysis.masking import masked
+    # Imported here because the telephone number data takes a fifth of a second, and only models need it.
+    from livedash_core.analysis.masking import mask_turns
 
-    return masked(turns)
+    return mask_turns(turns)
 
 
-#: The session's copy of an analysis; ``language`` stays, as the CSV says it.
-_UNJUDGED = dict.fromkeys(
+#: The columns of the session that copy its analysis. ``language`` stays: it also comes from the CSV.
+_NO_ANALYSIS = dict.fromkeys(
     (
         "analysis_id",
         "analyzed_at",

@@ -1,7 +1,7 @@
-"""How rows get in: each company's CSV, fetched to a file, staged, merged chunk by chunk.
+"""Imports each company's CSV: downloads it to a file, stages it, and merges it chunk by chunk.
 
-One transaction per chunk: an import that was cut short goes on where it stopped, because what is there already is not
-written again, and the version of a file is only remembered once all of it was taken.
+Each chunk is a transaction. An interrupted import can simply be repeated: rows that are stored already are not written
+again, and the version of a file is stored only when all of it has been merged.
 """
 
 from __future__ import annotations
@@ -35,21 +35,21 @@ from livedash_core.status.incidents import close_incidents, open_incident
 
 log = logging.getLogger(__name__)
 
-#: Connections that take over a file side by side: each keeps a core of the server busy.
+#: Connections that merge a file concurrently; each keeps a core of the database server busy.
 PARTITIONS = 2
 
 
 class Version(NamedTuple):
-    """What tells a file from another: what its server said of it, and its SHA-256 in hexadecimal."""
+    """What identifies a version of a file: the validators that its server sent, and its SHA-256 in hexadecimal."""
 
     validators: Validators
     sha256: str | None
 
 
 class CsvImporter:
-    """Brings in the CSV of every active company of a scope and counts what it did in ``report``.
+    """Imports the CSV of every active company of a scope and counts in ``report``.
 
-    A company whose CSV cannot be had becomes an incident; the others go on.
+    A CSV that cannot be imported opens an incident of its company; the other companies continue.
     """
 
     def __init__(
@@ -68,21 +68,21 @@ class CsvImporter:
         self._report = report
         self._on_progress = on_progress
 
-    def run(self, scope: Scope, stopping: Callable[[], bool]) -> None:
-        """Import company after company until all are through or ``stopping()``; each chunk is taken whole."""
+    def run(self, scope: Scope, should_stop: Callable[[], bool]) -> None:
+        """Import one company after the other until all are done or ``should_stop()``; a chunk is never interrupted."""
         for company in self._companies(scope):
-            if stopping():
+            if should_stop():
                 return
             try:
-                self._import(company, stopping)
+                self._import(company, should_stop)
             except StoppedReading:
                 return
             except ProcessingError as error:
-                self._note(company, str(error))
+                self._open_incident(company, str(error))
             except Exception as error:
                 if is_database_failure(error):
                     raise
-                self._note(company, f"its CSV was not taken: {describe(error)}")
+                self._open_incident(company, f"its CSV was not imported: {describe(error)}")
 
     def _companies(self, scope: Scope) -> list[Any]:
         wanted = select(*Sources.COLUMNS).where(Company.status == ACTIVE, Company.csv_url.is_not(None))
@@ -91,18 +91,18 @@ class CsvImporter:
         with self._engine.connect() as connection:
             return list(connection.execute(wanted.order_by(Company.name)))
 
-    def _import(self, company: Any, stopping: Callable[[], bool]) -> None:
-        with advisory_lock(self._engine, f"livedash import {company.company_id}") as mine:
-            if mine:
-                self._import_alone(company, stopping)
+    def _import(self, company: Any, should_stop: Callable[[], bool]) -> None:
+        with advisory_lock(self._engine, f"livedash import {company.company_id}") as acquired:
+            if acquired:
+                self._import_locked(company, should_stop)
             else:
                 log.info("%s: its CSV is being imported by another run; nothing to do here", company.company_name)
 
-    def _import_alone(self, company: Any, stopping: Callable[[], bool]) -> None:
+    def _import_locked(self, company: Any, should_stop: Callable[[], bool]) -> None:
         began = time.monotonic()
         name = company.company_name
         with tempfile.TemporaryFile() as file:
-            known = self._known(company)
+            known = self._stored_version(company)
             validators = self._download(company, file, known.validators)
             file.seek(0)
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
@@ -110,16 +110,16 @@ class CsvImporter:
                 with self._engine.begin() as connection:
                     close_incidents(connection, STAGE, [company.company_id], for_everyone=False)
                     if validators not in (None, known.validators):
-                        _remember_validators(connection, company, validators)
+                        _update_validators(connection, company, validators)
                 self._report.unchanged.append(name)
                 log.info("%s: the CSV has not changed since it was last imported; nothing to do", name)
                 return
-            staged, merged = self._take_over(company, file, stopping)
-        if stopping():
+            staged, merged = self._stage_and_merge(company, file, should_stop)
+        if should_stop():
             return
         with self._engine.begin() as connection:
             close_incidents(connection, STAGE, [company.company_id], for_everyone=False)
-            _remember(connection, company, Version(validators, sha256), staged)
+            _store_version(connection, company, Version(validators, sha256), staged)
         log.info(
             "%s: %d new and %d changed sessions, %d lines rejected, read as %s, in %.1f s",
             name,
@@ -130,35 +130,37 @@ class CsvImporter:
             time.monotonic() - began,
         )
 
-    def _take_over(
-        self, company: Any, file: BinaryIO, stopping: Callable[[], bool]
+    def _stage_and_merge(
+        self, company: Any, file: BinaryIO, should_stop: Callable[[], bool]
     ) -> tuple[StagedFile, list[MergedChunk]]:
-        """What was found in ``file``, and the chunks of it that were merged: all unless ``stopping()``."""
+        """Stage ``file`` and merge its chunks, which are all of them unless ``should_stop()``."""
         merged: list[MergedChunk] = []
 
-        def take(chunk: MergedChunk) -> None:
+        def count(chunk: MergedChunk) -> None:
             merged.append(chunk)
-            self._report.claimed += chunk.understood
-            self._report.completed += chunk.understood
+            self._report.claimed += chunk.readable
+            self._report.completed += chunk.readable
             self._on_progress(self._report)
 
         with ExitStack() as opened:
             connections = [opened.enter_context(self._engine.connect()) for _ in range(PARTITIONS)]
             for connection in connections:
-                opened.callback(connection.invalidate)  # no pool keeps it: a temporary table has what people wrote
+                opened.callback(
+                    connection.invalidate
+                )  # not returned to the pool: its temporary table contains personal data
             max_lines = self._settings.csv_max_lines
-            staged = stage_file(connections, company, file, max_lines=max_lines, stopping=stopping)
-            # Of what is taken from now on until all of it is, no version is known.
+            staged = stage_file(connections, company, file, max_lines=max_lines, should_stop=should_stop)
+            # Until all of it is merged, what is stored is of no version.
             with self._engine.begin() as connection:
-                _forget_version(connection, company)
+                _delete_version(connection, company)
             partitions = [
                 merge_partition(one, company.company_id, self._pipeline, staged.last_line) for one in connections
             ]
-            merge_in_parallel(partitions, take, stopping)
+            merge_in_parallel(partitions, count, should_stop)
         return staged, merged
 
-    def _known(self, company: Any) -> Version:
-        """What was last taken whole from where the CSV is now."""
+    def _stored_version(self, company: Any) -> Version:
+        """The version that was last imported completely from the company's present CSV URL."""
         wanted = select(CompanyCsv.etag, CompanyCsv.last_modified, CompanyCsv.sha256).where(
             CompanyCsv.company_id == company.company_id, CompanyCsv.url == company.csv_url
         )
@@ -176,7 +178,7 @@ class CsvImporter:
 
         return asyncio.run(download())
 
-    def _note(self, company: Any, problem: str) -> None:
+    def _open_incident(self, company: Any, problem: str) -> None:
         name = company.company_name
         message = problem if problem.startswith(f"{name}: ") else f"{name}: {problem}"
         log.warning("%s", message)
@@ -185,18 +187,18 @@ class CsvImporter:
             open_incident(connection, STAGE, company.company_id, message)
 
 
-def _forget_version(connection: Connection, company: Any) -> None:
+def _delete_version(connection: Connection, company: Any) -> None:
     connection.execute(delete(CompanyCsv).where(CompanyCsv.company_id == company.company_id))
 
 
-def _remember_validators(connection: Connection, company: Any, validators: Validators) -> None:
-    """What the server now says of a file that is known by its content."""
+def _update_validators(connection: Connection, company: Any, validators: Validators) -> None:
+    """Store the validators that the server sends now for a file whose content has not changed."""
     known = update(CompanyCsv).where(CompanyCsv.company_id == company.company_id)
     connection.execute(known.values(validators._asdict()))
 
 
-def _remember(connection: Connection, company: Any, version: Version, staged: StagedFile) -> None:
-    """What was taken whole."""
+def _store_version(connection: Connection, company: Any, version: Version, staged: StagedFile) -> None:
+    """Store the version of a file that was imported completely."""
     connection.execute(
         insert(CompanyCsv).values(
             company_id=company.company_id,

@@ -1,4 +1,4 @@
-"""What was staged of a CSV, taken over chunk by chunk: rows and their status rows stand or fall together."""
+"""Merges the staged rows of a CSV chunk by chunk; a row and its status rows are written in one transaction."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from livedash_core.pipeline import Pipeline
 from livedash_core.stages.csv_import import sql
 from livedash_core.status import ProcessingStatusManager
 
-#: Of the file; a transaction takes over what its connection has of them.
+#: Lines of the file per chunk; a transaction merges those that its connection has staged.
 CHUNK_LINES = 10_000
 STAGE = "CSV_IMPORT"
 
 
 class MergedChunk(NamedTuple):
-    """How many sessions are new, how many of these were understood, and how many differ from what was known."""
+    """How many sessions are new, how many of these have readable times, and how many stored sessions changed."""
 
     new: int
-    understood: int
+    readable: int
     changed: int
 
 
 def merge_partition(
     connection: Connection, company_id: UUID, pipeline: Pipeline, last_line: int
 ) -> Iterator[MergedChunk]:
-    """Take over what ``connection`` has staged, a chunk and a transaction each time."""
+    """Merge what ``connection`` has staged, one chunk and transaction at a time."""
     manager = ProcessingStatusManager(connection, pipeline=pipeline)
     with connection.begin():
         manager.expect_new_sessions()
@@ -49,23 +49,23 @@ def _merge_chunk(connection: Connection, manager: ProcessingStatusManager, chunk
     changed = [] if is_all_new else connection.execute(text(sql.UPDATE_CHANGED), chunk).all()
     if reopened := [row.id for row in changed if row.reopens]:
         manager.reopen(STAGE, reopened)
-    return MergedChunk(new.sessions, new.understood, len(changed))
+    return MergedChunk(new.sessions, new.readable, len(changed))
 
 
 def merge_in_parallel(
-    partitions: Iterable[Iterator[MergedChunk]], take: Callable[[MergedChunk], None], stopping: Callable[[], bool]
+    partitions: Iterable[Iterator[MergedChunk]], count: Callable[[MergedChunk], None], should_stop: Callable[[], bool]
 ) -> None:
-    """``take`` what the ``partitions`` merge, each in a thread of its own, until ``stopping()``.
+    """Merge the ``partitions``, each in a thread of its own, and ``count`` their chunks, until ``should_stop()``.
 
-    Raises what a partition or ``take`` raises. No thread is left when it ends: each is through with its chunk.
+    Raises what a partition or ``count`` raises. Every thread has ended then, after its present chunk.
     """
     with ThreadPoolExecutor() as threads:
-        under_way = {threads.submit(next, partition, None): partition for partition in partitions}
-        while under_way:
-            done, _ = wait(under_way, return_when=FIRST_COMPLETED)
+        running = {threads.submit(next, partition, None): partition for partition in partitions}
+        while running:
+            done, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in done:
-                partition = under_way.pop(future)
+                partition = running.pop(future)
                 if merged := future.result():
-                    take(merged)
-                    if not stopping():
-                        under_way[threads.submit(next, partition, None)] = partition
+                    count(merged)
+                    if not should_stop():
+                        running[threads.submit(next, partition, None)] = partition

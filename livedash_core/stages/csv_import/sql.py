@@ -1,4 +1,4 @@
-"""The statements that merge a CSV. The staging tables are temporary: they go with their connections."""
+"""The statements that merge a CSV. The staging tables are temporary: they are dropped with their connections."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from livedash_core.status import NEW_SESSIONS
 
 STAGING = "pg_temp.incoming"
 
-#: A change of these means that what was made of the row may be wrong: its stages are done again.
+#: A change of one of these columns reopens the stages of the session.
 REOPENING = ("start_time", "end_time", "messages_sent", "full_transcript_url")
 
 _RAW = tuple(column for column in COLUMNS if column != "external_session_id")
 
-#: What COPY fills. A line that could not be taken has a reason and no more: there may be as many of them as of rows.
+#: The columns that COPY fills. A rejected line has only its number, its raw text and a reason.
 STAGED = ("line_number", "id", *COLUMNS, "started_at", "ended_at", "notes", "raw_text", "reason")
 
 CREATE_STAGING = f"""
@@ -23,11 +23,11 @@ CREATE_STAGING = f"""
     )
 """
 
-#: Else each chunk would be looked for among all the others.
+#: Without it, each chunk would be searched for in the whole table.
 INDEX_STAGING = f"CREATE INDEX ON {STAGING} (line_number)"
 COUNT_CHUNK = f"SELECT count(*) FROM {STAGING} WHERE line_number >= :first AND line_number < :end"  # noqa: S608 - made of constants
 
-#: A session that stands in the file twice counts as its last line says, and that line's notes say how often.
+#: Of several lines for one session only the last one is kept, with a note of how many earlier lines there are.
 LAST_OF_EACH_WINS = f"""
     WITH repeated AS (
         SELECT external_session_id, max(line_number) AS last, count(*) - 1 AS earlier FROM {STAGING}
@@ -42,8 +42,8 @@ LAST_OF_EACH_WINS = f"""
 """  # noqa: S608 - made of constants
 
 _NEW = ("id", *COLUMNS, "started_at", "ended_at", "notes")
-#: What is new goes on to the status manager without passing through here. What is known is not looked up beforehand:
-#: the unique index is asked anyway, and a plan for a table that grows under it may read all of it for each row.
+#: New sessions reach the status manager inside the database. Known sessions are not looked up beforehand: the unique
+#: index is used anyway, and with the plan for a growing table each look-up might read all of it.
 INSERT_NEW = f"""
     WITH new AS (
         INSERT INTO livedash.session_import (company_id, {", ".join(_NEW)})
@@ -55,7 +55,7 @@ INSERT_NEW = f"""
         INSERT INTO {NEW_SESSIONS} (id, company_id, completed_stages, metadata)
         SELECT id, company_id, CASE WHEN started_at IS NULL THEN 0 ELSE 1 END, notes FROM new
     )
-    SELECT count(*) AS sessions, count(started_at) AS understood FROM new
+    SELECT count(*) AS sessions, count(started_at) AS readable FROM new
 """  # noqa: S608 - made of constants
 
 
@@ -63,8 +63,8 @@ def _row(alias: str, columns: tuple[str, ...]) -> str:
     return f"({', '.join(f'{alias}.{column}' for column in columns)})"
 
 
-#: What was erased stays erased, whatever its row says now. LIMIT has each row looked up by itself: for a table that has
-#: grown since it was analysed, the planner would rather read all that the company has, for every chunk.
+#: Erased sessions stay erased. LIMIT makes the planner look up each row by itself: for a table that has grown since it
+#: was analysed, it would otherwise read all rows of the company for every chunk.
 UPDATE_CHANGED = f"""
     UPDATE livedash.session_import AS known
     SET changed_at = now(), notes = row.notes, {", ".join(f"{column} = row.{column}" for column in _RAW)}
@@ -79,7 +79,7 @@ UPDATE_CHANGED = f"""
     RETURNING known.id, {_row("before", REOPENING)} IS DISTINCT FROM {_row("row", REOPENING)} AS reopens
 """  # noqa: S608 - made of constants
 
-#: Moves them out of the staging table: all that is left there are rows. The first :most are kept.
+#: Moves the rejected lines out of the staging table; the first :most are stored.
 REJECT = f"""
     WITH rejected AS (
         DELETE FROM {STAGING} WHERE reason IS NOT NULL RETURNING line_number, raw_text, reason

@@ -1,4 +1,4 @@
-"""CSV_IMPORT: from a company's CSV to sessions with a beginning and an end."""
+"""CSV_IMPORT: imports the rows of a company's CSV as sessions with a start and an end time."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, select, text
 
 from livedash_core.models import Company, SessionImport
+from livedash_core.outcomes import Completed, Outcome
 from livedash_core.parsing.session_times import Times, interpret
 from livedash_core.pipeline import Pipeline
 from livedash_core.stages.csv_import.importer import CsvImporter
 from livedash_core.stages.report import StageReport
 from livedash_core.stages.sources import Sources
-from livedash_core.stages.stage import Completed, Outcome, RunControl, Stage
+from livedash_core.stages.stage import RunControl, Stage
 from livedash_core.status import Scope
 
 
 class RawTimes(NamedTuple):
-    """The two cells that decide whether a row is a session, the zone they are in, and what was noted of the row."""
+    """The start and end cells of a row, their time zone, and the notes of the import."""
 
     session_id: UUID
     company_id: UUID
@@ -30,23 +31,23 @@ class RawTimes(NamedTuple):
     zone: ZoneInfo
 
 
-class CsvImport(Stage):
-    """New rows are imported and completed in one go by ``ingest``; what is claimed here are rows that could not be
-    understood as they came, and rows that changed since.
+class CsvImport(Stage[RawTimes, Times]):
+    """Imports new rows and completes them in ``ingest``; claims only rows whose times could not be read, and rows that
+    have changed since.
     """
 
     name = "CSV_IMPORT"
-    batch_size = 1000
+    claim_size = 1000
 
     def ingest(self, pipeline: Pipeline, scope: Scope, report: StageReport, run: RunControl) -> None:
-        """Fetch and merge the CSVs, unless the scope is about sessions that are here already."""
+        """Fetch and merge the CSVs, unless the scope names sessions that are imported already."""
         if not scope.names_sessions:
-            tools = self.tools
-            intake = CsvImporter(tools.engine, tools.settings, pipeline, Sources(tools.credentials), report, run.tell)
-            intake.run(scope, run.stopping)
+            context, sources = self.context, Sources(self.context.credentials)
+            importer = CsvImporter(context.engine, context.settings, pipeline, sources, report, run.report_progress)
+            importer.run(scope, run.should_stop)
 
     def load(self, connection: Connection, session_ids: Sequence[UUID]) -> list[RawTimes]:
-        """The raw cells."""
+        """Read the raw cells."""
         rows = connection.execute(
             select(
                 SessionImport.id,
@@ -61,12 +62,12 @@ class CsvImport(Stage):
         )
         return [RawTimes._make((*row[:5], ZoneInfo(row.timezone))) for row in rows]
 
-    async def handle(self, item: RawTimes) -> Outcome:
-        """Read the times."""
+    async def handle(self, item: RawTimes) -> Outcome[Times]:
+        """Interpret the start and end cells."""
         return Completed(interpret(item.start_time, item.end_time, item.zone), item.notes)
 
     def store(self, connection: Connection, results: Mapping[UUID, Times]) -> None:
-        """Write what they mean beside what they are."""
+        """Write the start and end times beside the raw cells."""
         connection.execute(
             _SET_TIMES,
             {

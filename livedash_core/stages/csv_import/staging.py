@@ -1,4 +1,4 @@
-"""A CSV file in temporary tables, before any of it is taken over: read once, analysed as a whole."""
+"""Stages a CSV file in temporary tables: reads it once, and decides whether it is plausible as a whole."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, text
 from uuid6 import uuid7
 
-from livedash_core.bulk_insert import copying_text
+from livedash_core.bulk_insert import copying
 from livedash_core.errors import PermanentError, TransientError
 from livedash_core.parsing.csv_rows import COLUMNS, Rejection, Row, read_rows
 from livedash_core.parsing.encoding import encoding_of
 from livedash_core.parsing.session_times import PlainTimes, interpret, peculiarities
 from livedash_core.stages.csv_import import sql
 
-#: A file of the largest size allowed takes a minute or two.
+#: A file of the largest allowed size takes a minute or two.
 MAX_READING_SECONDS = 600
-#: Fewer lines that cannot be taken may be anybody's slip; more, and more than can be taken, are another layout.
+#: Fewer rejected lines are taken for errors in the file. If there are more, and more than rows, it has another layout.
 FEW_REJECTIONS = 20
-#: More than a person could look at. A file with more is refused as it is read, whatever else is in it.
+#: A file with more rejected lines is refused while it is read, whatever else it contains.
 MAX_REJECTIONS = 100_000
-#: Of a file that is refused, so many are kept to show what is wrong with it.
+#: The rejected lines of a refused file that are stored, to show what is wrong with it.
 SHOWN_REJECTIONS = 100
-_LINES_BETWEEN_LOOKS = 1000
+_LINES_BETWEEN_CHECKS = 1000
 
-#: Takes a row of the staging table.
+#: Writes a row to the staging table of one connection.
 _Partition = Callable[[tuple[str | None, ...]], None]
 
 
 class StoppedReading(Exception):
-    """Somebody said stop; nothing of the file was taken."""
+    """The run was asked to stop; nothing of the file was merged."""
 
 
 class StagedFile(NamedTuple):
-    """What was found: the last line's number, rows (repeated ones too), lines that cannot be taken, the encoding."""
+    """The number of the last line, of the rows (repeated ones too) and of the rejected lines, and the encoding."""
 
     last_line: int
     rows: int
@@ -49,22 +49,22 @@ class StagedFile(NamedTuple):
 
 
 def stage_file(
-    connections: Sequence[Connection], company: Any, file: BinaryIO, *, max_lines: int, stopping: Callable[[], bool]
+    connections: Sequence[Connection], company: Any, file: BinaryIO, *, max_lines: int, should_stop: Callable[[], bool]
 ) -> StagedFile:
-    """Share ``file`` among the ``connections``' ``intake_sql.STAGING`` and keep what is rejected; commits.
+    """Distribute the rows of ``file`` to the ``connections``' staging tables and store its rejected lines; commits.
 
-    All rows of one session come to the same connection.
+    All rows of one session are staged on the same connection.
 
-    Raises ``PermanentError`` for a file that is no text, too long, or by its rejections not this company's layout;
-    ``TransientError`` if it takes too long; ``StoppedReading``.
+    Raises ``PermanentError`` for a file that is not text, is too long, or seems to have another layout;
+    ``TransientError`` if reading it takes too long; ``StoppedReading``.
     """
     encoding = encoding_of(file)
-    reading = _Reading(company, stopping)
+    reading = _Reading(company, should_stop)
     with ExitStack() as copies:
         partitions: list[_Partition] = []
         for connection in connections:
             connection.execute(text(sql.CREATE_STAGING))
-            partitions.append(copies.enter_context(copying_text(connection, sql.STAGING, sql.STAGED)))
+            partitions.append(copies.enter_context(copying(connection, sql.STAGING, sql.STAGED)).write_row)
         reading.stage(read_rows(file, encoding=encoding, max_lines=max_lines), partitions)
     problem = reading.problem()
     rejected = {"company_id": company.company_id, "most": SHOWN_REJECTIONS if problem else None}
@@ -77,39 +77,46 @@ def stage_file(
 
 
 class _Reading:
-    """Turns records into staged rows and counts them."""
+    """Makes staged rows of records and counts them."""
 
-    def __init__(self, company: Any, stopping: Callable[[], bool]) -> None:
+    def __init__(self, company: Any, should_stop: Callable[[], bool]) -> None:
         self.last_line = self.rows = self.rejections = 0
         self._company = company
         self._zone, self._now = ZoneInfo(company.timezone), datetime.now(UTC)
         self._plain_times = PlainTimes(self._zone, self._now)
-        self._stopping = stopping
+        self._should_stop = should_stop
         self._first_rejection: Rejection | None = None
         self._ends_at = time.monotonic() + MAX_READING_SECONDS
-        # A file's ids count up from a random one (RFC 9562, 6.2, "Monotonic Random"): to make one for each line took
-        # as long as to read it.
+        # Ids count up from a random one (RFC 9562, 6.2, "Monotonic Random"): generating one for each line took as long
+        # as reading it.
         self._ids = count(uuid7().int)
 
     def stage(self, records: Iterable[Row | Rejection], partitions: Sequence[_Partition]) -> None:
-        """Hand a session's rows to one partition, and all that is rejected to the first."""
+        """Write all rows of a session to one partition, and the rejected lines to the first one."""
         nothing = (None,) * (len(COLUMNS) + 4)
         for number, record in enumerate(records):
-            if number % _LINES_BETWEEN_LOOKS == 0:
-                self._look_up()
+            if number % _LINES_BETWEEN_CHECKS == 0:
+                self._check_limits()
             self.last_line = record.line_number
             if isinstance(record, Row):
                 self.rows += 1
                 partition = partitions[hash(record.values[0]) % len(partitions)]
                 partition(
-                    (str(self.last_line), f"{next(self._ids):032x}", *record.values, *self._meaning(record), None, None)
+                    (
+                        str(self.last_line),
+                        f"{next(self._ids):032x}",
+                        *record.values,
+                        *self._interpreted(record),
+                        None,
+                        None,
+                    )
                 )
             else:
-                self._note(record)
+                self._reject(record)
                 partitions[0]((str(self.last_line), *nothing, record.raw_text, record.reason))
 
     def problem(self) -> str | None:
-        """Why the file as a whole is not to be trusted."""
+        """Why the file as a whole is refused; None if it is not."""
         few = self.rejections < FEW_REJECTIONS and self.rows > 0
         first = self._first_rejection
         if first is None or few or self.rejections <= self.rows:
@@ -120,22 +127,22 @@ class _Reading:
             f"file? It has no header and {len(COLUMNS)} columns"
         )
 
-    def _meaning(self, row: Row) -> tuple[str | None, str | None, str | None]:
+    def _interpreted(self, row: Row) -> tuple[str | None, str | None, str | None]:
         start_time, end_time = row.values[1], row.values[2]
         if not row.nul_characters and (plain := self._plain_times.of(start_time, end_time)):
             return *plain, None
         notes: dict[str, object] = {"nul_characters": row.nul_characters} if row.nul_characters else {}
-        began_and_ended: tuple[str, str] | tuple[None, None]
+        start_and_end: tuple[str, str] | tuple[None, None]
         try:
             times = interpret(start_time, end_time, self._zone)
-        except PermanentError:  # the stage itself will say so, as that session's failure
-            began_and_ended = (None, None)
+        except PermanentError:  # the session fails with this error when it is claimed
+            start_and_end = (None, None)
         else:
-            began_and_ended = (times.started_at.isoformat(), times.ended_at.isoformat())
+            start_and_end = (times.started_at.isoformat(), times.ended_at.isoformat())
             notes |= peculiarities(times, self._zone, self._now)
-        return *began_and_ended, json.dumps(notes) if notes else None
+        return *start_and_end, json.dumps(notes) if notes else None
 
-    def _note(self, rejection: Rejection) -> None:
+    def _reject(self, rejection: Rejection) -> None:
         self.rejections += 1
         self._first_rejection = self._first_rejection or rejection
         if self.rejections > MAX_REJECTIONS:
@@ -144,8 +151,8 @@ class _Reading:
                 f"nothing was; the first is line {self._first_rejection.line_number}: {self._first_rejection.reason}"
             )
 
-    def _look_up(self) -> None:
-        if self._stopping():
+    def _check_limits(self) -> None:
+        if self._should_stop():
             raise StoppedReading
         if time.monotonic() > self._ends_at:
             raise TransientError(

@@ -1,38 +1,42 @@
-"""What becomes of claimed sessions: loaded, settled, failed, given back. One for every holder of a claim.
+"""Loads, settles, fails and releases claimed sessions, for every holder of a claim.
 
-The runner holds its claims while it works, a batch job while a model server does; what they write is the same.
+The runner holds a claim while it handles the sessions, a batch while the provider does; both settle them here.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Generic, TypeVar
 from uuid import UUID
 
 from sqlalchemy import Connection, Engine, select
 
 from livedash_core.db import in_transaction
-from livedash_core.errors import Deferred, PermanentError, SystemicError, UnavailableError
+from livedash_core.errors import PermanentError, SystemicError, UnavailableError
 from livedash_core.models import SessionImport
+from livedash_core.outcomes import Completed, Deferred, Skipped
 from livedash_core.pipeline import Pipeline
 from livedash_core.stages.execution.failures import describe, is_database_failure, to_failure
 from livedash_core.stages.report import StageReport
-from livedash_core.stages.stage import Completed, Item, Outcome, Skipped, Stage
+from livedash_core.stages.stage import Stage, StageItem
 from livedash_core.status import Failure, ProcessingStatusManager, fold
 from livedash_core.status.incidents import close_incidents, open_incident
 
 log = logging.getLogger(__name__)
 
+Item = TypeVar("Item", bound=StageItem)
+Result = TypeVar("Result")
 
-class ClaimSettler:
-    """Writes through transactions of its own and counts into ``report``."""
 
-    def __init__(self, engine: Engine, stage: Stage, pipeline: Pipeline, report: StageReport) -> None:
+class ClaimSettler(Generic[Item, Result]):
+    """Writes in transactions of its own and counts in ``report``."""
+
+    def __init__(self, engine: Engine, stage: Stage[Item, Result], pipeline: Pipeline, report: StageReport) -> None:
         self.engine = engine
         self.stage = stage
         self.report = report
-        #: Whom a systemic error stopped in this run, and who is held back.
+        #: Companies that a systemic error stopped in this run, or that are deferred to the next run.
         self.stopped_companies: set[UUID] = set()
         self.everyone_stopped = False
         self._pipeline = pipeline
@@ -41,13 +45,13 @@ class ClaimSettler:
     def manager(self, connection: Connection) -> ProcessingStatusManager:
         """The status manager of this pipeline."""
         return ProcessingStatusManager(
-            connection, pipeline=self._pipeline, max_attempts=self.stage.tools.settings.max_attempts
+            connection, pipeline=self._pipeline, max_attempts=self.stage.context.settings.max_attempts
         )
 
     def load(self, token: UUID, session_ids: Iterable[UUID]) -> list[Item]:
-        """What the stage needs to know of these sessions.
+        """Load the stage's items for these sessions.
 
-        Those that cannot be read, or are gone, fail; those that were erased are skipped before anybody looks.
+        A session that cannot be read, or whose import row is gone, fails; an erased one is skipped and not read.
         """
         items: list[Item] = []
 
@@ -76,24 +80,31 @@ class ClaimSettler:
         self.report.skipped += len(skipped)
         return erased
 
-    def settle(self, token: UUID, items: Mapping[UUID, Item], outcomes: Mapping[UUID, Outcome | Exception]) -> None:
-        """Complete, skip or fail what the token still holds; effects are stored in the transaction that settles."""
+    def settle(
+        self,
+        token: UUID,
+        items: Mapping[UUID, Item],
+        outcomes: Mapping[UUID, Completed[Result] | Skipped[Result] | Exception],
+    ) -> None:
+        """Complete, skip or fail what the token still holds; results are stored in the transaction that settles."""
         handled = [session_id for session_id, outcome in outcomes.items() if isinstance(outcome, Completed | Skipped)]
         failed = {session_id: outcome for session_id, outcome in outcomes.items() if isinstance(outcome, Exception)}
         self.fail(token, [to_failure(session_id, error) for session_id, error in failed.items()])
 
         def settle(part: list[UUID]) -> None:
-            completed = {key: word.metadata for key in part if isinstance(word := outcomes[key], Completed)}
-            skipped = {key: word for key in part if isinstance(word := outcomes[key], Skipped)}
-            reasons = {key: word.reason for key, word in skipped.items()}
-            notes = {key: word.metadata for key, word in skipped.items()}
+            completed = {key: outcome for key in part if isinstance(outcome := outcomes[key], Completed)}
+            skipped = {key: outcome for key in part if isinstance(outcome := outcomes[key], Skipped)}
+            metadata = {key: outcome.metadata for key, outcome in completed.items()}
+            reasons = {key: outcome.reason for key, outcome in skipped.items()}
+            notes = {key: outcome.metadata for key, outcome in skipped.items()}
 
             def write(connection: Connection) -> tuple[list[UUID], list[UUID]]:
                 manager = self.manager(connection)
-                # Settle first: what we no longer hold must not be written either.
-                done = manager.complete(self.stage.name, token, completed) if completed else []
+                # Settle first: the results of sessions whose lease was lost must not be written.
+                done = manager.complete(self.stage.name, token, metadata) if completed else []
                 left = manager.skip(self.stage.name, token, reasons, notes) if skipped else []
-                results = {key: result for key in [*done, *left] if (result := _result(outcomes[key])) is not None}
+                results = {key: completed[key].result for key in done}
+                results |= {key: result for key in left if (result := skipped[key].result) is not None}
                 if results:
                     self.stage.store(connection, results)
                 return done, left
@@ -119,7 +130,7 @@ class ClaimSettler:
     def release(
         self, token: UUID, session_ids: Iterable[UUID] | None = None, *, delay_seconds: float = 0
     ) -> list[UUID]:
-        """Give back what was not settled, all of it or some; a lease that holds nothing any more ends."""
+        """Release what was not settled, all of it or some; a lease without sessions ends."""
         released = in_transaction(
             self.engine,
             lambda connection: self.manager(connection).release(token, session_ids, delay_seconds=delay_seconds),
@@ -127,29 +138,31 @@ class ClaimSettler:
         self.report.released += len(released)
         return released
 
-    def postpone(self, token: UUID, items: Mapping[UUID, Item], postponed: Mapping[UUID, UnavailableError]) -> None:
-        """Give back what could not be tried until it can be, and say once what is out of reach or held back."""
+    def postpone(
+        self, token: UUID, items: Mapping[UUID, StageItem], postponed: Mapping[UUID, Deferred | UnavailableError]
+    ) -> None:
+        """Release what could not be tried, with the delay after which it is due; report each reason once."""
         reasons: dict[str, list[UUID]] = {}
-        for session_id, error in postponed.items():
-            reasons.setdefault(str(error), []).append(session_id)
+        for session_id, cause in postponed.items():
+            reasons.setdefault(str(cause), []).append(session_id)
         for reason, ids in reasons.items():
             self.release(token, ids, delay_seconds=max(postponed[each].retry_after_seconds for each in ids))
-            error, company_id = postponed[ids[0]], items[ids[0]].company_id
-            if isinstance(error, Deferred):
-                self._hold_back(error, company_id)
+            first, company_id = postponed[ids[0]], items[ids[0]].company_id
+            if isinstance(first, Deferred):
+                self._note_deferred(first, company_id)
             elif reason not in map(str, self.report.incidents):
                 self._note(SystemicError(reason, company_id=company_id))
 
-    def _hold_back(self, error: Deferred, company_id: UUID) -> None:
-        if error.this_session or company_id in self.stopped_companies:
+    def _note_deferred(self, deferred: Deferred, company_id: UUID) -> None:
+        if deferred.this_session or company_id in self.stopped_companies:
             return
         self.stopped_companies.add(company_id)
-        self.report.held_back.append(error)
+        self.report.deferred.append(deferred)
         with self.engine.begin() as connection:
-            open_incident(connection, self.stage.name, company_id, str(error), kind=error.reason)
+            open_incident(connection, self.stage.name, company_id, deferred.message, kind=deferred.reason)
 
     def note_systemic(self, error: SystemicError) -> None:
-        """Stop its company, or everyone, and say so where people look."""
+        """Stop the error's company, or all of them, and open an incident that the pages show."""
         if error.company_id is None:
             self.everyone_stopped = True
         else:
@@ -162,8 +175,8 @@ class ClaimSettler:
             open_incident(connection, self.stage.name, error.company_id, str(error))
 
     def finish(self) -> None:
-        """Close the incidents of those who got through, and fold the counts."""
-        # Not only who stopped in a batch: a company's CSV may be out of reach while rows of it are imported.
+        """Close the incidents of the companies that were processed, and fold the count deltas."""
+        # Not only companies that stopped while handling: a CSV may be out of reach while its rows are processed.
         stopped = {incident.company_id for incident in self.report.incidents} | self.stopped_companies
         served = bool(self._served_companies)
 
@@ -179,7 +192,7 @@ class ClaimSettler:
         in_transaction(self.engine, finish)
 
     def _bisect(self, ids: list[UUID], work: Callable[[list[UUID]], None]) -> list[Failure]:
-        """``work`` for all at once; if that fails as a whole, for each half, until the poisonous row stands alone."""
+        """Call ``work`` for all ids at once; if that fails, for each half, until each failing session is found."""
         if not ids:
             return []
         try:
@@ -195,7 +208,3 @@ class ClaimSettler:
             middle = len(ids) // 2
             return self._bisect(ids[:middle], work) + self._bisect(ids[middle:], work)
         return []
-
-
-def _result(outcome: Outcome | Exception) -> Any:
-    return outcome.result if isinstance(outcome, Completed | Skipped) else None

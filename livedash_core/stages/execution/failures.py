@@ -1,4 +1,4 @@
-"""Who is at fault, and how it is told: what was raised as a session's failure, or as the database's."""
+"""Classifies exceptions as session or database failures, and describes them without foreign text."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from livedash_core.db import first_line
 from livedash_core.errors import PermanentError, ProcessingError, TransientError
 from livedash_core.status import Failure
 
-#: Classes of SQLSTATE that no row is to blame for: connection, transaction state (a standby is read-only), login,
+#: Classes of SQLSTATE that no single row causes: connection, transaction state (a standby is read-only), login,
 #: rights and missing tables, resources, locks, operator, system (PostgreSQL, appendix A). psycopg's own classes do
-#: not say: a row too large for an index (54000) is an OperationalError like a lost connection.
+#: not tell: a row too large for an index (54000) is an OperationalError like a lost connection.
 _DATABASE_CLASSES = frozenset(("08", "25", "28", "42", "53", "55", "57", "58"))
 
 
 def is_database_failure(error: Exception) -> bool:
-    """Whether no row can be blamed, so that looking for a poisonous one would fail them all."""
+    """Whether the database failed as a whole, so that searching for the row that causes it would fail every row."""
     if not isinstance(error, DBAPIError):
         return False
     state = getattr(error.orig, "sqlstate", None)
-    # Without a state it is the driver that speaks: nobody answers.
+    # Without a state the error comes from the driver: the server did not answer.
     return state[:2] in _DATABASE_CLASSES if state else isinstance(error, OperationalError | InterfaceError)
 
 
 def to_failure(session_id: UUID, error: Exception) -> Failure:
-    """What ``handle`` raised, as that session's failed attempt."""
+    """The failed attempt of a session whose ``handle`` raised ``error``."""
     if isinstance(error, ProcessingError):
         retry_after = error.retry_after_seconds if isinstance(error, TransientError) else None
         return Failure(session_id, error.kind, str(error), retry_after)
@@ -35,7 +35,7 @@ def to_failure(session_id: UUID, error: Exception) -> Failure:
 
 
 def describe(error: Exception) -> str:
-    """An error without what a foreign one may quote: transcripts and parameters stay out of the status tables."""
+    """Describe an error without foreign text: transcripts and parameters stay out of the status tables."""
     if isinstance(error, DBAPIError):
         return f"the database refused it: {first_line(error)}"
     if isinstance(error, ProcessingError):

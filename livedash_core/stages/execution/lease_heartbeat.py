@@ -1,4 +1,4 @@
-"""Renews the leases of the batches at hand, off the threads that do the work."""
+"""Renews the leases of the claims that are being handled, in a thread of its own."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ log = logging.getLogger(__name__)
 
 
 class LeaseHeartbeat:
-    """A context manager with one thread for a whole run; ``hold`` tells it which tokens to keep alive.
+    """A context manager with one thread for a whole run; ``hold`` adds a lease token, ``let_go`` removes it.
 
-    A lease is renewed at a third of its length, so that two renewals may fail before it is lost. A lost lease
-    needs no alarm: settling it changes nothing, and says so.
+    A lease is renewed after a third of its length, so that two renewals may fail before it expires. A lost lease
+    needs no handling here: settling with its token changes nothing.
     """
 
     def __init__(self, engine: Engine, lease_seconds: float) -> None:
         self._engine = engine
         self._lease_seconds = lease_seconds
-        #: Replaced, never changed: the thread reads it.
+        #: Replaced, never mutated, because the thread iterates over it.
         self.held: frozenset[UUID] = frozenset()
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._run, name="livedash-lease", daemon=True)
@@ -41,11 +41,11 @@ class LeaseHeartbeat:
         self._thread.join()
 
     def hold(self, token: UUID) -> None:
-        """Renew this token from now on, until it is let go."""
+        """Renew this token until ``let_go``."""
         self.held |= {token}
 
     def let_go(self, token: UUID) -> None:
-        """Renew it no more."""
+        """Stop renewing this token."""
         self.held -= {token}
 
     def _run(self) -> None:
@@ -58,5 +58,5 @@ class LeaseHeartbeat:
             with self._engine.begin() as connection:
                 ProcessingStatusManager(connection).renew(token, lease_seconds=self._lease_seconds)
         except Exception as error:
-            # Whatever opens the connections may raise (a secrets backend too); the next tick is another chance.
+            # Opening a connection may raise anything (a secrets backend too); the next renewal may succeed.
             log.warning("a lease could not be renewed, will try again: %s", type(error).__name__)

@@ -1,20 +1,22 @@
-"""The one loop of the project: claim → load → handle → store and settle → report, batch by batch.
+"""The loop of the engine: claim, load, handle, settle and store, report; chunk by chunk.
 
-Two batches are under way, so that the network does not wait for the database, nor the database for the network: while
-one is handled on the event loop, another is settled, claimed or loaded by the one thread that talks to the database.
-It holds no transaction while a stage works, and no lease while it does not.
+Two chunks of claimed sessions are processed at a time, so that neither the network nor the database waits for the
+other: while one chunk is handled on the event loop, another is settled, claimed or loaded by the one thread that uses
+the database. No transaction is open while a stage handles sessions, and no lease is held while it does not.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import socket
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 from uuid import UUID
 
 from sqlalchemy import Connection, Engine
@@ -25,33 +27,41 @@ from livedash_core.errors import SystemicError
 from livedash_core.pipeline import Pipeline
 from livedash_core.stages.execution.claim_settler import ClaimSettler
 from livedash_core.stages.execution.lease_heartbeat import LeaseHeartbeat
-from livedash_core.stages.execution.missing_rows import add_missing_stage_rows
 from livedash_core.stages.execution.worker_pool import Handled, WorkerPool
 from livedash_core.stages.report import StageReport
-from livedash_core.stages.stage import Item, Stage
-from livedash_core.status import Claim, Scope
+from livedash_core.stages.stage import Stage, StageItem
+from livedash_core.status import Claim, ProcessingStatusManager, Scope
 
+log = logging.getLogger(__name__)
+
+Item = TypeVar("Item", bound=StageItem)
+Result = TypeVar("Result")
 Progress = Callable[[StageReport], None]
 
-#: One is handled while another comes or goes.
-BATCHES_UNDER_WAY = 2
+#: One chunk is handled while another is settled, claimed or loaded.
+CHUNKS_IN_PROGRESS = 2
+#: Sessions per transaction when the rows of a newly added stage are created.
+MISSING_ROWS_CHUNK = 10_000
 
 
-class _Batch(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _Chunk(Generic[Item]):
+    """The sessions of one claim."""
+
     token: UUID
     items: dict[UUID, Item]
 
 
-class Runner:
-    """Drives one stage through a scope. ``stop()`` may be called from a signal handler or another thread.
+class Runner(Generic[Item, Result]):
+    """Runs one stage for the sessions of a scope. ``stop()`` may be called from a signal handler or another thread.
 
-    ``dag_run`` and ``owner`` are written to leases and failures, for people to find.
+    ``dag_run`` is written to leases and failures, with the host and process id, to show where they come from.
     """
 
     def __init__(
         self,
         engine: Engine,
-        stage: Stage,
+        stage: Stage[Item, Result],
         pipeline: Pipeline,
         *,
         scope: Scope | None = None,
@@ -70,127 +80,157 @@ class Runner:
         self.owner = f"{socket.gethostname()}:{os.getpid()}"
         self.report = StageReport(stage.name)
         self._on_progress = on_progress
-        self._settings = stage.tools.settings
+        self._settings = stage.context.settings
         self._started = time.monotonic()
-        self._stopping = threading.Event()
+        self._stop_requested = threading.Event()
         self._failed = False
-        self._handling: WorkerPool | None = None
-        self._settling = ClaimSettler(engine, stage, pipeline, self.report)
+        self._pool: WorkerPool[Item, Result] | None = None
+        self._settler = ClaimSettler(engine, stage, pipeline, self.report)
 
     def run(self) -> StageReport:
-        """Work until the scope is empty, the limit or the time is used up, or somebody says stop.
+        """Work until the scope is empty, the limit or the time is used up, or ``stop`` is called.
 
-        Raises ``SystemicError`` when the database fails, or when the stage says so outside ``handle``.
+        Raises ``SystemicError`` when the database fails, or when the stage raises it outside ``handle``.
         """
         self._started = time.monotonic()
         try:
             self._drain()
-            self._settling.finish()
+            self._settler.finish()
         except DBAPIError as error:
             raise SystemicError(f"the database failed during {self.stage.name}: {first_line(error)}") from error
         finally:
             self.report.seconds = time.monotonic() - self._started
         return self.report
 
+    def stop(self) -> None:
+        """Ask the run to settle what is handled, release the rest, and return."""
+        self._stop_requested.set()
+        # Read once: the pool may end meanwhile.
+        if (pool := self._pool) is not None:
+            pool.cancel()
+
+    def should_stop(self) -> bool:
+        """Whether ``stop`` was called."""
+        return self._stop_requested.is_set()
+
+    def report_progress(self, report: StageReport) -> None:
+        """Pass the report to ``on_progress``."""
+        if self._on_progress is not None:
+            self._on_progress(report)
+
     def _drain(self) -> None:
-        with LeaseHeartbeat(self.engine, self._settings.lease_seconds) as keeper:
+        with LeaseHeartbeat(self.engine, self._settings.lease_seconds) as heartbeat:
             try:
                 with ThreadPoolExecutor(1, "livedash-database") as database, asyncio.Runner() as loop:
                     try:
                         add_missing_stage_rows(self.engine, self.pipeline)
                         self.stage.ingest(self.pipeline, self.scope, self.report, self)
-                        loop.run(self._take_turns(database, keeper))
+                        loop.run(self._process_chunks(database, heartbeat))
                     except SystemicError as error:
-                        self._settling.note_systemic(error)
+                        self._settler.note_systemic(error)
                         raise
                     finally:
                         loop.run(self.stage.close())
             finally:
-                # Only what was broken off is still held. If the database is gone, this fails too: then the leases run
-                # out, and the next claim takes what they held.
-                for token in keeper.held:
-                    self._settling.release(token)
+                # Only interrupted chunks are still held. If the database is down, this fails too: then the leases
+                # expire, and the next claim takes their sessions.
+                for token in heartbeat.held:
+                    self._settler.release(token)
 
-    async def _take_turns(self, database: Executor, keeper: LeaseHeartbeat) -> None:
-        async with WorkerPool(self.stage) as self._handling:
-            if self._stopping.is_set():  # the signal came before there was anything to cancel
-                self._handling.cancel()
-            turns = [self._turns(self._handling, database, keeper) for _ in range(BATCHES_UNDER_WAY)]
-            for ended in await asyncio.gather(*turns, return_exceptions=True):
-                if ended is not None:
-                    raise ended
+    async def _process_chunks(self, database: Executor, heartbeat: LeaseHeartbeat) -> None:
+        async with WorkerPool(self.stage) as pool:
+            self._pool = pool
+            if self._stop_requested.is_set():  # stop() was called before there was a pool to cancel
+                pool.cancel()
+            loops = [self._chunk_loop(pool, database, heartbeat) for _ in range(CHUNKS_IN_PROGRESS)]
+            for error in await asyncio.gather(*loops, return_exceptions=True):
+                if error is not None:
+                    raise error
 
-    async def _turns(self, handling: WorkerPool, database: Executor, keeper: LeaseHeartbeat) -> None:
-        """One batch after the other. If that fails, whoever has the other one settles what is ready, and no more."""
+    async def _chunk_loop(self, pool: WorkerPool[Item, Result], database: Executor, heartbeat: LeaseHeartbeat) -> None:
+        """Process one chunk after the other. If one fails, the other loop settles what is handled and ends too."""
         loop = asyncio.get_running_loop()
         try:
-            while batch := await loop.run_in_executor(database, self._begin, keeper):
-                handled = await handling.run(list(batch.items.values()))
-                await loop.run_in_executor(database, self._end, batch, handled, keeper)
+            while chunk := await loop.run_in_executor(database, self._claim_chunk, heartbeat):
+                handled = await pool.run(list(chunk.items.values()))
+                await loop.run_in_executor(database, self._settle_chunk, chunk, handled, heartbeat)
                 self.report.seconds = time.monotonic() - self._started
-                self.tell(self.report)
+                self.report_progress(self.report)
         except BaseException:
             self._failed = True
-            handling.cancel()
+            pool.cancel()
             raise
 
-    def stop(self) -> None:
-        """Settle what is ready, release the rest, and return."""
-        self._stopping.set()
-        # Read once: it may end meanwhile.
-        if (handling := self._handling) is not None:
-            handling.cancel()
+    # --- one chunk, in the thread that uses the database
 
-    def stopping(self) -> bool:
-        """Whether somebody said stop."""
-        return self._stopping.is_set()
-
-    def tell(self, report: StageReport) -> None:
-        """Pass progress on to whoever watches."""
-        if self._on_progress is not None:
-            self._on_progress(report)
-
-    # --- one batch, in the thread that talks to the database
-
-    def _begin(self, keeper: LeaseHeartbeat) -> _Batch | None:
-        """Claim and load the next one; None if there is none, or none is wanted any more."""
-        claim = self._claim(sessions) if (sessions := self._wanted()) else None
+    def _claim_chunk(self, heartbeat: LeaseHeartbeat) -> _Chunk[Item] | None:
+        """Claim and load the next sessions; None when nothing is due or the run is to end."""
+        claim = self._claim(sessions) if (sessions := self._sessions_to_claim()) else None
         if claim is None:
             return None
-        keeper.hold(claim.token)
-        items = self._settling.load(claim.token, claim.attempts)
-        return _Batch(claim.token, {item.session_id: item for item in items})
+        heartbeat.hold(claim.token)
+        items = self._settler.load(claim.token, claim.attempts)
+        return _Chunk(claim.token, {item.session_id: item for item in items})
 
-    def _end(self, batch: _Batch, handled: Handled, keeper: LeaseHeartbeat) -> None:
+    def _settle_chunk(self, chunk: _Chunk[Item], handled: Handled[Result], heartbeat: LeaseHeartbeat) -> None:
         for error in handled.systemic:
-            self._settling.note_systemic(error)
-        self._settling.settle(batch.token, batch.items, handled.outcomes)
-        self._settling.postpone(batch.token, batch.items, handled.postponed)
-        self._settling.release(batch.token)
-        keeper.let_go(batch.token)
+            self._settler.note_systemic(error)
+        self._settler.settle(chunk.token, chunk.items, handled.outcomes)
+        self._settler.postpone(chunk.token, chunk.items, handled.postponed)
+        self._settler.release(chunk.token)
+        heartbeat.let_go(chunk.token)
 
-    def _wanted(self) -> int:
-        if self._stopping.is_set() or self._failed or self._settling.everyone_stopped:
+    def _sessions_to_claim(self) -> int:
+        if self._stop_requested.is_set() or self._failed or self._settler.everyone_stopped:
             return 0
         if self.budget_seconds is not None and time.monotonic() - self._started >= self.budget_seconds:
             return 0
         if self.limit is None:
-            return self.stage.batch_size
-        # What a stage brought in counts, and may be more than the limit.
-        return max(0, min(self.stage.batch_size, self.limit - self.report.claimed))
+            return self.stage.claim_size
+        # Sessions that ``ingest`` completed count as claimed, and may be more than the limit.
+        return max(0, min(self.stage.claim_size, self.limit - self.report.claimed))
 
     def _claim(self, sessions: int) -> Claim | None:
-        def take(connection: Connection) -> Claim:
-            return self._settling.manager(connection).claim(
+        def claim(connection: Connection) -> Claim:
+            return self._settler.manager(connection).claim(
                 self.stage.name,
                 sessions,
                 self.scope,
                 lease_seconds=self._settings.lease_seconds,
                 owner=self.owner,
                 dag_run=self.dag_run,
-                without_company_ids=self._settling.stopped_companies,
+                without_company_ids=self._settler.stopped_companies,
             )
 
-        claim = in_transaction(self.engine, take)
-        self.report.claimed += len(claim.attempts)
-        return claim if claim.attempts else None
+        claimed = in_transaction(self.engine, claim)
+        self.report.claimed += len(claimed.attempts)
+        return claimed if claimed.attempts else None
+
+
+def add_missing_stage_rows(engine: Engine, pipeline: Pipeline) -> int:
+    """Give every session a status row for each stage; returns how many sessions lacked one.
+
+    Sessions that were imported before a stage was added go through that stage too. A transaction per chunk; two runs
+    may do it at the same time. When no row is missing, this reads the breakdown once.
+    """
+    with engine.connect() as connection:
+        if not ProcessingStatusManager(connection, pipeline=pipeline).get_pipeline_status().lacks_rows:
+            return 0
+    completed, last = 0, None
+    while chunk := _complete_next_chunk(engine, pipeline, last):
+        completed, last = completed + len(chunk), max(chunk)
+    log.info("%d sessions from before a stage was added go through it now", completed)
+    return completed
+
+
+def _complete_next_chunk(engine: Engine, pipeline: Pipeline, after: UUID | None) -> dict[UUID, UUID]:
+    with engine.connect() as connection:
+        incomplete = ProcessingStatusManager(connection, pipeline=pipeline).get_incomplete_sessions(
+            MISSING_ROWS_CHUNK, after=after
+        )
+
+    def initialize(connection: Connection) -> None:
+        ProcessingStatusManager(connection, pipeline=pipeline).initialize_sessions(incomplete)
+
+    in_transaction(engine, initialize)
+    return incomplete

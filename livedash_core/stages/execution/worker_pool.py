@@ -1,4 +1,4 @@
-"""Handling sessions, a bounded number at a time, whichever batch they came in: no lane idles while a batch ends."""
+"""Handles loaded sessions with a bounded number of asyncio workers, which all claims at hand share."""
 
 from __future__ import annotations
 
@@ -6,145 +6,162 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Generic, Protocol, Self, TypeVar
 from uuid import UUID
 
-from livedash_core.errors import Deferred, SystemicError, TransientError, UnavailableError
-from livedash_core.stages.stage import Completed, Item, Outcome, Skipped
+from livedash_core.errors import SystemicError, TransientError, UnavailableError
+from livedash_core.outcomes import Completed, Deferred, Outcome, Skipped
+from livedash_core.stages.stage import StageItem
+
+Item = TypeVar("Item", bound=StageItem)
+HandlerItem = TypeVar("HandlerItem", bound=StageItem, contravariant=True)
+Result = TypeVar("Result")
+HandlerResult = TypeVar("HandlerResult", covariant=True)
 
 
-class Handler(Protocol):
+class Handler(Protocol[HandlerItem, HandlerResult]):
     """The part of a stage that handles sessions."""
 
-    concurrency: int
+    @property
+    def concurrency(self) -> int:
+        """Sessions handled concurrently."""
+        ...
 
-    async def handle(self, item: Any) -> Outcome:
+    async def handle(self, item: HandlerItem) -> Outcome[HandlerResult]:
         """See ``Stage.handle``."""
         ...
 
 
 @dataclass
-class Handled:
-    """What became of a batch.
+class Handled(Generic[Result]):
+    """The outcomes of one claim's sessions, by session id.
 
-    ``outcomes`` by session id: a word, or what was raised. ``postponed`` are those that could not be tried, with the
-    reason and how long it will last. Whoever is in neither is to be released. ``systemic`` is what stopped a company,
-    or everyone.
+    ``outcomes`` has what was completed or skipped, and the exception of what failed. ``postponed`` has what could not
+    be tried, with the reason and the delay. Sessions in neither are to be released. ``systemic`` are the errors that
+    stopped a company or the whole stage.
     """
 
-    outcomes: dict[UUID, Outcome | Exception] = field(default_factory=dict)
-    postponed: dict[UUID, UnavailableError] = field(default_factory=dict)
+    outcomes: dict[UUID, Completed[Result] | Skipped[Result] | Exception] = field(default_factory=dict)
+    postponed: dict[UUID, Deferred | UnavailableError] = field(default_factory=dict)
     systemic: list[SystemicError] = field(default_factory=list)
 
 
 @dataclass
-class _Batch:
-    left: int
-    handled: Handled = field(default_factory=Handled)
+class _Chunk(Generic[Result]):
+    """The sessions of one ``run`` call."""
+
+    unfinished: int
+    handled: Handled[Result] = field(default_factory=Handled)
     finished: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def count_down(self) -> None:
-        self.left -= 1
-        if self.left == 0:
+    def finish_one(self) -> None:
+        self.unfinished -= 1
+        if self.unfinished == 0:
             self.finished.set()
 
 
-class WorkerPool:
-    """``stage.concurrency`` lanes that take sessions in the order of their batches; an async context manager.
+class WorkerPool(Generic[Item, Result]):
+    """``concurrency`` workers that take sessions in the order of the ``run`` calls; an async context manager.
 
-    The first systemic error stops what has not begun, for its company or for everyone, and so does a company that is
-    held back; what is under way finishes.
-    ``cancel`` stops at once: what is under way is given up, and whoever is left out has no outcome.
+    The first systemic error stops what has not begun, for its company or for everyone; so does a deferral that
+    concerns the company. What has begun finishes.
+    ``cancel`` stops at once: what has begun is cancelled, and unfinished sessions have no outcome.
     """
 
-    def __init__(self, stage: Handler) -> None:
-        self._stage = stage
-        self._waiting: asyncio.Queue[tuple[Item, _Batch]] = asyncio.Queue()
+    def __init__(self, handler: Handler[Item, Result]) -> None:
+        self._handler = handler
+        self._queue: asyncio.Queue[tuple[Item, _Chunk[Result]]] = asyncio.Queue()
+        #: Companies that are stopped; None stands for all of them.
         self._stopped: set[UUID | None] = set()
         self._cancelled = False
-        self._broken: BaseException | None = None
+        self._worker_error: BaseException | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._lanes: list[asyncio.Task[None]] = []
+        self._workers: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
-        self._lanes = [asyncio.create_task(self._lane()) for _ in range(self._stage.concurrency)]
-        for lane in self._lanes:
-            lane.add_done_callback(self._lane_has_ended)
+        self._workers = [asyncio.create_task(self._work()) for _ in range(self._handler.concurrency)]
+        for worker in self._workers:
+            worker.add_done_callback(self._on_worker_done)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._loop = None
-        self._give_up()
-        await asyncio.gather(*self._lanes, return_exceptions=True)
+        self._cancel_workers()
+        await asyncio.gather(*self._workers, return_exceptions=True)
 
     def cancel(self) -> None:
         """May be called from a signal handler or another thread."""
         self._cancelled = True
-        # Read once: it may end meanwhile.
+        # Read once: the pool may end meanwhile.
         if (loop := self._loop) is not None:
-            loop.call_soon_threadsafe(self._give_up)
+            loop.call_soon_threadsafe(self._cancel_workers)
 
-    async def run(self, items: Sequence[Item]) -> Handled:
-        """Handle one batch, after those that came before it. Raises what ended a lane."""
-        batch = _Batch(len(items))
+    async def run(self, items: Sequence[Item]) -> Handled[Result]:
+        """Handle these sessions after those of earlier calls. Raises the error that ended a worker."""
+        chunk: _Chunk[Result] = _Chunk(len(items))
         if items and not self._cancelled:
             for item in items:
-                self._waiting.put_nowait((item, batch))
-            await batch.finished.wait()
-        if self._broken is not None:
-            raise self._broken
-        return batch.handled
+                self._queue.put_nowait((item, chunk))
+            await chunk.finished.wait()
+        if self._worker_error is not None:
+            raise self._worker_error
+        return chunk.handled
 
-    def _give_up(self) -> None:
+    def _cancel_workers(self) -> None:
         self._cancelled = True
-        for lane in self._lanes:
-            lane.cancel()
-        while not self._waiting.empty():
-            _, batch = self._waiting.get_nowait()
-            batch.count_down()
+        for worker in self._workers:
+            worker.cancel()
+        while not self._queue.empty():
+            _, chunk = self._queue.get_nowait()
+            chunk.finish_one()
 
-    def _lane_has_ended(self, lane: asyncio.Task[None]) -> None:
-        if not lane.cancelled():
-            # No session's failure: a signal handler may raise anywhere.
-            self._broken = lane.exception()
-            self._give_up()
+    def _on_worker_done(self, worker: asyncio.Task[None]) -> None:
+        if not worker.cancelled():
+            # Not a session's failure: a signal handler may raise anywhere.
+            self._worker_error = worker.exception()
+            self._cancel_workers()
 
-    async def _lane(self) -> None:
+    async def _work(self) -> None:
         while True:
-            item, batch = await self._waiting.get()
+            item, chunk = await self._queue.get()
             try:
                 if self._stopped.isdisjoint((None, item.company_id)):
-                    await self._one(item, batch.handled)
+                    await self._handle(item, chunk.handled)
             finally:
-                batch.count_down()
+                chunk.finish_one()
 
-    async def _one(self, item: Item, handled: Handled) -> None:
+    async def _handle(self, item: Item, handled: Handled[Result]) -> None:
         try:
-            handled.outcomes[item.session_id] = await self._outcome(item)
+            outcome = await self._outcome_of(item)
         except SystemicError as error:
             if error.company_id not in self._stopped:
                 self._stopped.add(error.company_id)
                 handled.systemic.append(error)
         except UnavailableError as error:
             handled.postponed[item.session_id] = error
-            if isinstance(error, Deferred) and not error.this_session:
-                self._stopped.add(item.company_id)
         except Exception as error:
-            # Whatever it is, it is this session's failure.
+            # Every other exception, also one that is a bug, is the failure of this session.
             handled.outcomes[item.session_id] = error
+        else:
+            if not isinstance(outcome, Deferred):
+                handled.outcomes[item.session_id] = outcome
+                return
+            handled.postponed[item.session_id] = outcome
+            if outcome.this_session:
+                self._stopped.add(item.company_id)
 
-    async def _outcome(self, item: Item) -> Outcome:
-        """Every item gets an outcome: one without would be released, claimed again, and so on for ever."""
+    async def _outcome_of(self, item: Item) -> Outcome[Result]:
+        """Call the handler; a session without an outcome would be released and claimed again without end."""
         try:
-            outcome = await self._stage.handle(item)
+            outcome = await self._handler.handle(item)
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if task is None or task.cancelling():
                 raise
-            raise TransientError("something that was waited for was cancelled, and not by us") from None
-        if not isinstance(outcome, Completed | Skipped):
+            raise TransientError("an awaited task was cancelled, and not by this run") from None
+        if not isinstance(outcome, Completed | Skipped | Deferred):
             raise TypeError(f"handle returned {type(outcome).__name__}")
         return outcome

@@ -1,4 +1,4 @@
-"""Airflow without a scheduler, beside the tests."""
+"""Airflow without a scheduler, in a process beside the tests."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ DAGS = HERE.parents[2] / "dags"
 
 @dataclass
 class Finished:
-    """What became of a DAG run."""
+    """The result of a DAG run."""
 
     state: str
-    #: Task → its state and its tries; a lane is called ``lane[0]``.
+    #: Task → its state and its try number; a lane is called ``lane[0]``.
     tasks: dict[str, list[Any]]
-    #: Asset and extra of every event it published.
+    #: Asset and extra of every Asset event of the run.
     events: list[list[Any]]
     metrics: dict[str, float]
-    #: What our own loggers said, as records of fields.
+    #: The log records of our own loggers, each as its fields.
     log: list[dict[str, Any]]
 
     def states(self) -> dict[str, str]:
         return {task: state for task, (state, _) in self.tasks.items()}
 
-    def complaints(self) -> list[str]:
+    def errors(self) -> list[str]:
         return [entry["event"] for entry in self.log if entry["level"] == "error"]
 
     def says(self, words: str) -> bool:
@@ -47,13 +47,13 @@ Run = Callable[..., Finished]
 
 @pytest.fixture(scope="session")
 def airflow_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Airflow's own database and all that it logs."""
+    """Airflow's database and logs."""
     return tmp_path_factory.mktemp("airflow")
 
 
 @contextmanager
 def airflow_at(home: Path) -> Iterator[subprocess.Popen[str]]:
-    """`run_dags.py` with an Airflow of its own."""
+    """Run `run_dags.py` with its own Airflow home."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "LIVEDASH"))}
     environment |= {
         "AIRFLOW_HOME": str(home),
@@ -87,7 +87,7 @@ def ask(
     connected: bool = True,
     environment: dict[str, str] | None = None,
 ) -> None:
-    """Have a stage's DAG run once against a database; ``answer_of`` waits for the end."""
+    """Request one run of a stage's DAG against a database; ``answer_of`` waits for its end."""
     url = make_url(database_url)
     ours = {"conn_type": "postgres", "host": url.query["host"], "login": url.username, "schema": url.database}
     request = {

@@ -1,6 +1,6 @@
-"""Runs our DAGs without a scheduler, as a program: a request per line of standard input, an answer per line of output.
+"""Run our DAGs without a scheduler: one request per line of standard input, one result per line of standard output.
 
-In a process of its own: importing Airflow sets up logging, warnings and signal handlers that are not the tests'.
+A separate process, because importing Airflow sets up logging, warnings and signal handlers that would affect the tests.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from sqlalchemy import select  # noqa: E402
 
 
 class Recorder(NoStatsLogger):
-    """A backend of Airflow's own stats that remembers ours."""
+    """An Airflow stats backend that keeps our metrics."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The lane that has sessions analysed in batches: sent, deferred, woken by its trigger, collected; and cancelled.
+"""The lane of AI_ANALYSIS in batch mode: it submits a batch, defers, resumes by its trigger, collects; and cancels.
 
 Through Airflow's own `dag.test()`, which runs triggers too, against a server of our own (`batch_server`).
 """
@@ -24,9 +24,10 @@ from tests.integration.records import Records
 from tests.integration.stages.batch_server import BatchServer, End, all_answered, not_run
 from tests.integration.stages.batches import STAGE, Batches
 
+pytestmark = pytest.mark.airflow
 Analyse = Callable[..., Finished]
 
-#: A trigger in an event loop of its own, as the triggerer holds it: made anew from what it was stored as.
+#: A trigger in its own event loop, as the triggerer runs it: deserialised from its stored form.
 TRIGGER = """
 import asyncio, importlib, json, sys
 from airflow.serialization.serialized_objects import BaseSerialization
@@ -62,7 +63,7 @@ def analyse(run: Run, server: BatchServer) -> Analyse:
     return analyse
 
 
-def test_a_run_in_batch_mode_sends_waits_collects_and_publishes(
+def test_a_run_in_batch_mode_submits_waits_collects_and_publishes(
     analyse: Analyse, batches: Batches, server: BatchServer
 ):
     server.ends = [End(output=all_answered, looks=3)]
@@ -88,11 +89,11 @@ def test_a_run_in_batch_mode_sends_waits_collects_and_publishes(
 
 
 def test_each_company_is_analysed_in_its_own_mode(
-    analyse: Analyse, batches: Batches, server: BatchServer, world: Records
+    analyse: Analyse, batches: Batches, server: BatchServer, records: Records
 ):
-    batches.sessions(world.company("Acme", mode="batch"), 3)
-    batches.sessions(world.company("Globex"), 2)
-    batches.sessions(world.company("Rules", mode="batch", analyzer="offline"), 2)
+    batches.sessions(records.company("Acme", mode="batch"), 3)
+    batches.sessions(records.company("Globex"), 2)
+    batches.sessions(records.company("Rules", mode="batch", analyzer="offline"), 2)
 
     finished = analyse()
 
@@ -103,8 +104,8 @@ def test_each_company_is_analysed_in_its_own_mode(
     batches.assert_paid_for(server)
 
 
-def test_without_a_key_batch_mode_is_analysed_offline_at_once(run: Run, batches: Batches, world: Records):
-    batches.sessions(world.company("Acme", mode="batch"), 2)
+def test_without_a_key_batch_mode_is_analysed_offline_at_once(run: Run, batches: Batches, records: Records):
+    batches.sessions(records.company("Acme", mode="batch"), 2)
 
     finished = run(STAGE, "manual", {"mode": "batch"})
 
@@ -113,10 +114,10 @@ def test_without_a_key_batch_mode_is_analysed_offline_at_once(run: Run, batches:
     assert batches.calls() == []
 
 
-def test_realtime_on_the_form_wins_over_a_companys_batch_mode(
-    analyse: Analyse, batches: Batches, server: BatchServer, world: Records
+def test_realtime_mode_on_the_form_overrides_a_companys_batch_mode(
+    analyse: Analyse, batches: Batches, server: BatchServer, records: Records
 ):
-    batches.sessions(world.company("Acme", mode="batch"), 2)
+    batches.sessions(records.company("Acme", mode="batch"), 2)
 
     analyse({"mode": "realtime"})
 
@@ -124,22 +125,22 @@ def test_realtime_on_the_form_wins_over_a_companys_batch_mode(
     assert server.batches == {}
 
 
-def test_a_limit_holds_for_both_ways_together(analyse: Analyse, batches: Batches, world: Records):
-    batches.sessions(world.company("Acme", mode="batch"), 3)
-    batches.sessions(world.company("Globex"), 2)
+def test_a_limit_applies_to_both_modes_together(analyse: Analyse, batches: Batches, records: Records):
+    batches.sessions(records.company("Acme", mode="batch"), 3)
+    batches.sessions(records.company("Globex"), 2)
 
     analyse({"limit": 3})
 
     assert sorted(call.mode for call in batches.calls()) == ["batch", "realtime", "realtime"]
 
 
-def test_a_trickle_gathers_while_a_batch_is_under_way_and_named_sessions_do_not(
-    analyse: Analyse, batches: Batches, server: BatchServer, world: Records
+def test_few_due_sessions_wait_for_the_next_batch_while_one_is_under_way_and_named_sessions_do_not(
+    analyse: Analyse, batches: Batches, server: BatchServer, records: Records
 ):
-    acme = world.company("Acme", mode="batch")
+    acme = records.company("Acme", mode="batch")
     server.ends = [End(looks=99)]
     batches.sessions(acme, 2)
-    with batches.jobs(dag_run="another run") as jobs:
+    with batches.runner(dag_run="another run") as jobs:
         jobs.submit([acme])
     first, second = batches.sessions(acme, 2)
 
@@ -147,21 +148,21 @@ def test_a_trickle_gathers_while_a_batch_is_under_way_and_named_sessions_do_not(
     assert len(server.batches) == 1
     analyse({"session_ids": [str(first)]})
     assert len(server.batches) == 2
-    world.assert_stage(first, STAGE, "COMPLETED")
+    records.assert_stage(first, STAGE, "COMPLETED")
     analyse(LIVEDASH_BATCH_REQUESTS="1")  # a full batch does not wait either
-    world.assert_stage(second, STAGE, "COMPLETED")
+    records.assert_stage(second, STAGE, "COMPLETED")
 
 
 def test_a_batch_whose_run_has_died_is_collected_by_the_next_one(
-    analyse: Analyse, run: Run, batches: Batches, server: BatchServer, world: Records
+    analyse: Analyse, run: Run, batches: Batches, server: BatchServer, records: Records
 ):
-    acme = world.company("Acme", mode="batch")
+    acme = records.company("Acme", mode="batch")
     batches.sessions(acme, 3)
-    with batches.jobs(dag_run="livedash_ai_analysis/dead") as jobs:
+    with batches.runner(dag_run="livedash_ai_analysis/dead") as jobs:
         jobs.submit([acme])
     with batches.engine.begin() as connection:
         connection.execute(text("UPDATE livedash.company SET mode = 'realtime'"))
-    assert not analyse().says("batches to collect")  # somebody looks after it still
+    assert not analyse().says("batches to collect")  # another run still monitors it
     with batches.engine.begin() as connection:
         connection.execute(text("UPDATE livedash.ai_batch SET monitored_until = now()"))
 
@@ -175,15 +176,15 @@ def test_a_batch_whose_run_has_died_is_collected_by_the_next_one(
 
 
 def test_a_refused_key_turns_the_run_red_and_keeps_the_batch(
-    analyse: Analyse, batches: Batches, server: BatchServer, world: Records
+    analyse: Analyse, batches: Batches, server: BatchServer, records: Records
 ):
     server.refuses = {"GET /batches/ID": (401, {})}
-    batches.sessions(world.company("Acme", mode="batch"), 2)
+    batches.sessions(records.company("Acme", mode="batch"), 2)
 
     finished = analyse()
 
     assert finished.state == "failed"
-    assert "refuses the API key" in finished.complaints()[-1]
+    assert "refuses the API key" in finished.errors()[-1]
     assert batches.statuses() == {"IN_PROGRESS": 2}
     server.refuses = {}
     assert analyse().state == "success"
@@ -191,8 +192,8 @@ def test_a_refused_key_turns_the_run_red_and_keeps_the_batch(
     batches.assert_paid_for(server)
 
 
-def test_what_expired_goes_back_and_the_run_says_what_became_of_the_rest(
-    analyse: Analyse, batches: Batches, server: BatchServer, world: Records
+def test_expired_requests_are_released_and_the_run_reports_the_others(
+    analyse: Analyse, batches: Batches, server: BatchServer, records: Records
 ):
     server.ends = [
         End(
@@ -201,7 +202,7 @@ def test_what_expired_goes_back_and_the_run_says_what_became_of_the_rest(
             errors=lambda asked: [not_run(request["custom_id"], "batch_expired") for request in asked[1:]],
         )
     ]
-    batches.sessions(world.company("Acme", mode="batch"), 3)
+    batches.sessions(records.company("Acme", mode="batch"), 3)
 
     finished = analyse()
 
@@ -210,16 +211,16 @@ def test_what_expired_goes_back_and_the_run_says_what_became_of_the_rest(
 
 
 @pytest.mark.parametrize("is_marked", [True, False])
-def test_a_person_who_ends_the_working_task_cancels_the_batch_and_a_worker_that_has_to_go_does_not(
+def test_marking_the_running_task_failed_cancels_the_batch_and_stopping_its_worker_does_not(
     analyse: Analyse,
     airflow: subprocess.Popen[str],
     airflow_home: Path,
     batches: Batches,
     server: BatchServer,
-    world: Records,
+    records: Records,
     is_marked: bool,
 ):
-    batches.sessions(world.company("Acme", mode="batch"), 4)
+    batches.sessions(records.company("Acme", mode="batch"), 4)
     server.ends = [End(output=all_answered, looks=2)]
 
     def end() -> None:
@@ -241,7 +242,7 @@ def test_a_person_who_ends_the_working_task_cancels_the_batch_and_a_worker_that_
 
 
 def trigger(server: BatchServer, what: str, *, home: Any) -> Any:
-    program = [sys.executable, "-c", TRIGGER, json.dumps(list(server.batches)), what]
+    program = [sys.executable, "-c", TRIGGER, json.dumps({"openai": list(server.batches)}), what]
     settings = environment(server) | {"AIRFLOW_HOME": str(home), "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
     done = subprocess.run(program, capture_output=True, text=True, check=False, env=os.environ | settings)
     assert done.returncode == 0, done.stderr
@@ -252,18 +253,16 @@ def trigger(server: BatchServer, what: str, *, home: Any) -> Any:
 def under_way(batches: Batches, server: BatchServer, company_id: UUID) -> Batches:
     server.ends = [End(looks=99)]
     batches.sessions(company_id, 4)
-    with batches.jobs() as jobs:
+    with batches.runner() as jobs:
         jobs.submit([company_id])
     return batches
 
 
-def test_the_trigger_survives_being_stored_and_brings_the_report_back(
-    under_way: Batches, server: BatchServer, tmp_path: Any
-):
+def test_a_stored_trigger_resumes_and_returns_the_report(under_way: Batches, server: BatchServer, tmp_path: Any):
     assert trigger(server, "run", home=tmp_path) == [{"report": {"claimed": 3, "incidents": []}}]
 
 
-def test_a_person_who_ends_the_waiting_task_cancels_the_batch_and_what_was_done_counts(
+def test_marking_the_deferred_task_failed_cancels_the_batch_and_keeps_completed_replies(
     under_way: Batches, server: BatchServer, tmp_path: Any
 ):
     trigger(server, "kill", home=tmp_path)

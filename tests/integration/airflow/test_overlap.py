@@ -1,4 +1,4 @@
-"""Backfills run at once with ordinary runs: claims make that safe."""
+"""Backfills that run at the same time as ordinary runs: claims keep them from processing a session twice."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ DAYS, PER_DAY, LIMIT = 3, 20, 12
 HELD_SECONDS = 8
 
 
-class Deferred(Site):
-    """Answers nobody until all sessions are claimed, so that whoever claims them does so at once with the others."""
+class WaitingSite(Site):
+    """Answers no request until all sessions are claimed, so that all runs hold their claims at the same time."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -42,7 +42,7 @@ def _held(engine: Engine) -> tuple[int, int]:
 
 
 def _until_held(engine: Engine, leases: int, sessions: int) -> None:
-    polls = Event()  # nobody sets it: other processes are polled
+    polls = Event()  # never set: other processes are polled
     for _ in range(600):
         if (held := _held(engine)) == (leases, sessions):
             return
@@ -50,16 +50,16 @@ def _until_held(engine: Engine, leases: int, sessions: int) -> None:
     raise AssertionError(f"after a minute {held} instead of {leases} leases of {sessions} sessions")
 
 
-def test_a_manual_run_and_three_backfills_at_once_see_each_session_once(
-    world: Records, engine: Engine, database_url: str, airflow: Popen[str], airflow_home: Path, tmp_path: Path
+def test_a_manual_run_and_three_simultaneous_backfills_process_each_session_once(
+    records: Records, engine: Engine, database_url: str, airflow: Popen[str], airflow_home: Path, tmp_path: Path
 ) -> None:
-    acme = world.company("Acme", allowed_networks=["127.0.0.0/8"])
+    acme = records.company("Acme", allowed_networks=["127.0.0.0/8"])
     with ExitStack() as stack:
-        site = stack.enter_context(Deferred())
+        site = stack.enter_context(WaitingSite())
         with engine.begin() as connection:
             connection.execute(text("UPDATE livedash.company SET csv_url = :url"), {"url": site.csv_url})
         for day in range(DAYS):
-            for session_id in world.sessions(acme, PER_DAY, started_at=NOON + timedelta(days=day)):
+            for session_id in records.sessions(acme, PER_DAY, started_at=NOON + timedelta(days=day)):
                 path = f"/{session_id}.txt"
                 site.answers[path] = Answer("User: How many days of leave do I have left?")
                 with engine.begin() as connection:

@@ -1,4 +1,4 @@
-"""What each kind of DAG run takes (DESIGN, "What a run means")."""
+"""Which sessions each kind of DAG run processes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ EMPTY: dict[str, Any] = {
     "to": None,
     "session_ids": None,
     "retry_failed": False,
-    "again": False,
+    "rerun": False,
     "limit": None,
 }
 
@@ -31,7 +31,7 @@ def read(connection: Connection, run_type: str, **given: Any) -> RunScope:
 
 
 @pytest.mark.parametrize("run_type", ["scheduled", "asset_triggered", "asset_materialization", "manual"])
-def test_with_an_empty_form_a_run_takes_everything(connection: Connection, run_type: str):
+def test_a_run_with_an_empty_form_takes_every_session(connection: Connection, run_type: str):
     assert read(connection, run_type) == RunScope(Scope())
 
 
@@ -42,8 +42,8 @@ def test_a_backfill_takes_the_sessions_of_its_interval_and_resets_the_failed_one
     assert run.retry_failed
 
 
-def test_a_backfill_is_narrowed_down_by_its_form(connection: Connection, world: Records):
-    acme = world.company("Acme")
+def test_a_backfill_is_narrowed_down_by_its_form(connection: Connection, records: Records):
+    acme = records.company("Acme")
     run = read(connection, "backfill", company="Acme", limit=3)
 
     assert run.scope == Scope(company_ids=(acme,), started_from=DAY, started_before=DAY + timedelta(days=1))
@@ -51,11 +51,11 @@ def test_a_backfill_is_narrowed_down_by_its_form(connection: Connection, world: 
 
 
 @pytest.mark.parametrize("run_type", ["manual", "operator_triggered"])
-def test_a_form_is_followed_and_the_interval_that_the_ui_gave_it_is_not(
-    connection: Connection, world: Records, run_type: str
+def test_a_manual_run_follows_its_form_and_ignores_its_data_interval(
+    connection: Connection, records: Records, run_type: str
 ):
-    acme = world.company("Acme")
-    (session,) = world.sessions(acme, 1)
+    acme = records.company("Acme")
+    (session,) = records.sessions(acme, 1)
     run = read(
         connection,
         run_type,
@@ -75,14 +75,14 @@ def test_a_form_is_followed_and_the_interval_that_the_ui_gave_it_is_not(
     assert (run.retry_failed, run.limit) == (True, 7)
 
 
-def test_the_last_day_that_there_is_ends_a_window_too(connection: Connection):
+def test_the_last_representable_day_leaves_the_window_open(connection: Connection):
     run = read(connection, "manual", **{"from": "2026-03-02", "to": "9999-12-31"})
 
     assert run.scope == Scope(started_from=DAY)
 
 
-def test_a_session_may_be_named_as_its_source_does(connection: Connection, world: Records):
-    (session,) = world.sessions(world.company("Acme"), 1)
+def test_a_session_may_be_named_by_its_external_id(connection: Connection, records: Records):
+    (session,) = records.sessions(records.company("Acme"), 1)
 
     assert read(connection, "manual", session_ids=[f"ext-{session}"]).scope.session_ids == (session,)
 
@@ -97,32 +97,32 @@ def test_a_session_may_be_named_as_its_source_does(connection: Connection, world
         ({"from": "2026-03-03", "to": "2026-03-01"}, UsageError, "2026-03-03, is after the last day, 2026-03-01"),
     ],
 )
-def test_what_makes_no_sense_is_refused_before_anything_is_claimed(connection, world, given, error, says):
+def test_an_invalid_form_is_refused_before_any_claim(connection, records, given, error, says):
     for name in ("Beta", "Acme"):
-        world.company(name)
-    world.company("Gone", status="SUSPENDED")
+        records.company(name)
+    records.company("Gone", status="SUSPENDED")
 
     with pytest.raises(error, match=says):
         read(connection, "manual", **given)
 
 
-def test_whoever_misspells_a_company_among_many_is_told_a_few(connection, world):
+def test_an_unknown_company_is_refused_with_the_first_twenty_names(connection, records):
     for number in range(25):
-        world.company(f"Company {number:02}")
+        records.company(f"Company {number:02}")
 
     with pytest.raises(UsageError, match=r"Company 00, .*, Company 19 and 5 more$"):
         read(connection, "manual", company="Acme")
 
 
-def test_a_session_of_a_suspended_company_is_refused_by_name(connection, world):
-    (session,) = world.sessions(world.company("Gone", status="SUSPENDED"), 1)
+def test_a_session_of_a_suspended_company_is_refused_by_name(connection, records):
+    (session,) = records.sessions(records.company("Gone", status="SUSPENDED"), 1)
 
     with pytest.raises(UsageError, match=f"session ext-{session} is of Gone, which is SUSPENDED"):
         read(connection, "manual", session_ids=[str(session)])
 
 
 @pytest.mark.parametrize("day", [{"from": "2026-03-02"}, {"to": "2026-03-02"}])
-def test_a_backfill_has_days_of_its_own(connection, day):
+def test_a_backfill_refuses_days_on_its_form(connection, day):
     with pytest.raises(UsageError, match="a backfill has days of its own"):
         read(connection, "backfill", **day)
 
@@ -144,24 +144,24 @@ def test_a_backfill_has_days_of_its_own(connection, day):
         ),
     ],
 )
-def test_a_run_says_in_words_what_it_is_about(connection, world, run_type, given, words):
-    world.company("Acme")
+def test_a_scope_is_described_in_words(connection, records, run_type, given, words):
+    records.company("Acme")
 
     assert describe_scope(read(connection, run_type, **given), EMPTY | given) == words
 
 
-def test_a_scope_survives_its_way_to_the_lanes(connection: Connection, world: Records):
-    acme = world.company("Acme")
-    (session,) = world.sessions(acme, 1)
+def test_a_scope_round_trips_through_json(connection: Connection, records: Records):
+    acme = records.company("Acme")
+    (session,) = records.sessions(acme, 1)
     run = read(connection, "manual", company="Acme", session_ids=[str(session)], limit=3, **{"from": "2026-03-02"})
 
     assert from_json(to_json(run)) == run
     assert for_companies(run, (acme,)).scope.company_ids == (acme,)
 
 
-def test_what_is_to_be_done_again_is_named(connection: Connection, world: Records):
-    (session,) = world.sessions(world.company("Acme"), 1)
+def test_a_rerun_requires_named_sessions(connection: Connection, records: Records):
+    (session,) = records.sessions(records.company("Acme"), 1)
 
-    assert read(connection, "manual", session_ids=[str(session)], again=True).again
-    with pytest.raises(UsageError, match="must be named"):
-        read(connection, "manual", company="Acme", again=True)
+    assert read(connection, "manual", session_ids=[str(session)], rerun=True).rerun
+    with pytest.raises(UsageError, match="rerun needs sessions"):
+        read(connection, "manual", company="Acme", rerun=True)

@@ -1,4 +1,4 @@
-"""After a full run, with servers that say what they were told, no password and no key stands anywhere."""
+"""After a full run against servers that echo their credentials, no password and no key is stored or shown anywhere."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ ANALYSIS = {
 }
 
 
-def test_no_secret_is_left_in_databases_logs_xcoms_or_pages(
-    run: Run, world: Records, engine: Engine, airflow_home: Path, llmock: LLMock
+def test_databases_logs_xcoms_and_pages_hold_no_secret(
+    run: Run, records: Records, engine: Engine, airflow_home: Path, llmock: LLMock
 ) -> None:
     llmock.reply("not what was asked for", times=1)
     llmock.reply(json.dumps(ANALYSIS), times=None)
@@ -43,7 +43,7 @@ def test_no_secret_is_left_in_databases_logs_xcoms_or_pages(
     model = {"conn_type": "openai", "host": llmock.base_url(), "password": KEY}
     environment = {"AIRFLOW_CONN_ACME_CSV": json.dumps(source), "AIRFLOW_CONN_LIVEDASH_OPENAI": json.dumps(model)}
     with Site() as site:
-        world.company(
+        records.company(
             "Acme", csv_url=site.csv_url, http_conn_id="acme_csv", allowed_networks=["127.0.0.0/8"], model="small"
         )
         talkative = {
@@ -74,7 +74,7 @@ def test_no_secret_is_left_in_databases_logs_xcoms_or_pages(
 
 
 def everything(engine: Engine, airflow_home: Path) -> Iterator[tuple[str, str]]:
-    """Each table, each file of Airflow's (its database with the XComs, its logs), each page: name and content."""
+    """The name and content of each table, each Airflow file (its database with the XComs, its logs) and each page."""
     with engine.connect() as connection:
         for table in connection.scalars(text("SELECT tablename FROM pg_tables WHERE schemaname = 'livedash'")).all():
             yield table, "\n".join(connection.scalars(text(f"SELECT CAST(t AS text) FROM livedash.{table} AS t")))

@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -16,9 +14,9 @@ import pytest
 from sqlalchemy import Engine
 
 from livedash_core.operations.companies import add_company
+from tests import fork_server
 from tests.integration.cli.company_server import PASSWORD, USER, CompanyServer, conversation
 
-LIVEDASH = Path(sys.executable).parent / "livedash"
 CONNECTION = f"http://{quote(USER, safe='')}:{quote(PASSWORD, safe='')}@example.com"
 _OURS = ("LIVEDASH_", "AIRFLOW", "OPENAI_", "COLUMNS", "FORCE_COLOR")
 
@@ -30,18 +28,12 @@ class CommandLine:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
         self.environment = {**kept, **environment}
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [LIVEDASH, *arguments],
-            env=self.environment,
-            cwd="/",
-            text=True,
-            encoding="utf-8",
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+    def start(self, *arguments: str) -> fork_server.ForkedProcess:
+        return fork_server.start(
+            "livedash", *arguments, env=self.environment, cwd="/", stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
 
-    def finish(self, process: subprocess.Popen[str], code: int = 0) -> tuple[str, str]:
+    def finish(self, process: fork_server.ForkedProcess, code: int = 0) -> tuple[str, str]:
         """Standard output and standard error of a program that ended with ``code``."""
         out, err = process.communicate(timeout=60)
         for secret in (PASSWORD, quote(PASSWORD, safe=""), "Traceback"):

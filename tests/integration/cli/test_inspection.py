@@ -102,8 +102,8 @@ def test_retry_forecasts_the_cost_of_new_model_calls(livedash: CommandLine, worl
     for options in (("--dry-run",), ("--stage", "AI_ANALYSIS")):
         sentence = livedash("retry", *options)[0].splitlines()[-1]
         assert sentence == (
-            "AI_ANALYSIS: a call to a model for each of 2 sessions comes to USD 0.001 at most, "
-            "without 1 of which nobody knows; what has not changed needs no call."
+            "AI_ANALYSIS: a model call for each of 2 sessions costs USD 0.001 at most, "
+            "without 1 whose cost is not known; an unchanged session needs no call."
         )
 
 

@@ -1,4 +1,4 @@
-"""The sums by day are what the rows add up to, whatever happened to the rows; and what nobody knows stays visible."""
+"""The daily totals always equal the sums of the rows, and unknown costs stay visible."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _prices(engine: Engine) -> None:
         import_price_catalogue(connection)
 
 
-def do(engine: Engine, calls: dict[PlannedCall, CallEnd]) -> list[UUID]:
+def make_calls(engine: Engine, calls: dict[PlannedCall, CallEnd]) -> list[UUID]:
     with engine.begin() as connection:
         prices = load_prices(connection)
         rows = open_calls(connection, list(calls), prices)
@@ -56,33 +56,35 @@ def stored(engine: Engine, row: UUID) -> Any:
         return connection.execute(select(table).where(table.c.id == row)).one()
 
 
-def grow_old(connection: Connection, rows: list[UUID]) -> None:
+def make_an_hour_old(connection: Connection, rows: list[UUID]) -> None:
     table = AiProcessingRequest
     an_hour_ago = datetime.now(UTC) - timedelta(hours=1)
     connection.execute(update(table).where(table.id.in_(rows)).values(requested_at=an_hour_ago))
 
 
-def assert_sums_are_the_rows(engine: Engine) -> None:
+def assert_totals_match_rows(engine: Engine) -> None:
     with engine.connect() as connection:
         assert stored_totals(connection) == recount(connection)
 
 
-def test_a_call_is_paid_at_the_price_of_the_model_that_answered(engine: Engine) -> None:
-    (row,) = do(engine, {planned(model="luna"): CallEnd("answered", None, "gpt-6-luna-2026-09-01", usage=USAGE)})
+def test_a_call_has_the_price_of_the_model_that_answered(engine: Engine) -> None:
+    (row,) = make_calls(
+        engine, {planned(model="luna"): CallEnd("answered", None, "gpt-6-luna-2026-09-01", usage=USAGE)}
+    )
     found = stored(engine, row)
     assert found.cost == Decimal("0.275")  # more than 272 000 tokens: .2 in, .75 out a million
     with engine.connect() as connection:
         price = connection.execute(select(AiModelPricing.__table__).where(AiModelPricing.id == found.pricing_id)).one()
     assert (price.model, price.tier, price.from_prompt_tokens) == ("gpt-6-luna", "standard", 272_001)
-    assert_sums_are_the_rows(engine)
+    assert_totals_match_rows(engine)
 
 
 def test_a_batch_costs_half(engine: Engine) -> None:
-    (row,) = do(engine, {planned(mode="batch"): CallEnd("answered", service_tier="default", usage=USAGE)})
+    (row,) = make_calls(engine, {planned(mode="batch"): CallEnd("answered", service_tier="default", usage=USAGE)})
     assert stored(engine, row).cost == Decimal("0.1375")
 
 
-def test_what_was_refused_costs_nothing_and_what_is_not_known_is_not_nothing(engine: Engine) -> None:
+def test_a_rejected_call_costs_zero_and_an_unknown_cost_is_null(engine: Engine) -> None:
     ends = (
         CallEnd("rejected", "no"),
         CallEnd("unknown", "silence"),
@@ -90,45 +92,47 @@ def test_what_was_refused_costs_nothing_and_what_is_not_known_is_not_nothing(eng
         CallEnd("answered", usage=USAGE),
     )
     models = ("gpt-6-luna", "gpt-6-luna", "gpt-6-luna", "home-made")
-    rows = do(engine, {planned(model=model): end for model, end in zip(models, ends, strict=True)})
+    rows = make_calls(engine, {planned(model=model): end for model, end in zip(models, ends, strict=True)})
     assert [stored(engine, row).cost for row in rows] == [0, None, None, None]
     assert [stored(engine, row).max_cost for row in rows] == [Decimal("0.00075")] * 3 + [None]
-    assert_sums_are_the_rows(engine)
+    assert_totals_match_rows(engine)
 
 
-def test_a_fault_is_counted_once_however_often_it_is_told(engine: Engine) -> None:
-    answered, refused = do(engine, {planned(): CallEnd("answered", usage=USAGE), planned(): CallEnd("rejected", "no")})
+def test_an_unusable_reply_is_counted_once_even_if_marked_twice(engine: Engine) -> None:
+    answered, refused = make_calls(
+        engine, {planned(): CallEnd("answered", usage=USAGE), planned(): CallEnd("rejected", "no")}
+    )
     for _ in range(2):
         with engine.begin() as connection:
             mark_unusable(connection, {answered: "not JSON", refused: "an error in a 200"})
-    assert_sums_are_the_rows(engine)
+    assert_totals_match_rows(engine)
     with engine.connect() as connection:
         assert connection.scalar(select(func.sum(AiCostDaily.unusable))) == 1
 
 
-def test_a_call_that_a_crash_left_open_becomes_unknown(engine: Engine) -> None:
+def test_an_abandoned_realtime_call_becomes_unknown(engine: Engine) -> None:
     with engine.begin() as connection:
         prices = load_prices(connection)
         old, fresh, batch = open_calls(connection, [planned(), planned(), planned(mode="batch")], prices)
-        grow_old(connection, [old, batch])
+        make_an_hour_old(connection, [old, batch])
     with engine.begin() as connection:
         assert abandon_calls(connection) == {old}
     assert [stored(engine, row).outcome for row in (old, fresh, batch)] == ["unknown", "sent", "sent"]
     assert stored(engine, old).cost is None
-    assert_sums_are_the_rows(engine)
+    assert_totals_match_rows(engine)
 
 
-async def test_the_next_run_finds_out_what_a_crash_left_open(engine: Engine) -> None:
+async def test_a_new_ledger_closes_abandoned_calls(engine: Engine) -> None:
     with engine.begin() as connection:
         (old,) = open_calls(connection, [planned()], load_prices(connection))
-        grow_old(connection, [old])
+        make_an_hour_old(connection, [old])
     ledger = DatabaseLedger(engine)
     await ledger.open_call(planned())
     await ledger.close()
     assert stored(engine, old).outcome == "unknown"
 
 
-async def test_many_calls_at_once_are_all_on_record_and_in_the_sums(engine: Engine) -> None:
+async def test_concurrent_calls_are_all_recorded_and_in_the_totals(engine: Engine) -> None:
     ledgers = [DatabaseLedger(engine) for _ in range(3)]
 
     async def call(number: int) -> None:
@@ -141,13 +145,13 @@ async def test_many_calls_at_once_are_all_on_record_and_in_the_sums(engine: Engi
     await asyncio.gather(*map(call, range(200)))
     for ledger in ledgers:
         await ledger.close()
-    assert_sums_are_the_rows(engine)
+    assert_totals_match_rows(engine)
     with engine.connect() as connection:
         sums = connection.execute(select(func.sum(AiCostDaily.requests), func.sum(AiCostDaily.cost))).one()
     assert tuple(sums) == (200, 200 * Decimal("0.275"))
 
 
-async def test_a_call_that_is_stopped_while_it_is_put_on_record_was_never_sent(engine: Engine) -> None:
+async def test_a_call_that_is_cancelled_while_it_is_opened_is_rejected(engine: Engine) -> None:
     ledger = DatabaseLedger(engine)
     opening = asyncio.create_task(ledger.open_call(planned()))
     await asyncio.sleep(0)
@@ -159,7 +163,7 @@ async def test_a_call_that_is_stopped_while_it_is_put_on_record_was_never_sent(e
         assert connection.scalars(select(AiProcessingRequest.outcome)).all() == ["rejected"]
 
 
-async def test_an_entry_that_the_database_refuses_takes_no_other_with_it(engine: Engine) -> None:
+async def test_a_change_that_the_database_refuses_does_not_fail_the_others(engine: Engine) -> None:
     ledger = DatabaseLedger(engine)
     good, bad = await ledger.open_call(planned()), await ledger.open_call(planned())
     results = await asyncio.gather(
@@ -173,7 +177,7 @@ async def test_an_entry_that_the_database_refuses_takes_no_other_with_it(engine:
     assert (stored(engine, good).outcome, stored(engine, bad).outcome) == ("answered", "sent")
 
 
-async def test_a_connection_that_was_closed_meanwhile_is_replaced(engine: Engine) -> None:
+async def test_a_closed_connection_is_replaced(engine: Engine) -> None:
     ledger = DatabaseLedger(engine)
     row = await ledger.open_call(planned())
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
@@ -188,14 +192,14 @@ async def test_a_connection_that_was_closed_meanwhile_is_replaced(engine: Engine
     assert stored(engine, row).outcome == "answered"
 
 
-def test_prices_are_taken_over_once(engine: Engine) -> None:
+def test_the_catalogue_is_imported_once(engine: Engine) -> None:
     with engine.begin() as connection:
         assert import_price_catalogue(connection) == 0
         assert connection.scalar(select(func.count(AiModelPricing.id))) > 400
 
 
-def test_a_corrected_catalogue_price_holds_from_now_on(engine: Engine) -> None:
-    (row,) = do(engine, {planned(): CallEnd("answered", usage=Usage(1_000_000, 0, 0, 0, 0))})
+def test_a_corrected_catalogue_price_is_valid_from_now_on(engine: Engine) -> None:
+    (row,) = make_calls(engine, {planned(): CallEnd("answered", usage=Usage(1_000_000, 0, 0, 0, 0))})
     with engine.begin() as connection:  # as an older version of the package had it
         table = AiModelPricing
         connection.execute(update(table).values(source="genai-prices 0"))
@@ -211,18 +215,18 @@ def test_a_corrected_catalogue_price_holds_from_now_on(engine: Engine) -> None:
     assert stored(engine, row).cost == Decimal("0.2")
 
 
-def test_a_price_by_hand_reaches_back_to_the_calls_that_had_none(engine: Engine) -> None:
-    (row,) = do(engine, {planned(model="home-made"): CallEnd("answered", usage=USAGE)})
+def test_a_price_set_by_hand_prices_earlier_unpriced_calls(engine: Engine) -> None:
+    (row,) = make_calls(engine, {planned(model="home-made"): CallEnd("answered", usage=USAGE)})
     yesterday = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     with engine.begin() as connection:
         set_price(connection, "home-made", valid_from=yesterday, input_=Decimal(0), output=Decimal(1))
     assert stored(engine, row).cost == Decimal("0.1")
-    assert_sums_are_the_rows(engine)
+    assert_totals_match_rows(engine)
     with engine.begin() as connection, pytest.raises(UsageError, match="has a price from"):
         set_price(connection, "home-made", valid_from=yesterday, input_=Decimal(0), output=Decimal(2))
 
 
-def test_rows_that_moved_in_are_added_and_other_money_is_not_taken_for_dollars(engine: Engine) -> None:
+def test_migrated_rows_are_added_and_other_currencies_are_not_counted_as_usd(engine: Engine) -> None:
     moved = [
         {"id": uuid4(), "session_id": uuid4(), "company_id": COMPANY, "model_requested": "m", "prompt_version": ""}
         | {"outcome": "answered", "cost": Decimal(5), "currency": currency}
@@ -233,10 +237,10 @@ def test_rows_that_moved_in_are_added_and_other_money_is_not_taken_for_dollars(e
         add_to_totals(connection, [row["id"] for row in moved])
         sums = connection.execute(select(AiCostDaily.requests, AiCostDaily.unpriced, AiCostDaily.cost)).one()
     assert tuple(sums) == (2, 1, 5)
-    assert_sums_are_the_rows(engine)
+    assert_totals_match_rows(engine)
 
 
-def test_a_reused_analysis_is_counted_and_is_no_call(engine: Engine) -> None:
+def test_a_reused_analysis_is_counted_but_not_as_a_call(engine: Engine) -> None:
     with engine.begin() as connection:
         add_reused(connection, {(OTHER, "m"): 2, (COMPANY, "m"): 1})
         add_reused(connection, {(COMPANY, "m"): 4})

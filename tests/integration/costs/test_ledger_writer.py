@@ -1,4 +1,4 @@
-"""The ledger's rows as another connection sees them: what counts is what is committed."""
+"""The committed rows of the ledger, as another connection sees them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from livedash_core.operations.erasure import erase_session
 from livedash_core.pipeline import BUILT_IN
 from tests.integration.records import NOON, Records
 from tests.integration.stages.test_statements import statements
-from tests.unit.analysis.openai.scripted_server import canned_server, request_of
+from tests.unit.analysis.openai.scripted_server import request_of, scripted_server
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def stored(engine: Engine, row: UUID) -> Any:
         return connection.execute(select(table).where(table.c.id == row)).one()
 
 
-async def test_a_call_is_on_record_before_it_is_made(engine: Engine, ledger: DatabaseLedger) -> None:
+async def test_a_call_is_recorded_before_it_is_made(engine: Engine, ledger: DatabaseLedger) -> None:
     session_id, company_id = uuid4(), uuid4()
     row = await ledger.open_call(PlannedCall(session_id, company_id, "small", "1", 900, 500))
     found = stored(engine, row)
@@ -61,15 +61,15 @@ async def test_a_call_is_on_record_before_it_is_made(engine: Engine, ledger: Dat
     assert (found.outcome, found.answered_at, found.cost) == ("sent", None, None)
 
 
-async def test_while_the_model_thinks_its_call_is_on_record(engine: Engine, ledger: DatabaseLedger) -> None:
+async def test_a_call_in_progress_is_visible_to_other_connections(engine: Engine, ledger: DatabaseLedger) -> None:
     seen: list[str] = []
 
     async def think(writer: asyncio.StreamWriter) -> None:
-        with engine.connect() as somebody_else:
-            seen.extend(somebody_else.scalars(select(AiProcessingRequest.outcome)))
+        with engine.connect() as other_connection:
+            seen.extend(other_connection.scalars(select(AiProcessingRequest.outcome)))
         writer.write(b"HTTP/1.1 500 Oh\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
 
-    async with canned_server() as server:
+    async with scripted_server() as server:
         server.answers.append(think)
         analyzer = OpenAIAnalyzer(api_key="sk-1", base_url=server.url, model="small", ledger=ledger)
         with pytest.raises(TransientError):
@@ -80,7 +80,7 @@ async def test_while_the_model_thinks_its_call_is_on_record(engine: Engine, ledg
         assert connection.scalars(select(AiProcessingRequest.outcome)).all() == ["rejected"]
 
 
-async def test_an_answer_is_kept_with_its_bill(engine: Engine, ledger: DatabaseLedger) -> None:
+async def test_closing_a_call_stores_the_response_and_its_usage(engine: Engine, ledger: DatabaseLedger) -> None:
     row = await open_row(ledger)
     end = CallEnd("answered", None, "small-2026", "req_1", "flex", Usage(900, 640, 100, 300, 250))
     await ledger.close_call(row, end)
@@ -93,14 +93,14 @@ async def test_an_answer_is_kept_with_its_bill(engine: Engine, ledger: DatabaseL
 
 
 @pytest.mark.parametrize("outcome", ["rejected", "unknown"])
-async def test_a_call_without_an_answer_has_no_bill(engine: Engine, ledger: DatabaseLedger, outcome: Any) -> None:
+async def test_a_call_without_an_answer_has_no_usage(engine: Engine, ledger: DatabaseLedger, outcome: Any) -> None:
     row = await open_row(ledger)
     await ledger.close_call(row, CallEnd(outcome, "the server is down"))
     found = stored(engine, row)
     assert (found.outcome, found.error_message, found.prompt_tokens) == (outcome, "the server is down", None)
 
 
-async def test_a_useless_reply_stays_paid(engine: Engine, ledger: DatabaseLedger) -> None:
+async def test_an_unusable_reply_keeps_its_usage(engine: Engine, ledger: DatabaseLedger) -> None:
     row = await open_row(ledger)
     await ledger.close_call(row, CallEnd("answered", usage=Usage(prompt_tokens=900)))
     await ledger.mark_unusable(row, "not JSON")
@@ -116,14 +116,14 @@ async def test_a_closed_row_is_not_closed_again(engine: Engine, ledger: Database
     assert stored(engine, row).prompt_tokens == 900
 
 
-async def test_a_row_touches_no_other(engine: Engine, ledger: DatabaseLedger) -> None:
+async def test_closing_a_row_changes_no_other_row(engine: Engine, ledger: DatabaseLedger) -> None:
     row, other = await open_row(ledger), await open_row(ledger)
     await ledger.close_call(row, CallEnd("answered"))
     await ledger.mark_unusable(row, "not JSON")
     assert (stored(engine, other).outcome, stored(engine, other).error_message) == ("sent", None)
 
 
-async def test_a_bill_survives_the_rollback_of_who_paid(engine: Engine, ledger: DatabaseLedger) -> None:
+async def test_a_closed_call_survives_a_rollback_of_the_stage(engine: Engine, ledger: DatabaseLedger) -> None:
     with engine.connect() as stage:
         stage.execute(text("SELECT 1"))
         row = await open_row(ledger)
@@ -132,7 +132,7 @@ async def test_a_bill_survives_the_rollback_of_who_paid(engine: Engine, ledger: 
     assert stored(engine, row).outcome == "answered"
 
 
-async def test_a_database_that_does_not_answer_is_nobodys_fault() -> None:
+async def test_an_unreachable_database_is_a_systemic_error() -> None:
     engine = make_engine("postgresql://nobody:hidden@127.0.0.1:1/nowhere")
     with pytest.raises(SystemicError, match="the cost ledger cannot be written") as raised:
         await open_row(DatabaseLedger(engine, store_results=store_analyses))
@@ -140,38 +140,38 @@ async def test_a_database_that_does_not_answer_is_nobodys_fault() -> None:
     engine.dispose()
 
 
-def a_stored_analysis_of(session_id: UUID, **changes: Any) -> StoredAnalysis:
+def analysis_to_store(session_id: UUID, **changes: Any) -> StoredAnalysis:
     analysis = Analysis("nl", "NEUTRAL", False, False, "LEAVE_VACATION", "How to request leave.", analyzer="openai")
     request = AnalysisRequest(session_id, uuid4(), (), input_hash="of its words")
     return stored_analysis_of(request, "small", analysis)._replace(**changes)
 
 
-def kept(engine: Engine) -> list[UUID]:
+def stored_session_ids(engine: Engine) -> list[UUID]:
     with engine.connect() as connection:
         return list(connection.scalars(select(SessionAnalysis.session_id)))
 
 
-async def test_a_analysis_is_there_when_its_call_is_closed(
+async def test_the_analysis_is_stored_when_its_call_is_closed(
     engine: Engine, ledger: DatabaseLedger, sessions: list[UUID]
 ) -> None:
     rows = [await open_row(ledger) for _ in sessions]
     ends = [
-        ledger.close_call(row, CallEnd("answered"), a_stored_analysis_of(each))
+        ledger.close_call(row, CallEnd("answered"), analysis_to_store(each))
         for row, each in zip(rows, sessions, strict=True)
     ]
     await asyncio.gather(*ends)
-    assert sorted(kept(engine)) == sorted(sessions)
+    assert sorted(stored_session_ids(engine)) == sorted(sessions)
     assert {stored(engine, row).outcome for row in rows} == {"answered"}
 
 
-async def test_analyses_are_stored_in_one_statement_whatever_their_number(
+async def test_the_number_of_statements_does_not_depend_on_the_number_of_analyses(
     engine: Engine, ledger: DatabaseLedger, sessions: list[UUID]
 ) -> None:
     rows = [await open_row(ledger) for _ in sessions]
     counted = []
     for part in (slice(0, 1), slice(1, None)):
         ends = [
-            ledger.close_call(row, CallEnd("answered"), a_stored_analysis_of(each))
+            ledger.close_call(row, CallEnd("answered"), analysis_to_store(each))
             for row, each in zip(rows[part], sessions[part], strict=True)
         ]
         with statements(engine) as seen:
@@ -180,33 +180,33 @@ async def test_analyses_are_stored_in_one_statement_whatever_their_number(
     assert counted[0] == counted[1]
 
 
-async def test_a_analysis_that_the_database_refuses_takes_neither_its_bill_nor_another_with_it(
+async def test_a_refused_analysis_loses_neither_its_usage_nor_another_analysis(
     engine: Engine, ledger: DatabaseLedger, sessions: list[UUID]
 ) -> None:
     good, bad, gone = [await open_row(ledger) for _ in range(3)]
     usage = Usage(prompt_tokens=900)
     results = await asyncio.gather(
-        ledger.close_call(good, CallEnd("answered", usage=usage), a_stored_analysis_of(sessions[0])),
-        ledger.close_call(bad, CallEnd("answered", usage=usage), a_stored_analysis_of(sessions[1], input_hash="\0")),
-        ledger.close_call(gone, CallEnd("answered", usage=usage), a_stored_analysis_of(uuid4())),
+        ledger.close_call(good, CallEnd("answered", usage=usage), analysis_to_store(sessions[0])),
+        ledger.close_call(bad, CallEnd("answered", usage=usage), analysis_to_store(sessions[1], input_hash="\0")),
+        ledger.close_call(gone, CallEnd("answered", usage=usage), analysis_to_store(uuid4())),
         return_exceptions=True,
     )
     assert results[0] is None
     assert [isinstance(result, Exception) for result in results[1:]] == [True, True]
-    assert kept(engine) == sessions[:1]
+    assert stored_session_ids(engine) == sessions[:1]
     assert [stored(engine, row).prompt_tokens for row in (good, bad, gone)] == [900, 900, 900]
     assert {stored(engine, row).outcome for row in (good, bad, gone)} == {"answered"}
 
 
-async def test_of_a_session_that_was_erased_while_it_was_analysed_the_bill_is_kept_and_no_analysis(
+async def test_a_session_erased_during_its_call_keeps_the_usage_but_no_analysis(
     engine: Engine, ledger: DatabaseLedger, sessions: list[UUID]
 ) -> None:
     other, erased = [await open_row(ledger) for _ in range(2)]
     erase_session(engine, sessions[1], BUILT_IN)
     end = CallEnd("answered", usage=Usage(prompt_tokens=900))
     await asyncio.gather(
-        ledger.close_call(other, end, a_stored_analysis_of(sessions[0])),
-        ledger.close_call(erased, end, a_stored_analysis_of(sessions[1])),
+        ledger.close_call(other, end, analysis_to_store(sessions[0])),
+        ledger.close_call(erased, end, analysis_to_store(sessions[1])),
     )
-    assert kept(engine) == sessions[:1]
+    assert stored_session_ids(engine) == sessions[:1]
     assert [stored(engine, row).prompt_tokens for row in (other, erased)] == [900, 900]

@@ -11,7 +11,7 @@ from sqlalchemy import Engine, text, update
 from livedash_core.costs.ledger import CallEnd, PlannedCall, Usage
 from livedash_core.costs.ledger_store import add_reused, close_calls, mark_unusable, open_calls
 from livedash_core.costs.prices import load_prices, set_price, set_rate
-from livedash_core.costs.reports import By, CostLine, Costs, Forecast, forecast, read_costs
+from livedash_core.costs.reports import CostLine, Costs, Forecast, Grouping, forecast, read_costs
 from livedash_core.errors import UsageError
 from livedash_core.models import AiProcessingRequest
 from tests.integration.records import Records
@@ -23,7 +23,7 @@ ANSWER = CallEnd("answered", usage=Usage(1_000, 400, 100, 50, 20))
 
 @pytest.fixture
 def companies(engine: Engine, world: Records) -> tuple[UUID, UUID]:
-    """Acme: two answers, one of no use, and one that nobody knows. Other: an answer a day later, an open call."""
+    """Acme: two answered calls (one unusable) and an unknown one. Other: an answer a day later and an open call."""
     acme, other = world.company("Acme"), world.company("Other")
     with engine.begin() as connection:
         long_ago = datetime(2020, 1, 1, tzinfo=UTC)
@@ -50,12 +50,12 @@ def called(engine: Engine, company: UUID, model: str, day: date, *ends: CallEnd 
     return rows
 
 
-def costs(engine: Engine, by: By = "day", **options: object) -> Costs:
+def costs(engine: Engine, by: Grouping = "day", **options: object) -> Costs:
     with engine.connect() as connection:
         return read_costs(connection, by=by, **options)  # type: ignore[arg-type] # as its caller wrote them
 
 
-def test_a_line_says_all_there_is_to_say(engine: Engine, companies: tuple[UUID, UUID]) -> None:
+def test_a_line_has_every_count_and_cost(engine: Engine, companies: tuple[UUID, UUID]) -> None:
     first = next(line for line in costs(engine).lines if line.key == "2026-05-01")
     assert first == CostLine(
         key="2026-05-01",
@@ -74,13 +74,13 @@ def test_a_line_says_all_there_is_to_say(engine: Engine, companies: tuple[UUID, 
     )
 
 
-def test_lines_are_in_the_order_people_want(engine: Engine, companies: tuple[UUID, UUID]) -> None:
+def test_days_are_sorted_newest_first_and_other_lines_by_cost(engine: Engine, companies: tuple[UUID, UUID]) -> None:
     assert [line.key for line in costs(engine).lines][1:] == ["2026-05-02", "2026-05-01"]  # the reused ones: today
     assert [line.key for line in costs(engine, "company").lines] == ["Other", "Acme"]
     assert [line.key for line in costs(engine, "model").lines] == ["large", "small", "home-made"]
 
 
-def test_the_total_is_the_sum_of_the_lines_however_they_are_cut(engine: Engine, companies: tuple[UUID, UUID]) -> None:
+def test_the_total_is_the_same_for_every_grouping(engine: Engine, companies: tuple[UUID, UUID]) -> None:
     totals = {costs(engine, by).total for by in ("day", "company", "model")}
     (total,) = totals
     assert (total.key, total.requests, total.sent, total.reused) == ("total", 6, 1, 7)
@@ -89,7 +89,7 @@ def test_the_total_is_the_sum_of_the_lines_however_they_are_cut(engine: Engine, 
     assert total.uncertain_usd == Decimal("0.033")
 
 
-def test_a_company_and_days_can_be_chosen(engine: Engine, companies: tuple[UUID, UUID]) -> None:
+def test_companies_and_days_filter_the_report(engine: Engine, companies: tuple[UUID, UUID]) -> None:
     acme, _ = companies
     assert [line.key for line in costs(engine, "company", company_ids=[acme]).lines] == ["Acme"]
     assert costs(engine, company_ids=[]).total == CostLine("total")
@@ -97,7 +97,7 @@ def test_a_company_and_days_can_be_chosen(engine: Engine, companies: tuple[UUID,
     assert costs(engine, last_day=FIRST).total.requests == 4
 
 
-def test_each_day_has_its_own_rate(engine: Engine, companies: tuple[UUID, UUID]) -> None:
+def test_each_day_is_converted_at_its_own_rate(engine: Engine, companies: tuple[UUID, UUID]) -> None:
     with engine.begin() as connection:
         set_rate(connection, "EUR", Decimal("0.9"), date(2026, 1, 1))
         set_rate(connection, "EUR", Decimal("0.8"), SECOND)
@@ -109,7 +109,7 @@ def test_each_day_has_its_own_rate(engine: Engine, companies: tuple[UUID, UUID])
     assert found.total.cost == Decimal("0.01029")
 
 
-def test_a_day_without_a_rate_is_not_worth_nothing(engine: Engine, companies: tuple[UUID, UUID]) -> None:
+def test_a_day_without_a_rate_has_no_converted_cost(engine: Engine, companies: tuple[UUID, UUID]) -> None:
     with engine.begin() as connection:
         set_rate(connection, "EUR", Decimal("0.8"), SECOND)
     found = costs(engine, currency="EUR")
@@ -117,7 +117,7 @@ def test_a_day_without_a_rate_is_not_worth_nothing(engine: Engine, companies: tu
     assert found.total.cost is None
 
 
-def test_words_that_make_no_sense_are_refused(engine: Engine) -> None:
+def test_invalid_groupings_currencies_and_rates_are_refused(engine: Engine) -> None:
     with pytest.raises(UsageError, match="not by 'week'"):
         costs(engine, "week")  # type: ignore[arg-type] # that is the point
     with pytest.raises(UsageError, match="livedash price rate CHF"):
@@ -129,9 +129,9 @@ def test_words_that_make_no_sense_are_refused(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("mode", get_args(Mode))
-@pytest.mark.parametrize("by", get_args(By))
-def test_of_the_calls_only_the_open_ones_are_read(
-    engine: Engine, companies: tuple[UUID, UUID], by: By, mode: Mode
+@pytest.mark.parametrize("by", get_args(Grouping))
+def test_a_report_reads_only_open_calls_of_the_ledger(
+    engine: Engine, companies: tuple[UUID, UUID], by: Grouping, mode: Mode
 ) -> None:
     with engine.begin() as connection:
         connection.execute(
@@ -150,9 +150,7 @@ def test_of_the_calls_only_the_open_ones_are_read(
     assert plan.rows["ai_cost_daily"] == 5
 
 
-def test_what_asking_again_may_cost_is_told_by_each_sessions_last_call(
-    engine: Engine, companies: tuple[UUID, UUID]
-) -> None:
+def test_the_forecast_is_based_on_the_last_call_of_each_session(engine: Engine, companies: tuple[UUID, UUID]) -> None:
     acme, _ = companies
     with engine.begin() as connection:
         prices = load_prices(connection)
@@ -167,5 +165,5 @@ def test_what_asking_again_may_cost_is_told_by_each_sessions_last_call(
         assert forecast(connection, []) == (0, 0)
 
 
-def test_nothing_costs_nothing(engine: Engine) -> None:
+def test_an_empty_ledger_has_no_costs(engine: Engine) -> None:
     assert costs(engine) == Costs("day", None, (), CostLine("total"))

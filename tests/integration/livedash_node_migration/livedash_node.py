@@ -116,7 +116,7 @@ class LivedashNode:
         return str(uuid5(NAMESPACE, f"{what} {next(self._numbers)}"))
 
     def add(self, table: str, **values: Any) -> str:
-        """A row; what is NOT NULL and not said has a default. Returns its id."""
+        """Insert a row, with defaults for NOT NULL columns; return its id."""
         row = {"id": self.new_id(table)}
         if table == "SessionImport":
             row |= {"status": "DONE", "externalSessionId": f"ext-{row['id']}"}
@@ -133,7 +133,7 @@ class LivedashNode:
         self,
         company: str,
         *,
-        turns: int = 2,
+        messages: int = 2,
         transcript: str | None = "User: Hello\nAssistant: Hi",
         url: str | None = "https://chats.acme.example/t.txt",
         analysed: bool = False,
@@ -141,11 +141,11 @@ class LivedashNode:
         imported: dict[str, Any] | None = None,
         **session: Any,
     ) -> str:
-        """A session with its import, messages, analysis and questions; returns its id."""
+        """Insert a session with its import, messages, analysis and questions; return its id."""
         cells = {
             "fullTranscriptUrl": url,
             "rawTranscriptContent": transcript,
-            "messagesSent": turns,
+            "messagesSent": messages,
             "countryCode": "NL",
         }
         source = self.add("SessionImport", companyId=company, **cells | (imported or {}))
@@ -155,10 +155,10 @@ class LivedashNode:
                 "language": "nl", "escalated": False, "forwardedHr": True, "processed": True,
             } | session  # fmt: skip
         new = self.add("Session", companyId=company, importId=source, fullTranscriptUrl=url, country="NL", **session)
-        for turn in range(turns):
+        for number in range(messages):
             self.add(
-                "Message", sessionId=new, order=turn, role=("User", "Assistant")[turn % 2],
-                content=f"turn {turn} of {new}", timestamp=FIRST + timedelta(minutes=turn),
+                "Message", sessionId=new, order=number, role=("User", "Assistant")[number % 2],
+                content=f"message {number} of {new}", timestamp=FIRST + timedelta(minutes=number),
             )  # fmt: skip
         if analysed:
             self.add("AIProcessingRequest", sessionId=new, openaiRequestId=f"chatcmpl-{new}")
@@ -195,7 +195,7 @@ def reference_case(node: LivedashNode) -> None:
     for number in range(109):
         session = node.session(
             company,
-            turns=3,
+            messages=3,
             analysed=number < 16,
             questions=(f"How many days of leave in year {number}?", "Who pays my expenses?") if number < 11 else (),
             startTime=FIRST + timedelta(hours=number),

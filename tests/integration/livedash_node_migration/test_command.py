@@ -63,6 +63,7 @@ def test_the_report_accounts_for_every_row(livedash: CommandLine, node: Livedash
     assert livedash.json("migrate", "--source", node.url)["tables"]["Session"]["here_before"] == 109
 
 
+@pytest.mark.airflow
 def test_passwords_go_to_a_file_that_airflow_imports_and_only_its_owner_reads(
     livedash: CommandLine, node: LivedashNode, tmp_path: Path
 ) -> None:
@@ -107,7 +108,7 @@ def test_process_continues_migrated_sessions(
                 continue
             transcript = chat.transcript if number < 6 else None
             session = node.session(
-                company, turns=0, transcript=transcript, url=cells["fullTranscriptUrl"], analysed=number < 2,
+                company, messages=0, transcript=transcript, url=cells["fullTranscriptUrl"], analysed=number < 2,
                 imported=cells, startTime=chat.started, endTime=chat.started,
             )  # fmt: skip
             for order, (role, content) in enumerate(chat.messages if number < 4 else []):

@@ -136,7 +136,7 @@ def test_an_invalid_date_fails_the_import_unless_the_session_has_its_own_times(
 def test_roles_are_matched_in_any_case_and_no_message_is_lost(
     node: LivedashNode, acme: str, migrate: Migrate, engine: Engine
 ) -> None:
-    session = node.session(acme, turns=0)
+    session = node.session(acme, messages=0)
     for order, role in ((0, "USER"), (2, " assistant"), (2, "System"), (7, "chatbot")):
         node.add("Message", sessionId=session, order=order, role=role, content=role, id=f"{order}{role}")
 
@@ -158,8 +158,8 @@ def test_roles_are_matched_in_any_case_and_no_message_is_lost(
 @pytest.mark.parametrize(
     ("source", "failed"),
     [
-        ({"transcript": None, "turns": 0}, "TRANSCRIPT_FETCH"),
-        ({"turns": 0}, "SESSION_CREATION"),
+        ({"transcript": None, "messages": 0}, "TRANSCRIPT_FETCH"),
+        ({"messages": 0}, "SESSION_CREATION"),
         ({"imported": {"status": "ERROR"}}, "AI_ANALYSIS"),
         ({"imported": {"status": "DONE"}}, None),
     ],

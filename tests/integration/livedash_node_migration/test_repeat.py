@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ from livedash_core.costs import ledger_store
 from livedash_core.insights.counting import recount
 from livedash_core.models import Base
 from livedash_core.status import Failure, ProcessingStatusManager, Scope
+from tests import fork_server
 from tests.integration.livedash_node_migration.conftest import Migrate, NewNode
 from tests.integration.livedash_node_migration.livedash_node import FIRST, LivedashNode, reference_case
 from tests.integration.records import Records
@@ -66,7 +65,7 @@ def make_inconsistent(node: LivedashNode) -> None:
     (company,) = node.execute('SELECT id FROM "Company"').fetchone() or ()
     for number in range(20):
         created = {"externalSessionId": f"twice {number % 7}", "createdAt": FIRST + timedelta(hours=number)}
-        node.session(company, imported=created, questions=("Shared?", f"Own {number}?"), transcript=None, turns=0)
+        node.session(company, imported=created, questions=("Shared?", f"Own {number}?"), transcript=None, messages=0)
         node.add("SessionImport", companyId=company, startTimeRaw="?", errorMsg="broken", status="ERROR")
 
 
@@ -81,10 +80,8 @@ def test_a_killed_migration_that_is_run_again_has_the_same_result(
     delete_all(engine)
 
     arguments = [node.url, database_url, str(tmp_path), str(done)]
-    killed = subprocess.run(
-        [sys.executable, "-m", "tests.integration.livedash_node_migration.killed_migration", *arguments], timeout=60
-    )
-    assert killed.returncode == -9
+    with fork_server.start("-m", "tests.integration.livedash_node_migration.killed_migration", *arguments) as migration:
+        assert migration.wait(timeout=60) == -9
     with engine.connect() as connection:
         before = connection.scalar(text("SELECT count(*) FROM livedash.session_import"))
     report = migrate(node, chunk_size=7)

@@ -8,8 +8,8 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Connection
 
-from livedash_core.operations.due import count_due
 from livedash_core.status import ProcessingStatusManager, Scope
+from livedash_core.status.due import count_due
 from tests.integration.records import NOON, Records
 
 STAGE = "TRANSCRIPT_FETCH"

@@ -1,4 +1,4 @@
-"""A model server with files and batches, our own: nobody serves what these tests need.
+"""A model server with files and batches, made for these tests, as llmock has none.
 
 Partial batches, shuffled and malformed lines, expired ones with output, files that are gone, and a client that is
 killed at a given moment. It bills what it answers, and counts it. llmock's batches end well and answer canned text.

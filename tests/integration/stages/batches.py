@@ -1,6 +1,6 @@
-"""Sessions that wait to be analysed, batch jobs that analyse them, and what that left behind.
+"""Sessions that wait to be analysed, batches that analyse them, and what that left behind.
 
-As a program (``python -m tests.integration.stages.batches DATABASE_URL SERVER_URL``): one run of the batch jobs, for
+As a program (``python -m tests.integration.stages.batches DATABASE_URL SERVER_URL``): one run of the batches, for
 tests that kill it.
 """
 
@@ -21,7 +21,7 @@ from livedash_core.db import make_engine
 from livedash_core.models import Message, Session
 from livedash_core.pipeline import BUILT_IN
 from livedash_core.settings import Settings
-from livedash_core.stages.ai_analysis.batch.jobs import BatchRunner
+from livedash_core.stages.ai_analysis.batch.runner import BatchRunner
 from livedash_core.stages.ai_analysis.stage import AiAnalysis
 from livedash_core.stages.report import StageReport
 from livedash_core.stages.stage import StageContext, create_stage
@@ -34,7 +34,7 @@ BATCH_INPUT, BATCH_OUTPUT = Decimal("0.000000075"), Decimal("0.0000003")
 
 
 class Batches:
-    """Runs batch jobs on one database against one server."""
+    """Runs batches on one database against one server."""
 
     def __init__(self, engine: Engine, base_url: str, **settings: Any) -> None:
         self.engine = engine
@@ -43,7 +43,7 @@ class Batches:
         key = None if settings.pop("without_key", False) else SecretStr("sk-test")
         chosen = {"analyzer": "openai", "model": MODEL, "batch_requests": 100} | settings
         self.settings = Settings(openai_base_url=base_url, openai_api_key=key, **chosen)
-        self.tools = StageContext(engine, self.settings)
+        self.context = StageContext(engine, self.settings)
 
     def sessions(self, company_id: UUID, number: int, *turns: tuple[str, str]) -> list[UUID]:
         """Sessions with a conversation each, their stages before the analysis done."""
@@ -64,20 +64,20 @@ class Batches:
             )
         return ids
 
-    def jobs(self, **options: Any) -> BatchRunner:
-        stage = create_stage(self.stages.stage(STAGE), self.tools)
+    def runner(self, **options: Any) -> BatchRunner:
+        stage = create_stage(self.stages.stage(STAGE), self.context)
         assert isinstance(stage, AiAnalysis)
         return BatchRunner(self.engine, stage, self.stages, **options)
 
-    def run(self, *company_ids: UUID, most_looks: int = 20, **options: Any) -> StageReport:
-        """Take up what is there, send what is due, look until nothing is under way."""
-        with self.jobs(**options) as jobs:
-            jobs.look()
-            jobs.submit(company_ids)
-            for _ in range(most_looks):
-                if not jobs.look():
-                    return jobs.report
-        raise AssertionError(f"still under way after {most_looks} looks")
+    def run(self, *company_ids: UUID, max_polls: int = 20, **options: Any) -> StageReport:
+        """Poll what is there, submit what is due, poll until nothing is in progress."""
+        with self.runner(**options) as runner:
+            runner.poll()
+            runner.submit(company_ids)
+            for _ in range(max_polls):
+                if not runner.poll():
+                    return runner.report
+        raise AssertionError(f"still in progress after {max_polls} polls")
 
     # --- what there is now
 

@@ -23,8 +23,8 @@ def pipeline(engine: Engine) -> Pipeline:
 
 
 @pytest.fixture
-def office(engine: Engine, world: Records, llmock: LLMock) -> LlmockCompanies:
-    return LlmockCompanies(engine, world, llmock)
+def companies(engine: Engine, records: Records, llmock: LLMock) -> LlmockCompanies:
+    return LlmockCompanies(engine, records, llmock)
 
 
 @pytest.fixture
@@ -39,11 +39,11 @@ def site(new_site: Callable[[], Site]) -> Site:
 
 
 @pytest.fixture
-def add_company(world: Records) -> AddCompany:
+def add_company(records: Records) -> AddCompany:
     """A company whose source may live on this machine."""
 
     def add(name: str, csv_url: str, **columns: Any) -> UUID:
-        return world.company(name, csv_url=csv_url, allowed_networks=["127.0.0.0/8"], **columns)
+        return records.company(name, csv_url=csv_url, allowed_networks=["127.0.0.0/8"], **columns)
 
     return add
 

@@ -28,16 +28,16 @@ ANALYSIS = "AI_ANALYSIS"
 class LlmockCompanies:
     """Companies with conversations, and a pipeline that asks llmock about them."""
 
-    def __init__(self, engine: Engine, world: Records, llmock: LLMock) -> None:
-        self.engine, self.world, self.llmock = engine, world, llmock
+    def __init__(self, engine: Engine, records: Records, llmock: LLMock) -> None:
+        self.engine, self.records, self.llmock = engine, records, llmock
         self.pipeline = Pipeline(engine)
         with engine.begin() as connection:
             long_ago = datetime(2020, 1, 1, tzinfo=UTC)
             set_price(connection, "small", valid_from=long_ago, input_=Decimal(1), output=Decimal(1))
 
     def company(self, name: str, sessions: int, **columns: Any) -> tuple[UUID, list[UUID]]:
-        company_id = self.world.company(name, model="small", csv_url="https://example.com/x", **columns)
-        ids = self.world.sessions(company_id, sessions, completed_stages=3)
+        company_id = self.records.company(name, model="small", csv_url="https://example.com/x", **columns)
+        ids = self.records.sessions(company_id, sessions, completed_stages=3)
         self.say(company_id, ids, "Hoe vraag ik verlof aan?")
         return company_id, ids
 

@@ -1,4 +1,4 @@
-"""A model server that says the same to everybody, for replies and moments that llmock does not know."""
+"""A model server that gives every request the same answer, for replies and moments that llmock does not have."""
 
 from __future__ import annotations
 
@@ -47,6 +47,6 @@ def _handler(model: Model) -> type[BaseHTTPRequestHandler]:
             self.wfile.write(model.body)
 
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the standard library's own name
-            """Nobody reads it."""
+            """Log nothing."""
 
     return Handler

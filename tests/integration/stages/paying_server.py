@@ -1,6 +1,6 @@
-"""A chat completions server of our own that counts what it served, and may kill its client when it has answered.
+"""A chat completions server that counts what it served, and may kill its client when it has answered.
 
-llmock counts requests, but tells nobody the tokens that it put on the bill.
+llmock counts requests, but not the tokens that it bills.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ MODEL = "gpt-5.4-mini"
 
 
 class PayingServer:
-    """A context manager. ``billed_usd`` is what a third party (genai-prices) makes of the tokens it served."""
+    """A context manager. ``billed_usd`` is the price of the tokens that it served, according to genai-prices."""
 
     def __init__(self) -> None:
         self.posts = 0
         self.tokens = 0
         self.billed_usd = Decimal(0)
-        #: After how many posts in all the client is killed, and whom that is.
+        #: The number of posts after which the client is killed, and its process id.
         self.kill_after: int | None = None
         self.client: int | None = None
         self._random = random.Random(7)

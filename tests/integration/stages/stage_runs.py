@@ -1,4 +1,4 @@
-"""The stages, run as the command line runs them, and what they left behind."""
+"""Runs stages as the command line does, and reads what they stored."""
 
 from __future__ import annotations
 
@@ -23,15 +23,17 @@ SOURCE_CREDENTIALS = BasicCredentials("reader", "correct horse")
 
 
 class Pipeline:
-    """Runs stages on one database with the offline analyzer, and looks at what they stored."""
+    """Runs stages on one database with the offline analyzer, and reads what they stored."""
 
     def __init__(self, engine: Engine, **settings: Any) -> None:
         self.engine = engine
         self.stages = BUILT_IN
-        self.tools = StageContext(engine, Settings(analyzer="offline", **settings), lambda _conn_id: SOURCE_CREDENTIALS)
+        self.context = StageContext(
+            engine, Settings(analyzer="offline", **settings), lambda _conn_id: SOURCE_CREDENTIALS
+        )
 
     def runner(self, stage: str | Stage, **options: Any) -> Runner:
-        made = create_stage(self.stages.stage(stage), self.tools) if isinstance(stage, str) else stage
+        made = create_stage(self.stages.stage(stage), self.context) if isinstance(stage, str) else stage
         return Runner(self.engine, made, self.stages, **options)
 
     def run(self, stage: str | Stage, **options: Any) -> StageReport:
@@ -67,7 +69,7 @@ class Pipeline:
         return number
 
     def everything(self, but: str | None = None) -> dict[str, list[Any]]:
-        """Every row of every table with the transaction that wrote it and its place: equal only if nothing was.
+        """Every row of every table with its transaction and its place: equal only if nothing was written.
 
         ``but`` is a table to leave out.
         """
@@ -80,7 +82,7 @@ class Pipeline:
         }
 
     def rows_of(self, session_id: UUID) -> list[Any]:
-        """All that was made of one session, with the transactions that wrote it."""
+        """All rows of one session, with the transactions that wrote them."""
         key = {"session": "id"}
         tables = ("session", "message", "session_question", "session_transcript", "session_processing_status")
         row = "CAST(xmin AS text), CAST(row AS text)"
@@ -98,24 +100,29 @@ class Found(NamedTuple):
     company_id: UUID
 
 
-class Scripted(Stage):
-    """TRANSCRIPT_FETCH as a test wants it; it stores what ``handle`` gave as the transcript."""
+class Scripted(Stage[Found, str]):
+    """TRANSCRIPT_FETCH with the test's own ``handle``, whose result is stored as the transcript."""
 
     name = "TRANSCRIPT_FETCH"
 
     def __init__(
-        self, pipeline: Pipeline, handle: Callable[[Found], Awaitable[Outcome]], *, at_once: int = 4, batch: int = 100
+        self,
+        pipeline: Pipeline,
+        handle: Callable[[Found], Awaitable[Outcome[str]]],
+        *,
+        at_once: int = 4,
+        batch: int = 100,
     ) -> None:
-        super().__init__(pipeline.tools)
+        super().__init__(pipeline.context)
         self.concurrency = at_once
-        self.batch_size = batch
+        self.claim_size = batch
         self._handle = handle
 
     def load(self, connection: Connection, session_ids: Sequence[UUID]) -> list[Found]:
         wanted = select(SessionImport.id, SessionImport.company_id).where(SessionImport.id.in_(session_ids))
         return [Found(*row) for row in connection.execute(wanted.order_by(SessionImport.id))]
 
-    async def handle(self, item: Found) -> Outcome:
+    async def handle(self, item: Found) -> Outcome[str]:
         return await self._handle(item)
 
     def store(self, connection: Connection, results: Mapping[UUID, str]) -> None:
@@ -123,5 +130,5 @@ class Scripted(Stage):
         upsert(connection, SessionTranscript, rows, key=["session_id"], update=["content"])
 
 
-async def complete(item: Found) -> Outcome:
+async def complete(item: Found) -> Outcome[str]:
     return Completed("done")

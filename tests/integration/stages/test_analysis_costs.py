@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -17,6 +15,7 @@ from livedash_core.costs.ledger_store import recount, stored_totals
 from livedash_core.costs.reports import CostLine, read_costs
 from livedash_core.models import Message, Session
 from livedash_core.operations.upgrade import upgrade
+from tests import fork_server
 from tests.integration.records import NOON, Records
 from tests.integration.stages.paying_server import MODEL, PayingServer
 
@@ -29,10 +28,10 @@ def server() -> Iterator[PayingServer]:
         yield paying
 
 
-def conversations(engine: Engine, world: Records, number: int) -> list[UUID]:
+def conversations(engine: Engine, records: Records, number: int) -> list[UUID]:
     upgrade(engine)
-    company_id = world.company("Acme", model=MODEL, csv_url="https://example.com/x")
-    ids = world.sessions(company_id, number, completed_stages=3)
+    company_id = records.company("Acme", model=MODEL, csv_url="https://example.com/x")
+    ids = records.sessions(company_id, number, completed_stages=3)
     with engine.begin() as connection:
         times = {"company_id": company_id, "started_at": NOON, "ended_at": NOON}
         connection.execute(insert(Session), [{"id": each, **times} for each in ids])
@@ -51,8 +50,8 @@ def process(database_url: str, server: PayingServer, at_once: int) -> int:
         "OPENAI_API_KEY": "sk-test",
         "OPENAI_BASE_URL": server.url,
     }
-    program = [Path(sys.executable).parent / "livedash", "process", "--stage", ANALYSIS, "--json"]
-    with subprocess.Popen(program, env=environment, stdout=subprocess.DEVNULL) as running:
+    program = ("livedash", "process", "--stage", ANALYSIS, "--json")
+    with fork_server.start(*program, env=environment, stdout=subprocess.DEVNULL) as running:
         server.client = running.pid
         return running.wait(timeout=60)
 
@@ -64,9 +63,9 @@ def costs(engine: Engine) -> CostLine:
 
 
 def test_the_ledger_holds_what_the_server_billed_to_the_last_digit(
-    engine: Engine, database_url: str, world: Records, server: PayingServer
+    engine: Engine, database_url: str, records: Records, server: PayingServer
 ) -> None:
-    conversations(engine, world, 40)
+    conversations(engine, records, 40)
     assert process(database_url, server, at_once=8) == 0
     total = costs(engine)
     assert server.posts == total.requests == total.answered == 40
@@ -75,17 +74,17 @@ def test_the_ledger_holds_what_the_server_billed_to_the_last_digit(
 
 
 def test_a_process_that_is_killed_between_reply_and_commit_costs_no_more_than_that_call(
-    engine: Engine, database_url: str, world: Records, server: PayingServer
+    engine: Engine, database_url: str, records: Records, server: PayingServer
 ) -> None:
-    ids = conversations(engine, world, 6)
+    ids = conversations(engine, records, 6)
     for moment in (1, 3, 6):
         server.kill_after = moment
         assert process(database_url, server, at_once=1) == -signal.SIGKILL
-        world.expire_leases()
+        records.expire_leases()
     server.kill_after = None
     assert process(database_url, server, at_once=1) == 0
 
-    assert {world.row(each, ANALYSIS).status for each in ids} == {"COMPLETED"}
+    assert {records.row(each, ANALYSIS).status for each in ids} == {"COMPLETED"}
     assert len(ids) <= server.posts <= len(ids) + 3
     total = costs(engine)
     # Every post is on record; those whose reply was lost have no cost, and are said to be missing.

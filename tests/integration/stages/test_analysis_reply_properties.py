@@ -76,19 +76,19 @@ def model() -> Iterator[Model]:
         yield model
 
 
-def spoken(world: Records, company_id: UUID) -> UUID:
+def spoken(records: Records, company_id: UUID) -> UUID:
     """A session that waits to be analysed."""
-    (session_id,) = world.sessions(company_id, 1, completed_stages=3)
+    (session_id,) = records.sessions(company_id, 1, completed_stages=3)
     times = {"started_at": NOON, "ended_at": NOON + timedelta(minutes=1)}
     said = {"session_id": session_id, "position": 0, "role": "User", "content": "How do I request leave?"}
-    with world.engine.begin() as connection:
+    with records.engine.begin() as connection:
         connection.execute(insert(Session).values(id=session_id, company_id=company_id, **times))
         connection.execute(insert(Message).values(**said, sent_at=NOON))
     return session_id
 
 
-def test_any_reply_ends_in_exactly_one_way_and_is_accounted_for(
-    engine: Engine, world: Records, company_id: UUID, pipeline: Pipeline, model: Model
+def test_any_reply_leads_to_exactly_one_status_and_a_closed_call(
+    engine: Engine, records: Records, company_id: UUID, pipeline: Pipeline, model: Model
 ) -> None:
     tools = StageContext(
         engine,
@@ -98,7 +98,7 @@ def test_any_reply_ends_in_exactly_one_way_and_is_accounted_for(
     def analysed(session_id: UUID) -> set[str]:
         """The ways in which the session ended."""
         report = Runner(engine, AiAnalysis(tools), BUILT_IN, scope=Scope(session_ids=(session_id,))).run()
-        row = world.row(session_id, STAGE)
+        row = records.row(session_id, STAGE)
         stored = pipeline.query("SELECT FROM livedash.session_analysis WHERE session_id = :id", id=session_id)
         return {
             way
@@ -115,7 +115,7 @@ def test_any_reply_ends_in_exactly_one_way_and_is_accounted_for(
     @given(body=BODY, status=STATUS)
     def check(body: bytes, status: int) -> None:
         model.body, model.status, model.posts = body, status, 0
-        session_id = spoken(world, company_id)
+        session_id = spoken(records, company_id)
 
         ways = analysed(session_id)
 
@@ -130,4 +130,4 @@ def test_any_reply_ends_in_exactly_one_way_and_is_accounted_for(
     seen: set[str] = set()
     check()
     assert seen == {"stored", "session error", "transient", "systemic"}  # else the strategies say too little
-    world.assert_ledger_equals_rows()
+    records.assert_ledger_equals_rows()

@@ -16,7 +16,7 @@ from sqlalchemy import Engine, text
 from livedash_core.analysis.openai.prompt import RESPONSE_FORMAT
 from livedash_core.costs.reports import miscounted_batches
 from livedash_core.operations.erasure import erase_session
-from livedash_core.stages.ai_analysis.batch.jobs import HELD_SECONDS
+from livedash_core.stages.ai_analysis.batch.runner import LEASE_SECONDS
 from livedash_core.status import ProcessingStatusManager
 from tests.integration.records import Records
 from tests.integration.stages.batch_server import (
@@ -30,7 +30,7 @@ from tests.integration.stages.batch_server import (
 from tests.integration.stages.batches import MODEL, STAGE, Batches
 
 
-def test_a_batch_that_ends_well_analyses_all_its_sessions_for_half_the_price(
+def test_a_completed_batch_analyses_all_its_sessions_for_half_the_price(
     batches: Batches, server: BatchServer, company_id: UUID
 ):
     ids = batches.sessions(company_id, 7)
@@ -55,7 +55,9 @@ def test_a_batch_that_ends_well_analyses_all_its_sessions_for_half_the_price(
     }
 
 
-def test_nobody_is_asked_twice_about_the_same_words(batches: Batches, server: BatchServer, company_id: UUID):
+def test_a_conversation_with_a_stored_analysis_is_not_sent_again(
+    batches: Batches, server: BatchServer, company_id: UUID
+):
     ids = batches.sessions(company_id, 3)
     batches.run(company_id)
     with batches.engine.begin() as connection:
@@ -78,28 +80,26 @@ def test_sessions_with_nothing_to_analyse_are_skipped_on_the_way(batches: Batche
     assert batches.batches()[0].requests == 2
 
 
-def test_when_nobody_has_to_be_asked_there_is_no_batch(batches: Batches, server: BatchServer, company_id: UUID):
+def test_without_a_session_that_needs_a_call_there_is_no_batch(batches: Batches, server: BatchServer, company_id: UUID):
     batches.sessions(company_id, 1, ("Assistant", "Hello?"))
 
     assert batches.run(company_id).skipped == 1
     assert (batches.batches(), batches.leases(), server.seen["POST /files"]) == ([], 0, 0)
 
 
-def test_while_a_batch_is_under_way_nobody_else_gets_its_sessions(
-    batches: Batches, server: BatchServer, company_id: UUID
-):
+def test_the_sessions_of_a_batch_in_progress_cannot_be_claimed(batches: Batches, server: BatchServer, company_id: UUID):
     server.ends = [End(output=all_answered, looks=2)]
     batches.sessions(company_id, 2)
-    with batches.jobs() as jobs:
-        jobs.submit([company_id])
-        assert [row.remote_status for row in jobs.look()] == ["in_progress"]
+    with batches.runner() as runner:
+        runner.submit([company_id])
+        assert [row.remote_status for row in runner.poll()] == ["in_progress"]
     ((seconds,),) = batches.query(
         "SELECT extract(epoch FROM expires_at - now()) FROM livedash.session_processing_lease"
     )
-    assert HELD_SECONDS - 60 < seconds <= HELD_SECONDS
+    assert LEASE_SECONDS - 60 < seconds <= LEASE_SECONDS
 
     assert batches.statuses() == {"IN_PROGRESS": 2}
-    with batches.jobs() as other:
+    with batches.runner() as other:
         other.submit([company_id])
         assert other.report.claimed == 0
     assert batches.run(company_id).completed == 2
@@ -128,7 +128,7 @@ def test_a_limit_holds_for_all_batches_together(engine: Engine, server: BatchSer
     assert batches.statuses() == {"COMPLETED": 3, "PENDING": 3}
 
 
-def test_a_batch_takes_what_the_budget_allows_and_is_collected_all_the_same(
+def test_a_batch_contains_what_the_budget_allows_and_is_collected_even_then(
     batches: Batches, server: BatchServer, company_id: UUID
 ):
     server.ends = [End(output=all_answered, looks=1)]
@@ -140,7 +140,7 @@ def test_a_batch_takes_what_the_budget_allows_and_is_collected_all_the_same(
 
     assert 0 < report.completed < 5
     assert report.completed + report.released == 5
-    assert (len(report.held_back), report.incidents) == (1, [])
+    assert (len(report.deferred), report.incidents) == (1, [])
     assert batches.outcomes() == {"answered": report.completed}
     batches.assert_paid_for(server)
 
@@ -160,7 +160,7 @@ def partly(answered: int, *more: Callable[[str], bytes]) -> Callable[[list[dict]
     return lines
 
 
-def test_of_an_expired_batch_the_output_counts_and_only_the_rest_is_sent_again(
+def test_the_results_of_an_expired_batch_are_used_and_only_the_rest_is_sent_again(
     batches: Batches, server: BatchServer, company_id: UUID
 ):
     def expired(requests: list[dict]) -> list[bytes]:
@@ -180,12 +180,12 @@ def test_of_an_expired_batch_the_output_counts_and_only_the_rest_is_sent_again(
     batches.assert_paid_for(server)
 
 
-def test_of_a_cancelled_batch_what_was_finished_counts(batches: Batches, server: BatchServer, company_id: UUID):
+def test_the_finished_results_of_a_cancelled_batch_are_used(batches: Batches, server: BatchServer, company_id: UUID):
     server.ends = [End(looks=5)]
     batches.sessions(company_id, 4)
-    with batches.jobs() as jobs:
-        jobs.submit([company_id])
-        jobs.look()
+    with batches.runner() as runner:
+        runner.submit([company_id])
+        runner.poll()
     server.batches["batch-0"]["status"] = "cancelling"
 
     first = batches.run()
@@ -259,9 +259,7 @@ def test_a_reply_that_cannot_be_used_is_repaired_with_one_call(batches: Batches,
     batches.assert_paid_for(server)
 
 
-def test_replies_are_read_even_when_nobody_can_be_asked_for_a_repair(
-    engine: Engine, server: BatchServer, company_id: UUID
-):
+def test_replies_are_read_even_when_no_repair_call_can_be_made(engine: Engine, server: BatchServer, company_id: UUID):
     batches = Batches(engine, server.url, analysis_concurrency=1)
 
     def mixed(asked: list[dict]) -> list[bytes]:
@@ -279,7 +277,7 @@ def test_replies_are_read_even_when_nobody_can_be_asked_for_a_repair(
     batches.assert_paid_for(server)
 
 
-def test_malformed_foreign_and_double_lines_do_no_harm(batches: Batches, server: BatchServer, company_id: UUID):
+def test_malformed_foreign_and_duplicate_lines_are_ignored(batches: Batches, server: BatchServer, company_id: UUID):
     def odd(asked: list[dict]) -> list[bytes]:
         good = all_answered(asked[:3])
         wrong = completion({"summary": "another answer, which came too late"})
@@ -320,7 +318,7 @@ def test_malformed_foreign_and_double_lines_do_no_harm(batches: Batches, server:
         ([], None),
     ],
 )
-def test_what_the_server_adds_up_otherwise_is_said_and_fails_nobody(
+def test_a_differing_token_count_of_the_server_is_reported_and_fails_no_session(
     batches: Batches, server: BatchServer, company_id: UUID, caplog: pytest.LogCaptureFixture, usage: Any, note: Any
 ):
     server.ends = [End(output=all_answered, usage=usage)]
@@ -340,7 +338,7 @@ def test_what_the_server_adds_up_otherwise_is_said_and_fails_nobody(
 
 
 @pytest.mark.parametrize("end", [End(output=all_answered, output_is_gone=True), End()], ids=["deleted", "never made"])
-def test_without_an_output_file_what_was_paid_is_unknown_and_all_is_sent_again(
+def test_without_an_output_file_the_costs_are_unknown_and_all_is_sent_again(
     batches: Batches, server: BatchServer, company_id: UUID, end: End
 ):
     server.ends = [end]
@@ -372,12 +370,12 @@ def test_a_full_queue_at_the_server_makes_batches_smaller_and_later(
     batches.assert_paid_for(server)
 
 
-def test_a_file_that_is_refused_as_a_whole_stops_its_company_and_costs_nobody_an_attempt(
-    batches: Batches, server: BatchServer, world: Records, company_id: UUID
+def test_a_batch_that_is_refused_as_a_whole_stops_its_company_and_costs_no_attempt(
+    batches: Batches, server: BatchServer, records: Records, company_id: UUID
 ):
     server.ends = [End("failed", codes=("model_mismatch", "<b>", "model_mismatch"))]
     batches.sessions(company_id, 3)
-    other = world.company("Globex")
+    other = records.company("Globex")
     batches.sessions(other, 2)
 
     report = batches.run(company_id, other)
@@ -399,7 +397,7 @@ def test_a_file_that_is_refused_as_a_whole_stops_its_company_and_costs_nobody_an
         ("POST /batches", 404, "has no batch API"),
     ],
 )
-def test_what_could_not_be_sent_goes_back_unharmed_with_one_sentence(
+def test_sessions_that_could_not_be_sent_are_released_with_one_incident(
     batches: Batches, server: BatchServer, company_id: UUID, where: str, status: int, words: str
 ):
     server.refuses = {where: (status, {"error": {"message": "no"}})}
@@ -415,13 +413,13 @@ def test_what_could_not_be_sent_goes_back_unharmed_with_one_sentence(
     assert server.files == {}
 
 
-def test_a_create_that_was_not_answered_is_looked_for_before_it_is_sent_again(
+def test_a_submission_without_an_answer_is_searched_for_before_it_is_repeated(
     batches: Batches, server: BatchServer, company_id: UUID
 ):
     server.refuses = {"POST /batches": (502, {})}
     batches.sessions(company_id, 2)
-    with batches.jobs() as jobs:
-        jobs.submit([company_id])
+    with batches.runner() as runner:
+        runner.submit([company_id])
     assert batches.batches()[0].status == "uploaded"
     server.refuses = {}
 
@@ -429,25 +427,25 @@ def test_a_create_that_was_not_answered_is_looked_for_before_it_is_sent_again(
     assert (server.seen["POST /files"], server.seen["GET /batches"], len(server.batches)) == (1, 1, 1)
 
 
-def test_a_server_that_is_away_for_a_while_is_waited_for(batches: Batches, server: BatchServer, company_id: UUID):
+def test_an_unreachable_server_is_polled_again(batches: Batches, server: BatchServer, company_id: UUID):
     server.ends = [End(output=all_answered, looks=3)]
     batches.sessions(company_id, 2)
-    with batches.jobs() as jobs:
-        jobs.submit([company_id])
+    with batches.runner() as runner:
+        runner.submit([company_id])
         server.refuses = {"GET /batches/ID": (503, {})}
-        assert len(jobs.look()) == 1
+        assert len(runner.poll()) == 1
         server.refuses = {}
     assert batches.run().completed == 2
 
 
-def test_a_key_that_is_refused_meanwhile_keeps_the_batch_for_later(
+def test_a_key_that_is_refused_while_a_batch_is_in_progress_keeps_the_batch(
     batches: Batches, server: BatchServer, company_id: UUID
 ):
     batches.sessions(company_id, 2)
-    with batches.jobs() as jobs:
-        jobs.submit([company_id])
+    with batches.runner() as runner:
+        runner.submit([company_id])
         server.refuses = {"GET /batches/ID": (401, {})}
-        assert jobs.look() == []
+        assert runner.poll() == []
     assert batches.statuses() == {"IN_PROGRESS": 2}
     assert len(batches.incidents()) == 1
     server.refuses = {}
@@ -456,12 +454,10 @@ def test_a_key_that_is_refused_meanwhile_keeps_the_batch_for_later(
     assert batches.incidents() == []
 
 
-def test_a_batch_that_nobody_could_reach_for_a_week_is_written_off(
-    batches: Batches, server: BatchServer, company_id: UUID
-):
+def test_a_batch_that_cannot_be_polled_for_a_week_is_abandoned(batches: Batches, server: BatchServer, company_id: UUID):
     batches.sessions(company_id, 2)
-    with batches.jobs() as jobs:
-        jobs.submit([company_id])
+    with batches.runner() as runner:
+        runner.submit([company_id])
     with batches.engine.begin() as connection:
         connection.execute(text("UPDATE livedash.ai_batch SET created_at = now() - interval '8 days'"))
     server.refuses = {"GET /batches/ID": (404, {})}
@@ -473,13 +469,13 @@ def test_a_batch_that_nobody_could_reach_for_a_week_is_written_off(
     assert batches.statuses() == {"PENDING": 2}
 
 
-def test_sessions_that_were_imported_again_meanwhile_are_not_given_the_old_answer(
+def test_a_session_that_is_imported_again_meanwhile_does_not_get_the_old_result(
     batches: Batches, server: BatchServer, company_id: UUID
 ):
     server.ends = [End(output=lambda asked: [line(one["custom_id"], completion("no JSON")) for one in asked])]
     ids = batches.sessions(company_id, 2)
-    with batches.jobs() as jobs:
-        jobs.submit([company_id])
+    with batches.runner() as runner:
+        runner.submit([company_id])
     with batches.engine.begin() as connection:
         ProcessingStatusManager(connection).reopen(STAGE, ids[:1])
 
@@ -490,12 +486,12 @@ def test_sessions_that_were_imported_again_meanwhile_are_not_given_the_old_answe
     batches.assert_paid_for(server)  # it is paid all the same
 
 
-def test_what_is_answered_about_an_erased_session_is_paid_and_not_kept(
+def test_the_result_of_an_erased_session_is_billed_and_not_stored(
     batches: Batches, server: BatchServer, company_id: UUID
 ):
     erased, kept = batches.sessions(company_id, 2)
-    with batches.jobs() as jobs:
-        jobs.submit([company_id])
+    with batches.runner() as runner:
+        runner.submit([company_id])
     erase_session(batches.engine, erased, batches.stages)
 
     assert batches.run().completed == 1
@@ -507,10 +503,10 @@ def test_what_is_answered_about_an_erased_session_is_paid_and_not_kept(
     batches.assert_paid_for(server)
 
 
-def test_an_answer_is_filed_under_the_model_and_the_prompt_that_were_asked(batches: Batches, company_id: UUID):
+def test_a_result_is_stored_under_the_model_and_the_prompt_of_its_request(batches: Batches, company_id: UUID):
     (session_id,) = batches.sessions(company_id, 1)
-    with batches.jobs() as jobs:
-        jobs.submit([company_id])
+    with batches.runner() as runner:
+        runner.submit([company_id])
     with batches.engine.begin() as connection:
         connection.execute(
             text("UPDATE livedash.company SET model = 'gpt-4o', analyzer = 'offline', mode = 'realtime'")
@@ -525,23 +521,23 @@ def test_an_answer_is_filed_under_the_model_and_the_prompt_that_were_asked(batch
     assert (model, version, analyzer) == (MODEL, "of old", "openai")
 
 
-def test_a_stop_before_anything_was_sent_gives_all_back(batches: Batches, server: BatchServer, company_id: UUID):
+def test_a_stop_before_anything_is_sent_releases_all_sessions(batches: Batches, server: BatchServer, company_id: UUID):
     batches.sessions(company_id, 3)
-    with batches.jobs() as jobs:
-        jobs.stop()
-        jobs.submit([company_id])
+    with batches.runner() as runner:
+        runner.stop()
+        runner.submit([company_id])
     assert batches.statuses() == {"PENDING": 3}
     assert server.seen.total() == 0
 
 
-def test_a_stop_while_a_batch_is_collected_leaves_the_rest_to_the_next(
+def test_a_stop_while_a_batch_is_collected_leaves_the_rest_to_the_next_run(
     batches: Batches, server: BatchServer, company_id: UUID
 ):
     batches.sessions(company_id, 3)
-    with batches.jobs() as jobs:
-        jobs.submit([company_id])
-        server.on_look = lambda _key: jobs.stop()
-        jobs.look()
+    with batches.runner() as runner:
+        runner.submit([company_id])
+        server.on_look = lambda _key: runner.stop()
+        runner.poll()
     server.on_look = None
     assert batches.batches()[0].status == "submitted"
 
@@ -550,18 +546,16 @@ def test_a_stop_while_a_batch_is_collected_leaves_the_rest_to_the_next(
 
 
 @pytest.mark.parametrize("moment", ["POST /files", "POST /batches", "GET /batches/ID", "GET /files/ID/content"])
-def test_whoever_cancels_the_run_cancels_its_batches(
-    engine: Engine, server: BatchServer, company_id: UUID, moment: str
-):
+def test_cancelling_the_run_cancels_its_batches(engine: Engine, server: BatchServer, company_id: UUID, moment: str):
     batches = Batches(engine, server.url, batch_requests=4)
     server.ends = [End(output=all_answered, looks=9 if moment == "GET /batches/ID" else 0), End(looks=9)]
     batches.sessions(company_id, 8 if moment == "GET /files/ID/content" else 4)
 
-    with batches.jobs(dag_run="livedash_ai_analysis/manual") as jobs:
-        server.meanwhile[moment] = jobs.cancel
-        jobs.submit([company_id])
-        jobs.look()
-        jobs.leave()
+    with batches.runner(dag_run="livedash_ai_analysis/manual") as runner:
+        server.meanwhile[moment] = runner.cancel
+        runner.submit([company_id])
+        runner.poll()
+        runner.detach()
 
     server.ends = []
     if moment == "POST /files":

@@ -7,13 +7,12 @@ these are the moments between any two steps. Then the next run goes on.
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 from uuid import UUID
 
 import pytest
 from sqlalchemy import Engine
 
+from tests import fork_server
 from tests.integration.stages.batch_server import BatchServer, End, all_answered, completion, line
 from tests.integration.stages.batches import Batches
 
@@ -25,7 +24,7 @@ MOMENTS = [
     ("POST /batches", "before"),  # the file's id is saved
     ("POST /batches", "after"),  # the batch exists, its id was lost
     ("GET /batches/ID", "before"),  # the batch's id is saved
-    ("GET /batches/ID", "after"),  # it has ended, nobody was told
+    ("GET /batches/ID", "after"),  # it has ended, the answer was lost
     ("GET /files/ID/content", "before"),
     ("POST /chat/completions", "before"),  # its replies are on the ledger, none is analysed
     ("DELETE /files/ID", "before"),  # all is settled
@@ -35,8 +34,7 @@ MOMENTS = [
 
 def run_elsewhere(database_url: str, server: BatchServer) -> int:
     """The exit code of a process of its own."""
-    program = [sys.executable, "-m", "tests.integration.stages.batches", database_url, server.url]
-    with subprocess.Popen(program) as process:
+    with fork_server.start("-m", "tests.integration.stages.batches", database_url, server.url) as process:
         server.client = process.pid
         return process.wait(timeout=60)
 

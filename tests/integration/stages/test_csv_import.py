@@ -60,7 +60,7 @@ def test_importing_the_same_rows_again_writes_nothing(site: Site, pipeline: Pipe
     assert pipeline.everything(but=version) == before
 
 
-def test_a_session_twice_in_a_file_counts_as_its_last_line(site: Site, pipeline: Pipeline, world: Records):
+def test_a_session_twice_in_a_file_counts_as_its_last_line(site: Site, pipeline: Pipeline, records: Records):
     first, other = site.row("S1", messages_sent="1"), site.row("S2")
     last = site.row("S1", messages_sent="7")
     site.publish([first, other, last])
@@ -75,7 +75,7 @@ def test_a_session_twice_in_a_file_counts_as_its_last_line(site: Site, pipeline:
         ("1",),
     ]
     read_again(pipeline)
-    world.assert_ledger_equals_rows()
+    records.assert_ledger_equals_rows()
 
 
 def test_a_repetition_across_chunks_counts_as_its_last_line_too(
@@ -101,8 +101,8 @@ def test_a_repetition_across_chunks_counts_as_its_last_line_too(
     ],
     ids=lambda change: next(iter(change)),
 )
-def test_a_row_that_went_on_is_done_again_and_its_results_are_replaced(
-    site: Site, pipeline: Pipeline, world: Records, change: dict[str, str]
+def test_a_changed_conversation_is_processed_again_and_its_results_are_replaced(
+    site: Site, pipeline: Pipeline, records: Records, change: dict[str, str]
 ):
     unchanged = site.row("S2")
     site.publish([site.row("S1"), unchanged])
@@ -145,11 +145,11 @@ def test_a_row_that_went_on_is_done_again_and_its_results_are_replaced(
     assert started_at == change.get("start_time", "02.03.2026 12:00:00")[11:16]
     assert ended_at == change.get("end_time", "02.03.2026 12:05:00")[11:16]
     assert pipeline.rows_of(other) == untouched
-    world.assert_ledger_equals_rows()
+    records.assert_ledger_equals_rows()
 
 
-@pytest.mark.parametrize("loss", ["no URL", "empty", "nobody speaks"])
-def test_a_session_whose_conversation_is_gone_keeps_nothing_of_it(site: Site, pipeline: Pipeline, loss: str):
+@pytest.mark.parametrize("loss", ["no URL", "empty", "no user message"])
+def test_a_session_whose_transcript_is_gone_keeps_no_messages_or_analysis(site: Site, pipeline: Pipeline, loss: str):
     site.publish(site.rows(1))
     pipeline.run_all()
     session = pipeline.session("S1")
@@ -160,7 +160,7 @@ def test_a_session_whose_conversation_is_gone_keeps_nothing_of_it(site: Site, pi
             {
                 "no URL": lambda: site.row("S1", messages_sent="0", full_transcript_url=""),
                 "empty": lambda: site.row("S1", " \n", messages_sent="0"),
-                "nobody speaks": lambda: site.row("S1", "Assistant: Hello?\n", messages_sent="0"),
+                "no user message": lambda: site.row("S1", "Assistant: Hello?\n", messages_sent="0"),
             }[loss]()
         ]
     )
@@ -168,7 +168,7 @@ def test_a_session_whose_conversation_is_gone_keeps_nothing_of_it(site: Site, pi
 
     for table in ("session_transcript", "message"):
         ((number,),) = pipeline.query(f"SELECT count(*) FROM livedash.{table}")
-        assert number == (1 if loss == "nobody speaks" else 0), table
+        assert number == (1 if loss == "no user message" else 0), table
     assert pipeline.query(
         "SELECT analysis_id, sentiment, escalated, forwarded_hr, category, summary, analyzer, analyzed_at, language"
         " FROM livedash.session WHERE id = :id",
@@ -195,20 +195,20 @@ def test_a_changed_label_changes_the_raw_row_and_no_more(site: Site, pipeline: P
     ) == [("holidays", "negative", True)]
 
 
-def test_a_corrected_impossible_date_heals_with_the_next_import(site: Site, pipeline: Pipeline, world: Records):
+def test_a_corrected_date_is_processed_with_the_next_import(site: Site, pipeline: Pipeline, records: Records):
     site.publish([site.row("S1", start_time="31.02.2026 12:00:00"), site.row("S2")])
     report = pipeline.run(IMPORT)
     session = pipeline.session("S1")
     assert (report.claimed, report.completed, report.failed) == (2, 1, 1)
-    world.assert_stage(session, IMPORT, "FAILED")
+    records.assert_stage(session, IMPORT, "FAILED")
 
     site.publish(site.rows(2))
     reports = pipeline.run_all()
 
     assert (reports[IMPORT].claimed, reports[IMPORT].completed) == (1, 1)
     for stage in BUILT_IN.names:
-        world.assert_stage(session, stage, "COMPLETED")
-    world.assert_ledger_equals_rows()
+        records.assert_stage(session, stage, "COMPLETED")
+    records.assert_ledger_equals_rows()
 
 
 # --- lines that cannot be taken
@@ -327,7 +327,7 @@ def test_a_file_is_known_by_its_content_where_the_server_tells_no_versions(site:
     assert site.conditional[CSV] == ["", "", "", '"v2"']
 
 
-def test_a_version_that_was_overtaken_in_part_is_read_again_when_it_comes_back(
+def test_a_version_that_was_partly_replaced_is_read_again_when_it_returns(
     site: Site, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(merge, "CHUNK_LINES", 2)
@@ -347,7 +347,7 @@ def test_a_version_that_was_overtaken_in_part_is_read_again_when_it_comes_back(
 
 
 @pytest.mark.parametrize("change", ["cut short", "refused", "moved", "told to"])
-def test_a_version_is_remembered_only_when_all_of_it_was_taken_from_where_it_is(
+def test_a_version_is_stored_only_when_all_of_it_was_imported_from_the_present_url(
     site: Site, pipeline: Pipeline, engine: Engine, monkeypatch: pytest.MonkeyPatch, change: str
 ):
     monkeypatch.setattr(merge, "CHUNK_LINES", 2)
@@ -406,8 +406,8 @@ def test_rows_are_compared_one_by_one_whatever_the_planner_believes_of_their_tab
 
 
 @pytest.mark.parametrize("partitions", [1, 2, 5])
-def test_a_file_is_taken_alike_however_many_connections_share_it(
-    site: Site, pipeline: Pipeline, world: Records, monkeypatch: pytest.MonkeyPatch, partitions: int
+def test_a_file_is_imported_alike_with_any_number_of_connections(
+    site: Site, pipeline: Pipeline, records: Records, monkeypatch: pytest.MonkeyPatch, partitions: int
 ):
     monkeypatch.setattr(importer, "PARTITIONS", partitions)
     monkeypatch.setattr(merge, "CHUNK_LINES", 4)
@@ -429,7 +429,7 @@ def test_a_file_is_taken_alike_however_many_connections_share_it(
     }
     assert pipeline.statuses(IMPORT) == {"COMPLETED": 13, "FAILED": 1}
     assert pipeline.query("SELECT line_number FROM livedash.import_rejection") == [(16,)]
-    world.assert_ledger_equals_rows()
+    records.assert_ledger_equals_rows()
 
 
 def test_a_company_is_imported_by_one_run_at_a_time(
@@ -444,7 +444,7 @@ def test_a_company_is_imported_by_one_run_at_a_time(
     assert pipeline.run(IMPORT).completed == 3
 
 
-def test_nothing_of_a_file_is_left_on_a_connection(site: Site, pipeline: Pipeline):
+def test_no_staged_row_is_left_on_a_connection(site: Site, pipeline: Pipeline):
     site.publish(site.rows(3))
     pipeline.run(IMPORT)
 
@@ -495,34 +495,34 @@ def test_an_import_and_an_erasure_that_wait_for_each_other_both_come_to_their_en
     ids=["NUL", "clocks went back", "in the future", "nothing"],
 )
 def test_what_is_odd_about_a_row_is_noted(
-    site: Site, pipeline: Pipeline, world: Records, change: dict[str, str], notes: dict[str, Any] | None
+    site: Site, pipeline: Pipeline, records: Records, change: dict[str, str], notes: dict[str, Any] | None
 ):
-    with world.engine.begin() as connection:
+    with records.engine.begin() as connection:
         connection.exec_driver_sql("UPDATE livedash.company SET timezone = 'Europe/Amsterdam'")
     site.publish([site.row("S1", **change)])
     pipeline.run(IMPORT)
     session = pipeline.session("S1")
-    assert world.row(session, IMPORT).metadata == notes
+    assert records.row(session, IMPORT).metadata == notes
 
     site.publish([site.row("S1", messages_sent="2", **change)])
     pipeline.run(IMPORT)
-    assert world.row(session, IMPORT).metadata == notes
-    world.assert_stage(session, IMPORT, "COMPLETED")
+    assert records.row(session, IMPORT).metadata == notes
+    records.assert_stage(session, IMPORT, "COMPLETED")
 
 
-def test_a_session_that_stands_in_a_file_more_than_once_says_so(site: Site, pipeline: Pipeline, world: Records):
+def test_a_session_with_several_lines_in_a_file_has_a_note(site: Site, pipeline: Pipeline, records: Records):
     site.publish([site.row("S1", tokens="1"), site.row("S1", tokens="2"), site.row("S2"), site.row("S1", tokens="3")])
     pipeline.run(IMPORT)
-    assert world.row(pipeline.session("S1"), IMPORT).metadata == {"earlier_lines": 2}
-    assert world.row(pipeline.session("S2"), IMPORT).metadata is None
+    assert records.row(pipeline.session("S1"), IMPORT).metadata == {"earlier_lines": 2}
+    assert records.row(pipeline.session("S2"), IMPORT).metadata is None
 
 
 # --- cut short
 
 
 @pytest.mark.parametrize("how", ["stopped", "killed"])
-def test_an_import_that_was_cut_short_between_chunks_goes_on_where_it_was(
-    site: Site, pipeline: Pipeline, world: Records, monkeypatch: pytest.MonkeyPatch, how: str
+def test_an_import_that_was_interrupted_between_chunks_continues(
+    site: Site, pipeline: Pipeline, records: Records, monkeypatch: pytest.MonkeyPatch, how: str
 ):
     monkeypatch.setattr(merge, "CHUNK_LINES", 4)
     monkeypatch.setattr(importer, "PARTITIONS", 1)
@@ -546,7 +546,7 @@ def test_an_import_that_was_cut_short_between_chunks_goes_on_where_it_was(
 
     assert pipeline.statuses(IMPORT) == {"COMPLETED": 10}
     assert set(first) <= set(pipeline.query("SELECT CAST(xmin AS text), id FROM livedash.session_import"))
-    world.assert_ledger_equals_rows()
+    records.assert_ledger_equals_rows()
 
 
 def test_a_limit_below_what_an_import_brings_is_no_error(site: Site, pipeline: Pipeline):
@@ -577,8 +577,8 @@ def closed_port() -> int:
     ],
     ids=["refused", "401", "404", "503", "no text"],
 )
-def test_a_company_out_of_reach_is_an_incident_until_it_works_again(
-    new_site, add_company, site: Site, pipeline: Pipeline, world: Records, answer: Answer | None, message: str
+def test_an_unreachable_company_has_an_incident_until_it_works_again(
+    new_site, add_company, site: Site, pipeline: Pipeline, records: Records, answer: Answer | None, message: str
 ):
     site.publish(site.rows(2))
     broken = new_site()
@@ -597,18 +597,18 @@ def test_a_company_out_of_reach_is_an_incident_until_it_works_again(
     assert message in incident.message
 
     broken.publish(broken.rows(1))
-    with world.engine.begin() as connection:
+    with records.engine.begin() as connection:
         connection.exec_driver_sql("UPDATE livedash.company SET csv_url = %s WHERE name = 'Broken'", (broken.csv_url,))
     assert pipeline.run(IMPORT).completed == 1
     assert pipeline.incidents() == []
 
 
-def test_rows_of_a_company_out_of_reach_are_worked_on_and_its_incident_stays(
-    site: Site, pipeline: Pipeline, world: Records
+def test_rows_of_an_unreachable_company_are_processed_and_its_incident_stays(
+    site: Site, pipeline: Pipeline, records: Records
 ):
     site.publish([site.row("S1", start_time="31.02.2026 12:00:00")])
     pipeline.run(IMPORT)
-    with world.engine.begin() as connection:
+    with records.engine.begin() as connection:
         connection.exec_driver_sql("UPDATE livedash.session_import SET start_time = '02.03.2026 12:00:00'")
         connection.exec_driver_sql(
             "UPDATE livedash.session_processing_status SET status = 'PENDING', completed_at = NULL"
@@ -635,7 +635,7 @@ def test_a_company_whose_settings_are_broken_stops_no_other(site: Site, new_site
     assert incident.company == "Aardvark"
 
 
-def test_suspended_companies_are_not_asked(new_site, add_company, pipeline: Pipeline, site: Site):
+def test_the_csv_of_a_suspended_company_is_not_fetched(new_site, add_company, pipeline: Pipeline, site: Site):
     site.publish([])
     suspended = new_site()
     add_company("Gone", suspended.csv_url, status="SUSPENDED")

@@ -99,24 +99,24 @@ def test_each_line_is_taken_or_rejected_with_number_text_and_reason(
     ],
     ids=["m/d/Y", "an impossible date", "the clocks jumped over it", "Arabic digits", "backwards", "none"],
 )
-def test_times_that_mean_nothing_fail_their_session_alone_and_say_why(site: Site, pipeline: Pipeline, world, times):
-    with world.engine.begin() as connection:
+def test_times_that_mean_nothing_fail_their_session_alone_and_say_why(site: Site, pipeline: Pipeline, records, times):
+    with records.engine.begin() as connection:
         connection.exec_driver_sql("UPDATE livedash.company SET timezone = 'Europe/Amsterdam'")
     site.answers[CSV] = Answer(f"{A}\n{row('C', **times)}\n")
 
     report = pipeline.run(IMPORT)
 
     assert (report.completed, report.failed) == (1, 1)
-    failed = world.row(pipeline.session("C"), IMPORT)
+    failed = records.row(pipeline.session("C"), IMPORT)
     assert (failed.status, failed.error_kind) == ("FAILED", "permanent")
     assert "start_time" in failed.error_message
 
 
 @pytest.mark.parametrize("number", ["\u0661\u0662", "1_000", "nan", "inf", "1e3", "0x10"])
-def test_numbers_that_only_python_reads_are_none_and_noted(site: Site, pipeline: Pipeline, world, number: str):
+def test_numbers_that_only_python_reads_are_none_and_noted(site: Site, pipeline: Pipeline, records, number: str):
     site.publish([site.row("A", tokens=number)])
     pipeline.run_all()
     session = pipeline.session("A")
     assert pipeline.query("SELECT tokens FROM livedash.session") == [(None,)]
     assert pipeline.query("SELECT tokens FROM livedash.session_import") == [(number,)]
-    assert world.row(session, "SESSION_CREATION").metadata["unread_cells"] == ["tokens"]
+    assert records.row(session, "SESSION_CREATION").metadata["unread_cells"] == ["tokens"]

@@ -21,8 +21,8 @@ LEASE_SECONDS = 1.5
 PATIENCE_SECONDS = 20
 
 
-def test_stop_settles_what_is_ready_and_gives_back_the_rest(world: Records, company_id: UUID, pipeline: Pipeline):
-    world.sessions(company_id, 10)
+def test_stop_settles_what_is_handled_and_releases_the_rest(records: Records, company_id: UUID, pipeline: Pipeline):
+    records.sessions(company_id, 10)
     waiting = threading.Event()
     calls = 0
 
@@ -53,12 +53,14 @@ def test_stop_settles_what_is_ready_and_gives_back_the_rest(world: Records, comp
         )
     ) == {"COMPLETED": 3, "PENDING": 0}
     assert pipeline.leases() == 0
-    world.assert_ledger_equals_rows()
+    records.assert_ledger_equals_rows()
     assert pipeline.run(Scripted(pipeline, complete)).completed == 7
 
 
-def test_a_runner_that_is_stopped_before_it_starts_claims_nothing(world: Records, company_id: UUID, pipeline: Pipeline):
-    world.sessions(company_id, 1)
+def test_a_runner_that_is_stopped_before_it_starts_claims_nothing(
+    records: Records, company_id: UUID, pipeline: Pipeline
+):
+    records.sessions(company_id, 1)
     runner = pipeline.runner(Scripted(pipeline, complete))
     runner.stop()
 
@@ -66,34 +68,34 @@ def test_a_runner_that_is_stopped_before_it_starts_claims_nothing(world: Records
 
 
 def test_nothing_is_stored_for_sessions_whose_lease_was_lost(
-    world: Records, company_id: UUID, pipeline: Pipeline, engine: Engine
+    records: Records, company_id: UUID, pipeline: Pipeline, engine: Engine
 ):
-    sessions = world.sessions(company_id, 3)
+    sessions = records.sessions(company_id, 3)
     theirs: dict[UUID, int] = {}
 
     async def handle(_item: Found) -> Outcome:
         if not theirs:
-            world.expire_leases()
+            records.expire_leases()
             with engine.begin() as connection:
                 theirs.update(ProcessingStatusManager(connection).claim(FETCH, 2).attempts)
         return Completed("ours")
 
     report = pipeline.run(Scripted(pipeline, handle, at_once=1))
 
-    # All three were lost; the one that nobody else took was due again, and is ours at the second attempt.
+    # All three leases were lost; the session that no other claim has was due again, and is claimed a second time.
     assert len(theirs) == 2
     (kept,) = {*sessions} - theirs.keys()
     assert (report.claimed, report.completed, report.failed, report.released) == (4, 1, 0, 0)
     assert pipeline.query("SELECT session_id, content FROM livedash.session_transcript") == [(kept, "ours")]
-    assert {world.row(session, FETCH).status for session in theirs} == {"IN_PROGRESS"}
-    assert world.row(kept, FETCH).attempts == 2
-    world.assert_ledger_equals_rows()
+    assert {records.row(session, FETCH).status for session in theirs} == {"IN_PROGRESS"}
+    assert records.row(kept, FETCH).attempts == 2
+    records.assert_ledger_equals_rows()
 
 
-def test_a_session_that_is_reopened_while_it_is_worked_on_keeps_its_place_in_the_queue(
-    world: Records, company_id: UUID, pipeline: Pipeline, engine: Engine
+def test_a_session_that_is_reopened_while_it_is_handled_keeps_its_place_in_the_queue(
+    records: Records, company_id: UUID, pipeline: Pipeline, engine: Engine
 ):
-    changed, other = world.sessions(company_id, 2)
+    changed, other = records.sessions(company_id, 2)
     reopened = False
 
     async def handle(item: Found) -> Outcome:
@@ -108,9 +110,9 @@ def test_a_session_that_is_reopened_while_it_is_worked_on_keeps_its_place_in_the
     assert pipeline.run(Scripted(pipeline, handle)).completed == 1
 
     assert pipeline.query("SELECT session_id, content FROM livedash.session_transcript") == [(other, "fresh")]
-    world.assert_stage(changed, "CSV_IMPORT", "PENDING")
+    records.assert_stage(changed, "CSV_IMPORT", "PENDING")
     assert pipeline.statuses(FETCH) == {"COMPLETED": 1, "PENDING": 1}
-    world.assert_ledger_equals_rows()
+    records.assert_ledger_equals_rows()
 
 
 @pytest.fixture
@@ -127,11 +129,11 @@ def renewals(engine: Engine) -> Iterator[list[None]]:
     event.remove(engine, "after_cursor_execute", note)
 
 
-def test_the_leases_of_both_batches_are_renewed_while_the_work_lasts(
-    world: Records, company_id: UUID, pipeline: Pipeline, engine: Engine, renewals: list[None]
+def test_the_leases_of_both_claims_are_renewed_while_they_are_handled(
+    records: Records, company_id: UUID, pipeline: Pipeline, engine: Engine, renewals: list[None]
 ):
     pipeline = Pipeline(engine, lease_seconds=LEASE_SECONDS)
-    world.sessions(company_id, 2)
+    records.sessions(company_id, 2)
     stolen: list[dict[UUID, int]] = []
 
     def wait_until_the_lease_would_have_run_out() -> None:
@@ -157,11 +159,11 @@ def test_the_leases_of_both_batches_are_renewed_while_the_work_lasts(
     assert pipeline.leases() == 0
 
 
-def test_a_keeper_that_cannot_renew_tries_again(
-    world: Records, company_id: UUID, pipeline: Pipeline, engine: Engine, caplog: pytest.LogCaptureFixture
+def test_a_heartbeat_that_cannot_renew_tries_again(
+    records: Records, company_id: UUID, pipeline: Pipeline, engine: Engine, caplog: pytest.LogCaptureFixture
 ):
     pipeline = Pipeline(engine, lease_seconds=LEASE_SECONDS)
-    world.sessions(company_id, 1)
+    records.sessions(company_id, 1)
     renewed = threading.Event()
     failed = threading.Event()
 

@@ -1,4 +1,4 @@
-"""The loop: what it does with poison, with limits, with errors that are nobody's, and with a stage of one's own."""
+"""The runner: sessions that break a stage, limits, systemic errors, deferrals, and an added stage."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from sqlalchemy import Connection, Engine, text
 
 from livedash_core.bulk_insert import copy_into
 from livedash_core.errors import PermanentError, SystemicError, TransientError
+from livedash_core.outcomes import Completed, Deferred, Outcome, Skipped
 from livedash_core.pipeline import BUILT_IN, StageDefinition
-from livedash_core.stages.execution.missing_rows import add_missing_stage_rows
-from livedash_core.stages.execution.runner import Runner
-from livedash_core.stages.stage import Completed, Outcome, Skipped, Stage
+from livedash_core.stages.execution.runner import Runner, add_missing_stage_rows
+from livedash_core.stages.stage import Stage
 from livedash_core.status import ProcessingStatusManager, read_breakdown
 from tests.integration.records import Records
 from tests.integration.stages.stage_runs import Found, Pipeline, Scripted, complete
@@ -70,23 +70,23 @@ POISONS: dict[str, tuple[Callable[[Connection], object], str]] = {
 
 
 @pytest.mark.parametrize(("poison", "where"), [*((poison, "store") for poison in POISONS), ("a row too large", "load")])
-def test_a_poisonous_row_stands_alone_and_its_neighbours_are_done(
-    world: Records, company_id: UUID, pipeline: Pipeline, poison: str, where: str
+def test_a_session_that_breaks_load_or_store_fails_alone(
+    records: Records, company_id: UUID, pipeline: Pipeline, poison: str, where: str
 ):
-    sessions = world.sessions(company_id, 9)
+    sessions = records.sessions(company_id, 9)
     poisonous = sessions[4]
     act, message = POISONS[poison]
 
     report = pipeline.run(Poisoned(pipeline, act, poisonous, where=where))
 
     assert (report.claimed, report.completed, report.failed, report.released) == (9, 8, 1, 0)
-    row = world.row(poisonous, FETCH)
+    row = records.row(poisonous, FETCH)
     assert (row.status, row.error_kind, row.attempts) == ("FAILED", "permanent", 1)
     assert row.error_message.startswith(message)
     stored = {session for (session,) in pipeline.query("SELECT session_id FROM livedash.session_transcript")}
     assert stored == {*sessions} - {poisonous}
     assert pipeline.leases() == 0
-    world.assert_ledger_equals_rows()
+    records.assert_ledger_equals_rows()
 
 
 @pytest.mark.parametrize(
@@ -98,10 +98,10 @@ def test_a_poisonous_row_stands_alone_and_its_neighbours_are_done(
         pytest.param("SELECT * FROM livedash.not_migrated_yet", "store", id="table missing"),
     ],
 )
-def test_a_database_that_fails_costs_nobody_an_attempt(
-    world: Records, company_id: UUID, pipeline: Pipeline, statement: str, where: str
+def test_a_failing_database_costs_no_attempt(
+    records: Records, company_id: UUID, pipeline: Pipeline, statement: str, where: str
 ):
-    sessions = world.sessions(company_id, 3)
+    sessions = records.sessions(company_id, 3)
     stage = Poisoned(pipeline, lambda connection: connection.execute(text(statement)), sessions[1], where=where)
 
     with pytest.raises(SystemicError, match="the database failed during TRANSCRIPT_FETCH"):
@@ -114,17 +114,19 @@ def test_a_database_that_fails_costs_nobody_an_attempt(
     assert pipeline.run(Scripted(pipeline, complete)).completed == 3
 
 
-def test_a_session_whose_row_is_gone_fails_and_holds_up_nobody(world: Records, company_id: UUID, pipeline: Pipeline):
-    world.sessions(company_id, 2)
+def test_a_session_without_an_import_row_fails_and_blocks_no_other(
+    records: Records, company_id: UUID, pipeline: Pipeline
+):
+    records.sessions(company_id, 2)
     orphans = {uuid4(): company_id for _ in range(3)}
-    with world.engine.begin() as connection:
+    with records.engine.begin() as connection:
         ProcessingStatusManager(connection).initialize_sessions(orphans, completed_stages=1)
 
     report = pipeline.run(Scripted(pipeline, complete))
 
     assert (report.claimed, report.completed, report.failed) == (5, 2, 3)
     for orphan in orphans:
-        assert "its imported row is gone" in world.row(orphan, FETCH).error_message
+        assert "its imported row is gone" in records.row(orphan, FETCH).error_message
 
 
 async def nothing(_item: Found) -> Outcome:
@@ -139,25 +141,25 @@ async def cancelled_from_inside(_item: Found) -> Outcome:
     ("handle", "kind", "message"),
     [
         (nothing, "permanent", "an unexpected TypeError"),
-        (cancelled_from_inside, "transient", "was cancelled, and not by us"),
+        (cancelled_from_inside, "transient", "was cancelled, and not by this run"),
     ],
 )
-def test_a_handle_that_gives_no_outcome_fails_and_is_not_claimed_for_ever(
-    world: Records, company_id: UUID, pipeline: Pipeline, handle, kind: str, message: str
+def test_a_handle_without_an_outcome_fails_and_is_not_claimed_again_without_end(
+    records: Records, company_id: UUID, pipeline: Pipeline, handle, kind: str, message: str
 ):
-    (session,) = world.sessions(company_id, 1)
+    (session,) = records.sessions(company_id, 1)
 
     report = pipeline.run(Scripted(pipeline, handle), limit=5)
 
     assert (report.claimed, report.failed) == (1, 1)
-    assert world.row(session, FETCH).error_kind == kind
-    assert message in world.row(session, FETCH).error_message
+    assert records.row(session, FETCH).error_kind == kind
+    assert message in records.row(session, FETCH).error_message
 
 
-def test_what_is_raised_is_the_failure_and_says_nothing_that_a_session_said(
-    world: Records, company_id: UUID, pipeline: Pipeline, caplog: pytest.LogCaptureFixture
+def test_an_exception_is_the_failure_and_quotes_no_session(
+    records: Records, company_id: UUID, pipeline: Pipeline, caplog: pytest.LogCaptureFixture
 ):
-    secret, wrong, busy, quiet, fine = world.sessions(company_id, 5)
+    secret, wrong, busy, quiet, fine = records.sessions(company_id, 5)
 
     async def handle(item: Found) -> Outcome:
         if item.session_id == secret:
@@ -174,20 +176,20 @@ def test_what_is_raised_is_the_failure_and_says_nothing_that_a_session_said(
 
     assert (report.claimed, report.completed, report.skipped, report.failed) == (5, 1, 1, 3)
     assert {session for session, _ in report.failures} == {secret, wrong, busy}
-    found = {session: world.row(session, FETCH) for session in (secret, wrong, busy, quiet, fine)}
+    found = {session: records.row(session, FETCH) for session in (secret, wrong, busy, quiet, fine)}
     assert "1234" not in found[secret].error_message + caplog.text
     assert found[secret].error_message.startswith("an unexpected ValueError at test_runner.py:")
     assert (found[wrong].status, found[wrong].error_message) == ("FAILED", "no")
     assert (found[busy].status, found[busy].error_kind) == ("PENDING", "transient")
-    (failure,) = world.failures(busy)
+    (failure,) = records.failures(busy)
     assert (found[busy].available_at - failure.failed_at).total_seconds() == 3600
     assert (found[quiet].status, found[quiet].metadata) == ("SKIPPED", {"reason": "nothing to do", "lines": 2})
     assert (found[fine].status, found[fine].metadata) == ("COMPLETED", {"characters": 4})
     assert sorted(pipeline.query("SELECT content FROM livedash.session_transcript")) == [("done",), ("kept",)]
 
 
-def test_a_limit_is_kept_across_batches(world: Records, company_id: UUID, pipeline: Pipeline):
-    world.sessions(company_id, 10)
+def test_a_limit_holds_across_claims(records: Records, company_id: UUID, pipeline: Pipeline):
+    records.sessions(company_id, 10)
 
     report = pipeline.run(Scripted(pipeline, complete, batch=3), limit=7)
 
@@ -195,8 +197,10 @@ def test_a_limit_is_kept_across_batches(world: Records, company_id: UUID, pipeli
     assert pipeline.statuses(FETCH) == {"COMPLETED": 7, "PENDING": 3}
 
 
-def test_a_run_ends_after_the_two_batches_in_which_its_time_is_up(world: Records, company_id: UUID, pipeline: Pipeline):
-    world.sessions(company_id, 9)
+def test_a_run_ends_after_the_two_claims_in_which_its_time_is_up(
+    records: Records, company_id: UUID, pipeline: Pipeline
+):
+    records.sessions(company_id, 9)
     budget = 0.2
 
     async def slow(_item: Found) -> Outcome:
@@ -220,8 +224,8 @@ class Observed(Scripted):
         super().store(connection, results)
 
 
-def test_a_batch_is_handled_while_the_one_before_is_settled(world: Records, company_id: UUID, pipeline: Pipeline):
-    world.sessions(company_id, 4)
+def test_a_claim_is_handled_while_the_one_before_is_settled(records: Records, company_id: UUID, pipeline: Pipeline):
+    records.sessions(company_id, 4)
     handled: set[UUID] = set()
     third = threading.Event()
 
@@ -236,18 +240,20 @@ def test_a_batch_is_handled_while_the_one_before_is_settled(world: Records, comp
     assert pipeline.run(stage).completed == 4
 
 
-def test_no_lane_idles_while_the_last_session_of_a_batch_is_slow(world: Records, company_id: UUID, pipeline: Pipeline):
-    slow, *_ = world.sessions(company_id, 4)
-    next_batch = asyncio.Event()
+def test_no_worker_idles_while_the_last_session_of_a_claim_is_slow(
+    records: Records, company_id: UUID, pipeline: Pipeline
+):
+    slow, *_ = records.sessions(company_id, 4)
+    next_claim = asyncio.Event()
     begun: list[UUID] = []
 
     async def handle(item: Found) -> Outcome:
         begun.append(item.session_id)
         if len(begun) == 3:
-            next_batch.set()
+            next_claim.set()
         if item.session_id == slow:
             async with asyncio.timeout(PATIENCE_SECONDS):
-                await next_batch.wait()
+                await next_claim.wait()
         return Completed("done")
 
     report = pipeline.run(Scripted(pipeline, handle, at_once=2, batch=2))
@@ -255,8 +261,10 @@ def test_no_lane_idles_while_the_last_session_of_a_batch_is_slow(world: Records,
     assert (report.completed, report.failed) == (4, 0)
 
 
-def test_when_a_batch_breaks_off_the_other_settles_what_is_ready(world: Records, company_id: UUID, pipeline: Pipeline):
-    world.sessions(company_id, 6)
+def test_when_a_claim_fails_the_other_one_settles_what_is_handled(
+    records: Records, company_id: UUID, pipeline: Pipeline
+):
+    records.sessions(company_id, 6)
     broken = threading.Event()
     begun: list[UUID] = []
 
@@ -279,11 +287,13 @@ def test_when_a_batch_breaks_off_the_other_settles_what_is_ready(world: Records,
     assert pipeline.statuses(FETCH) == {"COMPLETED": 1, "PENDING": 5}
     assert pipeline.attempts(FETCH) == {0, 1}
     assert pipeline.leases() == 0
-    world.assert_ledger_equals_rows()
+    records.assert_ledger_equals_rows()
 
 
-def test_what_a_signal_handler_raises_in_a_lane_ends_the_run(world: Records, company_id: UUID, pipeline: Pipeline):
-    world.sessions(company_id, 3)
+def test_an_exception_of_a_signal_handler_in_a_worker_ends_the_run(
+    records: Records, company_id: UUID, pipeline: Pipeline
+):
+    records.sessions(company_id, 3)
 
     class TaskTimeout(BaseException):
         """Airflow's is none of Exception's either."""
@@ -298,10 +308,10 @@ def test_what_a_signal_handler_raises_in_a_lane_ends_the_run(world: Records, com
     assert pipeline.leases() == 0
 
 
-def test_a_systemic_error_lets_finish_what_is_under_way_and_returns_the_rest(
-    world: Records, company_id: UUID, pipeline: Pipeline
+def test_after_a_systemic_error_what_has_begun_finishes_and_the_rest_is_released(
+    records: Records, company_id: UUID, pipeline: Pipeline
 ):
-    world.sessions(company_id, 6)
+    records.sessions(company_id, 6)
     began = asyncio.Event()
     calls = 0
 
@@ -330,13 +340,13 @@ def test_a_systemic_error_lets_finish_what_is_under_way_and_returns_the_rest(
     assert pipeline.run(Scripted(pipeline, complete)).completed == 5
     assert pipeline.incidents() == []
     assert pipeline.attempts(FETCH) == {1}
-    world.assert_ledger_equals_rows()
+    records.assert_ledger_equals_rows()
 
 
-def test_a_systemic_error_outside_handle_ends_the_run_and_is_an_incident(
-    world: Records, company_id: UUID, pipeline: Pipeline
+def test_a_systemic_error_outside_handle_ends_the_run_and_opens_an_incident(
+    records: Records, company_id: UUID, pipeline: Pipeline
 ):
-    (session,) = world.sessions(company_id, 1)
+    (session,) = records.sessions(company_id, 1)
 
     def refuse(_connection: Connection) -> None:
         raise SystemicError("the archive is closed")
@@ -348,7 +358,59 @@ def test_a_systemic_error_outside_handle_ends_the_run_and_is_an_incident(
     assert [incident.message for incident in pipeline.incidents()] == ["the archive is closed"]
 
 
-class Translation(Stage):
+def test_a_result_of_none_reaches_store_like_any_other(records: Records, company_id: UUID, pipeline: Pipeline):
+    ids = records.sessions(company_id, 2)
+    stored: dict[UUID, object] = {}
+
+    class WithoutResult(Scripted):
+        def store(self, connection: Connection, results: Mapping[UUID, object]) -> None:
+            stored.update(results)
+
+    async def handle(item: Found) -> Outcome:
+        return Completed(None) if item.session_id == ids[0] else Skipped("nothing to do")
+
+    report = pipeline.run(WithoutResult(pipeline, handle))
+
+    assert (report.completed, report.skipped) == (1, 1)
+    assert stored == {ids[0]: None}  # a skipped session without a result has nothing to store
+
+
+@pytest.mark.parametrize("this_session", [True, False])
+def test_a_deferred_session_costs_no_attempt_and_is_no_error(
+    records: Records, company_id: UUID, pipeline: Pipeline, this_session: bool
+):
+    deferred, *_ = records.sessions(company_id, 3)
+    records.sessions(records.company("Globex"), 2)
+    handled: list[UUID] = []
+
+    async def handle(item: Found) -> Outcome:
+        handled.append(item.company_id)
+        if item.session_id != deferred:
+            return Completed("done")
+        return Deferred("Acme has spent it all", "budget", retry_after_seconds=600, this_session=this_session)
+
+    report = pipeline.run(Scripted(pipeline, handle, at_once=1))
+
+    assert (report.failed, report.incidents, report.failures) == (0, [], [])
+    # A deferral of the company stops its other sessions, and no other company.
+    assert handled.count(company_id) == (3 if this_session else 1)
+    assert report.completed == (4 if this_session else 2)
+    assert [str(each) for each in report.deferred] == ([] if this_session else ["Acme has spent it all"])
+    assert [(each.kind, each.message) for each in pipeline.incidents()] == (
+        [] if this_session else [("budget", "Acme has spent it all")]
+    )
+    ((attempts, seconds),) = pipeline.query(
+        "SELECT attempts, extract(epoch FROM available_at - now()) FROM livedash.session_processing_status"
+        " WHERE session_id = :id AND stage = :stage",
+        id=deferred,
+        stage=FETCH,
+    )
+    assert attempts == 0
+    assert 500 < seconds <= 600
+    records.assert_ledger_equals_rows()
+
+
+class Translation(Stage[Found, str]):
     """A sixth stage, in a deployment's own package."""
 
     name = "TRANSLATION"
@@ -371,9 +433,7 @@ class Translation(Stage):
 TRANSLATION = StageDefinition("TRANSLATION", Translation, "translations", after="SESSION_CREATION")
 
 
-def test_a_stage_of_ones_own_runs_in_its_place_and_is_counted(
-    site, acme: UUID, pipeline: Pipeline, engine: Engine, world
-):
+def test_an_added_stage_runs_in_its_place_and_is_counted(site, acme: UUID, pipeline: Pipeline, engine: Engine, records):
     pipeline.stages = BUILT_IN.with_stages([TRANSLATION])
     site.publish(site.rows(3))
 
@@ -387,36 +447,38 @@ def test_a_stage_of_ones_own_runs_in_its_place_and_is_counted(
         breakdown = read_breakdown(connection, pipeline.stages)
     assert breakdown.stages["TRANSLATION"]["COMPLETED"] == 3
     assert pipeline.query("SELECT DISTINCT country FROM livedash.session") == [("XX",)]
-    world.assert_ledger_equals_rows(pipeline.stages)
+    records.assert_ledger_equals_rows(pipeline.stages)
 
 
-def test_sessions_from_before_a_stage_was_added_go_through_it_when_it_runs(site, acme: UUID, pipeline: Pipeline, world):
+def test_sessions_imported_before_a_stage_was_added_go_through_it_when_it_runs(
+    site, acme: UUID, pipeline: Pipeline, records
+):
     site.publish(site.rows(3))
     pipeline.run_all()
     pipeline.stages = BUILT_IN.with_stages([TRANSLATION])
 
     assert [pipeline.run("TRANSLATION").completed for _ in range(2)] == [3, 0]
     assert [pipeline.run(stage).claimed for stage in pipeline.stages.names] == [0] * 6
-    world.assert_ledger_equals_rows(pipeline.stages)
+    records.assert_ledger_equals_rows(pipeline.stages)
 
 
-def test_they_are_brought_along_chunk_by_chunk(
-    world: Records, company_id: UUID, engine: Engine, monkeypatch: pytest.MonkeyPatch
+def test_missing_stage_rows_are_added_chunk_by_chunk(
+    records: Records, company_id: UUID, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ):
-    through = world.sessions(company_id, 7, completed_stages=5)
-    world.sessions(company_id, 3)
+    through = records.sessions(company_id, 7, completed_stages=5)
+    records.sessions(company_id, 3)
     stages = BUILT_IN.with_stages([TRANSLATION])
-    monkeypatch.setattr("livedash_core.stages.execution.missing_rows.CHUNK_SESSIONS", 4)
+    monkeypatch.setattr("livedash_core.stages.execution.runner.MISSING_ROWS_CHUNK", 4)
 
     assert [add_missing_stage_rows(engine, stages) for _ in range(2)] == [10, 0]
     with engine.begin() as connection:
         due = ProcessingStatusManager(connection, pipeline=stages).claim("TRANSLATION", 20)
     assert due.attempts.keys() == set(through)
-    world.assert_ledger_equals_rows(stages)
+    records.assert_ledger_equals_rows(stages)
 
 
-def test_progress_is_told_after_each_batch(world: Records, company_id: UUID, pipeline: Pipeline):
-    world.sessions(company_id, 5)
+def test_progress_is_reported_after_each_claim(records: Records, company_id: UUID, pipeline: Pipeline):
+    records.sessions(company_id, 5)
     told: list[int] = []
 
     runner: Runner = pipeline.runner(

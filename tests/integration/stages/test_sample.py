@@ -22,7 +22,7 @@ def source() -> Iterator[SampleSource]:
 
 
 def test_the_whole_sample_ends_as_it_should(
-    world, add_company, source: SampleSource, pipeline: Pipeline, engine: Engine
+    records, add_company, source: SampleSource, pipeline: Pipeline, engine: Engine
 ):
     add_company(sample.COMPANY_NAME, source.csv_url, http_conn_id="sample", timezone=sample.TIMEZONE)
 
@@ -38,14 +38,14 @@ def test_the_whole_sample_ends_as_it_should(
     }
     assert not any(report.incidents for report in reports.values())
     assert pipeline.leases() == 0
-    world.assert_ledger_equals_rows()
+    records.assert_ledger_equals_rows()
     with engine.connect() as connection:
         breakdown = read_breakdown(connection, BUILT_IN)
     assert breakdown.total_sessions == sample.SESSIONS
     assert [breakdown.ready(stage) for stage in BUILT_IN.names] == [0] * 5
     assert [breakdown.waiting(stage) for stage in BUILT_IN.names] == [0, 1, 2, 2, 2]
 
-    assert_every_oddity_has_its_end(world, pipeline)
+    assert_each_irregular_session_has_its_status(records, pipeline)
     assert_everything_is_stored(pipeline)
 
     before = pipeline.everything()
@@ -54,13 +54,13 @@ def test_the_whole_sample_ends_as_it_should(
     assert pipeline.everything() == before, "a second pass has nothing to do and writes nothing"
 
 
-def assert_every_oddity_has_its_end(world, pipeline: Pipeline) -> None:
-    impossible = world.row(pipeline.session(sample.IMPOSSIBLE_DATE_ID), "CSV_IMPORT")
+def assert_each_irregular_session_has_its_status(records, pipeline: Pipeline) -> None:
+    impossible = records.row(pipeline.session(sample.IMPOSSIBLE_DATE_ID), "CSV_IMPORT")
     assert (impossible.status, impossible.error_kind) == ("FAILED", "permanent")
     assert "31.02.2026" in impossible.error_message
     assert "is not a date" in impossible.error_message
 
-    not_found = world.row(pipeline.session(sample.NOT_FOUND_ID), "TRANSCRIPT_FETCH")
+    not_found = records.row(pipeline.session(sample.NOT_FOUND_ID), "TRANSCRIPT_FETCH")
     assert (not_found.status, not_found.error_kind) == ("FAILED", "permanent")
     assert "does not exist there" in not_found.error_message
 
@@ -74,9 +74,9 @@ def assert_every_oddity_has_its_end(world, pipeline: Pipeline) -> None:
         (sample.BOT_ONLY_ID, "AI_ANALYSIS", "the user said nothing"),
         (sample.BOT_ONLY_ID, "QUESTION_EXTRACTION", "there is no analysis"),
     ):
-        row = world.row(pipeline.session(external_id), stage)
+        row = records.row(pipeline.session(external_id), stage)
         assert (row.status, row.metadata) == ("SKIPPED", {"reason": reason}), (external_id, stage)
-    world.assert_stage(pipeline.session(sample.BOT_ONLY_ID), "SESSION_CREATION", "COMPLETED")
+    records.assert_stage(pipeline.session(sample.BOT_ONLY_ID), "SESSION_CREATION", "COMPLETED")
 
     ((line_number, raw_text, reason),) = pipeline.query(
         "SELECT line_number, raw_text, reason FROM livedash.import_rejection"

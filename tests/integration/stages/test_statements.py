@@ -36,8 +36,8 @@ def statements(engine: Engine) -> Iterator[list[str]]:
 def count_per_stage(pipeline: Pipeline, number: int) -> dict[str, int]:
     counted = {}
     for name in pipeline.stages.names:
-        stage = create_stage(pipeline.stages.stage(name), pipeline.tools)
-        stage.batch_size = MANY
+        stage = create_stage(pipeline.stages.stage(name), pipeline.context)
+        stage.claim_size = MANY
         with statements(pipeline.engine) as seen:
             report = pipeline.run(stage)
         assert (report.claimed, report.completed) == (number, number), name
@@ -45,7 +45,7 @@ def count_per_stage(pipeline: Pipeline, number: int) -> dict[str, int]:
     return counted
 
 
-def test_a_large_batch_takes_as_many_statements_as_a_small_one(site: Site, acme, pipeline: Pipeline):
+def test_a_large_claim_takes_as_many_statements_as_a_small_one(site: Site, acme, pipeline: Pipeline):
     rows = site.rows(FEW + MANY)
     site.publish(rows[:FEW])
     few = count_per_stage(pipeline, FEW)
@@ -58,7 +58,7 @@ def test_a_large_batch_takes_as_many_statements_as_a_small_one(site: Site, acme,
     assert max(many.values()) <= 22
 
 
-def test_rows_that_changed_are_claimed_in_as_many_statements_too(site: Site, acme, pipeline: Pipeline, world: Records):
+def test_changed_rows_take_a_fixed_number_of_statements(site: Site, acme, pipeline: Pipeline, records: Records):
     site.publish(site.rows(FEW + MANY))
     pipeline.run("CSV_IMPORT")
     counted = []
@@ -74,7 +74,7 @@ def test_rows_that_changed_are_claimed_in_as_many_statements_too(site: Site, acm
     assert counted[0] == counted[1]
 
 
-def test_failures_and_skips_come_in_one_statement_each(site: Site, acme, pipeline: Pipeline):
+def test_failures_and_skips_take_one_statement_each(site: Site, acme, pipeline: Pipeline):
     def publish(first: int, number: int) -> None:
         rows = [site.row(f"S{position}") for position in range(first, first + number)]
         for position, row in enumerate(rows):
@@ -89,8 +89,8 @@ def test_failures_and_skips_come_in_one_statement_each(site: Site, acme, pipelin
     counted = []
     for first, number in ((1, FEW), (1000, MANY)):
         publish(first, number)
-        stage = create_stage(pipeline.stages.stage("TRANSCRIPT_FETCH"), pipeline.tools)
-        stage.batch_size = MANY
+        stage = create_stage(pipeline.stages.stage("TRANSCRIPT_FETCH"), pipeline.context)
+        stage.claim_size = MANY
         with statements(pipeline.engine) as seen:
             report = pipeline.run(stage)
         assert report.claimed == report.completed + report.skipped + report.failed == number
@@ -100,11 +100,11 @@ def test_failures_and_skips_come_in_one_statement_each(site: Site, acme, pipelin
     assert counted[0] == counted[1]
 
 
-def test_sessions_whose_rows_are_gone_fail_in_one_statement(acme, pipeline: Pipeline, world: Records):
+def test_sessions_whose_rows_are_gone_fail_in_one_statement(acme, pipeline: Pipeline, records: Records):
     counted = []
     for number in (FEW, MANY):
         orphans = {uuid4(): acme for _ in range(number)}
-        with world.engine.begin() as connection:
+        with records.engine.begin() as connection:
             ProcessingStatusManager(connection).initialize_sessions(orphans, completed_stages=1)
         with statements(pipeline.engine) as seen:
             assert pipeline.run(Scripted(pipeline, complete, batch=MANY)).failed == number

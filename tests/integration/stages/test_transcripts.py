@@ -17,7 +17,7 @@ AT_ONCE = 4
 
 
 def test_refused_credentials_stop_one_company_after_the_first_few_and_cost_no_attempt(
-    site: Site, acme, new_site, add_company, engine: Engine, world: Records
+    site: Site, acme, new_site, add_company, engine: Engine, records: Records
 ):
     # Most of those under way only wait for their turn: they must not send what was refused.
     pipeline = Pipeline(engine, fetch_concurrency=4 * AT_ONCE, fetch_per_origin=AT_ONCE)
@@ -49,10 +49,10 @@ def test_refused_credentials_stop_one_company_after_the_first_few_and_cost_no_at
     site.answers.update(fine)
     assert pipeline.run(FETCH).completed == 30
     assert pipeline.incidents() == []
-    world.assert_ledger_equals_rows()
+    records.assert_ledger_equals_rows()
 
 
-def test_a_server_that_asks_for_patience_gets_it(site: Site, acme, pipeline: Pipeline, world: Records):
+def test_retry_after_of_a_server_is_respected(site: Site, acme, pipeline: Pipeline, records: Records):
     site.publish(site.rows(1))
     pipeline.run("CSV_IMPORT")
     session = pipeline.session("S1")
@@ -63,24 +63,24 @@ def test_a_server_that_asks_for_patience_gets_it(site: Site, acme, pipeline: Pip
     report = pipeline.run(FETCH)
 
     assert (report.claimed, report.failed) == (1, 1)
-    row, (failure,) = world.row(session, FETCH), world.failures(session)
+    row, (failure,) = records.row(session, FETCH), records.failures(session)
     assert (row.status, row.error_kind, row.attempts) == ("PENDING", "transient", 1)
     assert (row.available_at - failure.failed_at).total_seconds() == 1800
     assert pipeline.run(FETCH).claimed == 0
 
     site.rows(1)
-    world.backoff_is_over()
+    records.backoff_is_over()
     assert pipeline.run(FETCH).completed == 1
-    assert world.row(session, FETCH).attempts == 2
+    assert records.row(session, FETCH).attempts == 2
 
 
 @pytest.mark.parametrize("how", ["answers 503", "is gone"])
-def test_a_server_that_is_down_costs_a_few_attempts_and_the_rest_go_back_unharmed(
-    site: Site, acme, new_site, add_company, engine: Engine, world: Records, how: str
+def test_an_unreachable_server_costs_a_few_attempts_and_the_rest_is_released(
+    site: Site, acme, new_site, add_company, engine: Engine, records: Records, how: str
 ):
     pipeline = Pipeline(engine, fetch_concurrency=AT_ONCE)
     files = new_site()
-    with world.engine.begin() as connection:
+    with records.engine.begin() as connection:
         connection.exec_driver_sql("UPDATE livedash.company SET allowed_origins = %s", ([files.url],))
     here, there = site.rows(20), [files.row(f"T{number}") for number in range(300)]
     site.publish([*here, *there])
@@ -109,10 +109,10 @@ def test_a_server_that_is_down_costs_a_few_attempts_and_the_rest_go_back_unharme
     assert f"{files.url} failed 3 times in a row and is left alone until" in incident.message
     assert [error.company_id for error in report.incidents] == [acme]
     assert pipeline.run(FETCH).claimed == 0, "it is left alone"
-    world.assert_ledger_equals_rows()
+    records.assert_ledger_equals_rows()
     if how == "answers 503":
         files.answers = fine
-        world.backoff_is_over()
+        records.backoff_is_over()
         assert pipeline.run(FETCH).completed == 300
         assert pipeline.incidents() == []
 
@@ -129,22 +129,22 @@ def test_a_server_that_is_down_costs_a_few_attempts_and_the_rest_go_back_unharme
     ],
     ids=["HTML", "JSON", "other roles", "10 MB", "no text", "blank"],
 )
-def test_what_is_no_transcript_is_told_as_it_is_fetched(
-    site: Site, acme, pipeline: Pipeline, world: Records, body: bytes, headers, status: str, says: str
+def test_content_that_is_no_transcript_fails_when_it_is_fetched(
+    site: Site, acme, pipeline: Pipeline, records: Records, body: bytes, headers, status: str, says: str
 ):
     site.publish(site.rows(1))
     site.answers["/transcripts/S1.txt"] = Answer(body, headers=headers)
     pipeline.run("CSV_IMPORT")
     pipeline.run(FETCH)
-    row = world.row(pipeline.session("S1"), FETCH)
+    row = records.row(pipeline.session("S1"), FETCH)
     assert row.status == status
     if status == "FAILED":
         assert row.error_kind == "permanent"
     assert says in (row.error_message or row.metadata["reason"])
 
 
-def test_what_was_read_otherwise_is_told_of_a_session_without_a_conversation_too(
-    site: Site, acme, pipeline: Pipeline, world: Records
+def test_a_skipped_session_has_the_notes_of_unreadable_cells_too(
+    site: Site, acme, pipeline: Pipeline, records: Records
 ):
     site.publish([site.row("S1", tokens="many"), site.row("S2", tokens="many")])
     site.answers["/transcripts/S1.txt"] = Answer(b"\0 \0")
@@ -152,19 +152,21 @@ def test_what_was_read_otherwise_is_told_of_a_session_without_a_conversation_too
     for stage in ("CSV_IMPORT", FETCH, "SESSION_CREATION"):
         pipeline.run(stage)
     blank, wordless = pipeline.session("S1"), pipeline.session("S2")
-    assert world.row(blank, FETCH).metadata == {"reason": "the transcript is empty", "nul_characters": 2}
-    assert world.row(blank, "SESSION_CREATION").metadata == {
+    assert records.row(blank, FETCH).metadata == {"reason": "the transcript is empty", "nul_characters": 2}
+    assert records.row(blank, "SESSION_CREATION").metadata == {
         "reason": "there is no transcript",
         "unread_cells": ["tokens"],
     }
-    assert world.row(wordless, "SESSION_CREATION").metadata == {
+    assert records.row(wordless, "SESSION_CREATION").metadata == {
         "reason": "the transcript has no messages",
         "times_unreadable": 1,
         "unread_cells": ["tokens"],
     }
 
 
-def test_what_was_read_otherwise_than_written_is_in_the_metadata(site: Site, acme, pipeline: Pipeline, world: Records):
+def test_repaired_text_and_unreadable_cells_are_noted_in_the_metadata(
+    site: Site, acme, pipeline: Pipeline, records: Records
+):
     site.publish([site.row("S1", tokens="\u0663", avg_response_time_seconds="nan")])
     text = (
         "\u200fUser: Z\u00fcrich, K\u00f6ln\0\r\n[02.03.2026 12:05:00] Assistant: b\r\n[02.03.2026 12:01:00] User: c Z"
@@ -172,13 +174,13 @@ def test_what_was_read_otherwise_than_written_is_in_the_metadata(site: Site, acm
     site.answers["/transcripts/S1.txt"] = Answer(text.encode() + b"\xc3")
     pipeline.run_all()
     session = pipeline.session("S1")
-    assert world.row(session, FETCH).metadata == {
+    assert records.row(session, FETCH).metadata == {
         "characters": 89,
         "encoding": "utf-8",
         "characters_replaced": 1,
         "nul_characters": 1,
     }
-    assert world.row(session, "SESSION_CREATION").metadata == {
+    assert records.row(session, "SESSION_CREATION").metadata == {
         "messages": 3,
         "times_out_of_order": 1,
         "unread_cells": ["avg_response_time_seconds", "tokens"],

@@ -30,7 +30,7 @@ class Site:
         #: Path → the ETag that is still right; and the ETags that were asked about, "" for none.
         self.not_modified: dict[str, str] = {}
         self.conditional: dict[str, list[str]] = {}
-        #: What whoever asked last said of himself. "{authorization}" in an answer becomes that.
+        #: The Authorization header of the last request; it replaces "{authorization}" in an answer.
         self.authorization = ""
 
     @property
@@ -73,7 +73,7 @@ class Site:
         return list((values | columns).values())
 
     def answer(self, path: str, etag: str = "") -> Answer:
-        """What whoever asks for ``path`` is told."""
+        """The answer to a request for ``path``."""
         self.asked.append(path)
         self.conditional.setdefault(path, []).append(etag)
         if etag and etag == self.not_modified.get(path):
@@ -92,7 +92,7 @@ class Site:
         self.close()
 
     def close(self) -> None:
-        """Nobody answers any more."""
+        """Stop answering."""
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()

@@ -28,21 +28,26 @@ from livedash_core.pipeline import BUILT_IN
 from livedash_core.stages.execution.runner import Runner
 from livedash_core.stages.stage import Completed, Outcome, Stage, StageContext
 from livedash_core.status import ProcessingStatusManager
+from tests import fork_server
 from tests.integration.records import Records
 from tests.integration.status.worker import STAGE, drain, write_effect
 
 PROJECT = Path(__file__).parents[3]
 
 
+Worker = subprocess.Popen[str] | fork_server.ForkedProcess
+
+
 @contextmanager
-def worker(url: str, *command: str) -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.integration.status.worker", url, *command],
-        cwd=PROJECT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+def worker(url: str, *command: str) -> Iterator[Worker]:
+    program = ("-m", "tests.integration.status.worker", url, *command)
+    process: Worker
+    if command[0] == "shifted":  # before anything is imported
+        process = subprocess.Popen(
+            [sys.executable, *program], cwd=PROJECT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+    else:
+        process = fork_server.start(*program, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     with process:
         try:
             yield process
@@ -50,12 +55,12 @@ def worker(url: str, *command: str) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-def read_line(process: subprocess.Popen[str]) -> str:
+def read_line(process: Worker) -> str:
     assert process.stdout is not None
     return process.stdout.readline().strip()
 
 
-def advance(process: subprocess.Popen[str]) -> None:
+def advance(process: Worker) -> None:
     assert process.stdin is not None
     process.stdin.write("\n")
     process.stdin.flush()
@@ -169,7 +174,7 @@ class EffectStage(Stage):
     """Write effects in chunks of ten; in the third, call ``trouble`` between effect and commit."""
 
     name = STAGE
-    batch_size = 10
+    claim_size = 10
 
     def __init__(self, tools: StageContext, trouble: Callable[[Connection], None]) -> None:
         super().__init__(tools)

@@ -182,18 +182,15 @@ def test_a_confirmation_shows_the_cost_forecast(
     def forecast(**query: str) -> str:
         return str(page.get("forecast", params=query).json()["sentence"])
 
-    same_words = "what has not changed needs no call"
-    each = "a call to a model for each of"
+    same_words = "an unchanged session needs no call"
+    each = "a model call for each of"
+    assert forecast(session=str(ids[0])) == f"a model call for this session costs USD 0.001 at most; {same_words}"
+    assert forecast() == f"{each} 3 sessions costs USD 0.002 at most, without 1 whose cost is not known; {same_words}"
     assert (
-        forecast(session=str(ids[0])) == f"a call to a model for this session comes to USD 0.001 at most; {same_words}"
+        forecast(kind="permanent", group="<id> is gone") == f"{each} 2 sessions costs USD 0.002 at most; {same_words}"
     )
-    assert forecast() == f"{each} 3 sessions comes to USD 0.002 at most, without 1 of which nobody knows; {same_words}"
-    assert (
-        forecast(kind="permanent", group="<id> is gone")
-        == f"{each} 2 sessions comes to USD 0.002 at most; {same_words}"
-    )
-    assert forecast(session=str(other)).endswith("is not known: none with a price was made so far")
-    assert forecast(company="Gone") == forecast(**{"from": "2030-01-01"}) == "there is nothing to ask a model about"
+    assert forecast(session=str(other)).endswith("is not known: no call with a price was made so far")
+    assert forecast(company="Gone") == forecast(**{"from": "2030-01-01"}) == "there is no session to analyse"
     monkeypatch.setattr("livedash_core.web.forecast.MAX_RUN_SESSIONS", 2)
     assert "each of the newest 2 sessions" in forecast()
 
@@ -232,7 +229,7 @@ def test_a_session_shows_each_attempt_with_its_run_and_buttons_to_run_stages_aga
     assert 'href="/dags/livedash_transcript_fetch/runs/run%201"' in html
     again = re.findall(r'data-dag="(\w+)"[^>]*data-conf="([^"]*)"', html)
     assert [dag for dag, _ in again] == ["livedash_csv_import", "livedash_transcript_fetch"]
-    assert all(str(session_id) in conf and "again" in conf for _, conf in again)
+    assert all(str(session_id) in conf and "rerun" in conf for _, conf in again)
 
 
 def test_a_search_by_id_redirects_to_the_session(page: TestClient, records: Records) -> None:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from livedash_core.analysis.contract import Turn
-from livedash_core.analysis.masking import mask, masked, without_contacts
+from livedash_core.analysis.masking import mask, mask_turns, redact_contacts
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ from livedash_core.analysis.masking import mask, masked, without_contacts
         ("BSN 111222333 en 1112.22.333", "BSN [BSN] en [BSN]"),
     ],
 )
-def test_what_identifies_a_person_is_taken_out(text: str, without: str) -> None:
+def test_personal_identifiers_are_masked(text: str, without: str) -> None:
     assert mask(text) == without
 
 
@@ -34,14 +34,14 @@ def test_what_identifies_a_person_is_taken_out(text: str, without: str) -> None:
         "Artikel 7.12.3, lid 4, versie 2026.11.1",
     ],
 )
-def test_other_numbers_are_left_alone(text: str) -> None:
+def test_other_numbers_are_not_masked(text: str) -> None:
     assert mask(text) == text
 
 
-def test_roles_and_order_stay_and_what_is_replaced_is_counted() -> None:
+def test_roles_and_order_stay_and_replacements_are_counted() -> None:
     turns = (Turn("User", "mail a@b.nl of c@d.nl, 06-12345678"), Turn("Assistant", "[e-mail]?"))
     after = (Turn("User", "mail [e-mail] of [e-mail], [phone]"), Turn("Assistant", "[e-mail]?"))
-    assert masked(turns) == (after, 3)
+    assert mask_turns(turns) == (after, 3)
 
 
 @pytest.mark.parametrize(
@@ -58,10 +58,10 @@ def test_roles_and_order_stay_and_what_is_replaced_is_counted() -> None:
         ),
     ],
 )
-def test_nobody_is_left_to_write_to_to_call_or_to_visit(text: str, without: str) -> None:
-    assert without_contacts(text) == without
+def test_addresses_numbers_and_links_are_redacted(text: str, without: str) -> None:
+    assert redact_contacts(text) == without
 
 
 @given(st.text(max_size=300))
-def test_any_text_can_be_masked_and_twice_is_once(text: str) -> None:
+def test_masking_is_idempotent_for_any_text(text: str) -> None:
     assert mask(mask(text)) == mask(text)

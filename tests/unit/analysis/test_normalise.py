@@ -40,7 +40,7 @@ from livedash_core.enums import CATEGORIES, SENTIMENTS
         ("I really could not say, perhaps Dutch", "und"),
     ],
 )
-def test_a_language_is_known_by_tag_and_by_name(label: str, code: str) -> None:
+def test_a_language_is_recognised_by_tag_and_by_name(label: str, code: str) -> None:
     assert normalise.language_code(label) == code
 
 
@@ -48,7 +48,7 @@ def test_a_language_is_known_by_tag_and_by_name(label: str, code: str) -> None:
 @pytest.mark.parametrize(
     "spelling", [str, str.lower, str.title, lambda name: name.replace("_", " & "), lambda name: name.replace("_", "/")]
 )
-def test_a_category_is_known_in_any_spelling(category: str, spelling: type[str]) -> None:
+def test_a_category_is_recognised_in_any_spelling(category: str, spelling: type[str]) -> None:
     assert normalise.category(spelling(category)) == category
 
 
@@ -68,7 +68,7 @@ def test_a_category_is_known_in_any_spelling(category: str, spelling: type[str])
         ("Language inquiry", None),
     ],
 )
-def test_a_category_is_known_by_words_that_no_other_has(label: str, category: str | None) -> None:
+def test_a_category_is_recognised_by_words_of_its_name_alone(label: str, category: str | None) -> None:
     assert normalise.category(label) == category
 
 
@@ -76,21 +76,21 @@ def test_a_category_is_known_by_words_that_no_other_has(label: str, category: st
     ("label", "sentiment"),
     [("positive", "POSITIVE"), ("Happy", "POSITIVE"), ("neg.", "NEGATIVE"), ("mixed", "NEUTRAL"), ("meh", None)],
 )
-def test_a_sentiment_is_known_by_its_words(label: str, sentiment: str | None) -> None:
+def test_a_sentiment_is_recognised_by_synonyms(label: str, sentiment: str | None) -> None:
     assert normalise.sentiment(label) == sentiment
 
 
 @pytest.mark.parametrize(
     ("label", "truth"), [("Yes", True), ("ja", True), ("TRUE", True), ("0", False), ("Nein", False), ("maybe", None)]
 )
-def test_a_truth_is_known_by_its_words(label: str, truth: bool | None) -> None:
-    assert normalise.truth(label) is truth
+def test_a_boolean_is_recognised_by_synonyms(label: str, truth: bool | None) -> None:
+    assert normalise.boolean(label) is truth
 
 
 @given(st.text(st.characters()))
-def test_no_label_breaks_anything(label: str) -> None:
+def test_no_label_raises(label: str) -> None:
     code = normalise.language_code(label)
     assert code == "und" or (len(code) == 2 and code.isalpha())
     assert normalise.category(label) in (*CATEGORIES, None)
     assert normalise.sentiment(label) in (*SENTIMENTS, None)
-    assert normalise.truth(label) in (True, False, None)
+    assert normalise.boolean(label) in (True, False, None)

@@ -1,4 +1,4 @@
-"""Our arithmetic against somebody else's: genai-prices reckons what every call costs, to the last decimal."""
+"""Our costs equal those that genai-prices calculates, to the last decimal."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from genai_prices import Usage as TheirUsage
+from genai_prices import Usage as GenaiUsage
 from genai_prices import calc_price
 from hypothesis import given
 from hypothesis import strategies as st
 
 from livedash_core.costs.ledger import PlannedCall, Usage
-from livedash_core.costs.price_catalogue import catalogue
+from livedash_core.costs.price_catalogue import catalogue_prices
 from livedash_core.costs.pricing import Price, PriceList, cost_of, max_cost_of
 from livedash_core.enums import Mode
 
-PRICES = PriceList(Price(id=number, **row) for number, row in enumerate(catalogue()))
+PRICES = PriceList(Price(id=number, **row) for number, row in enumerate(catalogue_prices()))
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 TIERS: list[tuple[Mode, str | None, dict[str, str]]] = [
     ("realtime", None, {}),
@@ -28,7 +28,7 @@ TIERS: list[tuple[Mode, str | None, dict[str, str]]] = [
     ("realtime", "priority", {"service_tier": "priority"}),
     ("batch", "default", {"processing": "batch"}),
 ]
-#: Those that analyse text, new and old, each with a price of another shape.
+#: Text models, new and old, with prices of different structure.
 MODELS = (
     *("gpt-6-luna", "gpt-5.6-luna", "gpt-5.4-mini", "gpt-5.5", "gpt-6-astra", "gpt-4o", "gpt-4o-mini", "gpt-4.1", "o3"),
     *("gpt-4o-mini-2024-07-18", "gpt-4o-2024-05-13", "gpt-6-luna-2026-09-01", "gpt-5.4-mini-2026-03-17", "gpt-4-0613"),
@@ -36,7 +36,7 @@ MODELS = (
 PRICE = Price(1, "small", "standard", 0, NOW, Decimal("0.10"), Decimal("0.01"), Decimal("0.125"), Decimal("0.50"))
 
 
-def ours(model: str, usage: Usage, mode: Mode = "realtime", tier: str | None = None, at: datetime = NOW) -> Decimal:
+def our_cost(model: str, usage: Usage, mode: Mode = "realtime", tier: str | None = None, at: datetime = NOW) -> Decimal:
     price = PRICES.find((model,), mode, tier, at, usage.prompt_tokens or 0)
     assert price is not None
     cost = cost_of(usage, price)
@@ -44,8 +44,8 @@ def ours(model: str, usage: Usage, mode: Mode = "realtime", tier: str | None = N
     return cost
 
 
-def theirs(model: str, usage: Usage, context: dict[str, str], at: datetime = NOW) -> Decimal:
-    counted = TheirUsage(
+def genai_cost(model: str, usage: Usage, context: dict[str, str], at: datetime = NOW) -> Decimal:
+    counted = GenaiUsage(
         input_tokens=usage.prompt_tokens,
         cache_read_tokens=usage.cached_tokens,
         cache_write_tokens=usage.cache_write_tokens,
@@ -69,27 +69,27 @@ def usages(draw: Any) -> Usage:
     tier=st.sampled_from(TIERS),
     at=st.datetimes(datetime(2025, 1, 1), datetime(2027, 1, 1), timezones=st.just(UTC)),
 )
-def test_a_cost_is_what_the_catalogues_own_reckoner_says(
+def test_a_cost_equals_the_one_that_genai_prices_calculates(
     usage: Usage, model: str, tier: tuple[Mode, str | None, dict[str, str]], at: datetime
 ) -> None:
     mode, service_tier, context = tier
-    assert ours(model, usage, mode, service_tier, at) == theirs(model, usage, context, at)
+    assert our_cost(model, usage, mode, service_tier, at) == genai_cost(model, usage, context, at)
 
 
-def test_reasoning_tokens_are_paid_once_with_the_completion() -> None:
+def test_reasoning_tokens_are_billed_once_as_completion_tokens() -> None:
     assert cost_of(Usage(0, 0, 0, 1_000_000, 900_000), PRICE) == Decimal("0.50")
 
 
 def test_a_single_cached_token_is_not_rounded_away() -> None:
-    assert ours("gpt-5.4-mini", Usage(1, 1, 0, 0, 0), tier="flex") == Decimal("0.0000000375")
+    assert our_cost("gpt-5.4-mini", Usage(1, 1, 0, 0, 0), tier="flex") == Decimal("0.0000000375")
 
 
 @pytest.mark.parametrize("usage", [Usage(), Usage(prompt_tokens=5), Usage(completion_tokens=5)])
-def test_without_a_count_there_is_no_cost_and_not_a_zero(usage: Usage) -> None:
+def test_without_token_counts_the_cost_is_unknown_and_not_zero(usage: Usage) -> None:
     assert cost_of(usage, PRICE) is None
 
 
-def test_more_cached_than_sent_is_cut_to_what_was_sent() -> None:
+def test_cached_tokens_are_capped_at_the_prompt_tokens() -> None:
     assert cost_of(Usage(1_000_000, 2_000_000, 5_000_000, 0, None), PRICE) == Decimal("0.01")
     assert cost_of(Usage(1_000_000, 0, 5_000_000, 0, None), PRICE) == Decimal("0.125")
 
@@ -98,17 +98,17 @@ def test_a_model_without_a_price_has_none() -> None:
     assert PRICES.find(("gpt-6.2-sol", None), "realtime", None, NOW, 0) is None
 
 
-def test_an_unheard_of_tier_is_unpriced_and_not_guessed() -> None:
+def test_an_unknown_tier_is_unpriced() -> None:
     assert PRICES.find(("gpt-6-luna",), "realtime", "scale", NOW, 0) is None
 
 
-def test_the_model_that_was_asked_speaks_for_one_nobody_knows() -> None:
+def test_the_requested_model_prices_an_unknown_answering_model() -> None:
     found = PRICES.find(("who-knows", "gpt-6-luna"), "realtime", None, NOW, 0)
     assert found is not None
     assert found.model == "gpt-6-luna"
 
 
-def test_a_price_by_hand_wins_in_every_tier_and_from_its_own_moment() -> None:
+def test_a_price_set_by_hand_takes_precedence_in_every_tier_from_its_date() -> None:
     by_hand = replace(PRICE, by_hand=True, input=Decimal(7))
     prices = PriceList([replace(PRICE, valid_from=NOW - timedelta(days=9)), by_hand])
     for mode, tier in (("realtime", None), ("realtime", "scale"), ("batch", None)):
@@ -118,9 +118,9 @@ def test_a_price_by_hand_wins_in_every_tier_and_from_its_own_moment() -> None:
     assert before.input == PRICE.input
 
 
-def test_the_most_that_a_call_can_cost_is_never_less_than_it_does() -> None:
+def test_the_maximum_cost_is_never_below_the_actual_cost() -> None:
     call = PlannedCall(uuid4(), uuid4(), "gpt-6-luna", "1", 300_000, 4_096)
     most = max_cost_of(call, PRICES, NOW)
     assert most is not None
     for usage in (Usage(300_000, 0, 300_000, 4_096, 0), Usage(272_000, 0, 272_000, 4_096, 0), Usage(5, 0, 0, 4_096, 0)):
-        assert most >= ours("gpt-6-luna", usage)
+        assert most >= our_cost("gpt-6-luna", usage)

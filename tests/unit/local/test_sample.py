@@ -31,7 +31,7 @@ from livedash_core.local.sample.material import Script, load_languages, load_una
 
 BASE_URL = "http://127.0.0.1:8099"
 UNTIL = date(2026, 3, 31)
-TURN = re.compile(
+MESSAGE = re.compile(
     r"^(?:\[(\d\d\.\d\d\.\d{4} \d\d:\d\d:\d\d)\] )?(user|assistant|system): ", re.IGNORECASE | re.MULTILINE
 )
 WITHOUT_TRANSCRIPT = {NOT_FOUND_ID, NO_URL_ID, EMPTY_TRANSCRIPT_ID}
@@ -52,9 +52,9 @@ def rows(lines: list[list[str]]) -> dict[str, list[str]]:
     return {line[0]: line for line in lines if len(line) == 16}
 
 
-def turns(sample: Sample, external_id: str) -> list[tuple[str, str, str]]:
-    """(time or empty, role, text) of each turn of a transcript."""
-    start, *parts = TURN.split(sample.transcripts[f"/transcripts/{external_id}.txt"].decode())
+def messages(sample: Sample, external_id: str) -> list[tuple[str, str, str]]:
+    """(time or empty, role, text) of each message of a transcript."""
+    start, *parts = MESSAGE.split(sample.transcripts[f"/transcripts/{external_id}.txt"].decode())
     assert start == ""
     return [
         (at or "", role.title(), text.removesuffix("\n"))
@@ -123,17 +123,17 @@ def test_the_sources_own_labels_vary(rows: dict[str, list[str]]) -> None:
         assert 5 <= answers["yes"] <= 30
 
 
-def test_at_least_sixty_scripts_are_told_and_no_two_sessions_begin_alike(rows: dict[str, list[str]]) -> None:
+def test_there_are_at_least_sixty_scripts_and_no_two_sessions_begin_alike(rows: dict[str, list[str]]) -> None:
     scripts = [script for language in load_languages().values() for script in language.scripts]
     assert len({script.name for script in scripts}) == len(scripts) >= 60
     assert len({row[15] for row in rows.values()}) == SESSIONS
 
 
-def test_a_conversation_has_two_to_ten_turns_and_no_slot_is_left_open(
+def test_a_conversation_has_two_to_ten_messages_and_no_placeholder_is_left(
     sample: Sample, rows: dict[str, list[str]]
 ) -> None:
     for external_id in rows.keys() - WITHOUT_TRANSCRIPT:
-        conversation = turns(sample, external_id)
+        conversation = messages(sample, external_id)
         assert 2 <= len(conversation) <= 10
         assert all(text == text.strip() and text and not re.search("[{}]", text) for _, _, text in conversation)
 
@@ -142,7 +142,7 @@ def test_the_first_user_message_of_a_transcript_is_the_rows_initial_message(
     sample: Sample, rows: dict[str, list[str]]
 ) -> None:
     for external_id in rows.keys() - WITHOUT_TRANSCRIPT - {BOT_ONLY_ID}:
-        said = [text for _, role, text in turns(sample, external_id) if role == "User"]
+        said = [text for _, role, text in messages(sample, external_id) if role == "User"]
         assert said[0] == rows[external_id][15]
         assert str(len(said)) == rows[external_id][6]
 
@@ -162,7 +162,7 @@ def test_sessions_lie_on_working_hours_of_the_days_before_until(sample: Sample, 
         assert time(7) <= start.time() < time(18)
         assert timedelta(0) < end - start < timedelta(minutes=30)
         if external_id not in WITHOUT_TRANSCRIPT:
-            times = [moment(at) for at, _, _ in turns(sample, external_id) if at]
+            times = [moment(at) for at, _, _ in messages(sample, external_id) if at]
             assert times == sorted(times)
             assert all(start <= at <= end for at in times)
     assert len({start.date() for start in starts}) == 10
@@ -171,7 +171,7 @@ def test_sessions_lie_on_working_hours_of_the_days_before_until(sample: Sample, 
 def test_most_transcripts_have_times_some_have_none_and_none_has_both(
     sample: Sample, rows: dict[str, list[str]]
 ) -> None:
-    shapes = [{bool(at) for at, _, _ in turns(sample, id_)} for id_ in rows.keys() - WITHOUT_TRANSCRIPT]
+    shapes = [{bool(at) for at, _, _ in messages(sample, id_)} for id_ in rows.keys() - WITHOUT_TRANSCRIPT]
     assert all(len(shape) == 1 for shape in shapes)
     assert shapes.count({True}) > 75
     assert shapes.count({False}) >= 5
@@ -187,7 +187,7 @@ def test_numbers_and_addresses_are_well_formed(rows: dict[str, list[str]]) -> No
         assert re.fullmatch(r"0\.\d{4}", row[13])
 
 
-def test_five_sessions_go_wrong_on_purpose(sample: Sample, rows: dict[str, list[str]]) -> None:
+def test_five_sessions_are_faulty_on_purpose(sample: Sample, rows: dict[str, list[str]]) -> None:
     urls = {external_id: row[10] for external_id, row in rows.items()}
     assert urls.pop(NO_URL_ID) == ""
     assert urls == {external_id: f"{BASE_URL}/transcripts/{external_id}.txt" for external_id in urls}
@@ -196,8 +196,8 @@ def test_five_sessions_go_wrong_on_purpose(sample: Sample, rows: dict[str, list[
         f"/transcripts/{EMPTY_TRANSCRIPT_ID}.txt"
     ]
     assert rows[IMPOSSIBLE_DATE_ID][1].startswith("31.02.2026 ")
-    assert {at for at, _, _ in turns(sample, IMPOSSIBLE_DATE_ID)} == {""}
-    assert {role for _, role, _ in turns(sample, BOT_ONLY_ID)} == {"Assistant", "System"}
+    assert {at for at, _, _ in messages(sample, IMPOSSIBLE_DATE_ID)} == {""}
+    assert {role for _, role, _ in messages(sample, BOT_ONLY_ID)} == {"Assistant", "System"}
     assert rows[BOT_ONLY_ID][15] == ""
 
 
@@ -206,13 +206,13 @@ def test_it_can_be_built_for_any_day(until: date) -> None:
     assert len(build_sample(BASE_URL, until=until).transcripts) == SESSIONS - 2
 
 
-def test_a_turn_must_have_a_wording_for_each_opening() -> None:
-    with pytest.raises(ValueError, match="greet: 3 wordings of a turn for 2 openings"):
+def test_a_message_must_have_a_wording_for_each_opening() -> None:
+    with pytest.raises(ValueError, match="greet: 3 wordings of a message for 2 openings"):
         Script(
             name="greet",
             category="SOCIAL_QUESTIONS",
             label="Small talk",
             sentiment="neutral",
             openings=("Hoi", "Hallo"),
-            turns=(("Assistant", ("a", "b", "c")),),
+            messages=(("Assistant", ("a", "b", "c")),),
         )

@@ -126,7 +126,7 @@ def test_a_query_string_changes_nothing(client: httpx2.Client) -> None:
     assert client.get("/sessions.csv?v=2").content == client.get("/sessions.csv").content
 
 
-def test_it_says_nothing_on_stderr_and_no_secret_in_its_log(
+def test_it_prints_nothing_on_stderr_and_logs_no_secret(
     client: httpx2.Client, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.DEBUG, "livedash_core.local.sample_source"):
@@ -137,7 +137,7 @@ def test_it_says_nothing_on_stderr_and_no_secret_in_its_log(
     assert capfd.readouterr().err == ""
 
 
-def test_by_default_the_sessions_end_before_today() -> None:
+def test_by_default_the_sessions_are_before_today() -> None:
     before = datetime.now(UTC).date()
     with SampleSource(*CREDENTIALS) as source:
         published = httpx2.get(source.csv_url, auth=CREDENTIALS, trust_env=False).content
@@ -201,7 +201,7 @@ def test_the_process_serves_until_it_is_asked_to_end(ending: signal.Signals) -> 
             process.kill()
 
 
-def test_the_process_asks_for_its_credentials() -> None:
+def test_the_process_requires_its_credentials() -> None:
     with start("--port", "0", LIVEDASH_SAMPLE_USERNAME="sample") as process:
         _, complaint = process.communicate(timeout=10)
     assert process.returncode == 2

@@ -43,7 +43,7 @@ def test_a_line_of_sixteen_columns_is_a_row() -> None:
     assert read(line() + "\n") == [Row(1, tuple(cells()))]
 
 
-def test_values_lose_white_space_around_them_but_the_initial_message_keeps_it() -> None:
+def test_values_are_stripped_but_the_initial_message_is_not() -> None:
     [row] = read(" s1 ,\t,  ,1.2.3.4 " + "," * 11 + ",  hi \n")
     assert isinstance(row, Row)
     assert row.values == ("s1", None, None, "1.2.3.4", *[None] * 11, "  hi ")
@@ -59,7 +59,7 @@ def test_quoted_fields_may_hold_separators_quotes_and_line_ends(end: str) -> Non
     assert results[1].values[-1] == message.replace('""', '"')
 
 
-def test_blank_lines_are_no_records() -> None:
+def test_blank_lines_are_ignored() -> None:
     assert ids(read(f"\n  \t\n\r\n\0\n{line('a')}\n\n\n{line('b')}\n \n")) == ["a", "b"]
 
 
@@ -67,7 +67,7 @@ def test_blank_lines_are_no_records() -> None:
     "name", ["external_session_id", "sessionId", "SESSION_ID", " Session Id ", "externalSessionId"]
 )
 @pytest.mark.parametrize("columns", [16, 17, 3])
-def test_a_header_is_passed_over(name: str, columns: int) -> None:
+def test_a_header_is_ignored(name: str, columns: int) -> None:
     header = ",".join([name, *COLUMNS, "x"][:columns])
     assert ids(read(f"{header}\n{line('a')}\n")) == ["a"]
 
@@ -76,12 +76,12 @@ def test_an_id_that_begins_like_a_header_is_data() -> None:
     assert ids(read(line("session_id_1"))) == ["session_id_1"]
 
 
-def test_one_empty_column_at_the_end_is_tolerated_and_no_more() -> None:
+def test_one_empty_column_at_the_end_is_ignored_and_two_are_not() -> None:
     results = read(f"{line('a')},\n{line('b')}, \n{line('c')},,\n{line('d')},x\n")
     assert ids(results) == ["a", "b", "rejected 3", "rejected 4"]
 
 
-def test_semicolons_separate_when_the_first_full_record_has_them() -> None:
+def test_the_first_full_record_decides_for_semicolons() -> None:
     content = f"sep=;\n{line('a', separator=';')}\n{line('b', separator=';', message='one, two')}\n{line('c')}\n"
     assert ids(read(content)) == ["rejected 1", "a", "b", "rejected 4"]
 
@@ -116,7 +116,7 @@ def test_a_broken_line_is_rejected_with_its_reason_and_reading_goes_on(broken: s
 
 
 @pytest.mark.parametrize("rows", [3, MAX_RECORD_LINES + 50])
-def test_a_quote_that_is_never_closed_costs_one_line(rows: int) -> None:
+def test_an_unclosed_quote_costs_one_line(rows: int) -> None:
     good = [str(number) for number in range(rows)]
     results = read('x,"unclosed\n' + "".join(line(number) + "\n" for number in good))
     assert ids(results) == ["rejected 1", *good]
@@ -168,7 +168,7 @@ def test_the_encodings_that_companies_export_are_read(encoding: str) -> None:
     assert results[0].values[-1] == "5 €"
 
 
-def test_a_letter_cut_in_two_costs_its_own_row_not_the_letters_of_the_others() -> None:
+def test_a_cut_character_costs_its_own_row_only() -> None:
     content = f"{line('Zürich')}\n".encode() + line("b").encode() + b"\xc3\n" + f"{line('Köln')}\n".encode()
     results = read(content)
     assert ids(results) == ["Zürich", "rejected 2", "Köln"]
@@ -177,7 +177,7 @@ def test_a_letter_cut_in_two_costs_its_own_row_not_the_letters_of_the_others() -
     assert results[1].raw_text == line("b") + "\ufffd"
 
 
-def test_what_is_no_text_is_refused_before_the_first_row() -> None:
+def test_bytes_that_are_not_text_are_refused_before_the_first_row() -> None:
     with pytest.raises(PermanentError, match="export it as UTF-8"):
         next(read_rows(io.BytesIO(f"{line()}\n".encode() + b"\x81\xe9")))
 
@@ -197,7 +197,7 @@ def test_the_file_is_read_from_its_start_and_stays_open(real_file: BinaryIO) -> 
     assert ids(list(read_rows(real_file))) == ["a", "b"]
 
 
-def test_a_file_closed_half_way_makes_no_noise(real_file: BinaryIO) -> None:
+def test_closing_the_file_while_reading_raises_no_warning(real_file: BinaryIO) -> None:
     real_file.write(f"{line('a')}\n{line('b')}\n".encode())
     rows = read_rows(real_file)
     next(rows)
@@ -247,7 +247,7 @@ HOSTILE = {
 
 @pytest.mark.parametrize("lines", HOSTILE.values(), ids=HOSTILE)
 def test_a_hostile_file_is_read_a_few_times_over_and_no_more(lines: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("livedash_core.parsing.lines._AGAIN_AT_ONCE", 20_000)
+    monkeypatch.setattr("livedash_core.parsing.lines._INITIAL_ALLOWANCE", 20_000)
     content = "".join(lines) * 4_000
     read_characters = 0
     hand_out = Lines.__next__
@@ -266,7 +266,7 @@ def test_a_hostile_file_is_read_a_few_times_over_and_no_more(lines: list[str], m
 
 
 def test_after_too_many_open_quotes_a_record_ends_on_its_line_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("livedash_core.parsing.lines._AGAIN_AT_ONCE", 1)
+    monkeypatch.setattr("livedash_core.parsing.lines._INITIAL_ALLOWANCE", 1)
     good = line("good", message='"two\nlines"')
     results = read(f'{line("a")}\n"x\n{line("b")}\n{line("c")}\n{good}\n{line("d")}\n{good}\n')
     assert ids(results) == ["a", "rejected 2", "b", "c", "rejected 5", "rejected 6", "d", "good"]
@@ -380,7 +380,9 @@ def taken(results: list[Row | Rejection]) -> list[tuple[str, ...]]:
 
 @given(ROWS, st.sampled_from(",;"), st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]))
 @settings(max_examples=100, deadline=None)
-def test_what_csv_writer_wrote_comes_back(rows: list[tuple[str, ...]], delimiter: str, quoting: Literal[0, 1]) -> None:
+def test_what_csv_writer_wrote_is_read_back(
+    rows: list[tuple[str, ...]], delimiter: str, quoting: Literal[0, 1]
+) -> None:
     results = read(written(rows, delimiter=delimiter, quoting=quoting))
     assert taken(results) == rows
     assert len(results) == len(rows)
@@ -389,7 +391,7 @@ def test_what_csv_writer_wrote_comes_back(rows: list[tuple[str, ...]], delimiter
 @example([("id", ",0", *[""] * 14)], b'x,"unclosed')
 @given(ROWS, st.sampled_from([b'x,"unclosed', b'"a"x,b', b"short", b'"', b'a","b', b"," * 20, b"\xff,x"]))
 @settings(max_examples=100, deadline=None)
-def test_what_csv_writer_wrote_comes_back_after_a_broken_line(rows: list[tuple[str, ...]], broken: bytes) -> None:
+def test_what_csv_writer_wrote_is_read_back_after_a_broken_line(rows: list[tuple[str, ...]], broken: bytes) -> None:
     results = read(broken + "\nmostly UTF-8: é\n".encode() + written(rows))
     assert ids(results)[:2] == ["rejected 1", "rejected 2"]
     assert taken(results) == rows

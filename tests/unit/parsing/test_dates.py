@@ -27,7 +27,7 @@ def test_a_local_time_becomes_utc(text: str, expected: datetime) -> None:
     assert instant.tzinfo is UTC
 
 
-def test_of_the_two_times_of_an_autumn_night_the_first_is_taken() -> None:
+def test_the_first_of_two_ambiguous_times_is_taken() -> None:
     assert to_utc("26.10.2025 02:30:00", AMSTERDAM) == datetime(2025, 10, 26, 0, 30, tzinfo=UTC)
 
 
@@ -41,11 +41,11 @@ def test_of_the_two_times_of_an_autumn_night_the_first_is_taken() -> None:
         ("30.03.2025 03:00:00", 0, False),
     ],
 )
-def test_a_time_that_the_clocks_show_twice_is_told(text: str, fold: Literal[0, 1], ambiguous: bool) -> None:
+def test_an_ambiguous_time_is_detected(text: str, fold: Literal[0, 1], ambiguous: bool) -> None:
     assert is_ambiguous(to_utc(text, AMSTERDAM, fold=fold), AMSTERDAM) is ambiguous
 
 
-def test_a_time_that_the_clocks_jumped_over_is_refused() -> None:
+def test_a_time_that_clocks_skip_is_refused() -> None:
     with pytest.raises(ValueError, match=r"'30\.03\.2025 02:30:00' is not a time in Europe/Amsterdam: the clocks"):
         to_utc("30.03.2025 02:30:00", AMSTERDAM)
 
@@ -101,13 +101,13 @@ def test_a_message_quotes_little_of_a_long_text() -> None:
     zone=st.sampled_from(["Europe/Amsterdam", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "UTC"]),
 )
 @settings(max_examples=100, deadline=None)
-def test_what_a_zone_writes_is_read_back_unless_it_is_the_second_of_two(instant: datetime, zone: str) -> None:
+def test_a_local_time_is_read_back_unless_it_is_the_second_of_two(instant: datetime, zone: str) -> None:
     local = instant.astimezone(ZoneInfo(zone))
     read = to_utc(local.strftime("%d.%m.%Y %H:%M:%S"), ZoneInfo(zone))
     assert read == instant if local.fold == 0 else read < instant
 
 
-def test_the_second_of_two_equal_hours_can_be_asked_for() -> None:
+def test_the_second_of_two_ambiguous_times_can_be_requested() -> None:
     zone = ZoneInfo("Europe/Amsterdam")
 
     assert to_utc("25.10.2026 02:10:00", zone) == datetime(2026, 10, 25, 0, 10, tzinfo=UTC)

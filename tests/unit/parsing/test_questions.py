@@ -43,7 +43,7 @@ def test_two_questions_stay_two(one: str, other: str) -> None:
 
 
 @pytest.mark.parametrize("nothing", ["", " \n\t", "?!…", "\u200b\u200e", "\ud800", "—"])
-def test_what_asks_nothing_has_an_empty_form(nothing: str) -> None:
+def test_text_without_letters_has_an_empty_form(nothing: str) -> None:
     assert normal_form(nothing) == ""
 
 
@@ -63,7 +63,7 @@ def test_case_white_space_and_a_question_mark_make_no_difference(text: str) -> N
     assert normal_form(f"  {text.upper()}\t?") == normal_form(text.upper()) == normal_form(text.upper().lower())
 
 
-def test_the_first_five_distinct_questions_are_kept_as_they_were_put() -> None:
+def test_the_first_five_distinct_questions_are_kept_unchanged() -> None:
     raw = ["  How  much\nleave? ", "HOW MUCH LEAVE", "", "??", "B?", "C?", "D?", "E?", "F?"]
     assert clean_questions(raw) == ("How much leave?", "B?", "C?", "D?", "E?")
 
@@ -77,13 +77,13 @@ def test_a_long_question_is_cut_and_cut_alike_means_equal() -> None:
     assert clean_questions(["x" * 600 + "1", "x" * 600 + "2"]) == ("x" * MAX_CHARACTERS,)
 
 
-def test_what_postgresql_refuses_is_cleaned() -> None:
+def test_characters_that_postgresql_refuses_are_removed() -> None:
     assert clean_questions(["a\0b\ud800?"]) == ("ab\ufffd?",)
 
 
 @given(st.lists(st.text(st.characters(), max_size=9) | st.sampled_from([None, 1, ["A?"], "A?", "a", "??"]), max_size=9))
 @settings(max_examples=100, deadline=None)
-def test_whatever_a_model_answers_the_questions_are_few_distinct_and_storable(raw: list[object]) -> None:
+def test_questions_of_any_reply_are_few_distinct_and_storable(raw: list[object]) -> None:
     questions = clean_questions(raw)
     assert len(questions) <= MAX_QUESTIONS
     assert len({normal_form(question) for question in questions} - {""}) == len(questions)

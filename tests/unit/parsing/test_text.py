@@ -16,7 +16,7 @@ from livedash_core.parsing.text import clean
         ("", ""),
     ],
 )
-def test_only_nul_and_lone_surrogates_are_touched(dirty: str, expected: str) -> None:
+def test_only_nul_and_lone_surrogates_are_changed(dirty: str, expected: str) -> None:
     assert clean(dirty) == expected
 
 

@@ -31,7 +31,7 @@ def test_a_whole_number_is_read(text: str, expected: int) -> None:
 
 
 @pytest.mark.parametrize("text", [*UNREADABLE, "1.5", "1,5", "1."])
-def test_what_is_no_whole_number_is_none(text: str | None) -> None:
+def test_an_invalid_whole_number_is_none(text: str | None) -> None:
     assert integer(text) is None
 
 
@@ -51,7 +51,7 @@ def test_a_number_with_a_point_or_comma_is_read_exactly(text: str, expected: Dec
 
 
 @pytest.mark.parametrize("text", [*UNREADABLE, "1.234,56", "1,234.56", "1.", ".5", "2147483647.5", "0." + "1" * 31])
-def test_what_is_no_number_is_none(text: str | None) -> None:
+def test_an_invalid_number_is_none(text: str | None) -> None:
     assert decimal(text) is None
 
 

@@ -1,4 +1,4 @@
-"""Sessions that a model analyses in batches: prepared, sent, looked after and collected, each step re-enterable.
+"""Batch analysis: sessions are collected in a batch, sent, polled and settled, each step resumable after a crash.
 
-Only ``choosing`` is light. The rest speaks to a model server and is imported when there is something to send.
+Only ``selection`` is light. The other modules import the analyzers, when there is a batch to send or to poll.
 """

@@ -1,8 +1,8 @@
-"""From a batch that has ended to settled sessions.
+"""Settles the sessions of a batch that has ended from the lines of its result files.
 
-Its lines are joined by ``custom_id`` in whatever order they come. Whatever was answered is on the ledger before it is
-analysed; unanswered requests go back, or are tried again. Collecting twice changes nothing: a closed row of the ledger
-stays as it is, and a settled session is not held any more.
+Lines are matched by the id of their call, in any order. A call is closed in the ledger before its reply is analysed;
+sessions without a result are released, or fail and are tried again. Collecting a batch twice changes nothing: a closed
+call stays as it is, and a settled session is not held any more.
 """
 
 from __future__ import annotations
@@ -13,150 +13,166 @@ import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from itertools import islice
-from typing import cast
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Connection
 
-from livedash_core.analysis.contract import BatchReply
-from livedash_core.analysis.openai.batch_api import BatchApi, FileGone, RemoteBatch
-from livedash_core.analysis.openai.batch_lines import AnsweredLine, read_line
+from livedash_core.analysis.batches import BatchAdapter, BatchAnalyzer, BatchResult, RemoteBatch, ResultFileGone
 from livedash_core.costs.ledger import CallEnd
 from livedash_core.costs.ledger_store import close_calls
 from livedash_core.costs.prices import load_prices
 from livedash_core.db import in_transaction
 from livedash_core.errors import SystemicError, TransientError
+from livedash_core.outcomes import Outcome
 from livedash_core.stages.ai_analysis.batch import rows
-from livedash_core.stages.ai_analysis.stage import AiAnalysis, Conversation
+from livedash_core.stages.ai_analysis.stage import AiAnalysis, AnalysisResult, Conversation
 from livedash_core.stages.execution.claim_settler import ClaimSettler
 from livedash_core.stages.execution.worker_pool import Handled, WorkerPool
-from livedash_core.stages.stage import Item, Outcome
 from livedash_core.status import Failure
 
 log = logging.getLogger(__name__)
 
-#: Lines in memory at once.
-AT_ONCE = 250
-#: These end before all their requests had their turn; a line that is missing then is no failure of its session.
-_CUT_SHORT = ("expired", "cancelled")
+#: Lines in memory at a time.
+CHUNK_LINES = 250
+
+
+class _ReceivedResult(NamedTuple):
+    """A session of the batch, with its result and the prompt version of its request."""
+
+    conversation: Conversation
+    result: BatchResult
+    prompt_version: str
+
+    @property
+    def session_id(self) -> UUID:
+        return self.conversation.session_id
+
+    @property
+    def company_id(self) -> UUID:
+        return self.conversation.company_id
 
 
 class ResultCollector:
-    """Collects one batch. ``stop()`` gives up what is under way; what is left is collected another time."""
+    """Collects one batch. ``stop()`` interrupts it; what is left can be collected later."""
 
     def __init__(
-        self, settling: ClaimSettler, stage: AiAnalysis, loop: asyncio.Runner, api: BatchApi, row: rows.BatchRow
+        self,
+        settler: ClaimSettler[Conversation, AnalysisResult],
+        stage: AiAnalysis,
+        loop: asyncio.Runner,
+        row: rows.BatchRow,
+        analyzer: BatchAnalyzer,
+        adapter: BatchAdapter,
     ) -> None:
-        self._settling = settling
+        self._settler = settler
         self._stage = stage
         self._loop = loop
-        self._api = api
         self._row = row
+        self._analyzer = analyzer
+        self._adapter = adapter
         self._held: set[UUID] = set()
-        self._odd: Counter[str] = Counter()
-        self._handling: WorkerPool | None = None
-        self._stopping = False
+        self._unusable_lines: Counter[str] = Counter()
+        self._pool: WorkerPool[_ReceivedResult, AnalysisResult] | None = None
+        self._stop_requested = False
 
     def stop(self) -> None:
         """May be called from a signal handler or another thread."""
-        self._stopping = True
-        if (handling := self._handling) is not None:
-            handling.cancel()
+        self._stop_requested = True
+        if (pool := self._pool) is not None:
+            pool.cancel()
 
     def collect(self, remote: RemoteBatch) -> bool:
-        """Settle what the batch brought; whether that is all, so that it can be closed.
+        """Settle the sessions of the batch; False if ``stop`` interrupted it.
 
-        Raises ``TransientError`` or ``SystemicError`` when its files cannot be fetched now.
+        Raises ``TransientError`` or ``SystemicError`` when the result files cannot be downloaded now.
         """
-        with self._settling.engine.connect() as connection:
-            self._held = set(self._settling.manager(connection).held(self._row.lease_token))
-        gone = [
-            file_id
-            for file_id in (remote.output_file_id, remote.error_file_id)
-            if file_id is not None and not self._collect_file(file_id)
-        ]
-        if self._stopping:
+        with self._settler.engine.connect() as connection:
+            self._held = set(self._settler.manager(connection).held(self._row.lease_token))
+        gone = [file_id for file_id in remote.result_files if not self._collect_file(file_id)]
+        if self._stop_requested:
             return False
         self._settle_missing(remote, gone)
-        if self._odd:
+        if self._unusable_lines:
             log.warning(
-                "%s: a batch had lines of no use: %s",
+                "%s: a batch had unusable lines: %s",
                 self._row.company,
-                ", ".join(f"{count} {what}" for what, count in self._odd.items()),
+                ", ".join(f"{count} {kind}" for kind, count in self._unusable_lines.items()),
             )
         return True
 
     def _collect_file(self, file_id: str) -> bool:
-        """Whether the server still had it."""
-        with tempfile.TemporaryFile() as content:  # conversations are in it: it has no name
+        """Download and collect a result file; False if the provider does not have it any more."""
+        with tempfile.TemporaryFile() as content:  # a file without a name, because it contains conversations
             try:
-                self._loop.run(self._api.fetch(file_id, content))
-            except FileGone as error:
+                self._loop.run(self._adapter.download(file_id, content))
+            except ResultFileGone as error:
                 log.warning("%s: %s", self._row.company, error)
                 return False
             content.seek(0)
-            # By line feeds only: JSON may hold other characters that end a line elsewhere.
-            while not self._stopping and (lines := list(islice(content, AT_ONCE))):
+            # A binary file is split at line feeds only; JSON may contain other line separators.
+            while not self._stop_requested and (lines := list(islice(content, CHUNK_LINES))):
                 self._collect_lines(lines)
         return True
 
     def _collect_lines(self, lines: Sequence[bytes]) -> None:
-        read = [read_line(line, self._api.call) for line in lines if line.strip()]
-        self._odd["malformed"] += read.count(None)
-        # Of two answers to one request the first counts.
-        answered = {line.row: line for line in reversed(read) if line is not None}
-        known = self._closed(answered)
-        self._odd["of requests that are not ours"] += len(answered) - len(known)
-        self._odd = +self._odd
-        # A session whose lease was lost is somebody else's now; what its answer cost is on the ledger.
-        ours = {
-            session_id: (answered[row], version)
-            for row, (session_id, version) in known.items()
+        read = [self._adapter.read_result(line) for line in lines if line.strip()]
+        self._unusable_lines["malformed"] += read.count(None)
+        # Of two results for one request the first counts.
+        results = {result.call_id: result for result in reversed(read) if result is not None}
+        calls = self._close_calls(results)
+        self._unusable_lines["for requests that are not in the batch"] += len(results) - len(calls)
+        self._unusable_lines = +self._unusable_lines
+        # A session whose lease was lost may be held by another claim; the cost of its call is in the ledger.
+        held = {
+            session_id: (results[call_id], prompt_version)
+            for call_id, (session_id, prompt_version) in calls.items()
             if session_id in self._held
         }
-        if never_run := [session_id for session_id, (line, _) in ours.items() if not line.has_run]:
-            self._settling.release(self._row.lease_token, never_run)
-        self._analyse({session_id: pair for session_id, pair in ours.items() if pair[0].has_run})
-        self._held -= ours.keys()
+        if not_run := [session_id for session_id, (result, _) in held.items() if not result.has_run]:
+            self._settler.release(self._row.lease_token, not_run)
+        self._analyse({session_id: pair for session_id, pair in held.items() if pair[0].has_run})
+        self._held -= held.keys()
 
-    def _closed(self, answered: dict[UUID, AnsweredLine]) -> dict[UUID, tuple[UUID, str]]:
+    def _close_calls(self, results: dict[UUID, BatchResult]) -> dict[UUID, tuple[UUID, str]]:
+        """Close the calls of these results in the ledger; session id and prompt version by call id."""
+
         def close(connection: Connection) -> dict[UUID, tuple[UUID, str]]:
-            known = rows.calls_of(connection, self._row.id, answered)
-            close_calls(connection, {row: answered[row].end for row in known}, load_prices(connection))
-            return known
+            calls = rows.calls_of(connection, self._row.id, results)
+            close_calls(connection, {call_id: results[call_id].end for call_id in calls}, load_prices(connection))
+            return calls
 
-        return in_transaction(self._settling.engine, close)
+        return in_transaction(self._settler.engine, close)
 
-    def _analyse(self, brought: dict[UUID, tuple[AnsweredLine, str]]) -> None:
-        """Through the stage, as if each had been called for."""
+    def _analyse(self, received: dict[UUID, tuple[BatchResult, str]]) -> None:
+        """Handle the sessions like the stage does, with their results instead of calls."""
         token = self._row.lease_token
-        items: dict[UUID, Item] = {}
-        for item in cast("list[Conversation]", self._settling.load(token, brought)):
-            line, version = brought[item.session_id]
-            reply = BatchReply(line.row, version, line.body, line.error)
-            # Who was asked, not who would be now.
-            items[item.session_id] = item._replace(analyzer="openai", model=self._row.model, reply=reply)
-        replies = Replies(self._stage)
-        handled = self._loop.run(self._handle(replies, list(items.values())))
-        if replies.systemic:
-            self._settling.note_systemic(next(iter(replies.systemic.values())))
-        self._settling.settle(
-            token, items, {key: outcome for key, outcome in handled.outcomes.items() if key not in replies.systemic}
-        )
-        self._settling.release(token, list(replies.systemic))
-        self._settling.postpone(token, items, handled.postponed)
+        items: dict[UUID, Conversation] = {}
+        for loaded in self._settler.load(token, received):
+            # The analyzer and model that made the request; the company may have chosen others since.
+            items[loaded.session_id] = loaded._replace(analyzer=self._row.analyzer, model=self._row.model)
+        handler = _ResultHandler(self._stage, self._analyzer)
+        queue = [_ReceivedResult(item, *received[session_id]) for session_id, item in items.items()]
+        handled = self._loop.run(self._handle(handler, queue))
+        if handler.systemic:
+            self._settler.note_systemic(next(iter(handler.systemic.values())))
+        outcomes = {key: outcome for key, outcome in handled.outcomes.items() if key not in handler.systemic}
+        self._settler.settle(token, items, outcomes)
+        self._settler.release(token, list(handler.systemic))
+        self._settler.postpone(token, items, handled.postponed)
 
-    async def _handle(self, replies: Replies, items: list[Item]) -> Handled:
-        async with WorkerPool(replies) as self._handling:
-            if self._stopping:  # the signal came while we loaded
-                self._handling.cancel()
-            return await self._handling.run(items)
+    async def _handle(self, handler: _ResultHandler, items: list[_ReceivedResult]) -> Handled[AnalysisResult]:
+        async with WorkerPool(handler) as pool:
+            self._pool = pool
+            if self._stop_requested:  # stop() was called before there was a pool to cancel
+                pool.cancel()
+            return await pool.run(items)
 
     def _settle_missing(self, remote: RemoteBatch, gone: Sequence[str]) -> None:
-        """Whoever has no line in any file."""
-        cut_short = remote.status in _CUT_SHORT
-        # Of a batch that was cut short, whole files name all that was answered.
-        if cut_short and not gone and not self._odd["malformed"]:
+        """Settle the sessions that have no line in any result file."""
+        cut_short = remote.state == "cut_short"
+        # The complete result files of such a batch name every request that has run.
+        if cut_short and not gone and not self._unusable_lines["malformed"]:
             end = CallEnd("rejected", "its turn in the batch never came")
         else:
             why = "whose file is gone" if gone else "without an answer to it"
@@ -166,30 +182,32 @@ class ResultCollector:
             missing = rows.open_calls_of(connection, self._row.id)
             close_calls(connection, dict.fromkeys(missing, end), load_prices(connection))
 
-        in_transaction(self._settling.engine, close)
+        in_transaction(self._settler.engine, close)
         token = self._row.lease_token
         if cut_short:
-            self._settling.release(token, self._held)
+            self._settler.release(token, self._held)
         else:
             message = f"{end.error_message}; it is sent again"
-            self._settling.fail(token, [Failure(session_id, TransientError.kind, message) for session_id in self._held])
+            self._settler.fail(token, [Failure(session_id, TransientError.kind, message) for session_id in self._held])
 
 
-class Replies:
-    """The stage's ``handle`` for replies that are there: a systemic error stops nobody else's from being read.
+class _ResultHandler:
+    """Handles results that are there already: unlike in the stage, a systemic error does not stop the others.
 
-    ``systemic`` are the sessions whose reply was of no use and for whom nobody can be asked again now.
+    ``systemic`` has the sessions whose reply was unusable and that cannot be repaired with a call now.
     """
 
-    def __init__(self, stage: AiAnalysis) -> None:
+    def __init__(self, stage: AiAnalysis, analyzer: BatchAnalyzer) -> None:
         self.concurrency = stage.concurrency
         self.systemic: dict[UUID, SystemicError] = {}
         self._stage = stage
+        self._analyzer = analyzer
 
-    async def handle(self, item: Conversation) -> Outcome:
-        """See ``Stage.handle``."""
+    async def handle(self, item: _ReceivedResult) -> Outcome[AnalysisResult]:
         try:
-            return await self._stage.handle(item)
+            return await self._stage.handle_batch_result(
+                item.conversation, self._analyzer, item.result, item.prompt_version
+            )
         except SystemicError as error:
             self.systemic[item.session_id] = error
             raise TransientError(str(error)) from error

@@ -1,7 +1,7 @@
-"""The steps of one batch, each written down before the next: prepared, uploaded, submitted, closed.
+"""Takes a batch through its statuses: prepared, uploaded, submitted, closed. Each is stored before the next step.
 
-Whoever comes after a crash looks at the model server for what the last step may have left there, before anything is
-sent a second time. Only who holds ``advisory_lock`` for a batch may take a step.
+After a crash, the next process searches the provider for what the interrupted step may have left there before it sends
+anything again. A step may only be taken while the batch's ``advisory_lock`` is held.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import IO, Any
 
 from sqlalchemy import Connection, Engine
 
-from livedash_core.analysis.openai.batch_api import BatchApi, RemoteBatch
+from livedash_core.analysis.batches import BatchAnalyzer, RemoteBatch
 from livedash_core.costs.ledger import CallEnd
 from livedash_core.costs.ledger_store import close_calls
 from livedash_core.costs.prices import load_prices
@@ -22,125 +22,125 @@ from livedash_core.errors import SystemicError, TransientError
 from livedash_core.models.ai import MISCOUNTED
 from livedash_core.stages.ai_analysis.batch import rows
 from livedash_core.stages.ai_analysis.batch.collector import ResultCollector
-from livedash_core.stages.ai_analysis.stage import AiAnalysis
+from livedash_core.stages.ai_analysis.stage import AiAnalysis, AnalysisResult, Conversation
 from livedash_core.stages.execution.claim_settler import ClaimSettler
 
 log = logging.getLogger(__name__)
 
-#: How long sessions wait whose batch could not be uploaded, or had no place in the server's queue.
-_PAUSE_SECONDS, _QUEUE_FULL_SECONDS = 60, 900
+#: After so long the sessions are due again whose batch could not be uploaded, or did not fit into the queue.
+_UPLOAD_FAILED_SECONDS, _QUEUE_FULL_SECONDS = 60, 900
 
 
 class BatchLifecycle:
-    """One batch on its way. Raises ``TransientError`` and ``SystemicError``; whatever was reached stays."""
+    """The steps of one batch. Raises ``TransientError`` and ``SystemicError``; what was reached by then is stored."""
 
     def __init__(
         self,
-        settling: ClaimSettler,
+        settler: ClaimSettler[Conversation, AnalysisResult],
         stage: AiAnalysis,
         loop: asyncio.Runner,
         row: rows.BatchRow,
-        api: BatchApi,
+        analyzer: BatchAnalyzer,
         is_cancelled: Callable[[], bool],
     ) -> None:
-        self.collecting = ResultCollector(settling, stage, loop, api, row)
-        self._settling = settling
-        self._engine: Engine = settling.engine
+        self._adapter = analyzer.batch_adapter(row.company_id)
+        self.collector = ResultCollector(settler, stage, loop, row, analyzer, self._adapter)
+        self._settler = settler
+        self._engine: Engine = settler.engine
         self._loop = loop
         self._row = row
-        self._api = api
         self._is_cancelled = is_cancelled
 
     def send(self, content: IO[bytes]) -> None:
-        """Upload a batch that has just been prepared, and have it processed."""
+        """Upload the request file of a batch that has just been built, and submit the batch."""
         try:
-            file_id = self._loop.run(self._api.upload(self._row.key, content))
+            file_id = self._loop.run(self._adapter.upload(self._row.key, content))
         except (SystemicError, TransientError) as error:
-            pause = (error.retry_after_seconds or _PAUSE_SECONDS) if isinstance(error, TransientError) else 0
+            pause = (error.retry_after_seconds or _UPLOAD_FAILED_SECONDS) if isinstance(error, TransientError) else 0
             self.return_claims(str(error), pause)
-            # One sentence for all its sessions, instead of a failed attempt for each.
+            # One incident for all its sessions, instead of a failed attempt of each.
             raise SystemicError(str(error), company_id=getattr(error, "company_id", self._row.company_id)) from error
-        self._note(status="uploaded", input_file_id=file_id)
-        self._create(file_id)
+        self._update(status="uploaded", input_file_id=file_id)
+        self._submit(file_id)
 
     def advance(self) -> None:
-        """Take the next step from wherever the last one ended."""
-        remote_id = self._row.remote_id or self._adopted()
+        """Poll the batch and take the next step; resumes after any step."""
+        remote_id = self._row.remote_id or self._adopt()
         if remote_id is None:
             return
-        remote = self._loop.run(self._api.look(remote_id))
-        self._note(remote_status=remote.status[:50], requests_done=remote.done)
-        if remote.status == "failed":
-            self._refused(remote)
-        elif remote.has_ended:
+        remote = self._loop.run(self._adapter.poll(remote_id))
+        self._update(remote_status=remote.status[:50], requests_done=remote.requests_done)
+        if remote.state == "refused":
+            self._handle_refusal(remote)
+        elif remote.state != "in_progress":
             self._collect(remote)
 
     def return_claims(self, why: str, delay_seconds: float = 0) -> None:
-        """Nothing was sent, or nothing of it accepted: nothing is paid, and the sessions are due again."""
+        """Close a batch of which nothing was sent or accepted: nothing is paid, and its sessions are due again."""
         self._end(CallEnd("rejected", why), why, delay_seconds)
 
     def abandon(self, why: str) -> None:
-        """Nobody can say any more what became of it: perhaps it was paid, and the sessions are due again."""
+        """Close a batch whose state cannot be found out: it may have been paid, and its sessions are due again."""
         self._end(CallEnd("unknown", why), why, 0)
 
-    def _create(self, file_id: str) -> None:
+    def _submit(self, file_id: str) -> None:
         if self._is_cancelled():
             self.return_claims("cancelled before it was sent")
-            self._loop.run(self._api.forget(file_id))
+            self._loop.run(self._adapter.delete_file(file_id))
             return
         try:
-            remote_id = self._loop.run(self._api.create(self._row.key, file_id))
+            remote_id = self._loop.run(self._adapter.submit(self._row.key, file_id))
         except SystemicError as error:
             self.return_claims(str(error))
-            self._loop.run(self._api.forget(file_id))
+            self._loop.run(self._adapter.delete_file(file_id))
             raise
-        # A TransientError leaves it open whether there is a batch now. The next look finds out.
+        # After a TransientError the batch may exist or not; the next poll finds out.
         log.info("%s: %d sessions were sent as batch %s", self._row.company, self._row.requests, remote_id)
-        self._submitted(remote_id)
+        self._set_submitted(remote_id)
 
-    def _submitted(self, remote_id: str) -> None:
-        self._note(status="submitted", remote_id=remote_id)
-        if self._is_cancelled():  # before that: nobody else could know of this one
-            self._loop.run(self._api.cancel_all([remote_id]))
+    def _set_submitted(self, remote_id: str) -> None:
+        self._update(status="submitted", remote_id=remote_id)
+        if self._is_cancelled():  # cancel() cannot have known the id of this batch
+            self._loop.run(self._adapter.cancel([remote_id]))
 
-    def _adopted(self) -> str | None:
-        """The batch, or its file, that a crash hid from us; a file without a batch gets one."""
+    def _adopt(self) -> str | None:
+        """Find the batch at the provider after a crash; submit it if only its file is found. Returns its id."""
         since = self._row.created_at.timestamp()
-        if (remote_id := self._loop.run(self._api.find_batch(self._row.key, since))) is not None:
+        if (remote_id := self._loop.run(self._adapter.find_batch(self._row.key, since))) is not None:
             log.info("%s: found batch %s, which was sent before a crash", self._row.company, remote_id)
-            self._submitted(remote_id)
+            self._set_submitted(remote_id)
             return remote_id
-        file_id = self._row.input_file_id or self._loop.run(self._api.find_file(self._row.key, since))
+        file_id = self._row.input_file_id or self._loop.run(self._adapter.find_file(self._row.key, since))
         if file_id is None:
-            self.return_claims("never sent: whoever prepared it was stopped")
+            self.return_claims("never sent: the process that built it was stopped")
             return None
-        self._note(status="uploaded", input_file_id=file_id)
-        self._create(file_id)
+        self._update(status="uploaded", input_file_id=file_id)
+        self._submit(file_id)
         return None
 
-    def _refused(self, remote: RemoteBatch) -> None:
-        """The file as a whole did not pass."""
+    def _handle_refusal(self, remote: RemoteBatch) -> None:
+        """Close a batch that the provider refused as a whole."""
         if self._row.input_file_id:
-            self._loop.run(self._api.forget(self._row.input_file_id))
-        if "token_limit_exceeded" in remote.error_codes and self._row.requests > 1:
+            self._loop.run(self._adapter.delete_file(self._row.input_file_id))
+        if remote.is_queue_full and self._row.requests > 1:
             self.return_claims(rows.QUEUE_FULL, _QUEUE_FULL_SECONDS)
             log.info("%s: %s; the next one is half as large", self._row.company, rows.QUEUE_FULL)
             return
         codes = ", ".join(remote.error_codes) or "it does not say why"
-        why = f"{self._api.call.server} refused a batch for {self._row.model!r} as a whole: {codes}"
+        why = f"{self._adapter.server} refused a batch for {self._row.model!r} as a whole: {codes}"
         self.return_claims(why)
         raise SystemicError(why, company_id=self._row.company_id)
 
     def _collect(self, remote: RemoteBatch) -> None:
-        if not self.collecting.collect(remote):
+        if not self.collector.collect(remote):
             return
-        # They hold conversations, and are of no more use.
-        for file_id in (self._row.input_file_id, remote.output_file_id, remote.error_file_id):
+        # The files contain conversations, and are not needed any more.
+        for file_id in (self._row.input_file_id, *remote.result_files):
             if file_id:
-                self._loop.run(self._api.forget(file_id))
+                self._loop.run(self._adapter.delete_file(file_id))
 
         def close(connection: Connection) -> str | None:
-            self._settling.manager(connection).release(self._row.lease_token)
+            self._settler.manager(connection).release(self._row.lease_token)
             difference = self._difference(connection, remote)
             rows.close(connection, self._row.id, difference)
             return difference
@@ -151,7 +151,7 @@ class BatchLifecycle:
             log.warning("%s: batch %s: %s", self._row.company, remote.id, difference)
 
     def _difference(self, connection: Connection, remote: RemoteBatch) -> str | None:
-        """What somebody who compares the bill should know: the server's own sum is not that of its lines."""
+        """How the provider's token counts differ from the sum of its lines, for a comparison with the bill."""
         theirs, ours = remote.tokens, rows.tokens_of(connection, self._row.id)
         if theirs is None or theirs == ours:
             return None
@@ -162,9 +162,9 @@ class BatchLifecycle:
             calls = rows.open_calls_of(connection, self._row.id)
             close_calls(connection, dict.fromkeys(calls, end), load_prices(connection))
             rows.close(connection, self._row.id, why)
-            return len(self._settling.manager(connection).release(self._row.lease_token, delay_seconds=delay_seconds))
+            return len(self._settler.manager(connection).release(self._row.lease_token, delay_seconds=delay_seconds))
 
-        self._settling.report.released += in_transaction(self._engine, close)
+        self._settler.report.released += in_transaction(self._engine, close)
 
-    def _note(self, **columns: Any) -> None:
-        in_transaction(self._engine, lambda connection: rows.note(connection, self._row.id, **columns))
+    def _update(self, **columns: Any) -> None:
+        in_transaction(self._engine, lambda connection: rows.update_batch(connection, self._row.id, **columns))

@@ -1,4 +1,4 @@
-"""The rows of ``ai_batch``: what is known of a batch, who may work on it, and its calls on the ledger."""
+"""Reads and writes the rows of ``ai_batch``: the state of each batch, what monitors it, and its calls in the ledger."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ class BatchRow(NamedTuple):
     id: UUID
     company_id: UUID
     company: str
+    analyzer: str
     model: str
     lease_token: UUID
     requests: int
@@ -29,7 +30,7 @@ class BatchRow(NamedTuple):
 
     @property
     def key(self) -> str:
-        """What it is called at the model server: the name of its file, and in its metadata."""
+        """The batch's name at the provider."""
         return f"livedash-{self.id}.jsonl"
 
 
@@ -37,31 +38,29 @@ _COLUMNS = [Company.name.label(name) if name == "company" else getattr(AiBatch, 
 
 
 def find(connection: Connection, batch_id: UUID) -> BatchRow | None:
-    """An open batch."""
+    """The open batch with this id, or None."""
     return _first(connection, AiBatch.id == batch_id)
 
 
-def to_look_after(connection: Connection, company_ids: Iterable[UUID] | None, dag_run: str | None) -> list[BatchRow]:
-    """The open batches (of these companies) that nobody looks after, or ``dag_run`` does; oldest first."""
-    unattended = or_(AiBatch.monitored_until <= func.now(), AiBatch.dag_run.is_not_distinct_from(dag_run))
-    whose = () if company_ids is None else (AiBatch.company_id.in_(list(company_ids)),)
-    return _select(connection, unattended, *whose)
+def to_monitor(connection: Connection, company_ids: Iterable[UUID] | None, dag_run: str | None) -> list[BatchRow]:
+    """The open batches (of these companies) that nothing monitors, or ``dag_run`` does; oldest first."""
+    is_free = or_(AiBatch.monitored_until <= func.now(), AiBatch.dag_run.is_not_distinct_from(dag_run))
+    of_companies = () if company_ids is None else (AiBatch.company_id.in_(list(company_ids)),)
+    return _select(connection, is_free, *of_companies)
 
 
-def sent_by(connection: Connection, dag_run: str | None) -> list[str]:
-    """What the open batches that ``dag_run`` looks after are called at their server."""
-    theirs = AiBatch.dag_run.is_not_distinct_from(dag_run)
-    wanted = select(AiBatch.remote_id).where(AiBatch.status != "closed", AiBatch.remote_id.is_not(None), theirs)
-    return [str(remote_id) for remote_id in connection.scalars(wanted)]
+def submitted_by(connection: Connection, dag_run: str | None) -> list[BatchRow]:
+    """The open batches that ``dag_run`` monitors and whose id at the provider is known."""
+    return _select(connection, AiBatch.remote_id.is_not(None), AiBatch.dag_run.is_not_distinct_from(dag_run))
 
 
-def note(connection: Connection, batch_id: UUID, **columns: Any) -> None:
-    """Write down what is known of an open batch."""
+def update_batch(connection: Connection, batch_id: UUID, **columns: Any) -> None:
+    """Set columns of an open batch."""
     connection.execute(update(AiBatch).where(AiBatch.id == batch_id, AiBatch.status != "closed").values(columns))
 
 
-def attend(connection: Connection, batch_ids: Iterable[UUID], dag_run: str | None, seconds: float) -> None:
-    """Say that these are looked after for so long; nobody else need come along."""
+def mark_monitored(connection: Connection, batch_ids: Iterable[UUID], dag_run: str | None, seconds: float) -> None:
+    """Record that ``dag_run`` monitors these batches for so many seconds; no other process polls them until then."""
     until = func.now() + func.make_interval(0, 0, 0, 0, 0, 0, seconds)
     connection.execute(
         update(AiBatch)
@@ -71,12 +70,12 @@ def attend(connection: Connection, batch_ids: Iterable[UUID], dag_run: str | Non
 
 
 def close(connection: Connection, batch_id: UUID, error_message: str | None) -> None:
-    """Nothing more will come of it."""
-    note(connection, batch_id, status="closed", closed_at=func.now(), error_message=error_message)
+    """Close a batch: all of its sessions are settled or released."""
+    update_batch(connection, batch_id, status="closed", closed_at=func.now(), error_message=error_message)
 
 
 def calls_of(connection: Connection, batch_id: UUID, rows: Iterable[UUID]) -> dict[UUID, tuple[UUID, str]]:
-    """Of these ledger rows, those that are the batch's: session id and prompt version by row."""
+    """Those of these rows of the ledger that are calls of the batch: session id and prompt version by row."""
     call = AiProcessingRequest
     found = connection.execute(
         select(call.id, call.session_id, call.prompt_version).where(call.batch_id == batch_id, call.id.in_(list(rows)))
@@ -85,21 +84,21 @@ def calls_of(connection: Connection, batch_id: UUID, rows: Iterable[UUID]) -> di
 
 
 def open_calls_of(connection: Connection, batch_id: UUID) -> list[UUID]:
-    """The ledger rows of the batch that have no end yet."""
+    """The rows of the ledger that are open calls of the batch."""
     call = AiProcessingRequest
     return list(connection.scalars(select(call.id).where(call.batch_id == batch_id, call.outcome == "sent")))
 
 
 def tokens_of(connection: Connection, batch_id: UUID) -> tuple[int, int]:
-    """What the answers of the batch took together, in and out, as the ledger has it."""
+    """The tokens of all replies of the batch, input and output, according to the ledger."""
     call = AiProcessingRequest
     prompt, completion = func.sum(call.prompt_tokens), func.sum(call.completion_tokens)
     row = connection.execute(select(prompt, completion).where(call.batch_id == batch_id)).one()
     return row[0] or 0, row[1] or 0
 
 
-def shrunk_to(connection: Connection, company_id: UUID) -> int | None:
-    """How many requests a batch may have after the server's queue was too short for one, within the last day."""
+def reduced_size(connection: Connection, company_id: UUID) -> int | None:
+    """Half the size of the last batch that did not fit into the provider's queue within a day; None without one."""
     requests = connection.scalar(
         select(AiBatch.requests)
         .where(
@@ -113,7 +112,7 @@ def shrunk_to(connection: Connection, company_id: UUID) -> int | None:
     return None if requests is None else max(1, requests // 2)
 
 
-#: Why a batch was closed whose tokens did not fit into the server's queue.
+#: The ``error_message`` of a batch that did not fit into the provider's queue.
 QUEUE_FULL = "the server's queue of batch tokens is full"
 
 

@@ -1,4 +1,4 @@
-"""How often the rules agree with labels written by hand; ``tests.eval`` says how far to believe it."""
+"""The offline rules agree with labels written by hand; ``tests.eval`` describes the limits of these figures."""
 
 from __future__ import annotations
 
@@ -31,39 +31,39 @@ def test_the_rules_agree_with_the_labels(analysed: list[Analysed], field: str, f
 
 
 @pytest.mark.parametrize(("field", "floor"), [("language", 0.95), ("category", 0.60), ("sentiment", 0.85)])
-def test_the_rules_agree_with_labels_they_were_not_made_for(analysed: list[Analysed], field: str, floor: float) -> None:
-    unseen = [one for one in analysed if one.case.batch >= 3]
+def test_the_rules_agree_with_held_out_labels(analysed: list[Analysed], field: str, floor: float) -> None:
+    unseen = [one for one in analysed if one.case.set >= 3]
     assert agreement(unseen, field) >= floor, misses(unseen, field)
 
 
 @pytest.mark.parametrize(("field", "floor"), [("language", 0.85), ("category", 0.60), ("sentiment", 0.70)])
-def test_the_rules_are_not_led_astray_by_who_tries(analysed: list[Analysed], field: str, floor: float) -> None:
+def test_the_rules_withstand_adversarial_conversations(analysed: list[Analysed], field: str, floor: float) -> None:
     adversarial = [one for one in analysed if one.case.adversarial]
     assert agreement(adversarial, field) >= floor, misses(adversarial, field)
 
 
 @pytest.mark.parametrize("sentiment", ["NEGATIVE", "POSITIVE"])
-def test_feelings_are_found_although_most_chats_are_neutral(analysed: list[Analysed], sentiment: str) -> None:
+def test_non_neutral_sentiments_are_found(analysed: list[Analysed], sentiment: str) -> None:
     felt = [one for one in analysed if one.case.labels["sentiment"] == sentiment]
     assert agreement(felt, "sentiment") >= 0.70, misses(felt, "sentiment")
 
 
 @pytest.mark.parametrize("cue", ["escalated", "forwarded_hr"])
-def test_cues_are_found_although_few_chats_have_them(analysed: list[Analysed], cue: str) -> None:
+def test_rare_cues_are_found(analysed: list[Analysed], cue: str) -> None:
     cued = [one for one in analysed if one.case.labels[cue]]
     assert agreement(cued, cue) >= 0.80, misses(cued, cue)
 
 
-def test_every_category_is_labelled_in_every_language_the_examples_are_thick_in() -> None:
+def test_every_category_is_labelled_in_each_main_language() -> None:
     seen = {(case.labels["category"], case.labels["language"]) for case in CASES}
     assert {(category, language) for category in CATEGORIES for language in ("nl", "de", "en")} <= seen
 
 
-def test_somebody_tries_to_mislead_in_each_of_these_languages() -> None:
+def test_adversarial_conversations_exist_in_each_main_language() -> None:
     assert {"nl", "de", "en"} <= {case.labels["language"] for case in CASES if case.adversarial}
 
 
-def test_no_labelled_line_is_an_example_the_rules_were_given() -> None:
+def test_no_labelled_line_is_an_example_of_the_rules() -> None:
     examples = {
         tuple(words(fold(example)))
         for languages in load("categories").values()

@@ -34,7 +34,7 @@ async def test_any_conversation_gives_an_analysis_that_can_be_stored(
     assert len(analysis.summary.splitlines()) == 1
 
 
-async def test_the_result_says_that_offline_rules_made_it(analyzer: OfflineAnalyzer, ask: Ask) -> None:
+async def test_the_result_names_the_offline_rules(analyzer: OfflineAnalyzer, ask: Ask) -> None:
     maker: Analyzer = analyzer
     analysis = await maker.analyze(ask("Hoe vraag ik vakantie aan?", "En tot wanneer kan dat?"))
     assert (analysis.analyzer, analysis.model, analysis.prompt_version) == ("offline", None, "rules-1")
@@ -45,7 +45,9 @@ async def test_the_result_says_that_offline_rules_made_it(analyzer: OfflineAnaly
     await maker.close()
 
 
-async def test_the_assistant_does_not_decide_language_category_mood_or_questions(analyzer: OfflineAnalyzer) -> None:
+async def test_assistant_turns_do_not_affect_language_category_sentiment_or_questions(
+    analyzer: OfflineAnalyzer,
+) -> None:
     turns = (
         Turn("User", "Where can I download my payslip for October?"),
         Turn("Assistant", "Bedoel je verlof of vakantie? Dat is echt belachelijk. Hoe kan ik je helpen?"),
@@ -61,19 +63,19 @@ async def test_without_a_question_the_summary_is_the_topic_alone(analyzer: Offli
     assert analysis.summary == "Offline rules: 1 user message about schedule and hours. Forwarded to HR."
 
 
-async def test_a_long_question_is_cut_to_fit_the_summary(analyzer: OfflineAnalyzer, ask: Ask) -> None:
+async def test_a_long_question_is_shortened_to_fit_the_summary(analyzer: OfflineAnalyzer, ask: Ask) -> None:
     analysis = await analyzer.analyze(ask("Kan ik " + "heel " * 200 + "lang vrij?"))
     assert len(analysis.summary) <= SUMMARY_MAX_CHARACTERS
     assert "heel…”." in analysis.summary
 
 
-async def test_what_is_not_read_is_noted_and_the_end_of_a_long_chat_is_read(
+async def test_omitted_characters_are_noted_and_the_end_of_a_long_chat_is_read(
     analyzer: OfflineAnalyzer, ask: Ask
 ) -> None:
     lines = ["ok"] * 300 + ["Ik wil een klacht indienen"] + ["x" * (MAX_TURN_CHARACTERS + 7)]
     analysis = await analyzer.analyze(ask(*lines, hint="nl"))
     assert analysis.escalated
-    assert analysis.notes == {"language_from": "text", "characters_not_read": 202 * len("ok") + 7}
+    assert analysis.notes == {"language_from": "text", "characters_omitted": 202 * len("ok") + 7}
     assert analysis.summary.startswith("Offline rules: 302 user messages")
 
 

@@ -21,13 +21,13 @@ def language() -> LanguageRule:
     return LanguageRule()
 
 
-def test_the_text_outweighs_the_label_when_it_is_long_enough(language: LanguageRule) -> None:
+def test_a_long_enough_text_takes_precedence_over_the_label(language: LanguageRule) -> None:
     # The sample CSV calls this Turkish.
     assert language("Spreek je ook turks?", "turkish") == ("nl", "text")
     assert language("hallo", "turkish") == ("tr", "csv")
     # French for sure, says eld, of three words that many languages have.
     assert language("oui ok si", "nl") == ("nl", "csv")
-    # Long enough, but nothing that eld would swear to.
+    # Long enough, but not reliable for eld.
     assert language("test test test test test", "nl") == ("nl", "csv")
     assert language("hallo", None) == ("und", "none")
     assert language("1234 5678 9012 3456 !!!", None) == ("und", "none")
@@ -40,7 +40,7 @@ def test_only_the_chosen_languages_are_candidates() -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "mood"),
+    ("line", "sentiment"),
     [
         ("Hoi, bedankt, fijne dag!", "NEUTRAL"),
         ("dit is belachelijk", "NEGATIVE"),
@@ -61,8 +61,8 @@ def test_only_the_chosen_languages_are_candidates() -> None:
         ("bedankt voor niks", "NEGATIVE"),
     ],
 )
-def test_a_dutch_line_has_a_mood(line: str, mood: str) -> None:
-    assert SentimentRule(COURTESY)([line], "nl") == mood
+def test_a_dutch_line_has_a_sentiment(line: str, sentiment: str) -> None:
+    assert SentimentRule(COURTESY)([line], "nl") == sentiment
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_a_dutch_line_has_a_mood(line: str, mood: str) -> None:
         ("System", "Neem contact op met HR.", False, False),
     ],
 )
-def test_cues_depend_on_who_says_what(role: Role, line: str, escalated: bool, forwarded_hr: bool) -> None:
+def test_cues_depend_on_the_role(role: Role, line: str, escalated: bool, forwarded_hr: bool) -> None:
     rule = CueRule()
     turns = [Turn(role, line)]
     assert (rule("escalated", turns), rule("forwarded_hr", turns)) == (escalated, forwarded_hr)
@@ -121,5 +121,5 @@ def test_words_compounds_and_misspellings_vote_and_a_tie_is_unrecognized(line: s
         ("wann kommt der lohn", "und", ()),
     ],
 )
-def test_questions_are_the_users_own(line: str, language: str, questions: tuple[str, ...]) -> None:
+def test_questions_keep_the_users_own_words(line: str, language: str, questions: tuple[str, ...]) -> None:
     assert QuestionRule(COURTESY)([line], language) == questions

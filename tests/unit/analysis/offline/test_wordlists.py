@@ -1,4 +1,4 @@
-"""A list with an entry that can never match, or that says two things, is a bug nobody would see."""
+"""The word lists contain no entry that can never match or that contradicts another."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The analyzer against real servers, and a ledger in memory: the protocol is our own."""
+"""Fixtures: the analyzer, a ledger in memory and a scripted model server."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from livedash_core.analysis.contract import AnalysisRequest, Turn
 from livedash_core.analysis.openai import OpenAIAnalyzer
 from livedash_core.analysis.stored_analyses import StoredAnalysis
 from livedash_core.costs.ledger import CallEnd, PlannedCall
-from tests.unit.analysis.openai.scripted_server import SECRET, CannedServer, canned_server, request_of
+from tests.unit.analysis.openai.scripted_server import SECRET, ScriptedServer, request_of, scripted_server
 
 
 @dataclass
@@ -27,13 +27,13 @@ class Row:
     stored: StoredAnalysis | None = None
 
     @property
-    def fault(self) -> str | None:
+    def error_message(self) -> str | None:
         return self.end and self.end.error_message
 
 
 @dataclass
 class RecordingLedger:
-    """Our own protocol, in memory. ``history`` has the verbs in their order."""
+    """A ``Ledger`` in memory. ``history`` has the operations in their order."""
 
     rows: dict[UUID, Row] = field(default_factory=dict)
     history: list[str] = field(default_factory=list)
@@ -51,13 +51,13 @@ class RecordingLedger:
         self.history.append(end.outcome)
 
     async def mark_unusable(self, row: UUID, error_message: str) -> None:
-        raise AssertionError("a call of ours is closed with its fault")
+        raise AssertionError("a realtime call is closed with its error message")
 
     @property
     def sent(self) -> int:
-        """Rows of calls that went out."""
-        ways = ("not sent: ", "stopped before it was sent")
-        return sum(not (row.end and (row.end.error_message or "").startswith(ways)) for row in self.rows.values())
+        """The number of calls that were sent."""
+        unsent = ("not sent: ", "stopped before it was sent")
+        return sum(not (row.end and (row.end.error_message or "").startswith(unsent)) for row in self.rows.values())
 
     @property
     def only(self) -> Row:
@@ -94,8 +94,8 @@ def request_to_analyse() -> AnalysisRequest:
 
 
 @pytest.fixture
-async def server(ledger: RecordingLedger) -> AsyncIterator[CannedServer]:
-    """It holds each test to one post for every row that was not given up before it was sent."""
-    async with canned_server() as canned:
-        yield canned
-    assert len(canned.posted) == ledger.sent
+async def server(ledger: RecordingLedger) -> AsyncIterator[ScriptedServer]:
+    """A scripted server; after each test the number of its requests equals the number of sent calls in the ledger."""
+    async with scripted_server() as server:
+        yield server
+    assert len(server.posted) == ledger.sent

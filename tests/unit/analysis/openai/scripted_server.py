@@ -1,6 +1,6 @@
-"""A server that says exactly what it is told, for what llmock, which somebody else wrote, does not do.
+"""A model server with scripted responses, for what the third-party server llmock cannot do.
 
-Refusals, errors in a 200, broken connections: it knows no more of the protocol than a test gives it.
+Refusals, errors with status 200, broken connections: a test scripts each response byte by byte if necessary.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ Answer = bytes | Callable[[asyncio.StreamWriter], Awaitable[None]]
 
 
 @dataclass
-class CannedServer:
-    """Gives its answers in turn, one connection each, and keeps the JSON bodies that were posted."""
+class ScriptedServer:
+    """Sends its answers in order, one per connection, and stores the JSON bodies of the requests."""
 
     url: str = ""
     answers: list[Answer] = field(default_factory=list)
     posted: list[dict[str, Any]] = field(default_factory=list)
 
     def says(self, body: Any, *, status: str = "200 OK", headers: tuple[str, ...] = ()) -> None:
-        """``body`` is sent as it is if it is bytes, else as JSON."""
+        """Script a response; ``body`` is sent unchanged if it is bytes, otherwise as JSON."""
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
         head = [f"HTTP/1.1 {status}", f"Content-Length: {len(content)}", "Connection: close", *headers]
         if not any(header.lower().startswith("content-type") for header in headers):
@@ -51,7 +51,7 @@ class CannedServer:
         self.answers.append("\r\n".join([*head, "", ""]).encode() + content)
 
     def completes(self, content: Any, **more: Any) -> None:
-        """A plain chat completion around ``content``; ``more`` goes where its name belongs, else into the body."""
+        """Script a chat completion with ``content``; ``more`` sets headers, finish reason, message or body fields."""
         message = {"role": "assistant", "content": content} | more.pop("message", {})
         headers = more.pop("headers", ())
         choice = {"index": 0, "finish_reason": more.pop("finish_reason", "stop"), "message": message}
@@ -59,7 +59,7 @@ class CannedServer:
             {"object": "chat.completion", "model": "small-model-2026", "choices": [choice], **more}, headers=headers
         )
 
-    async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             head = await reader.readuntil(b"\r\n\r\n")
             length = next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
@@ -71,15 +71,15 @@ class CannedServer:
                 await answer(writer)
             await writer.drain()
         except ConnectionError:
-            pass  # the client gave up, which is what some tests are about
+            pass  # some tests make the client disconnect
         finally:
             writer.close()
 
 
 @asynccontextmanager
-async def canned_server() -> AsyncIterator[CannedServer]:
-    canned = CannedServer()
-    listener = await asyncio.start_server(canned.talk, "127.0.0.1", 0)
-    canned.url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}/v1"
+async def scripted_server() -> AsyncIterator[ScriptedServer]:
+    server = ScriptedServer()
+    listener = await asyncio.start_server(server.handle, "127.0.0.1", 0)
+    server.url = f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}/v1"
     async with listener:
-        yield canned
+        yield server

@@ -10,7 +10,8 @@ import pytest
 from llmock.pytest_plugin import LLMock
 
 from livedash_core.analysis.contract import AnalysisRequest, Turn
-from livedash_core.errors import Deferred, PermanentError, ProcessingError, SystemicError, TransientError
+from livedash_core.errors import PermanentError, ProcessingError, SystemicError, TransientError
+from livedash_core.outcomes import Deferred
 from tests.unit.analysis.openai.conftest import MakeAnalyzer, RecordingLedger
 from tests.unit.analysis.openai.scripted_server import SECRET, VALID_REPLY, request_of
 
@@ -19,7 +20,7 @@ def posts(llmock: LLMock) -> int:
     return len(llmock.requests)
 
 
-async def test_a_generated_reply_to_our_schema_is_a_analysis(
+async def test_a_generated_reply_to_our_schema_is_an_analysis(
     llmock: LLMock, make_analyzer: MakeAnalyzer, ledger: RecordingLedger, request_to_analyse: AnalysisRequest
 ) -> None:
     analysis = await make_analyzer(llmock.base_url()).analyze(request_to_analyse)
@@ -41,7 +42,7 @@ async def test_a_generated_reply_to_our_schema_is_a_analysis(
     assert row.end.usage.cached_tokens is None  # llmock gives no details
 
 
-async def test_a_scripted_reply_comes_through_with_its_fields(
+async def test_the_fields_of_a_reply_are_in_the_analysis(
     llmock: LLMock, make_analyzer: MakeAnalyzer, request_to_analyse: AnalysisRequest
 ) -> None:
     llmock.reply(json.dumps(VALID_REPLY))
@@ -50,7 +51,7 @@ async def test_a_scripted_reply_comes_through_with_its_fields(
     assert analysis.notes == {}
 
 
-async def test_a_reply_that_is_no_json_is_repaired_once(
+async def test_a_reply_without_json_is_repaired_once(
     llmock: LLMock, make_analyzer: MakeAnalyzer, ledger: RecordingLedger, request_to_analyse: AnalysisRequest
 ) -> None:
     llmock.reply("I would rather chat.").reply(json.dumps(VALID_REPLY))
@@ -66,15 +67,15 @@ async def test_a_reply_that_is_no_json_is_repaired_once(
     assert "no JSON object" in second.body["messages"][3]["content"]
 
 
-async def test_a_second_useless_reply_is_the_sessions_failure(
+async def test_a_second_unusable_reply_fails_the_session(
     llmock: LLMock, make_analyzer: MakeAnalyzer, ledger: RecordingLedger, request_to_analyse: AnalysisRequest
 ) -> None:
     llmock.reply(SECRET, times=None)
-    with pytest.raises(PermanentError, match="the model's reply cannot be used: it holds no JSON object") as raised:
+    with pytest.raises(PermanentError, match="the model's reply is unusable: it holds no JSON object") as raised:
         await make_analyzer(llmock.base_url()).analyze(request_to_analyse)
     assert SECRET not in str(raised.value)
     assert posts(llmock) == 2
-    assert all(row.end and row.end.usage.completion_tokens and row.fault for row in ledger.rows.values())
+    assert all(row.end and row.end.usage.completion_tokens and row.error_message for row in ledger.rows.values())
 
 
 @pytest.mark.parametrize(
@@ -91,7 +92,6 @@ async def test_a_second_useless_reply_is_the_sessions_failure(
         (429, "insufficient_quota", SystemicError, "429 insufficient_quota"),
         (429, "credit_balance_exhausted", SystemicError, "check the key and its credit"),
         (429, "billing_hard_limit_reached", SystemicError, "check the key and its credit"),
-        (429, "slow_down", Deferred, "busy or out of order"),
         (400, "content_filter", PermanentError, "the model refused"),
         (400, "invalid_prompt", PermanentError, "the model refused"),
         (400, None, PermanentError, "refused this conversation"),
@@ -102,7 +102,7 @@ async def test_a_second_useless_reply_is_the_sessions_failure(
         (503, "server_is_overloaded", TransientError, "503 server_is_overloaded"),
     ],
 )
-async def test_an_error_status_is_refused_once_and_has_our_kind(
+async def test_an_error_status_is_not_retried_and_has_its_error_kind(
     llmock: LLMock,
     make_analyzer: MakeAnalyzer,
     ledger: RecordingLedger,
@@ -118,17 +118,31 @@ async def test_an_error_status_is_refused_once_and_has_our_kind(
     assert SECRET not in str(raised.value)
     assert "sk-very-secret" not in str(raised.value)
     assert posts(llmock) == 1
-    # A gateway's time limit says nothing of the model behind it, which may be billed.
+    # A gateway's time limit does not tell whether the model behind it answered and is billed.
     assert ledger.history == ["opened", "unknown" if status == 408 else "rejected"]
     assert ledger.only.end
     assert ledger.only.end.error_message == str(raised.value)
+
+
+async def test_a_rate_limit_defers_without_quoting_the_server(
+    llmock: LLMock, make_analyzer: MakeAnalyzer, ledger: RecordingLedger, request_to_analyse: AnalysisRequest
+) -> None:
+    llmock.fail(429, code="slow_down", times=None, message=f"You wrote: {SECRET}")
+    deferred = await make_analyzer(llmock.base_url()).analyze(request_to_analyse)
+    assert isinstance(deferred, Deferred)
+    assert "busy or out of order (429 slow_down)" in deferred.message
+    assert SECRET not in deferred.message
+    assert posts(llmock) == 1
+    assert ledger.history == ["opened", "rejected"]
+    assert ledger.only.end
+    assert ledger.only.end.error_message == deferred.message
 
 
 @pytest.mark.parametrize(
     ("status", "code", "only_the_company"),
     [(401, None, False), (429, "insufficient_quota", False), (404, "model_not_found", True), (422, None, True)],
 )
-async def test_the_key_is_everybodys_and_the_model_the_companys(
+async def test_a_key_error_stops_all_companies_and_a_model_error_only_one(
     llmock: LLMock,
     make_analyzer: MakeAnalyzer,
     request_to_analyse: AnalysisRequest,
@@ -143,7 +157,7 @@ async def test_the_key_is_everybodys_and_the_model_the_companys(
 
 
 @pytest.mark.parametrize("seconds", [0.25, 7, 600])
-async def test_a_rate_limit_says_how_long_to_stay_away(
+async def test_a_rate_limit_defers_the_session_until_retry_after(
     llmock: LLMock,
     make_analyzer: MakeAnalyzer,
     ledger: RecordingLedger,
@@ -151,10 +165,9 @@ async def test_a_rate_limit_says_how_long_to_stay_away(
     seconds: float,
 ) -> None:
     llmock.rate_limit(retry_after=seconds)
-    with pytest.raises(Deferred) as raised:
-        await make_analyzer(llmock.base_url()).analyze(request_to_analyse)
-    assert raised.value.retry_after_seconds == seconds
-    assert raised.value.this_session
+    deferred = await make_analyzer(llmock.base_url()).analyze(request_to_analyse)
+    assert isinstance(deferred, Deferred)
+    assert (deferred.reason, deferred.retry_after_seconds, deferred.this_session) == ("rate limit", seconds, True)
     assert posts(llmock) == 1
     end = ledger.only.end
     assert end
@@ -163,7 +176,7 @@ async def test_a_rate_limit_says_how_long_to_stay_away(
     assert (end.rate_limit.retry_after_seconds or 0) >= seconds
 
 
-async def test_a_500_is_not_tried_again_here_and_asks_for_no_patience(
+async def test_a_500_is_not_retried_here_and_has_no_retry_after(
     llmock: LLMock, make_analyzer: MakeAnalyzer, request_to_analyse: AnalysisRequest
 ) -> None:
     llmock.fail(500)
@@ -173,7 +186,7 @@ async def test_a_500_is_not_tried_again_here_and_asks_for_no_patience(
     assert posts(llmock) == 1
 
 
-async def test_a_short_conversation_that_is_too_long_fails_at_once(
+async def test_a_short_conversation_that_is_too_long_fails_without_another_call(
     llmock: LLMock, make_analyzer: MakeAnalyzer, ledger: RecordingLedger, request_to_analyse: AnalysisRequest
 ) -> None:
     llmock.limits(context_window=100)
@@ -195,14 +208,16 @@ async def test_a_long_conversation_that_is_too_long_is_halved_once(
     assert analysis.notes["calls_wasted"] == 1
 
 
-async def test_a_conversation_that_is_too_long_by_half_still_fails(llmock: LLMock, make_analyzer: MakeAnalyzer) -> None:
+async def test_a_conversation_that_is_still_too_long_after_halving_fails(
+    llmock: LLMock, make_analyzer: MakeAnalyzer
+) -> None:
     llmock.limits(context_window=100)
     with pytest.raises(PermanentError, match="too long"):
         await make_analyzer(llmock.base_url()).analyze(request_of(Turn("User", "woord " * 5_000)))
     assert posts(llmock) == 2
 
 
-async def test_a_slow_server_leaves_an_unknown_bill(
+async def test_a_timeout_closes_the_call_as_unknown(
     llmock: LLMock, make_analyzer: MakeAnalyzer, ledger: RecordingLedger, request_to_analyse: AnalysisRequest
 ) -> None:
     llmock.delay(1)
@@ -212,7 +227,7 @@ async def test_a_slow_server_leaves_an_unknown_bill(
     assert ledger.history == ["opened", "unknown"]
 
 
-async def test_a_stopped_task_leaves_an_unknown_bill(
+async def test_a_cancelled_task_closes_the_call_as_unknown(
     llmock: LLMock, make_analyzer: MakeAnalyzer, ledger: RecordingLedger, request_to_analyse: AnalysisRequest
 ) -> None:
     llmock.delay(1)
@@ -223,12 +238,12 @@ async def test_a_stopped_task_leaves_an_unknown_bill(
     assert ledger.history == ["opened", "unknown"]
 
 
-async def test_a_refused_connection_is_passing_and_costs_nothing(
+async def test_a_refused_connection_is_transient_and_not_billed(
     make_analyzer: MakeAnalyzer, ledger: RecordingLedger, request_to_analyse: AnalysisRequest
 ) -> None:
-    with socket.socket() as nobody:
-        nobody.bind(("127.0.0.1", 0))  # bound, not listening: nobody else gets the port either
-        url = f"http://127.0.0.1:{nobody.getsockname()[1]}/v1"
+    with socket.socket() as closed_port:
+        closed_port.bind(("127.0.0.1", 0))  # bound but not listening, so that no other process gets the port
+        url = f"http://127.0.0.1:{closed_port.getsockname()[1]}/v1"
         with pytest.raises(TransientError, match="no connection to 127"):
             await make_analyzer(url).analyze(request_to_analyse)
     assert ledger.history == ["opened", "rejected"]
@@ -245,7 +260,7 @@ async def test_many_sessions_share_one_analyzer_with_a_row_each(
 
 
 @pytest.mark.parametrize(("status", "code"), [(401, None), (404, "model_not_found")])
-async def test_after_a_systemic_error_nothing_more_is_posted_and_each_company_is_told(
+async def test_after_a_systemic_error_no_call_is_sent_and_each_company_gets_the_error(
     llmock: LLMock, make_analyzer: MakeAnalyzer, ledger: RecordingLedger, status: int, code: str | None
 ) -> None:
     llmock.fail(status, code=code, times=None)
@@ -263,7 +278,7 @@ async def test_after_a_systemic_error_nothing_more_is_posted_and_each_company_is
     assert [error.company_id for error in raised] == told
 
 
-async def test_calls_under_way_finish_when_another_meets_a_systemic_error(
+async def test_calls_in_progress_finish_after_a_systemic_error_of_another(
     llmock: LLMock, make_analyzer: MakeAnalyzer, ledger: RecordingLedger
 ) -> None:
     llmock.fail(429, code="insufficient_quota")  # the first of three; the others are answered
@@ -275,7 +290,7 @@ async def test_calls_under_way_finish_when_another_meets_a_systemic_error(
     assert sorted(row.end.outcome for row in ledger.rows.values() if row.end) == ["answered", "answered", "rejected"]
 
 
-async def test_a_request_that_is_larger_than_the_limit_of_a_minute_is_halved_not_waited_for(
+async def test_a_request_above_the_limit_per_minute_is_halved_and_not_deferred(
     llmock: LLMock, make_analyzer: MakeAnalyzer
 ) -> None:
     llmock.fail(429, code="rate_limit_exceeded", message="Request too large for small-model on tokens per min")

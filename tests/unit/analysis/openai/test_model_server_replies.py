@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from contextlib import nullcontext
 from dataclasses import replace
 from email.utils import formatdate
 from typing import Any
@@ -14,15 +13,16 @@ import pytest
 from livedash_core.analysis.contract import AnalysisRequest, Turn
 from livedash_core.analysis.openai import analyzer
 from livedash_core.costs.ledger import CallEnd, Usage
-from livedash_core.errors import ConfigurationError, Deferred, PermanentError, SystemicError, TransientError
+from livedash_core.errors import ConfigurationError, PermanentError, SystemicError, TransientError
+from livedash_core.outcomes import Deferred
 from tests.unit.analysis.openai.conftest import MakeAnalyzer, RecordingLedger
-from tests.unit.analysis.openai.scripted_server import SECRET, VALID_REPLY, CannedServer, request_of
+from tests.unit.analysis.openai.scripted_server import SECRET, VALID_REPLY, ScriptedServer, request_of
 
 REPLY = json.dumps(VALID_REPLY)
 
 
-async def test_everything_the_bill_says_is_kept(
-    server: CannedServer, make_analyzer: MakeAnalyzer, ledger: RecordingLedger, request_to_analyse: AnalysisRequest
+async def test_all_usage_fields_are_recorded(
+    server: ScriptedServer, make_analyzer: MakeAnalyzer, ledger: RecordingLedger, request_to_analyse: AnalysisRequest
 ) -> None:
     usage = {
         "prompt_tokens": 900,
@@ -53,8 +53,8 @@ async def test_everything_the_bill_says_is_kept(
         {"prompt_tokens": "12", "prompt_tokens_details": 7, "completion_tokens_details": {"reasoning_tokens": True}},
     ],
 )
-async def test_a_bill_that_is_missing_or_nonsense_is_no_bill_and_no_failure(
-    server: CannedServer,
+async def test_missing_or_invalid_usage_is_none_and_no_failure(
+    server: ScriptedServer,
     make_analyzer: MakeAnalyzer,
     ledger: RecordingLedger,
     request_to_analyse: AnalysisRequest,
@@ -66,8 +66,8 @@ async def test_a_bill_that_is_missing_or_nonsense_is_no_bill_and_no_failure(
     assert ledger.only.end == CallEnd("answered")
 
 
-async def test_only_what_every_server_knows_is_sent(
-    server: CannedServer, make_analyzer: MakeAnalyzer, request_to_analyse: AnalysisRequest
+async def test_only_standard_parameters_are_sent(
+    server: ScriptedServer, make_analyzer: MakeAnalyzer, request_to_analyse: AnalysisRequest
 ) -> None:
     server.completes(REPLY)
     await make_analyzer(server.url).analyze(request_to_analyse)
@@ -91,8 +91,8 @@ async def test_only_what_every_server_knows_is_sent(
         ({"choices": [], "usage": {"prompt_tokens": 5}}, (), "answered"),
     ],
 )
-async def test_a_200_without_a_completion_is_passing(
-    server: CannedServer,
+async def test_a_200_without_a_completion_is_transient(
+    server: ScriptedServer,
     make_analyzer: MakeAnalyzer,
     ledger: RecordingLedger,
     request_to_analyse: AnalysisRequest,
@@ -115,8 +115,8 @@ async def test_a_200_without_a_completion_is_passing(
         {"content": None, "finish_reason": "content_filter"},
     ],
 )
-async def test_a_refusal_is_paid_not_repaired_and_the_sessions_failure(
-    server: CannedServer,
+async def test_a_refusal_is_billed_not_repaired_and_fails_the_session(
+    server: ScriptedServer,
     make_analyzer: MakeAnalyzer,
     ledger: RecordingLedger,
     request_to_analyse: AnalysisRequest,
@@ -128,11 +128,11 @@ async def test_a_refusal_is_paid_not_repaired_and_the_sessions_failure(
     assert SECRET not in str(raised.value)
     assert len(server.posted) == 1
     assert ledger.history == ["opened", "answered"]
-    assert ledger.only.fault == str(raised.value)
+    assert ledger.only.error_message == str(raised.value)
 
 
-async def test_a_reply_that_we_break_on_is_paid_all_the_same(
-    server: CannedServer,
+async def test_an_internal_error_on_a_reply_keeps_its_usage(
+    server: ScriptedServer,
     make_analyzer: MakeAnalyzer,
     ledger: RecordingLedger,
     request_to_analyse: AnalysisRequest,
@@ -148,11 +148,11 @@ async def test_a_reply_that_we_break_on_is_paid_all_the_same(
     assert ledger.history == ["opened", "answered"]
     assert ledger.only.end
     assert ledger.only.end.usage.prompt_tokens == 5
-    assert ledger.only.fault == "a bug of ours: KeyError"
+    assert ledger.only.error_message == "internal error: KeyError"
 
 
-async def test_a_analysis_is_handed_in_with_the_end_of_its_call_and_of_no_other(
-    server: CannedServer, make_analyzer: MakeAnalyzer, ledger: RecordingLedger, request_to_analyse: AnalysisRequest
+async def test_an_analysis_is_stored_with_the_call_that_produced_it_only(
+    server: ScriptedServer, make_analyzer: MakeAnalyzer, ledger: RecordingLedger, request_to_analyse: AnalysisRequest
 ) -> None:
     server.completes("no JSON")
     server.completes(REPLY)
@@ -167,8 +167,8 @@ async def test_a_analysis_is_handed_in_with_the_end_of_its_call_and_of_no_other(
     assert useful.stored.result["model"] == "small-model-2026"
 
 
-async def test_a_reply_cut_off_gets_twice_the_tokens_once(
-    server: CannedServer, make_analyzer: MakeAnalyzer, ledger: RecordingLedger, request_to_analyse: AnalysisRequest
+async def test_a_reply_cut_off_is_requested_once_with_twice_the_tokens(
+    server: ScriptedServer, make_analyzer: MakeAnalyzer, ledger: RecordingLedger, request_to_analyse: AnalysisRequest
 ) -> None:
     server.completes("", finish_reason="length")
     server.completes(REPLY)
@@ -178,30 +178,30 @@ async def test_a_reply_cut_off_gets_twice_the_tokens_once(
     assert ledger.history == ["opened", "answered", "opened", "answered"]
 
 
-async def test_a_reply_cut_off_twice_is_the_sessions_failure(
-    server: CannedServer, make_analyzer: MakeAnalyzer, request_to_analyse: AnalysisRequest
+async def test_a_reply_cut_off_twice_fails_the_session(
+    server: ScriptedServer, make_analyzer: MakeAnalyzer, request_to_analyse: AnalysisRequest
 ) -> None:
     server.completes("", finish_reason="length")
     server.completes("", finish_reason="length")
-    with pytest.raises(PermanentError, match="did not fit in the tokens"):
+    with pytest.raises(PermanentError, match="exceeds its maximum tokens"):
         await make_analyzer(server.url).analyze(request_to_analyse)
     assert len(server.posted) == 2
 
 
-async def test_a_cut_a_repair_and_a_good_reply_are_three_calls_and_three_rows(
-    server: CannedServer, make_analyzer: MakeAnalyzer, ledger: RecordingLedger, request_to_analyse: AnalysisRequest
+async def test_two_corrections_and_a_valid_reply_are_three_calls_and_three_rows(
+    server: ScriptedServer, make_analyzer: MakeAnalyzer, ledger: RecordingLedger, request_to_analyse: AnalysisRequest
 ) -> None:
     server.completes("", finish_reason="length")
     server.completes([{"type": "text", "text": "a list of parts"}])
     server.completes(REPLY)
     analysis = await make_analyzer(server.url).analyze(request_to_analyse)
     assert analysis.notes == {"calls_wasted": 2}
-    assert [row.fault is None for row in ledger.rows.values()] == [False, False, True]
+    assert [row.error_message is None for row in ledger.rows.values()] == [False, False, True]
     assert server.posted[2]["messages"][2]["content"] == "(nothing)"
 
 
-async def test_a_dropped_connection_leaves_an_unknown_bill(
-    server: CannedServer, make_analyzer: MakeAnalyzer, ledger: RecordingLedger, request_to_analyse: AnalysisRequest
+async def test_a_dropped_connection_closes_the_call_as_unknown(
+    server: ScriptedServer, make_analyzer: MakeAnalyzer, ledger: RecordingLedger, request_to_analyse: AnalysisRequest
 ) -> None:
     server.answers.append(b"")
     with pytest.raises(TransientError, match="broke the connection"):
@@ -210,8 +210,8 @@ async def test_a_dropped_connection_leaves_an_unknown_bill(
     assert ledger.history == ["opened", "unknown"]
 
 
-async def test_an_answer_that_breaks_off_leaves_an_unknown_bill(
-    server: CannedServer, make_analyzer: MakeAnalyzer, ledger: RecordingLedger, request_to_analyse: AnalysisRequest
+async def test_a_truncated_response_closes_the_call_as_unknown(
+    server: ScriptedServer, make_analyzer: MakeAnalyzer, ledger: RecordingLedger, request_to_analyse: AnalysisRequest
 ) -> None:
     server.answers.append(b'HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{"choices"')
     with pytest.raises(TransientError, match="broke the connection"):
@@ -219,8 +219,8 @@ async def test_an_answer_that_breaks_off_leaves_an_unknown_bill(
     assert ledger.history == ["opened", "unknown"]
 
 
-async def test_a_server_that_drips_is_bounded_as_a_whole(
-    server: CannedServer, make_analyzer: MakeAnalyzer, ledger: RecordingLedger, request_to_analyse: AnalysisRequest
+async def test_the_timeout_bounds_a_slowly_dripping_response(
+    server: ScriptedServer, make_analyzer: MakeAnalyzer, ledger: RecordingLedger, request_to_analyse: AnalysisRequest
 ) -> None:
     async def drip(writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n")
@@ -269,8 +269,8 @@ async def test_a_server_that_drips_is_bounded_as_a_whole(
         ({"error": {"code": {"nested": 1}, "type": ["x"], "param": 3}}, PermanentError, "refused this conversation"),
     ],
 )
-async def test_other_servers_400s_are_understood(
-    server: CannedServer,
+async def test_the_400_responses_of_other_servers_are_classified(
+    server: ScriptedServer,
     make_analyzer: MakeAnalyzer,
     request_to_analyse: AnalysisRequest,
     body: Any,
@@ -283,8 +283,8 @@ async def test_other_servers_400s_are_understood(
     assert len(server.posted) == 1
 
 
-async def test_what_a_server_echoes_of_a_transcript_decides_nothing(
-    server: CannedServer, make_analyzer: MakeAnalyzer, request_to_analyse: AnalysisRequest
+async def test_an_echoed_transcript_does_not_affect_the_classification(
+    server: ScriptedServer, make_analyzer: MakeAnalyzer, request_to_analyse: AnalysisRequest
 ) -> None:
     echo = "Invalid input: " + "x" * 200 + " the model was not found, response_format, context length"
     server.says({"error": {"message": echo}}, status="400 Bad Request")
@@ -292,8 +292,8 @@ async def test_what_a_server_echoes_of_a_transcript_decides_nothing(
         await make_analyzer(server.url).analyze(request_to_analyse)
 
 
-async def test_a_refused_request_can_be_found_again_at_the_server(
-    server: CannedServer, make_analyzer: MakeAnalyzer, ledger: RecordingLedger, request_to_analyse: AnalysisRequest
+async def test_the_request_id_of_a_refused_call_is_recorded(
+    server: ScriptedServer, make_analyzer: MakeAnalyzer, ledger: RecordingLedger, request_to_analyse: AnalysisRequest
 ) -> None:
     server.says({}, status="500 Internal Server Error", headers=("x-request-id: req_2",))
     with pytest.raises(TransientError):
@@ -303,7 +303,7 @@ async def test_a_refused_request_can_be_found_again_at_the_server(
 
 
 async def test_ollamas_404_names_the_missing_model(
-    server: CannedServer, make_analyzer: MakeAnalyzer, request_to_analyse: AnalysisRequest
+    server: ScriptedServer, make_analyzer: MakeAnalyzer, request_to_analyse: AnalysisRequest
 ) -> None:
     server.says({"error": {"message": "model 'x' not found, try pulling it first"}}, status="404 Not Found")
     with pytest.raises(SystemicError, match="has no model 'small-model'"):
@@ -311,8 +311,8 @@ async def test_ollamas_404_names_the_missing_model(
 
 
 @pytest.mark.parametrize("code", [SECRET, "x" * 200, "line\nbreak"])
-async def test_a_code_that_is_no_code_is_not_repeated(
-    server: CannedServer, make_analyzer: MakeAnalyzer, request_to_analyse: AnalysisRequest, code: str
+async def test_an_error_code_that_is_free_text_is_not_quoted(
+    server: ScriptedServer, make_analyzer: MakeAnalyzer, request_to_analyse: AnalysisRequest, code: str
 ) -> None:
     server.says({"error": {"code": code, "message": code}}, status="500 Internal Server Error")
     with pytest.raises(TransientError, match=r"\(500\)$"):
@@ -332,22 +332,22 @@ async def test_a_code_that_is_no_code_is_not_repeated(
         ("retry-after-ms: inf\r\nRetry-After: 9", 9),
     ],
 )
-async def test_any_retry_after_is_taken_or_left(
-    server: CannedServer,
+async def test_retry_after_is_read_or_ignored(
+    server: ScriptedServer,
     make_analyzer: MakeAnalyzer,
     request_to_analyse: AnalysisRequest,
     header: str,
     seconds: float,
 ) -> None:
     server.says({"error": {}}, status="429 Too Many Requests", headers=(header,))
-    with pytest.raises(Deferred) as raised:
-        await make_analyzer(server.url).analyze(request_to_analyse)
-    assert raised.value.retry_after_seconds == seconds
+    deferred = await make_analyzer(server.url).analyze(request_to_analyse)
+    assert isinstance(deferred, Deferred)
+    assert deferred.retry_after_seconds == seconds
     assert len(server.posted) == 1
 
 
-async def test_half_a_character_and_a_nul_do_not_stop_a_session(
-    server: CannedServer, make_analyzer: MakeAnalyzer
+async def test_lone_surrogates_and_nuls_do_not_fail_a_session(
+    server: ScriptedServer, make_analyzer: MakeAnalyzer
 ) -> None:
     server.says(b'{"model": "m\\u0000\\ud83d", "choices": [{"message": {"content": "half \\ud83d"}}]}')
     server.completes(REPLY)
@@ -356,27 +356,27 @@ async def test_half_a_character_and_a_nul_do_not_stop_a_session(
 
 
 @pytest.mark.parametrize("api_key", ["", "  ", "sk-\nx", "sk-é", "two words"])
-def test_a_key_that_cannot_be_one_is_refused_unquoted(make_analyzer: MakeAnalyzer, api_key: str) -> None:
-    with pytest.raises(ConfigurationError, match="the OpenAI API key is empty or no key at all; check OPENAI_API_KEY"):
+def test_an_invalid_key_is_refused_without_quoting_it(make_analyzer: MakeAnalyzer, api_key: str) -> None:
+    with pytest.raises(ConfigurationError, match="the OpenAI API key is empty or invalid; check OPENAI_API_KEY"):
         make_analyzer("http://127.0.0.1/v1", api_key=api_key)
 
 
 @pytest.mark.parametrize("base_url", ["api.openai.com", "ftp://host/v1", "http://", "http://host:port/v1"])
-def test_a_base_url_that_cannot_be_one_is_refused(make_analyzer: MakeAnalyzer, base_url: str) -> None:
+def test_an_invalid_base_url_is_refused(make_analyzer: MakeAnalyzer, base_url: str) -> None:
     with pytest.raises(ConfigurationError, match="check OPENAI_BASE_URL"):
         make_analyzer(base_url)
 
 
-async def test_without_a_base_url_the_environment_does_not_choose_one(
-    make_analyzer: MakeAnalyzer, server: CannedServer, monkeypatch: pytest.MonkeyPatch
+async def test_the_base_url_is_not_read_from_the_environment(
+    make_analyzer: MakeAnalyzer, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OPENAI_BASE_URL", server.url)
     analyzer = make_analyzer(None)
     assert str(analyzer._client.base_url) == "https://api.openai.com/v1/"
 
 
-async def test_an_answer_tells_its_limits_once_and_a_limit_that_is_used_up_each_time(
-    server: CannedServer, make_analyzer: MakeAnalyzer, ledger: RecordingLedger, request_to_analyse: AnalysisRequest
+async def test_limits_are_reported_once_and_an_exhausted_limit_each_time(
+    server: ScriptedServer, make_analyzer: MakeAnalyzer, ledger: RecordingLedger, request_to_analyse: AnalysisRequest
 ) -> None:
     limits = ("x-ratelimit-limit-requests: 500", "x-ratelimit-limit-tokens: 30000")
     server.completes(REPLY)
@@ -387,8 +387,8 @@ async def test_an_answer_tells_its_limits_once_and_a_limit_that_is_used_up_each_
     server.completes(REPLY, headers=limits)
     analyzer = make_analyzer(server.url)
     for number in range(6):
-        with pytest.raises(Deferred) if number == 4 else nullcontext():
-            await analyzer.analyze(request_to_analyse)
+        analysis = await analyzer.analyze(request_to_analyse)
+        assert isinstance(analysis, Deferred) == (number == 4)
     news = [row.end.rate_limit for row in ledger.rows.values() if row.end]
     told = [pace and (pace.requests_per_minute, pace.retry_after_seconds, pace.refused) for pace in news]
     assert told == [None, (500, None, False), None, (500, 60.5, False), (500, 3, True), (500, None, False)]
@@ -399,8 +399,8 @@ async def test_an_answer_tells_its_limits_once_and_a_limit_that_is_used_up_each_
     ("reset", "seconds"),
     [("1s", 1), ("6m0s", 360), ("20ms", 0.02), ("1h0m1.5s", 3601.5), ("9999h", 86_400), ("soon", None), ("", None)],
 )
-async def test_a_reset_is_read_or_left(
-    server: CannedServer,
+async def test_a_reset_is_read_or_ignored(
+    server: ScriptedServer,
     make_analyzer: MakeAnalyzer,
     ledger: RecordingLedger,
     request_to_analyse: AnalysisRequest,
@@ -414,7 +414,7 @@ async def test_a_reset_is_read_or_left(
     assert (pace and pace.retry_after_seconds) == seconds
 
 
-async def test_the_connection_in_the_ledger_tells_keys_apart_and_no_key(make_analyzer: MakeAnalyzer) -> None:
+async def test_the_connection_in_the_ledger_differs_by_key_and_does_not_contain_it(make_analyzer: MakeAnalyzer) -> None:
     made = [make_analyzer("http://127.0.0.1/v1", api_key=key)._connection for key in ("sk-one", "sk-one", "sk-two")]
     assert made[0] == made[1] != made[2]
     assert len(made[0]) == 16

@@ -19,7 +19,7 @@ def read(**fields: Any) -> Analysis:
     return read_content(json.dumps(VALID_REPLY | fields))
 
 
-def test_a_perfect_reply_needs_no_notes() -> None:
+def test_a_valid_reply_has_no_notes() -> None:
     analysis = read()
     assert analysis.summary == VALID_REPLY["summary"]
     assert analysis.questions == ("How do I request leave?",)
@@ -71,7 +71,7 @@ def test_a_harmless_deviation_is_normalised_and_noted(field: str, given_value: A
         (["nl"], None),
     ],
 )
-def test_what_the_model_called_the_language_is_noted_where_it_is_not_what_we_store(said: Any, kept: str | None) -> None:
+def test_the_models_language_label_is_noted_if_it_was_normalised(said: Any, kept: str | None) -> None:
     assert read(language=said).notes.get("language_label") == kept
 
 
@@ -84,26 +84,28 @@ def test_a_missing_language_is_undetermined() -> None:
     ("hint", "language", "notes"),
     [("Dutch", "nl", {"language": "from the import"}), ("klingon?", "und", {}), (None, "und", {})],
 )
-def test_the_import_names_the_language_when_the_model_cannot(hint: str | None, language: str, notes: Any) -> None:
+def test_the_imported_language_is_used_if_the_model_could_not_determine_it(
+    hint: str | None, language: str, notes: Any
+) -> None:
     content = json.dumps(VALID_REPLY | {"language": "und"})
     completion = Completion.model_validate({"choices": [{"message": {"content": content}}]})
     analysis = read_completion(completion, hint)
     assert (analysis.language, analysis.notes) == (language, notes)
 
 
-def test_the_model_outweighs_the_import() -> None:
+def test_the_models_language_takes_precedence_over_the_import() -> None:
     completion = Completion.model_validate({"choices": [{"message": {"content": json.dumps(VALID_REPLY)}}]})
     assert read_completion(completion, "turkish").language == "nl"
 
 
 @pytest.mark.parametrize("length", [301, 1_000, 100_000])
-def test_a_long_summary_is_cut_at_a_word(length: int) -> None:
+def test_a_long_summary_is_shortened_at_a_word(length: int) -> None:
     summary = read(summary=("word " * length)[:length]).summary
     assert 290 <= len(summary) <= 300
     assert summary.endswith("word…")
 
 
-def test_one_endless_word_is_cut_too() -> None:
+def test_a_single_long_word_is_truncated() -> None:
     assert len(read(summary="w" * 400).summary) == 300
 
 
@@ -135,7 +137,7 @@ def test_questions_are_cleaned_and_the_dropped_are_counted(asked: Any, kept: Any
         ("How many hours are 38.5 a week?", "How many hours are 38.5 a week?", None),
     ],
 )
-def test_questions_name_nobody_to_reach(asked: str, kept: str | None, counted: int | None) -> None:
+def test_contacts_in_questions_are_redacted(asked: str, kept: str | None, counted: int | None) -> None:
     analysis = read(questions=[asked, "How do I request leave?"])
     assert analysis.questions == (*((kept,) if kept else ()), "How do I request leave?")
     assert analysis.notes.get("questions_with_contacts") == counted
@@ -152,7 +154,7 @@ def test_questions_name_nobody_to_reach(asked: str, kept: str | None, counted: i
         "<think>maybe {{this}}? no.</think>\n{}",
     ],
 )
-def test_what_stands_around_the_object_does_no_harm(wrapping: str) -> None:
+def test_text_around_the_object_is_ignored(wrapping: str) -> None:
     assert read_content(wrapping.replace("{}", json.dumps(VALID_REPLY))).language == "nl"
 
 
@@ -167,7 +169,7 @@ def test_what_stands_around_the_object_does_no_harm(wrapping: str) -> None:
         ("{}", "summary: Field required; questions: Field required; sentiment: Field required"),
     ],
 )
-def test_a_content_without_our_object_says_why(content: str, says: str) -> None:
+def test_content_without_a_valid_object_is_unusable(content: str, says: str) -> None:
     with pytest.raises(UnusableReply, match=says) as raised:
         read_content(content)
     assert raised.value.content == content
@@ -186,7 +188,7 @@ def test_a_content_without_our_object_says_why(content: str, says: str) -> None:
         ("questions", {"a": SECRET}, "questions: Input should be a valid tuple"),
     ],
 )
-def test_a_field_that_means_nothing_is_named_and_not_quoted(field: str, value: Any, problem: str) -> None:
+def test_an_invalid_field_is_named_but_not_quoted(field: str, value: Any, problem: str) -> None:
     with pytest.raises(UnusableReply) as raised:
         read(**{field: value})
     assert len(raised.value.problems) == 1
@@ -206,7 +208,7 @@ NEARLY_OURS = st.fixed_dictionaries(
 
 
 @given(st.one_of(NEARLY_OURS, ANY_JSON).map(json.dumps) | st.text(st.characters()))
-def test_any_content_is_a_analysis_or_an_unusable_reply(content: str) -> None:
+def test_any_content_is_an_analysis_or_an_unusable_reply(content: str) -> None:
     with suppress(UnusableReply):
         assert isinstance(read_content(content), Analysis)
 
@@ -225,7 +227,7 @@ def test_any_content_is_a_analysis_or_an_unusable_reply(content: str) -> None:
         ),
     )
 )
-def test_any_body_is_a_analysis_or_one_of_our_failures_and_has_an_end(body: Any) -> None:
+def test_any_body_is_an_analysis_or_a_processing_error_and_has_an_outcome(body: Any) -> None:
     completion = Completion.read(json.dumps(body).encode())
     assert completion.end(None).outcome in ("answered", "rejected", "unknown")
     with suppress(ProcessingError):
@@ -234,5 +236,5 @@ def test_any_body_is_a_analysis_or_one_of_our_failures_and_has_an_end(body: Any)
 
 
 @given(st.binary())
-def test_any_bytes_are_read_as_a_body(body: bytes) -> None:
+def test_any_bytes_can_be_parsed_as_a_body(body: bytes) -> None:
     assert Completion.read(body).end(None).outcome in ("answered", "rejected", "unknown")

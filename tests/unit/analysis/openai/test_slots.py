@@ -1,4 +1,4 @@
-"""Calls under way are bounded; what the ledger is told about meanwhile is not."""
+"""Slots bound the concurrent calls, not the calls that the ledger opens or closes."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ import json
 from contextlib import suppress
 
 from livedash_core.analysis.contract import Turn
-from livedash_core.errors import Deferred, SystemicError, TransientError
+from livedash_core.errors import SystemicError, TransientError
+from livedash_core.outcomes import Deferred
 from tests.unit.analysis.openai.conftest import MakeAnalyzer, RecordingLedger
-from tests.unit.analysis.openai.scripted_server import VALID_REPLY, CannedServer, request_of
+from tests.unit.analysis.openai.scripted_server import VALID_REPLY, ScriptedServer, request_of
 
 SPOKEN = Turn("User", "How do I request leave?")
 
 
-async def test_a_call_waits_for_a_slot_with_its_row_open_and_is_nothing_to_pay_when_it_is_stopped_there(
-    server: CannedServer, make_analyzer: MakeAnalyzer, ledger: RecordingLedger
+async def test_a_call_that_is_cancelled_while_it_waits_for_a_slot_is_rejected(
+    server: ScriptedServer, make_analyzer: MakeAnalyzer, ledger: RecordingLedger
 ) -> None:
     asked, answer = asyncio.Event(), asyncio.Event()
 
@@ -43,8 +44,8 @@ async def test_a_call_waits_for_a_slot_with_its_row_open_and_is_nothing_to_pay_w
     assert len(server.posted) == 1
 
 
-async def test_whoever_waits_for_a_slot_when_the_model_is_stopped_is_not_sent(
-    server: CannedServer, make_analyzer: MakeAnalyzer, ledger: RecordingLedger
+async def test_calls_waiting_for_a_slot_are_not_sent_after_a_systemic_error(
+    server: ScriptedServer, make_analyzer: MakeAnalyzer, ledger: RecordingLedger
 ) -> None:
     server.says({"error": {"code": "invalid_api_key"}}, status="401 No")
     server.completes(json.dumps(VALID_REPLY))
@@ -57,8 +58,8 @@ async def test_whoever_waits_for_a_slot_when_the_model_is_stopped_is_not_sent(
     assert ledger.history == ["opened"] * 3 + ["rejected"] * 3
 
 
-async def test_whoever_waits_for_a_slot_when_the_server_wants_a_pause_is_not_sent_and_may_be_later(
-    server: CannedServer, make_analyzer: MakeAnalyzer, ledger: RecordingLedger
+async def test_calls_waiting_for_a_slot_are_deferred_after_a_rate_limit(
+    server: ScriptedServer, make_analyzer: MakeAnalyzer, ledger: RecordingLedger
 ) -> None:
     server.says({"error": {}}, status="429 Too Many Requests", headers=("Retry-After: 600",))
     server.completes(json.dumps(VALID_REPLY))
@@ -73,8 +74,8 @@ async def test_whoever_waits_for_a_slot_when_the_server_wants_a_pause_is_not_sen
     assert len(server.posted) == 2
 
 
-async def test_calls_at_once_have_a_client_each_and_none_of_them_tries_again(
-    server: CannedServer, make_analyzer: MakeAnalyzer, ledger: RecordingLedger
+async def test_concurrent_calls_have_a_client_each_and_are_not_retried(
+    server: ScriptedServer, make_analyzer: MakeAnalyzer, ledger: RecordingLedger
 ) -> None:
     all_here = asyncio.Barrier(3)
 

@@ -1,4 +1,4 @@
-"""How much is due: what a claim would find, counted and not taken."""
+"""Counts the sessions that are due, without claiming them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, func, literal, l
 
 from livedash_core.enums import ACTIVE
 from livedash_core.models import Company, ProcessingLease, ProcessingStatus, SessionImport
-from livedash_core.status import Scope
+from livedash_core.status.scope import Scope
 
 
 def count_due(connection: Connection, stage: str, scope: Scope, *, at_most: int) -> int:

