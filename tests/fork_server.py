@@ -26,6 +26,8 @@ from threading import Thread
 from types import TracebackType
 from typing import IO, Any, Self
 
+from livedash_core.analyzers import load_analyzers
+
 PROJECT = Path(__file__).parents[1]
 PRELOADED = ("livedash_core.cli", "livedash_core.livedash_node_migration", "openai", "eld")  # and the stages
 MESSAGE_BYTES = 128 * 1024
@@ -197,6 +199,8 @@ def _run(streams: list[int], program: Sequence[str], environment: dict[str, str]
     os.environ.update(environment)
     os.chdir(directory)
     sys.path[1:1] = filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))
+    # The command's help lists the analyzers, so the server has loaded them without this program's PYTHONPATH.
+    load_analyzers.cache_clear()
     if program[0] == "livedash":
         from livedash_core.cli import main
 

@@ -85,6 +85,9 @@ class Records:
         found = self.row(session_id, stage).status
         assert found == status, f"{stage} of {session_id} is {found}, not {status}"
 
-    def assert_ledger_equals_rows(self, pipeline: Pipeline = BUILT_IN) -> None:
+    def assert_counts_equal_rows(self, pipeline: Pipeline = BUILT_IN) -> None:
         with self.engine.connect() as connection:
             assert read_breakdown(connection, pipeline) == read_breakdown(connection, pipeline, recount=True)
+
+    #: The former name.
+    assert_ledger_equals_rows = assert_counts_equal_rows

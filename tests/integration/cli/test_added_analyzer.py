@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.extension.installation import install
 from tests.integration.cli.conftest import CommandLine, Publish
 
 ROOT = Path(__file__).parents[3]
@@ -17,14 +16,12 @@ ROOT = Path(__file__).parents[3]
 @pytest.fixture(scope="module")
 def site_packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The package of the document, installed into a folder of its own."""
-    source, target = tmp_path_factory.mktemp("keyword-analyzer"), tmp_path_factory.mktemp("site-packages")
+    package = tmp_path_factory.mktemp("keyword-analyzer")
     document = (ROOT / "docs/analyzers.md").read_text()
     for language, name in (("python", "keyword_analyzer.py"), ("toml", "pyproject.toml")):
         (content,) = re.findall(rf"```{language}\n(.*?)```", document, re.DOTALL)
-        (source / name).write_text(content)
-    install = [str(Path(sys.executable).with_name("uv")), "pip", "install", "--quiet", "--no-deps"]
-    subprocess.run([*install, "--target", str(target), str(source)], check=True)
-    return target
+        (package / name).write_text(content)
+    return install(tmp_path_factory.mktemp("installed"), package)
 
 
 @pytest.fixture

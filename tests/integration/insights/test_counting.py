@@ -1,4 +1,4 @@
-"""The counts per day are those of the sessions, whatever happens to them, and reading them touches no session."""
+"""The counts per day are those of the sessions, whatever happens to the sessions, and reading them reads no session."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.integration.stages.stage_runs import SOURCE_CREDENTIALS, Pipeline
 from tests.integration.status.plans import Mode, explained
 
 DAY = NOON.date()
-JUDGED = {"analyzer": "openai", "model": "a-model", "escalated": False, "forwarded_hr": False}
+ANALYSED = {"analyzer": "openai", "model": "a-model", "escalated": False, "forwarded_hr": False}
 
 
 def assert_counts_equal_a_recount(engine: Engine) -> None:
@@ -46,11 +46,11 @@ def source() -> Iterator[SampleSource]:
         yield source
 
 
-def write(world: Records, company_id: UUID, number: int, **columns: object) -> list[UUID]:
+def write(records: Records, company_id: UUID, number: int, **columns: object) -> list[UUID]:
     """Analysed sessions, written as a stage writes them."""
-    ids = world.sessions(company_id, number)
-    with world.engine.begin() as connection, counted_sessions(connection, ids):
-        rows = {"company_id": company_id, "started_at": NOON, "ended_at": NOON, **JUDGED, **columns}
+    ids = records.sessions(company_id, number)
+    with records.engine.begin() as connection, counted_sessions(connection, ids):
+        rows = {"company_id": company_id, "started_at": NOON, "ended_at": NOON, **ANALYSED, **columns}
         connection.execute(insert(Session), [{"id": session_id, **rows} for session_id in ids])
     return ids
 
@@ -69,10 +69,10 @@ def ask(connection: Connection, company_id: UUID, question: str, session_ids: li
     return question_id
 
 
-def test_the_sample_is_counted_and_counted_again_when_it_is_made_again(
-    world: Records, source: SampleSource, engine: Engine
+def test_the_sample_is_counted_again_when_its_sessions_are_created_again(
+    records: Records, source: SampleSource, engine: Engine
 ) -> None:
-    company_id = world.company(
+    company_id = records.company(
         sample.COMPANY_NAME,
         csv_url=source.csv_url,
         http_conn_id="sample",
@@ -98,10 +98,10 @@ def test_the_sample_is_counted_and_counted_again_when_it_is_made_again(
         assert analysis_sources(connection, [company_id]) == [AnalysisSource("offline", None, 104)]
 
 
-def test_a_session_that_changes_or_goes_is_counted_as_it_is_now(
-    world: Records, company_id: UUID, engine: Engine
+def test_a_changed_or_deleted_session_is_counted_as_it_is_now(
+    records: Records, company_id: UUID, engine: Engine
 ) -> None:
-    ids = write(world, company_id, 3, sentiment="NEGATIVE", category="ONBOARDING", language="nl", escalated=True)
+    ids = write(records, company_id, 3, sentiment="NEGATIVE", category="ONBOARDING", language="nl", escalated=True)
     with engine.begin() as connection, counted_sessions(connection, ids):
         connection.execute(delete(Session).where(Session.id == ids[0]))
         moved = {"started_at": NOON + timedelta(days=1), "sentiment": "NEUTRAL", "escalated": False}
@@ -115,8 +115,8 @@ def test_a_session_that_changes_or_goes_is_counted_as_it_is_now(
     assert list(both.per_day.values()) == [1, 1]
 
 
-def test_what_is_taken_back_is_not_counted(world: Records, company_id: UUID, engine: Engine) -> None:
-    (session_id,) = world.sessions(company_id, 1)
+def test_a_rolled_back_change_is_not_counted(records: Records, company_id: UUID, engine: Engine) -> None:
+    (session_id,) = records.sessions(company_id, 1)
     with engine.connect() as connection:
         with counted_sessions(connection, [session_id]):
             row = {"id": session_id, "company_id": company_id, "started_at": NOON, "ended_at": NOON}
@@ -128,11 +128,11 @@ def test_what_is_taken_back_is_not_counted(world: Records, company_id: UUID, eng
         assert last_day(connection, [company_id]) is None
 
 
-def test_a_period_has_its_own_days_and_companies_and_one_before_it(world: Records, engine: Engine) -> None:
-    acme, umbrella = world.company("Acme"), world.company("Umbrella")
-    write(world, acme, 2, sentiment="POSITIVE")
-    write(world, acme, 3, sentiment="POSITIVE", started_at=NOON - timedelta(days=7))
-    write(world, umbrella, 5, sentiment="POSITIVE", model="other")
+def test_a_period_counts_its_days_and_companies_and_has_a_previous_period(records: Records, engine: Engine) -> None:
+    acme, umbrella = records.company("Acme"), records.company("Umbrella")
+    write(records, acme, 2, sentiment="POSITIVE")
+    write(records, acme, 3, sentiment="POSITIVE", started_at=NOON - timedelta(days=7))
+    write(records, umbrella, 5, sentiment="POSITIVE", model="other")
     week = Period(DAY - timedelta(days=6), DAY)
 
     with engine.connect() as connection:
@@ -149,9 +149,9 @@ def test_a_period_has_its_own_days_and_companies_and_one_before_it(world: Record
     assert (everyone.sessions, everyone.per_day[DAY], len(everyone.per_day)) == (7, 7, 7)
 
 
-def test_the_questions_asked_most_are_those_of_the_period(world: Records, company_id: UUID, engine: Engine) -> None:
-    today = write(world, company_id, 3)
-    earlier = write(world, company_id, 5, started_at=NOON - timedelta(days=40))
+def test_the_top_questions_are_those_of_the_period(records: Records, company_id: UUID, engine: Engine) -> None:
+    today = write(records, company_id, 3)
+    earlier = write(records, company_id, 5, started_at=NOON - timedelta(days=40))
     with engine.begin() as connection:
         old = ask(connection, company_id, "asked long ago", earlier)
         often = ask(connection, company_id, "asked today", today)
@@ -166,8 +166,8 @@ def test_the_questions_asked_most_are_those_of_the_period(world: Records, compan
 
 
 @pytest.mark.parametrize("mode", get_args(Mode))
-def test_counting_looks_its_sessions_up_whatever_the_plan(connection: Connection, mode: Mode) -> None:
-    """A prepared plan that knows no ids read every session, twice for each batch that was stored."""
+def test_counting_scans_no_table_with_either_plan(connection: Connection, mode: Mode) -> None:
+    """A generic plan once read every session, twice for each claim that was stored."""
     with connection.engine.connect() as planned:
         planned.execute(text("SET enable_seqscan = off"))
         ids = [uuid4()]

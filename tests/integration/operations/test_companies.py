@@ -41,7 +41,7 @@ from livedash_core.operations.companies import active_company, add_company, list
         ("retention_days", 10**9, "1 to 36,500 days"),
     ],
 )
-def test_what_cannot_be_right_is_refused_and_nothing_is_written(
+def test_invalid_settings_are_refused_and_nothing_is_written(
     connection: Connection, column: str, value: Any, says: str
 ) -> None:
     with pytest.raises(UsageError, match=says) as raised:
@@ -77,7 +77,7 @@ def test_updating_an_unknown_company_is_refused_and_adds_none(connection: Connec
     assert list_companies(connection) == []
 
 
-def test_an_update_changes_what_it_names_and_clears_what_is_to_be_cleared(connection: Connection) -> None:
+def test_an_update_changes_and_clears_only_the_named_settings(connection: Connection) -> None:
     everything = {
         "http_conn_id": "acme",
         "model": "small",

@@ -21,9 +21,9 @@ def checks(connection: Connection) -> list[str]:
     return [finding.check for finding in examine(connection, BUILT_IN)]
 
 
-def test_a_healthy_pipeline_has_no_findings(connection: Connection, world: Records) -> None:
+def test_a_healthy_pipeline_has_no_findings(connection: Connection, records: Records) -> None:
     add_company(connection, "Acme", {"csv_url": "https://example.com/x.csv"})
-    world.sessions(world.company("Suspended", status="SUSPENDED"), 3)
+    records.sessions(records.company("Suspended", status="SUSPENDED"), 3)
     assert examine(connection, BUILT_IN) == []
 
 
@@ -35,19 +35,19 @@ def test_an_open_incident_says_since_when_in_utc_and_why(connection: Connection,
     assert found.message == "AI_ANALYSIS is stopped since 2026-05-01 12:00Z: the key is refused"
 
 
-def test_an_expired_lease_is_named_with_its_holder(connection: Connection, world: Records, company_id: UUID) -> None:
-    world.sessions(company_id, 2)
+def test_an_expired_lease_is_named_with_its_holder(connection: Connection, records: Records, company_id: UUID) -> None:
+    records.sessions(company_id, 2)
     ProcessingStatusManager(connection).claim("TRANSCRIPT_FETCH", 2, owner="host-7:42")
     assert "stuck lease" not in checks(connection)
-    world.expire_leases()
+    records.expire_leases()
     found = next(finding for finding in examine(connection, BUILT_IN) if finding.check == "stuck lease")
     assert found.message.startswith("TRANSCRIPT_FETCH: 1 expired, held by host-7:42")
 
 
-def test_sessions_that_nobody_holds_or_knows_are_orphans(
-    connection: Connection, world: Records, company_id: UUID
+def test_sessions_without_lease_or_status_are_orphans(
+    connection: Connection, records: Records, company_id: UUID
 ) -> None:
-    held, unknown = world.sessions(company_id, 2)
+    held, unknown = records.sessions(company_id, 2)
     ProcessingStatusManager(connection).start_stage(held, "TRANSCRIPT_FETCH")
     connection.execute(text("DELETE FROM livedash.session_processing_lease"))
     connection.execute(text("DELETE FROM livedash.session_processing_status WHERE session_id = :id"), {"id": unknown})
@@ -56,10 +56,10 @@ def test_sessions_that_nobody_holds_or_knows_are_orphans(
     assert "1 imported rows without a status" in orphans[1]
 
 
-def test_a_breakdown_that_drifted_from_the_rows_is_found(
-    connection: Connection, world: Records, company_id: UUID
+def test_a_breakdown_that_differs_from_the_rows_is_found(
+    connection: Connection, records: Records, company_id: UUID
 ) -> None:
-    world.sessions(company_id, 2)
+    records.sessions(company_id, 2)
     assert "counts" not in checks(connection)
     connection.execute(text("DELETE FROM livedash.session_processing_status WHERE stage = 'AI_ANALYSIS'"))
     assert "counts" in checks(connection)
@@ -71,14 +71,14 @@ def test_an_active_company_without_a_csv_is_found(connection: Connection, compan
     assert "livedash company update" in found.message
 
 
-def test_a_company_that_waits_for_its_budget_is_told_as_waiting(connection: Connection, company_id: UUID) -> None:
+def test_a_company_without_budget_is_reported_as_waiting(connection: Connection, company_id: UUID) -> None:
     open_incident(connection, "AI_ANALYSIS", company_id, "Acme's budget has no room", kind="budget")
     found = next(finding for finding in examine(connection, BUILT_IN) if finding.check == "budget")
     assert found.message.startswith("AI_ANALYSIS waits since ")
 
 
-def test_models_without_a_price_and_answers_without_a_count_are_found(connection: Connection, world: Records) -> None:
-    acme = world.company("Acme", csv_url="https://example.com/x.csv", model="home-made")
+def test_models_without_a_price_and_answers_without_a_count_are_found(connection: Connection, records: Records) -> None:
+    acme = records.company("Acme", csv_url="https://example.com/x.csv", model="home-made")
     long_ago = datetime(2020, 1, 1, tzinfo=UTC)
     set_price(connection, "small", valid_from=long_ago, input_=Decimal(1), output=Decimal(1))
     prices = load_prices(connection)
@@ -93,8 +93,8 @@ def test_models_without_a_price_and_answers_without_a_count_are_found(connection
     ]
 
 
-def test_calls_that_a_crash_left_open_and_sums_that_drifted_are_found(
-    connection: Connection, world: Records, company_id: UUID
+def test_abandoned_calls_and_wrong_cost_totals_are_found(
+    connection: Connection, records: Records, company_id: UUID
 ) -> None:
     open_calls(connection, [PlannedCall(uuid4(), company_id, "small", "1", 1, 1)], load_prices(connection))
     assert "cost" not in checks(connection)

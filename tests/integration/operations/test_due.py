@@ -1,4 +1,4 @@
-"""What is counted as due is what a claim would take."""
+"""The number of due sessions equals what a claim would take."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ DAY = timedelta(days=1)
 
 
 @pytest.fixture
-def sessions(connection: Connection, world: Records) -> dict[str, list[UUID]]:
-    """Due ones of two companies and three days, and all kinds that are not due, of the first company."""
-    acme, beta = world.company("Acme"), world.company("Beta")
+def sessions(connection: Connection, records: Records) -> dict[str, list[UUID]]:
+    """Due sessions of two companies and three days, and sessions that are not due for each possible reason."""
+    acme, beta = records.company("Acme"), records.company("Beta")
     found = {
-        "acme": world.sessions(acme, 3),
-        "acme, the day after": world.sessions(acme, 2, started_at=NOON + DAY),
-        "acme, without a start": world.sessions(acme, 1, started_at=None),
-        "beta": world.sessions(beta, 4),
-        "suspended": world.sessions(world.company("Gone", status="SUSPENDED"), 1),
-        "waiting": world.sessions(acme, 1, completed_stages=0),
-        "done": world.sessions(acme, 1, completed_stages=2),
-        "failed": world.sessions(acme, 1),
-        "held": world.sessions(acme, 1),
-        "backing off": world.sessions(acme, 1),
-        "abandoned": world.sessions(beta, 1),
+        "acme": records.sessions(acme, 3),
+        "acme, the day after": records.sessions(acme, 2, started_at=NOON + DAY),
+        "acme, without a start": records.sessions(acme, 1, started_at=None),
+        "beta": records.sessions(beta, 4),
+        "suspended": records.sessions(records.company("Gone", status="SUSPENDED"), 1),
+        "waiting": records.sessions(acme, 1, completed_stages=0),
+        "done": records.sessions(acme, 1, completed_stages=2),
+        "failed": records.sessions(acme, 1),
+        "held": records.sessions(acme, 1),
+        "backing off": records.sessions(acme, 1),
+        "abandoned": records.sessions(beta, 1),
     }
     manager = ProcessingStatusManager(connection)
     manager.start_stage(*found["held"], STAGE)
@@ -43,9 +43,9 @@ def sessions(connection: Connection, world: Records) -> dict[str, list[UUID]]:
     return found
 
 
-def test_due_is_what_a_claim_would_take_whatever_the_scope(connection, world, sessions):
-    acme = world.row(sessions["acme"][0], STAGE).company_id
-    beta = world.row(sessions["beta"][0], STAGE).company_id
+def test_the_due_count_equals_what_a_claim_takes_for_every_scope(connection, records, sessions):
+    acme = records.row(sessions["acme"][0], STAGE).company_id
+    beta = records.row(sessions["beta"][0], STAGE).company_id
     every_id = tuple(one for ids in sessions.values() for one in ids)
     scopes = {
         Scope(): 11,
@@ -66,6 +66,6 @@ def test_due_is_what_a_claim_would_take_whatever_the_scope(connection, world, se
         ProcessingStatusManager(connection).release(claim.token)
 
 
-def test_counting_ends_at_what_was_asked_for(connection, sessions):
+def test_counting_stops_at_the_limit(connection, sessions):
     assert count_due(connection, STAGE, Scope(), at_most=5) == 5
     assert count_due(connection, "AI_ANALYSIS", Scope(), at_most=5) == 0

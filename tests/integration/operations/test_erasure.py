@@ -1,4 +1,4 @@
-"""What is erased is gone from every table; counts, costs and the work of others stay as they are."""
+"""Erased content is gone from every table; counts, costs and other sessions stay unchanged."""
 
 from __future__ import annotations
 
@@ -42,20 +42,24 @@ def pipeline(engine: Engine) -> Pipeline:
 
 
 @pytest.fixture
-def acme(world: Records, site: Site) -> UUID:
-    return world.company("Acme", csv_url=site.csv_url, allowed_networks=["127.0.0.0/8"])
+def acme(records: Records, site: Site) -> UUID:
+    return records.company("Acme", csv_url=site.csv_url, allowed_networks=["127.0.0.0/8"])
 
 
-def told(site: Site, external_id: str, **columns: str) -> list[str]:
-    """A row and a transcript with a name in every text."""
-    said = f"User: I am {SECRET} and have {external_id} days of leave, is that right?\nAssistant: Yes, {SECRET}.\n"
+def secret_row(site: Site, external_id: str, **columns: str) -> list[str]:
+    """A CSV row and its transcript, with the secret in every text."""
+    transcript = (
+        f"User: I am {SECRET} and have {external_id} days of leave, is that right?\nAssistant: Yes, {SECRET}.\n"
+    )
     return site.row(
-        external_id, said, **{"initial_message": f"I am {SECRET}", "category": SECRET, "country_code": SECRET} | columns
+        external_id,
+        transcript,
+        **{"initial_message": f"I am {SECRET}", "category": SECRET, "country_code": SECRET} | columns,
     )
 
 
-def where_it_says(engine: Engine, word: str) -> dict[str, int]:
-    """Tables with rows that hold the word anywhere, and how many."""
+def rows_with(engine: Engine, word: str) -> dict[str, int]:
+    """Table → number of rows that contain the word."""
     found = {}
     with engine.connect() as connection:
         tables = connection.scalars(text("SELECT tablename FROM pg_tables WHERE schemaname = 'livedash'")).all()
@@ -67,17 +71,19 @@ def where_it_says(engine: Engine, word: str) -> dict[str, int]:
 
 
 def counts(engine: Engine) -> list[Any]:
-    """All that must stay: states, insights, costs."""
+    """Everything that an erasure keeps: statuses, insights, costs."""
     with engine.connect() as connection:
         costs = connection.execute(select(AiProcessingRequest.cost, AiProcessingRequest.prompt_tokens)).all()
         return [read_breakdown(connection, BUILT_IN), recount(connection), costs]
 
 
-def test_nothing_that_was_said_is_left_anywhere_and_all_counts_stay(
-    site: Site, pipeline: Pipeline, world: Records, engine: Engine, acme: UUID
+def test_erasing_leaves_no_content_in_any_table_and_keeps_all_counts(
+    site: Site, pipeline: Pipeline, records: Records, engine: Engine, acme: UUID
 ) -> None:
-    broken = told(site, "S4", start_time=SECRET)
-    site.publish([*(told(site, f"S{number}") for number in range(1, 4)), broken], also=f"{SECRET},cut off\n".encode())
+    broken = secret_row(site, "S4", start_time=SECRET)
+    site.publish(
+        [*(secret_row(site, f"S{number}") for number in range(1, 4)), broken], also=f"{SECRET},cut off\n".encode()
+    )
     site.answers["/transcripts/S3.txt"] = site.answers["/transcripts/S3.txt"]._replace(status=404)
     pipeline.run_all()
     with engine.begin() as connection:
@@ -87,36 +93,34 @@ def test_nothing_that_was_said_is_left_anywhere_and_all_counts_stay(
         )
     before = counts(engine)
     assert {"session_import", "message", "session_transcript", "question", "import_rejection"} <= set(
-        where_it_says(engine, SECRET)
+        rows_with(engine, SECRET)
     )
 
     erased = erase_company(engine, acme, None, BUILT_IN)
 
     assert erased == Erased(sessions=4, messages=4, transcripts=2, questions=2, rejections=1)
-    assert where_it_says(engine, SECRET) == {}
+    assert rows_with(engine, SECRET) == {}
     assert counts(engine) == before
-    world.assert_ledger_equals_rows()
+    records.assert_counts_equal_rows()
     with engine.connect() as connection:
         assert {(group.stage, group.error_group, group.sessions) for group in list_failure_groups(connection)} == {
             ("CSV_IMPORT", "erased", 1),
             (FETCH, "erased", 1),
         }
         assert sum(recount_failures(connection).values()) == 2
-    assert [failure.error_message for failure in world.failures(pipeline.session("S3"))] == ["erased"]
+    assert [failure.error_message for failure in records.failures(pipeline.session("S3"))] == ["erased"]
     assert erase_company(engine, acme, None, BUILT_IN) == Erased()
 
 
-def test_the_next_import_leaves_what_was_erased_alone(
-    site: Site, pipeline: Pipeline, engine: Engine, acme: UUID
-) -> None:
-    site.publish([told(site, "S1")], also=f"{SECRET},cut off\n".encode())
+def test_the_next_import_ignores_erased_sessions(site: Site, pipeline: Pipeline, engine: Engine, acme: UUID) -> None:
+    site.publish([secret_row(site, "S1")], also=f"{SECRET},cut off\n".encode())
     pipeline.run_all()
     erase_company(engine, acme, None, BUILT_IN)
     before = pipeline.everything(but="company_csv")
     site.asked.clear()
 
     # Even when the row went on meanwhile, and its line moved.
-    for rows in ([told(site, "S1")], [told(site, "S1", messages_sent="9")]):
+    for rows in ([secret_row(site, "S1")], [secret_row(site, "S1", messages_sent="9")]):
         site.publish(rows, also=f"\n{SECRET},cut off\n".encode())
         assert {report.claimed for report in pipeline.run_all().values()} == {0}
     assert set(site.asked) == {"/sessions.csv"}
@@ -126,7 +130,7 @@ def test_the_next_import_leaves_what_was_erased_alone(
 def test_one_session_is_erased_and_the_questions_of_others_stay(
     site: Site, pipeline: Pipeline, engine: Engine, acme: UUID
 ) -> None:
-    site.publish([site.row("S1"), site.row("S2"), told(site, "S3")])
+    site.publish([site.row("S1"), site.row("S2"), secret_row(site, "S3")])
     pipeline.run_all()
     kept = pipeline.rows_of(pipeline.session("S2"))
 
@@ -144,10 +148,8 @@ def test_one_session_is_erased_and_the_questions_of_others_stay(
     assert {stage["status"] for stage in shown["stages"]} == {"COMPLETED"}
 
 
-def test_nothing_is_left_of_what_stages_noted_and_why_they_skipped(
-    world: Records, engine: Engine, company_id: UUID
-) -> None:
-    (session_id,) = world.sessions(company_id, 1, completed_stages=3)
+def test_stage_metadata_and_skip_reasons_are_erased(records: Records, engine: Engine, company_id: UUID) -> None:
+    (session_id,) = records.sessions(company_id, 1, completed_stages=3)
     analysis, extraction = BUILT_IN.names[3:]
     with engine.begin() as connection:
         manager = ProcessingStatusManager(connection)
@@ -157,16 +159,16 @@ def test_nothing_is_left_of_what_stages_noted_and_why_they_skipped(
 
     erase_session(engine, session_id, BUILT_IN)
 
-    assert where_it_says(engine, SECRET) == {}
-    assert world.row(session_id, analysis).metadata is None
-    assert world.row(session_id, extraction).metadata == {"reason": "erased"}
-    world.assert_stage(session_id, analysis, "COMPLETED")
-    world.assert_stage(session_id, extraction, "SKIPPED")
-    world.assert_ledger_equals_rows()
+    assert rows_with(engine, SECRET) == {}
+    assert records.row(session_id, analysis).metadata is None
+    assert records.row(session_id, extraction).metadata == {"reason": "erased"}
+    records.assert_stage(session_id, analysis, "COMPLETED")
+    records.assert_stage(session_id, extraction, "SKIPPED")
+    records.assert_counts_equal_rows()
 
 
-def test_lines_of_the_session_that_could_not_be_taken_go_with_it_and_those_of_others_stay(
-    site: Site, pipeline: Pipeline, world: Records, engine: Engine, acme: UUID
+def test_rejected_lines_of_the_session_are_erased_and_others_stay(
+    site: Site, pipeline: Pipeline, records: Records, engine: Engine, acme: UUID
 ) -> None:
     own = f"S1,cut,{SECRET}", f' "S1" ,cut,{SECRET}', f"S1;cut;{SECRET},"
     others = "S12,cut", "S2,S1,cut", "cut,S1"
@@ -174,20 +176,20 @@ def test_lines_of_the_session_that_could_not_be_taken_go_with_it_and_those_of_ot
     pipeline.run("CSV_IMPORT")
     line = {"line_number": 1, "raw_text": "S1,cut", "digest": "of it", "reason": "was cut"}
     with engine.begin() as connection:
-        connection.execute(insert(ImportRejection).values(company_id=world.company("Other"), **line))
-    said = "SELECT raw_text FROM livedash.import_rejection ORDER BY id"
-    assert pipeline.query(said) == [(line,) for line in (*own, *others, "S1,cut")]
+        connection.execute(insert(ImportRejection).values(company_id=records.company("Other"), **line))
+    raw_texts = "SELECT raw_text FROM livedash.import_rejection ORDER BY id"
+    assert pipeline.query(raw_texts) == [(line,) for line in (*own, *others, "S1,cut")]
 
     assert erase_session(engine, pipeline.session("S1"), BUILT_IN).rejections == 3
 
-    assert pipeline.query(said) == [(line,) for line in ("", "", "", *others, "S1,cut")]
-    assert where_it_says(engine, SECRET) == {}
+    assert pipeline.query(raw_texts) == [(line,) for line in ("", "", "", *others, "S1,cut")]
+    assert rows_with(engine, SECRET) == {}
 
 
-def test_who_works_on_a_session_that_is_erased_writes_nothing_of_it(
-    pipeline: Pipeline, world: Records, engine: Engine, company_id: UUID
+def test_a_stage_that_holds_an_erased_session_stores_nothing_of_it(
+    pipeline: Pipeline, records: Records, engine: Engine, company_id: UUID
 ) -> None:
-    erased, other = world.sessions(company_id, 2)
+    erased, other = records.sessions(company_id, 2)
 
     async def handle(item: Any) -> Any:
         if item.session_id == erased:
@@ -199,13 +201,13 @@ def test_who_works_on_a_session_that_is_erased_writes_nothing_of_it(
     assert pipeline.query("SELECT session_id FROM livedash.session_transcript") == [(other,)]
     # Taken from its holder, claimed again, and found to be empty.
     assert (report.claimed, report.completed, report.skipped) == (3, 1, 1)
-    world.assert_ledger_equals_rows()
+    records.assert_counts_equal_rows()
 
 
-def test_a_analysis_that_comes_while_its_session_is_erased_waits_and_is_left_out(
-    world: Records, engine: Engine, company_id: UUID, monkeypatch: pytest.MonkeyPatch
+def test_an_analysis_that_arrives_during_the_erasure_waits_and_is_not_stored(
+    records: Records, engine: Engine, company_id: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    session_id, other = world.sessions(company_id, 2, completed_stages=3)
+    session_id, other = records.sessions(company_id, 2, completed_stages=3)
     times = {"company_id": company_id, "started_at": NOON, "ended_at": NOON}
     with engine.begin() as connection:
         connection.execute(insert(Session), [{"id": each, **times} for each in (session_id, other)])
@@ -228,35 +230,37 @@ def test_a_analysis_that_comes_while_its_session_is_erased_waits_and_is_left_out
 
 @pytest.mark.parametrize("stage", BUILT_IN.names[:3])
 def test_an_erased_session_that_is_due_or_retried_is_skipped(
-    pipeline: Pipeline, world: Records, engine: Engine, company_id: UUID, stage: str
+    pipeline: Pipeline, records: Records, engine: Engine, company_id: UUID, stage: str
 ) -> None:
     position = BUILT_IN.names.index(stage)
-    due, failed = world.sessions(company_id, 2, completed_stages=position)
+    due, failed = records.sessions(company_id, 2, completed_stages=position)
     with engine.begin() as connection:
         manager = ProcessingStatusManager(connection)
         manager.fail_stage(failed, stage, manager.start_stage(failed, stage), SECRET)
     for session in (due, failed):
         erase_session(engine, session, BUILT_IN)
-    world.assert_stage(due, stage, "PENDING")
-    assert (world.row(failed, stage).status, world.row(failed, stage).error_message) == ("FAILED", "erased")
+    records.assert_stage(due, stage, "PENDING")
+    assert (records.row(failed, stage).status, records.row(failed, stage).error_message) == ("FAILED", "erased")
     with engine.begin() as connection:
         ProcessingStatusManager(connection).reset_stage_for_retry(failed, stage)
 
     report = pipeline.run(stage)
 
     assert (report.claimed, report.skipped, report.failed) == (2, 2, 0)
-    assert {world.row(session, stage).metadata["reason"] for session in (due, failed)} == {"its content was erased"}
+    assert {records.row(session, stage).metadata["reason"] for session in (due, failed)} == {"its content was erased"}
     pipeline.run_all()
-    world.assert_stage(due, BUILT_IN.names[-1], "SKIPPED")
-    world.assert_ledger_equals_rows()
+    records.assert_stage(due, BUILT_IN.names[-1], "SKIPPED")
+    records.assert_counts_equal_rows()
 
 
-def test_a_period_is_counted_from_the_start_or_where_that_is_unknown_from_the_import(
-    world: Records, engine: Engine, company_id: UUID
+def test_age_counts_from_the_start_or_if_unknown_from_the_import(
+    records: Records, engine: Engine, company_id: UUID
 ) -> None:
-    old, edge, new = (world.sessions(company_id, 1, started_at=NOON - timedelta(days=days))[0] for days in (31, 30, 29))
-    (unknown,) = world.sessions(company_id, 1, started_at=None)
-    (others,) = world.sessions(world.company("Other"), 1, started_at=NOON - timedelta(days=400))
+    old, edge, new = (
+        records.sessions(company_id, 1, started_at=NOON - timedelta(days=days))[0] for days in (31, 30, 29)
+    )
+    (unknown,) = records.sessions(company_id, 1, started_at=None)
+    (others,) = records.sessions(records.company("Other"), 1, started_at=NOON - timedelta(days=400))
 
     assert erase_company(engine, company_id, NOON - timedelta(days=30), BUILT_IN).sessions == 1
 
@@ -267,30 +271,30 @@ def test_a_period_is_counted_from_the_start_or_where_that_is_unknown_from_the_im
     assert old not in kept
 
 
-def test_each_company_is_kept_as_long_as_it_wants_active_or_not(world: Records, engine: Engine) -> None:
-    month = world.company("Month", retention_days=30, status="ARCHIVED")
-    forever = world.company("Forever")
+def test_the_retention_of_each_company_applies_whatever_its_status(records: Records, engine: Engine) -> None:
+    month = records.company("Month", retention_days=30, status="ARCHIVED")
+    forever = records.company("Forever")
     for company in (month, forever):
-        world.sessions(company, 2, started_at=NOON - timedelta(days=31))
-        world.sessions(company, 1, started_at=NOON - timedelta(days=29))
+        records.sessions(company, 2, started_at=NOON - timedelta(days=31))
+        records.sessions(company, 1, started_at=NOON - timedelta(days=29))
 
     assert {name: erased.sessions for name, erased in erase_expired(engine, BUILT_IN, NOON).items()} == {"Month": 2}
     assert {name: erased.sessions for name, erased in erase_expired(engine, BUILT_IN, NOON).items()} == {"Month": 0}
 
 
-def test_a_session_that_is_dated_in_the_future_is_kept_as_long_as_others_from_its_import_on(
-    connection: Connection, world: Records, engine: Engine
+def test_a_session_dated_in_the_future_expires_by_its_import(
+    connection: Connection, records: Records, engine: Engine
 ) -> None:
-    company = world.company("Acme", csv_url="https://acme.example/x.csv", retention_days=30)
+    company = records.company("Acme", csv_url="https://acme.example/x.csv", retention_days=30)
     today = connection.scalar(text("SELECT now()"))
     assert today is not None
-    old, new = world.sessions(company, 2, started_at=today + timedelta(days=36_500))
-    (unknown,) = world.sessions(company, 1, started_at=None)
+    old, new = records.sessions(company, 2, started_at=today + timedelta(days=36_500))
+    (unknown,) = records.sessions(company, 1, started_at=None)
     imported = update(SessionImport).where(SessionImport.id.in_([old, unknown]))
     with engine.begin() as earlier:
         earlier.execute(imported.values(imported_at=today - timedelta(days=33)))
     (found,) = examine(connection, BUILT_IN)
-    assert found.message.startswith("Acme keeps 2 sessions longer than it wants")
+    assert found.message.startswith("Acme has 2 sessions older than its retention")
 
     # By hand it goes by the start, where there is one.
     assert erase_company(engine, company, today - timedelta(days=1), BUILT_IN).sessions == 1
@@ -301,22 +305,22 @@ def test_a_session_that_is_dated_in_the_future_is_kept_as_long_as_others_from_it
 
 
 def test_more_sessions_than_a_chunk_are_erased(
-    world: Records, engine: Engine, company_id: UUID, monkeypatch: pytest.MonkeyPatch
+    records: Records, engine: Engine, company_id: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("livedash_core.operations.erasure.CHUNK_SESSIONS", 2)
-    world.sessions(company_id, 5)
+    records.sessions(company_id, 5)
     assert erase_company(engine, company_id, None, BUILT_IN).sessions == 5
 
 
-def test_doctor_tells_who_is_kept_too_long(connection: Connection, world: Records, engine: Engine) -> None:
-    company = world.company("Acme & Sons", csv_url="https://acme.example/x.csv", retention_days=30)
+def test_doctor_finds_sessions_beyond_their_retention(connection: Connection, records: Records, engine: Engine) -> None:
+    company = records.company("Acme & Sons", csv_url="https://acme.example/x.csv", retention_days=30)
     with engine.connect() as now:
         today = now.scalar(text("SELECT now()"))
-    world.sessions(company, 2, started_at=today - timedelta(days=33))
-    world.sessions(company, 1, started_at=today - timedelta(days=31))
+    records.sessions(company, 2, started_at=today - timedelta(days=33))
+    records.sessions(company, 1, started_at=today - timedelta(days=31))
     (found,) = examine(connection, BUILT_IN)
     assert found.check == "retention"
-    assert found.message.startswith("Acme & Sons keeps 2 sessions longer than it wants")
+    assert found.message.startswith("Acme & Sons has 2 sessions older than its retention")
     assert "livedash erase --company 'Acme & Sons' --before DATE" in found.message
     erase_expired(engine, BUILT_IN)
     assert examine(connection, BUILT_IN) == []

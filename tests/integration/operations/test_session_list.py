@@ -1,4 +1,4 @@
-"""A list is what was asked for, whole and without repetition, however it is cut into pages."""
+"""A list is complete and without duplicates, whatever the size of its pages."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ FETCH = BUILT_IN.names[1]
 
 
 @pytest.fixture
-def busy(world: Records, engine: Engine) -> tuple[UUID, UUID]:
-    """Two companies with sessions in every state of every stage, one start each hour, one start unknown."""
-    companies = world.company("Acme"), world.company("Umbrella")
+def busy(records: Records, engine: Engine) -> tuple[UUID, UUID]:
+    """Two companies with sessions in every state of every stage; one starts each hour, one has no start."""
+    companies = records.company("Acme"), records.company("Umbrella")
     for company_id in companies:
         for position in range(len(BUILT_IN.names) + 1):
             for hour in range(7):
-                world.sessions(company_id, 1, started_at=NOON + timedelta(hours=hour), completed_stages=position)
+                records.sessions(company_id, 1, started_at=NOON + timedelta(hours=hour), completed_stages=position)
             if position == len(BUILT_IN.names):
                 continue
             with engine.begin() as connection:
@@ -45,7 +45,7 @@ def busy(world: Records, engine: Engine) -> tuple[UUID, UUID]:
                 manager.fail(BUILT_IN.names[position], claim.token, [Failure(one, "permanent", "session 17 is odd")])
                 manager.fail(BUILT_IN.names[position], claim.token, [Failure(two, "transient", "busy")])
                 manager.skip(BUILT_IN.names[position], claim.token, {three: "nothing to do"})
-    world.sessions(companies[0], 1, started_at=None, completed_stages=0)
+    records.sessions(companies[0], 1, started_at=None, completed_stages=0)
     return companies
 
 
@@ -55,8 +55,8 @@ def analyse(engine: Engine, company_id: UUID, ids: list[UUID], **columns: Any) -
         connection.execute(insert(Session), [{"id": session_id, **row} for session_id in ids])
 
 
-def whole(connection: Connection, wanted: SessionFilter, size: int = 3) -> list[UUID]:
-    """Every page, one after the other, through the cursor as it is written in an address."""
+def all_pages(connection: Connection, wanted: SessionFilter, size: int = 3) -> list[UUID]:
+    """Read all pages, each by the cursor of the one before as it is written in an address."""
     found: list[UUID] = []
     after = None
     while True:
@@ -69,7 +69,7 @@ def whole(connection: Connection, wanted: SessionFilter, size: int = 3) -> list[
         after = Cursor.parse(str(page.next))
 
 
-def test_the_list_behind_a_number_of_the_pipeline_has_as_many_sessions(
+def test_the_list_of_a_stage_and_state_has_as_many_sessions_as_the_breakdown(
     busy: tuple[UUID, UUID], connection: Connection
 ) -> None:
     for company_ids, stage, state in product((busy, busy[:1]), BUILT_IN.names, STAGE_STATES):
@@ -84,41 +84,45 @@ def test_the_list_behind_a_number_of_the_pipeline_has_as_many_sessions(
             "waiting": breakdown.waiting(stage),
             "failed": breakdown.stages[stage]["FAILED"],
         }
-        found = whole(connection, SessionFilter(Scope(company_ids=company_ids, stages=(stage,)), state))
+        found = all_pages(connection, SessionFilter(Scope(company_ids=company_ids, stages=(stage,)), state))
 
         assert len(found) == counts[state], (stage, state)
 
 
-def test_the_list_behind_a_failure_group_has_as_many_sessions(busy: tuple[UUID, UUID], connection: Connection) -> None:
+def test_the_list_of_a_failure_group_has_as_many_sessions_as_the_group(
+    busy: tuple[UUID, UUID], connection: Connection
+) -> None:
     groups = list_failure_groups(connection)
     assert len(groups) == len(BUILT_IN.names)
     for group in groups:
         scope = Scope(company_ids=busy, stages=(group.stage,), error_kinds=(group.error_kind,))
         wanted = SessionFilter(scope, "failed", error_group=group.error_group)
-        assert len(whole(connection, wanted)) == group.sessions
+        assert len(all_pages(connection, wanted)) == group.sessions
 
 
-def test_everything_is_listed_by_start_and_last_what_has_none(busy: tuple[UUID, UUID], connection: Connection) -> None:
+def test_sessions_are_listed_by_start_and_those_without_one_last(
+    busy: tuple[UUID, UUID], connection: Connection
+) -> None:
     found = list(all_sessions(connection, SessionFilter(Scope(company_ids=busy)), BUILT_IN, limit=1000))
 
     starts = [session.started_at for session in found]
     assert len(found) == 2 * 6 * 7 + 1
     assert starts[-1] is None
     assert starts[:-1] == sorted(starts[:-1], reverse=True)
-    assert whole(connection, SessionFilter(Scope(company_ids=busy))) == [session.id for session in found]
+    assert all_pages(connection, SessionFilter(Scope(company_ids=busy))) == [session.id for session in found]
     assert len(list(all_sessions(connection, SessionFilter(Scope(company_ids=busy)), BUILT_IN, limit=10))) == 10
 
 
-def test_a_stage_alone_lists_who_has_come_to_it_and_is_not_through(
+def test_a_stage_without_a_state_lists_sessions_that_reached_it_and_have_not_finished_it(
     busy: tuple[UUID, UUID], connection: Connection
 ) -> None:
     breakdown = read_breakdown(connection, BUILT_IN)
     expected = sum(breakdown.stages[FETCH][status] for status in ("FAILED", "IN_PROGRESS")) + breakdown.ready(FETCH)
 
-    assert len(whole(connection, SessionFilter(Scope(company_ids=busy, stages=(FETCH,))))) == expected
+    assert len(all_pages(connection, SessionFilter(Scope(company_ids=busy, stages=(FETCH,))))) == expected
 
 
-def test_days_narrow_down_every_list(busy: tuple[UUID, UUID], connection: Connection) -> None:
+def test_days_filter_every_list(busy: tuple[UUID, UUID], connection: Connection) -> None:
     end = NOON + timedelta(hours=3)
     scope = Scope(company_ids=busy, started_from=NOON + timedelta(hours=1), started_before=end)
 
@@ -129,10 +133,10 @@ def test_days_narrow_down_every_list(busy: tuple[UUID, UUID], connection: Connec
     assert all(NOON < session.started_at < end for session in [*everything, *failed])
 
 
-def test_what_was_said_about_sessions_finds_them_alone_and_together(
-    world: Records, company_id: UUID, engine: Engine, connection: Connection
+def test_filters_by_analysis_work_alone_and_combined(
+    records: Records, company_id: UUID, engine: Engine, connection: Connection
 ) -> None:
-    dutch, german, other = (world.sessions(company_id, 4, completed_stages=5) for _ in range(3))
+    dutch, german, other = (records.sessions(company_id, 4, completed_stages=5) for _ in range(3))
     analyse(engine, company_id, dutch, language="nl", sentiment="NEGATIVE", category="ONBOARDING", escalated=True)
     analyse(engine, company_id, german, language="de", sentiment="NEGATIVE", category="OFFBOARDING", forwarded_hr=True)
     analyse(engine, company_id, other, language="nl", sentiment="NEUTRAL", category="ONBOARDING")
@@ -140,7 +144,7 @@ def test_what_was_said_about_sessions_finds_them_alone_and_together(
     acme = Scope(company_ids=(company_id,))
 
     def found(scope: Scope = acme, **columns: Any) -> set[UUID]:
-        return set(whole(connection, SessionFilter(scope, **columns)))
+        return set(all_pages(connection, SessionFilter(scope, **columns)))
 
     assert found(sentiment="NEGATIVE") == {*dutch, *german}
     assert found(category="ONBOARDING", sentiment="NEGATIVE") == set(dutch)
@@ -152,42 +156,49 @@ def test_what_was_said_about_sessions_finds_them_alone_and_together(
     assert found(second, sentiment="NEUTRAL") == set(other)
 
 
-def test_a_question_lists_who_asked_it(
-    world: Records, company_id: UUID, engine: Engine, connection: Connection
+def test_a_question_lists_its_sessions(
+    records: Records, company_id: UUID, engine: Engine, connection: Connection
 ) -> None:
-    ids = world.sessions(company_id, 5, completed_stages=5)
+    ids = records.sessions(company_id, 5, completed_stages=5)
     analyse(engine, company_id, ids, language="nl")
     row = insert(Question).values(company_id=company_id, content="why?", normal_form="why", language="en")
     question_id = connection.scalar(row.returning(Question.id))
     links = [{"session_id": key, "position": 1, "question_id": question_id, "raw_text": "why?"} for key in ids[:4]]
     connection.execute(insert(SessionQuestion), links)
 
-    assert whole(connection, SessionFilter(Scope(company_ids=(company_id,)), question_id=question_id)) == sorted(
+    assert all_pages(connection, SessionFilter(Scope(company_ids=(company_id,)), question_id=question_id)) == sorted(
         ids[:4], reverse=True
     )
-    assert whole(connection, SessionFilter(Scope(company_ids=(world.company("Other"),)), question_id=question_id)) == []
+    assert (
+        all_pages(connection, SessionFilter(Scope(company_ids=(records.company("Other"),)), question_id=question_id))
+        == []
+    )
 
 
-def test_a_page_looks_at_a_bounded_number_of_sessions_and_says_so(
-    world: Records, company_id: UUID, engine: Engine, connection: Connection, monkeypatch: pytest.MonkeyPatch
+def test_a_page_reads_a_bounded_number_of_sessions_and_reports_it(
+    records: Records, company_id: UUID, engine: Engine, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(session_list, "MAX_READ", 4)
     ids = [
-        world.sessions(company_id, 1, started_at=NOON + timedelta(hours=hour), completed_stages=5 if hour < 2 else 4)[0]
+        records.sessions(company_id, 1, started_at=NOON + timedelta(hours=hour), completed_stages=5 if hour < 2 else 4)[
+            0
+        ]
         for hour in range(10)
     ]
     wanted = SessionFilter(Scope(company_ids=(company_id,), stages=(BUILT_IN.names[4],)), "completed")
 
     first = list_sessions(connection, wanted, BUILT_IN, after=None, size=50)
     assert (first.sessions, first.sessions_read) == ([], 4)
-    assert whole(connection, wanted) == [ids[1], ids[0]]
+    assert all_pages(connection, wanted) == [ids[1], ids[0]]
 
 
 @pytest.mark.parametrize("rest", [{}, {"company_ids": ()}])
-def test_an_id_is_found_whoever_gave_it(world: Records, connection: Connection, rest: dict[str, Any]) -> None:
-    acme, umbrella = world.company("Acme"), world.company("Umbrella")
-    (mine,) = world.sessions(acme, 1)
-    world.sessions(umbrella, 1)
+def test_a_session_is_found_by_id_and_by_external_id(
+    records: Records, connection: Connection, rest: dict[str, Any]
+) -> None:
+    acme, umbrella = records.company("Acme"), records.company("Umbrella")
+    (mine,) = records.sessions(acme, 1)
+    records.sessions(umbrella, 1)
 
     for written in (str(mine), f"ext-{mine}"):
         found = find_by_id(connection, written, rest.get("company_ids", [acme, umbrella]))
@@ -198,7 +209,7 @@ def test_an_id_is_found_whoever_gave_it(world: Records, connection: Connection, 
 @pytest.mark.parametrize(
     "cursor", ["", "x", "0~x~y", "9~infinity~00000000-0000-0000-0000-000000000000", "0~~", "~" * 9]
 )
-def test_a_cursor_that_we_did_not_write_is_said_so(connection: Connection, company_id: UUID, cursor: str) -> None:
+def test_an_invalid_cursor_is_refused(connection: Connection, company_id: UUID, cursor: str) -> None:
     with pytest.raises(UsageError, match="begin at the first one"):
         list_sessions(
             connection, SessionFilter(Scope(company_ids=(company_id,))), BUILT_IN, after=Cursor.parse(cursor), size=5
@@ -207,17 +218,17 @@ def test_a_cursor_that_we_did_not_write_is_said_so(connection: Connection, compa
 
 def test_a_list_without_companies_has_the_sessions_of_all(busy: tuple[UUID, UUID], connection: Connection) -> None:
     for state in (None, *STAGE_STATES):
-        of_both = whole(connection, SessionFilter(Scope(company_ids=busy), state))
-        assert whole(connection, SessionFilter(Scope(), state)) == of_both, state
+        of_both = all_pages(connection, SessionFilter(Scope(company_ids=busy), state))
+        assert all_pages(connection, SessionFilter(Scope(), state)) == of_both, state
 
 
 def test_a_list_of_several_stages_has_the_sessions_of_each(busy: tuple[UUID, UUID], connection: Connection) -> None:
     first, second = BUILT_IN.names[1:3]
-    lists = [whole(connection, SessionFilter(Scope(stages=(stage,)), "failed")) for stage in (first, second)]
+    lists = [all_pages(connection, SessionFilter(Scope(stages=(stage,)), "failed")) for stage in (first, second)]
 
     # In the order of the pipeline, whatever the order in the scope.
-    assert whole(connection, SessionFilter(Scope(stages=(second, first)), "failed")) == lists[0] + lists[1]
-    assert whole(connection, SessionFilter(Scope(stages=("NO_SUCH_STAGE",)), "waiting")) == []
+    assert all_pages(connection, SessionFilter(Scope(stages=(second, first)), "failed")) == lists[0] + lists[1]
+    assert all_pages(connection, SessionFilter(Scope(stages=("NO_SUCH_STAGE",)), "waiting")) == []
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,9 @@ from livedash_core.status import ProcessingStatusManager
 from tests.integration.records import NOON, Records
 
 
-def test_a_session_is_found_by_either_id_and_within_a_company(connection: Connection, world: Records) -> None:
-    acme, other = world.company("Acme"), world.company("Other")
-    (ours,), (theirs,) = world.sessions(acme, 1), world.sessions(other, 1)
+def test_a_session_is_found_by_either_id_and_within_a_company(connection: Connection, records: Records) -> None:
+    acme, other = records.company("Acme"), records.company("Other")
+    (ours,), (theirs,) = records.sessions(acme, 1), records.sessions(other, 1)
     connection.execute(update(SessionImport).values(external_session_id="chat-1"))
     assert find_session(connection, str(ours)) == ours
     assert find_session(connection, "chat-1", other) == theirs
@@ -30,17 +30,15 @@ def test_a_session_is_found_by_either_id_and_within_a_company(connection: Connec
         find_session(connection, str(ours), other)
 
 
-def test_an_external_id_may_look_like_one_of_ours(connection: Connection, world: Records) -> None:
-    (session_id,) = world.sessions(world.company("Acme"), 1)
+def test_an_external_id_may_look_like_an_internal_id(connection: Connection, records: Records) -> None:
+    (session_id,) = records.sessions(records.company("Acme"), 1)
     external = str(uuid4())
     connection.execute(update(SessionImport).values(external_session_id=external))
     assert find_session(connection, external) == session_id
 
 
-def test_a_session_that_failed_early_shows_when_it_was_and_every_attempt(
-    connection: Connection, world: Records
-) -> None:
-    (session_id,) = world.sessions(world.company("Acme"), 1)
+def test_a_session_that_failed_early_has_its_start_and_all_attempts(connection: Connection, records: Records) -> None:
+    (session_id,) = records.sessions(records.company("Acme"), 1)
     manager = ProcessingStatusManager(connection)
     for message in ("gone", "still gone"):
         token = manager.start_stage(session_id, "TRANSCRIPT_FETCH")

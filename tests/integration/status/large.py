@@ -1,4 +1,4 @@
-"""A database with 200,000 sessions in every state, for tests that look at plans."""
+"""A database with 200,000 sessions in every state, for tests of query plans."""
 
 from __future__ import annotations
 

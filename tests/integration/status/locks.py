@@ -1,4 +1,4 @@
-"""Two connections and a moment between them: who waits for whom, without a clock."""
+"""Helpers for tests of locks: two connections, and no dependence on time."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Key = tuple[UUID, str]
 
 @contextmanager
 def impatient(engine: Engine) -> Iterator[Connection]:
-    """A connection whose statements fail where they would wait for somebody's lock."""
+    """A connection whose statements fail instead of waiting for a lock."""
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("SET lock_timeout = '500ms'"))
         yield connection
@@ -29,10 +29,10 @@ def impatient(engine: Engine) -> Iterator[Connection]:
 
 @contextmanager
 def waiting(engine: Engine, verb: Callable[[ProcessingStatusManager], T]) -> Iterator[Future[T]]:
-    """``verb`` in a transaction of its own; the block begins when it waits for a lock of somebody else's.
+    """Run ``verb`` in its own transaction; the block begins when it waits for another transaction's lock.
 
-    The block must take that lock away, or it never ends. Without indexes rows come as they lie on disk: the order in
-    which they are locked must be the statement's, not the plan's.
+    The block must release that lock, or it never ends. Indexes are off, so that rows are read in the order on disk: the
+    order of locking must come from the statement and not from the plan.
     """
 
     def work() -> T:
@@ -47,14 +47,14 @@ def waiting(engine: Engine, verb: Callable[[ProcessingStatusManager], T]) -> Ite
         future = thread.submit(work)
         blocked = text("SELECT cardinality(pg_blocking_pids(:process)) > 0")
         while not observer.scalar(blocked, {"process": process}):
-            assert not future.done(), f"it did not wait for anybody: {future.result()}"
+            assert not future.done(), f"it did not wait: {future.result()}"
         observer.rollback()
         yield future
 
 
 @contextmanager
 def locked_row(engine: Engine, key: Key) -> Iterator[Connection]:
-    """Somebody holds this row's lock, until the connection is rolled back."""
+    """Lock this row until the connection is rolled back."""
     with engine.connect() as connection:
         connection.execute(
             text(
@@ -67,7 +67,7 @@ def locked_row(engine: Engine, key: Key) -> Iterator[Connection]:
 
 
 def locked_rows(engine: Engine) -> set[Key]:
-    """The status rows that somebody holds a lock on."""
+    """The status rows that are locked."""
     with engine.begin() as connection:
         every = connection.execute(text("SELECT session_id, stage FROM livedash.session_processing_status")).all()
         free = connection.execute(
@@ -77,7 +77,7 @@ def locked_rows(engine: Engine) -> set[Key]:
 
 
 def sessions_stored_backwards(engine: Engine, company_id: UUID, number: int) -> list[UUID]:
-    """New sessions in the order of their ids, whose rows lie on disk, and in each index, the other way round."""
+    """New sessions in the order of their ids, whose rows are on disk, and in each index, in reverse order."""
     ids = [uuid7() for _ in range(number)]
     for session_id in reversed(ids):
         with engine.begin() as connection:

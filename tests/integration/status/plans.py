@@ -1,4 +1,4 @@
-"""How PostgreSQL executes what the manager says: which indexes it takes and how many rows it reads."""
+"""How PostgreSQL executes statements: which indexes it uses and how many rows it reads."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Mode = Literal["custom", "generic"]
 
 @dataclass
 class Plan:
-    """What was read, all statements together: rows by table, filtered ones included; index names; 8 kB pages."""
+    """Reads of all statements together: rows by table, filtered ones included; index names; 8 kB pages."""
 
     rows: Counter[str] = field(default_factory=Counter)
     indexes: set[str] = field(default_factory=set)
@@ -40,11 +40,11 @@ class Plan:
 
 @contextmanager
 def explained(target: Connection | Engine, mode: Mode) -> Iterator[Plan]:
-    """Executes each statement of a connection, or of all connections of an engine, twice: explained and
-    taken back, then for good.
+    """Execute each statement of a connection, or of all connections of an engine, twice: with EXPLAIN and
+    rolled back, then normally.
 
-    A driver prepares what it repeats, and after five executions PostgreSQL may plan without looking at the
-    parameters: ``generic`` is that plan, ``custom`` the other.
+    A driver prepares repeated statements, and after five executions PostgreSQL may use a plan that does not depend on
+    the parameters: ``generic`` is that plan, ``custom`` the other.
     """
     plan = Plan()
 

@@ -1,4 +1,4 @@
-"""The status manager in plain Python: what each verb ought to do, without SQL, concurrency or time."""
+"""The status manager in plain Python: the effect of each verb, without SQL, concurrency or time."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Row:
 
 @dataclass
 class Model:
-    """Change it as the manager was changed, then compare."""
+    """A model of the status tables: apply the same verbs as to the manager, then compare."""
 
     stages: tuple[str, ...]
     rows: dict[Key, Row] = field(default_factory=dict)
@@ -141,7 +141,7 @@ class Model:
         return [key for key, row in self.rows.items() if row.token == token]
 
     def counts(self, companies: set[UUID]) -> Counter[tuple[str, str]]:
-        """Sessions per stage and status; PENDING counts those that wait, too."""
+        """Sessions per stage and status; PENDING includes those that wait."""
         return Counter(
             (stage, row.status) for (session, stage), row in self.rows.items() if self.company_of[session] in companies
         )

@@ -1,4 +1,4 @@
-"""Rate, durations and the longest wait of each stage: from the ledger, folded or not."""
+"""Throughput, durations and queue age of each stage, from the count deltas and from the folded counts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ IMPORT, FETCH, CREATE = BUILT_IN.names[:3]
 
 
 def _settle(connection: Connection, sessions: int, held_seconds: float) -> list[UUID]:
-    """Sessions that went through TRANSCRIPT_FETCH and were held for so long."""
+    """Sessions that completed TRANSCRIPT_FETCH after being held for this time."""
     manager = ProcessingStatusManager(connection)
     claim = manager.claim(FETCH, sessions)
     assert len(claim.attempts) == sessions
@@ -37,10 +37,10 @@ def _hours_pass(connection: Connection, hours: int) -> None:
 
 
 @pytest.mark.parametrize("folded", [False, True])
-def test_rate_and_durations_are_told_within_a_tenth(
-    world: Records, company_id: UUID, connection: Connection, folded: bool
+def test_throughput_and_durations_are_right_within_a_tenth(
+    records: Records, company_id: UUID, connection: Connection, folded: bool
 ) -> None:
-    world.sessions(company_id, 100)
+    records.sessions(company_id, 100)
     for sessions, held in ((90, 2.0), (10, 60.0)):
         _settle(connection, sessions, held)
     if folded:
@@ -56,8 +56,8 @@ def test_rate_and_durations_are_told_within_a_tenth(
     assert 5.0 <= found.per_minute <= 10.0
 
 
-def test_folding_twice_adds_to_what_is_there(world: Records, company_id: UUID, connection: Connection) -> None:
-    world.sessions(company_id, 20)
+def test_folding_twice_adds_to_what_is_there(records: Records, company_id: UUID, connection: Connection) -> None:
+    records.sessions(company_id, 20)
     for _ in range(2):
         _settle(connection, 10, 2.0)
         fold(connection)
@@ -73,10 +73,10 @@ def test_folding_twice_adds_to_what_is_there(world: Records, company_id: UUID, c
     assert max(rows.values()) <= 2
 
 
-def test_the_last_24_hours_are_told_hour_by_hour_and_older_ones_forgotten(
-    world: Records, company_id: UUID, connection: Connection
+def test_the_last_24_hours_are_counted_by_hour_and_older_ones_deleted(
+    records: Records, company_id: UUID, connection: Connection
 ) -> None:
-    world.sessions(company_id, 30)
+    records.sessions(company_id, 30)
     for hours in (24, 5, 0):
         _settle(connection, 10, 2.0)
         fold(connection)
@@ -94,10 +94,10 @@ def test_the_last_24_hours_are_told_hour_by_hour_and_older_ones_forgotten(
     assert kept == 20
 
 
-def test_each_company_is_told_apart_and_a_failure_is_no_activity(world: Records, connection: Connection) -> None:
-    acme, other = world.company("Acme"), world.company("Other")
-    world.sessions(acme, 3)
-    (failing,) = world.sessions(other, 1)
+def test_activity_is_counted_per_company_and_without_failures(records: Records, connection: Connection) -> None:
+    acme, other = records.company("Acme"), records.company("Other")
+    records.sessions(acme, 3)
+    (failing,) = records.sessions(other, 1)
     manager = ProcessingStatusManager(connection)
     manager.fail_stage(failing, FETCH, manager.start_stage(failing, FETCH), "no")
     _settle(connection, 3, 1.0)
@@ -107,18 +107,20 @@ def test_each_company_is_told_apart_and_a_failure_is_no_activity(world: Records,
     assert sum(activity(connection, BUILT_IN, [other])[IMPORT].last_day) == 1
 
 
-def test_what_is_brought_in_already_through_counts_and_has_no_duration(
-    world: Records, company_id: UUID, connection: Connection
+def test_sessions_initialized_as_completed_count_without_a_duration(
+    records: Records, company_id: UUID, connection: Connection
 ) -> None:
-    world.sessions(company_id, 3)
+    records.sessions(company_id, 3)
 
     found = activity(connection, BUILT_IN)[IMPORT]
 
     assert (found.last_day[-1], found.p50_seconds, found.p95_seconds) == (3, None, None)
 
 
-def test_the_longest_wait_is_of_what_could_be_claimed(world: Records, company_id: UUID, connection: Connection) -> None:
-    first, second, third = world.sessions(company_id, 3)
+def test_the_queue_age_is_that_of_sessions_that_could_be_claimed(
+    records: Records, company_id: UUID, connection: Connection
+) -> None:
+    first, second, third = records.sessions(company_id, 3)
     moment = datetime(2026, 1, 1, tzinfo=UTC)
     for session, since in ((first, moment + timedelta(days=1)), (second, moment)):
         connection.execute(
@@ -141,7 +143,7 @@ def test_the_longest_wait_is_of_what_could_be_claimed(world: Records, company_id
     assert activity(connection, BUILT_IN)[FETCH].oldest_waiting_since is None
 
 
-def test_a_company_that_is_not_processed_does_not_wait(world: Records, connection: Connection) -> None:
-    world.sessions(world.company("Gone", status="SUSPENDED"), 1)
+def test_a_company_that_is_not_active_has_no_queue_age(records: Records, connection: Connection) -> None:
+    records.sessions(records.company("Gone", status="SUSPENDED"), 1)
 
     assert activity(connection, BUILT_IN)[FETCH].oldest_waiting_since is None

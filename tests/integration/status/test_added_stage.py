@@ -1,4 +1,4 @@
-"""A stage that is added when sessions are under way: they get its row, and their order, when brought in again."""
+"""A stage that is added while sessions are under way: initializing them again adds its row and corrects their order."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def manager(connection: Connection) -> ProcessingStatusManager:
     return ProcessingStatusManager(connection, pipeline=PIPELINE)
 
 
-def test_it_is_due_for_sessions_that_are_that_far(
-    world: Records, company_id: UUID, manager: ProcessingStatusManager
+def test_an_added_stage_is_due_for_sessions_that_have_reached_it(
+    records: Records, company_id: UUID, manager: ProcessingStatusManager
 ) -> None:
-    (session,) = world.sessions(company_id, 1, completed_stages=3)
+    (session,) = records.sessions(company_id, 1, completed_stages=3)
 
     assert manager.initialize_sessions({session: company_id}) == []
     assert manager.claim(ANALYSE, 1).attempts == {}
@@ -34,8 +34,10 @@ def test_it_is_due_for_sessions_that_are_that_far(
     assert manager.claim(ANALYSE, 1).attempts == {session: 1}
 
 
-def test_it_waits_for_sessions_that_are_not(world: Records, company_id: UUID, manager: ProcessingStatusManager) -> None:
-    (session,) = world.sessions(company_id, 1, completed_stages=2)
+def test_an_added_stage_waits_for_earlier_stages(
+    records: Records, company_id: UUID, manager: ProcessingStatusManager
+) -> None:
+    (session,) = records.sessions(company_id, 1, completed_stages=2)
     manager.initialize_session(session, company_id)
 
     assert manager.claim(ADDED, 1).attempts == {}
@@ -44,28 +46,30 @@ def test_it_waits_for_sessions_that_are_not(world: Records, company_id: UUID, ma
     assert manager.claim(ADDED, 1).attempts == {session: 1}
 
 
-def test_what_is_done_already_stays_done(world: Records, company_id: UUID, manager: ProcessingStatusManager) -> None:
-    (session,) = world.sessions(company_id, 1, completed_stages=5)
+def test_completed_stages_stay_completed_when_a_stage_is_added(
+    records: Records, company_id: UUID, manager: ProcessingStatusManager
+) -> None:
+    (session,) = records.sessions(company_id, 1, completed_stages=5)
     manager.initialize_session(session, company_id)
     manager.complete_stage(session, ADDED, manager.start_stage(session, ADDED))
 
     assert {stage.status for stage in manager.get_session_status(session)} == {"COMPLETED"}
 
 
-def test_at_the_end_of_the_pipeline_it_is_due_for_those_who_are_through(
-    world: Records, company_id: UUID, connection: Connection
+def test_an_added_last_stage_is_due_for_sessions_that_finished_the_others(
+    records: Records, company_id: UUID, connection: Connection
 ) -> None:
-    through, halfway = world.sessions(company_id, 1, completed_stages=5)[0], world.sessions(company_id, 1)[0]
+    through, halfway = records.sessions(company_id, 1, completed_stages=5)[0], records.sessions(company_id, 1)[0]
     manager = ProcessingStatusManager(connection, pipeline=pipeline_with(ADDED, after=BUILT_IN.last))
     manager.initialize_sessions(dict.fromkeys([through, halfway], company_id))
 
     assert manager.claim(ADDED, 2).attempts == {through: 1}
 
 
-def test_before_the_session_is_brought_in_again_it_is_not_there_and_says_so(
-    world: Records, company_id: UUID, manager: ProcessingStatusManager
+def test_an_added_stage_is_reported_missing_until_the_session_is_initialized_again(
+    records: Records, company_id: UUID, manager: ProcessingStatusManager
 ) -> None:
-    (session,) = world.sessions(company_id, 1, completed_stages=3)
+    (session,) = records.sessions(company_id, 1, completed_stages=3)
 
     assert manager.has_completed_stage(session, ADDED) is False
     assert manager.is_ready_for_stage(session, ANALYSE) is False

@@ -1,4 +1,4 @@
-"""Nonsense is refused by name, says what and which, and changes nothing."""
+"""Invalid input raises a named error that identifies it, and changes nothing."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def manager(connection: Connection) -> Manager:
 
 
 @pytest.fixture
-def session(world: Records, company_id: UUID) -> UUID:
-    return world.sessions(company_id, 1)[0]
+def session(records: Records, company_id: UUID) -> UUID:
+    return records.sessions(company_id, 1)[0]
 
 
 @pytest.mark.parametrize(
@@ -35,38 +35,38 @@ def session(world: Records, company_id: UUID) -> UUID:
         ("transient", float("nan"), "cannot be retried after nan seconds"),
     ],
 )
-def test_a_failure_that_makes_no_sense(
-    world: Records, manager: Manager, session: UUID, kind: str, retry_after: float | None, message: str
+def test_an_invalid_failure_is_refused(
+    records: Records, manager: Manager, session: UUID, kind: str, retry_after: float | None, message: str
 ) -> None:
     token = manager.start_stage(session, FETCH)
 
     with pytest.raises(UsageError, match=f"session {session} {message}"):
         manager.fail(FETCH, token, [Failure(session, kind, "no", retry_after)])
-    world.assert_stage(session, FETCH, "IN_PROGRESS")
+    records.assert_stage(session, FETCH, "IN_PROGRESS")
 
 
 @pytest.mark.parametrize("metadata", [{"a": float("nan")}, {"a": {1, 2}}, {"a": "\x00"}, {"a": "\ud800"}])
-def test_metadata_that_postgres_would_not_take(
-    world: Records, manager: Manager, session: UUID, metadata: dict[str, object]
+def test_metadata_that_jsonb_refuses_is_refused(
+    records: Records, manager: Manager, session: UUID, metadata: dict[str, object]
 ) -> None:
     token = manager.start_stage(session, FETCH)
 
     with pytest.raises(UsageError, match=f"the metadata of session {session}"):
         manager.complete_stage(session, FETCH, token, metadata)
-    world.assert_stage(session, FETCH, "IN_PROGRESS")
+    records.assert_stage(session, FETCH, "IN_PROGRESS")
 
 
-def test_metadata_comes_back_as_it_went_in(world: Records, manager: Manager, session: UUID) -> None:
+def test_metadata_is_read_as_it_was_written(records: Records, manager: Manager, session: UUID) -> None:
     metadata = {"a": "\\u0000 'é' \"😀\"", "b": [1, None, {"c": True}]}
     manager.complete_stage(session, FETCH, manager.start_stage(session, FETCH), metadata)
 
-    assert world.row(session, FETCH).metadata == metadata
+    assert records.row(session, FETCH).metadata == metadata
 
 
-def test_a_reason_to_skip_is_cleaned_like_an_error_message(world: Records, manager: Manager, session: UUID) -> None:
+def test_a_skip_reason_is_redacted_like_an_error_message(records: Records, manager: Manager, session: UUID) -> None:
     manager.skip_stage(session, FETCH, manager.start_stage(session, FETCH), "GET https://a:hunter2@b/\x00 is empty")
 
-    assert world.row(session, FETCH).metadata == {"reason": "GET https://***@b/ is empty"}
+    assert records.row(session, FETCH).metadata == {"reason": "GET https://***@b/ is empty"}
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_a_reason_to_skip_is_cleaned_like_an_error_message(world: Records, manag
         lambda manager: manager.get_failed_sessions(limit=-1),
     ],
 )
-def test_a_negative_limit(manager: Manager, ask: Callable[[Manager], object]) -> None:
+def test_a_negative_limit_is_refused(manager: Manager, ask: Callable[[Manager], object]) -> None:
     with pytest.raises(UsageError, match=r"cannot (claim|list) -?\d sessions"):
         ask(manager)
 
@@ -94,12 +94,12 @@ def test_a_negative_limit(manager: Manager, ask: Callable[[Manager], object]) ->
         lambda manager, session: manager.is_ready_for_stage(session, "LUNCH"),
     ],
 )
-def test_an_unknown_stage(manager: Manager, session: UUID, ask: Callable[[Manager, UUID], object]) -> None:
+def test_an_unknown_stage_is_refused(manager: Manager, session: UUID, ask: Callable[[Manager, UUID], object]) -> None:
     with pytest.raises(UnknownStage, match="no stage 'LUNCH'; the stages are CSV_IMPORT"):
         ask(manager, session)
 
 
-def test_an_unknown_session(manager: Manager) -> None:
+def test_an_unknown_session_is_refused(manager: Manager) -> None:
     stranger = uuid4()
     for ask in (
         lambda: manager.start_stage(stranger, FETCH),
@@ -110,7 +110,7 @@ def test_an_unknown_session(manager: Manager) -> None:
             ask()
 
 
-def test_a_token_that_is_not_ours(world: Records, manager: Manager, session: UUID) -> None:
+def test_an_unknown_token_changes_nothing(records: Records, manager: Manager, session: UUID) -> None:
     manager.start_stage(session, FETCH)
     for ask in (
         lambda: manager.complete_stage(session, FETCH, uuid4()),
@@ -119,4 +119,4 @@ def test_a_token_that_is_not_ours(world: Records, manager: Manager, session: UUI
     ):
         with pytest.raises(LeaseLost, match=f"the lease on {FETCH} of session {session} is lost"):
             ask()
-    world.assert_stage(session, FETCH, "IN_PROGRESS")
+    records.assert_stage(session, FETCH, "IN_PROGRESS")

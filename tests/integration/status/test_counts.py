@@ -1,4 +1,4 @@
-"""The breakdown is exact after each verb, and tells what is due from what waits for an earlier stage."""
+"""The breakdown is exact after each verb, and separates due sessions from those that wait for an earlier stage."""
 
 from __future__ import annotations
 
@@ -26,49 +26,53 @@ def _fail_and_reset(_records: Records, manager: ProcessingStatusManager, session
     return manager.reset_failed(Scope())
 
 
-def _expire(world: Records, manager: ProcessingStatusManager, session: UUID) -> object:
+def _expire(records: Records, manager: ProcessingStatusManager, session: UUID) -> object:
     manager.start_stage(session, FETCH)
-    world.expire_leases()
+    records.expire_leases()
     return manager.claim(CREATE, 1), manager.claim(FETCH, 1)
 
 
-def _add_a_stage(world: Records, manager: ProcessingStatusManager, session: UUID) -> object:
-    company_id = world.row(session, FETCH).company_id
+def _add_a_stage(records: Records, manager: ProcessingStatusManager, session: UUID) -> object:
+    company_id = records.row(session, FETCH).company_id
     longer = ProcessingStatusManager(manager.connection, pipeline=pipeline_with("TRANSLATION", after=BUILT_IN.first))
     return longer.initialize_session(session, company_id)
 
 
 VERBS: dict[str, Verb] = {
-    "initialize": lambda world, manager, session: None,
-    "claim": lambda world, manager, session: manager.start_stage(session, FETCH),
-    "settle": lambda world, manager, session: manager.complete(
+    "initialize": lambda records, manager, session: None,
+    "claim": lambda records, manager, session: manager.start_stage(session, FETCH),
+    "settle": lambda records, manager, session: manager.complete(
         FETCH, manager.start_stage(session, FETCH), {session: None}
     ),
-    "fail": lambda world, manager, session: _fail(manager, session),
-    "release": lambda world, manager, session: manager.release(manager.start_stage(session, FETCH)),
+    "fail": lambda records, manager, session: _fail(manager, session),
+    "release": lambda records, manager, session: manager.release(manager.start_stage(session, FETCH)),
     "reclaim": _expire,
     "reset_failed": _fail_and_reset,
-    "reopen": lambda world, manager, session: manager.reopen(BUILT_IN.names[0], [session]),
+    "reopen": lambda records, manager, session: manager.reopen(BUILT_IN.names[0], [session]),
     "realign": _add_a_stage,
-    "initialize_new": lambda world, manager, session: initialize_new(
-        world.engine, world.row(session, FETCH).company_id, [uuid4()]
+    "initialize_new": lambda records, manager, session: initialize_new(
+        records.engine, records.row(session, FETCH).company_id, [uuid4()]
     ),
 }
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_the_ledger_equals_a_recount_after(world: Records, company_id: UUID, connection: Connection, verb: str) -> None:
-    (session,) = world.sessions(company_id, 1)
-    VERBS[verb](world, ProcessingStatusManager(connection), session)
-
-    world.assert_ledger_equals_rows(pipeline_with("TRANSLATION", after=BUILT_IN.first))
-
-
-def test_what_waits_for_an_earlier_stage_is_counted_not_derived(
-    world: Records, company_id: UUID, connection: Connection
+def test_the_counts_equal_a_recount_after(
+    records: Records, company_id: UUID, connection: Connection, verb: str
 ) -> None:
-    """A stage in the middle is added when all are through: nothing waits behind it, whatever the sums say."""
-    done, half = world.sessions(company_id, 1, completed_stages=5) + world.sessions(company_id, 1, completed_stages=2)
+    (session,) = records.sessions(company_id, 1)
+    VERBS[verb](records, ProcessingStatusManager(connection), session)
+
+    records.assert_counts_equal_rows(pipeline_with("TRANSLATION", after=BUILT_IN.first))
+
+
+def test_sessions_that_wait_for_an_earlier_stage_are_counted_separately(
+    records: Records, company_id: UUID, connection: Connection
+) -> None:
+    """A stage in the middle is added after all sessions have finished: none waits behind it, whatever the sums are."""
+    done, half = records.sessions(company_id, 1, completed_stages=5) + records.sessions(
+        company_id, 1, completed_stages=2
+    )
     manager = ProcessingStatusManager(connection, pipeline=pipeline_with("TRANSLATION", after=BUILT_IN.names[1]))
 
     def ready_and_waiting(breakdown: Breakdown) -> dict[str, tuple[int, int]]:

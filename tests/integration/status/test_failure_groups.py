@@ -1,4 +1,4 @@
-"""What waits for a person is counted by reason, exactly, whatever becomes of it."""
+"""FAILED sessions are counted by reason, exactly, also when they are retried, reopened or fail again."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def groups(connection: Connection) -> list[FailureGroup]:
     return found
 
 
-def test_messages_that_say_the_same_are_one_group_per_stage_and_kind(world: Records, connection: Connection) -> None:
-    acme, umbrella = world.company("Acme"), world.company("Umbrella")
-    fail(connection, world.sessions(acme, 3), "LV-{} is gone")
-    fail(connection, world.sessions(umbrella, 4), "LV-{} is gone")
-    fail(connection, world.sessions(acme, 2), "LV-{} is gone", "transient")
-    fail(connection, world.sessions(acme, 1), "something else")
+def test_equivalent_messages_are_one_group_per_stage_and_kind(records: Records, connection: Connection) -> None:
+    acme, umbrella = records.company("Acme"), records.company("Umbrella")
+    fail(connection, records.sessions(acme, 3), "LV-{} is gone")
+    fail(connection, records.sessions(umbrella, 4), "LV-{} is gone")
+    fail(connection, records.sessions(acme, 2), "LV-{} is gone", "transient")
+    fail(connection, records.sessions(acme, 1), "something else")
 
     found = groups(connection)
 
@@ -49,10 +49,10 @@ def test_messages_that_say_the_same_are_one_group_per_stage_and_kind(world: Reco
 
 @pytest.mark.parametrize("folded", [False, True])
 @pytest.mark.parametrize("way_out", ["reset_failed", "reopen", "reopen all"])
-def test_a_group_is_left_when_its_sessions_are_tried_again(
-    world: Records, company_id: UUID, connection: Connection, way_out: str, folded: bool
+def test_sessions_leave_their_group_when_they_are_retried(
+    records: Records, company_id: UUID, connection: Connection, way_out: str, folded: bool
 ) -> None:
-    ids = world.sessions(company_id, 3)
+    ids = records.sessions(company_id, 3)
     fail(connection, ids, "no")
     if folded:
         fold(connection)
@@ -66,14 +66,14 @@ def test_a_group_is_left_when_its_sessions_are_tried_again(
     assert [group.sessions for group in groups(connection)] == [2]
 
 
-def test_a_lease_that_ran_out_for_good_is_a_group_whoever_held_it(
-    world: Records, company_id: UUID, connection: Connection
+def test_final_lease_expiries_are_one_group_for_all_owners(
+    records: Records, company_id: UUID, connection: Connection
 ) -> None:
-    ids = world.sessions(company_id, 2)
+    ids = records.sessions(company_id, 2)
     manager = ProcessingStatusManager(connection, max_attempts=1)
     for number, session_id in enumerate(ids):
         manager.claim(FETCH, 1, Scope(session_ids=(session_id,)), owner=f"host-{number}:17")
-    world.expire_leases()
+    records.expire_leases()
     manager.claim(FETCH, 1)
 
     (group,) = groups(connection)
@@ -85,17 +85,19 @@ def test_a_lease_that_ran_out_for_good_is_a_group_whoever_held_it(
 
 
 def test_a_transient_failure_that_will_be_retried_is_in_no_group(
-    world: Records, company_id: UUID, connection: Connection
+    records: Records, company_id: UUID, connection: Connection
 ) -> None:
-    (session_id,) = world.sessions(company_id, 1)
+    (session_id,) = records.sessions(company_id, 1)
     manager = ProcessingStatusManager(connection)
     manager.fail_stage(session_id, FETCH, manager.start_stage(session_id, FETCH), "busy", kind="transient")
 
     assert groups(connection) == []
 
 
-def test_a_group_that_comes_back_begins_anew(world: Records, company_id: UUID, connection: Connection) -> None:
-    ids = world.sessions(company_id, 1)
+def test_a_group_that_was_empty_starts_with_new_times(
+    records: Records, company_id: UUID, connection: Connection
+) -> None:
+    ids = records.sessions(company_id, 1)
     fail(connection, ids, "no")
     fold(connection)
     (first,) = groups(connection)
@@ -108,8 +110,8 @@ def test_a_group_that_comes_back_begins_anew(world: Records, company_id: UUID, c
     assert (second.sessions, second.first_seen_at > first.last_seen_at) == (1, True)
 
 
-def test_folding_changes_nothing_visible(world: Records, company_id: UUID, connection: Connection) -> None:
-    fail(connection, world.sessions(company_id, 3), "LV-{} is gone")
+def test_folding_changes_nothing_visible(records: Records, company_id: UUID, connection: Connection) -> None:
+    fail(connection, records.sessions(company_id, 3), "LV-{} is gone")
     before = groups(connection)
     fold(connection)
     fold(connection)

@@ -1,4 +1,4 @@
-"""Sessions that come with states of another system: every later verb finds them where it looks."""
+"""Sessions imported with the statuses of another system are processed by every verb like others."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def manager(connection: Connection) -> ProcessingStatusManager:
 
 
 @pytest.fixture
-def session(world: Records, company_id: UUID, connection: Connection) -> UUID:
-    """Imported, without a status: as a migration leaves it for the manager."""
-    (session,) = world.sessions(company_id, 1)
+def session(records: Records, company_id: UUID, connection: Connection) -> UUID:
+    """An imported session without a status, as a migration inserts it."""
+    (session,) = records.sessions(company_id, 1)
     connection.exec_driver_sql("TRUNCATE livedash.session_processing_status, livedash.session_processing_delta")
     return session
 
@@ -36,8 +36,8 @@ def history(company_id: UUID, **statuses: str) -> ImportedHistory:
     return ImportedHistory(company_id, THEN, tuple(stages))
 
 
-def test_states_times_and_origin_are_taken_over(
-    world: Records, company_id: UUID, manager: ProcessingStatusManager, session: UUID
+def test_statuses_times_and_origin_are_imported(
+    records: Records, company_id: UUID, manager: ProcessingStatusManager, session: UUID
 ) -> None:
     later = datetime(2025, 7, 1, tzinfo=UTC)
     failed = ImportedState(CREATE, "FAILED", "elsewhere", "", 3, THEN, later, "https://a:hunter2@b/ refused")
@@ -55,16 +55,16 @@ def test_states_times_and_origin_are_taken_over(
     ]
     assert rows[1].metadata == {"origin": "elsewhere", "reason": "no URL"}
     assert (rows[2].error_kind, rows[2].error_message) == ("permanent", "https://***@b/ refused")
-    (failure,) = world.failures(session)
+    (failure,) = records.failures(session)
     assert (failure.stage, failure.attempt, failure.failed_at) == (CREATE, 3, later)
     assert failure.error_message == rows[2].error_message
-    world.assert_ledger_equals_rows()
+    records.assert_counts_equal_rows()
 
 
-def test_a_stage_is_due_when_the_one_before_it_is_through_and_opens_the_next(
-    world: Records, company_id: UUID, manager: ProcessingStatusManager, session: UUID
+def test_an_imported_stage_is_due_when_the_one_before_it_is_finished_and_opens_the_next(
+    records: Records, company_id: UUID, manager: ProcessingStatusManager, session: UUID
 ) -> None:
-    """Analysed there although its transcript was never fetched: nothing is stuck behind the gap."""
+    """A session that is analysed although its transcript was not fetched does not get stuck."""
     manager.import_history({session: history(company_id, **{CSV: "COMPLETED", ANALYSE: "COMPLETED"})})
 
     assert manager.get_due_stages() == [FETCH, ASK]
@@ -72,11 +72,11 @@ def test_a_stage_is_due_when_the_one_before_it_is_through_and_opens_the_next(
     manager.complete_stage(session, CREATE, manager.start_stage(session, CREATE))
     manager.complete_stage(session, ASK, manager.start_stage(session, ASK))
     assert {stage.status for stage in manager.get_session_status(session)} == {"COMPLETED"}
-    world.assert_ledger_equals_rows()
+    records.assert_counts_equal_rows()
 
 
-def test_what_failed_there_can_be_retried_here(
-    world: Records, company_id: UUID, manager: ProcessingStatusManager, session: UUID
+def test_an_imported_failure_can_be_retried(
+    records: Records, company_id: UUID, manager: ProcessingStatusManager, session: UUID
 ) -> None:
     manager.import_history({session: history(company_id, **{CSV: "COMPLETED", FETCH: "FAILED"})})
 
@@ -86,22 +86,20 @@ def test_what_failed_there_can_be_retried_here(
     assert manager.reset_failed(Scope()) == {FETCH: 1}
     assert list_failure_groups(manager.connection) == []
     assert manager.claim(FETCH, 1).attempts == {session: 1}
-    world.assert_ledger_equals_rows()
+    records.assert_counts_equal_rows()
 
 
-def test_what_is_here_already_stays_as_it_is(
-    world: Records, company_id: UUID, manager: ProcessingStatusManager
-) -> None:
-    (session,) = world.sessions(company_id, 1)
+def test_existing_sessions_stay_unchanged(records: Records, company_id: UUID, manager: ProcessingStatusManager) -> None:
+    (session,) = records.sessions(company_id, 1)
     token = manager.start_stage(session, FETCH)
 
     assert manager.import_history({session: history(company_id, **dict.fromkeys(BUILT_IN.names, "COMPLETED"))}) == []
     manager.complete_stage(session, FETCH, token)
-    world.assert_stage(session, CREATE, "PENDING")
-    world.assert_ledger_equals_rows()
+    records.assert_stage(session, CREATE, "PENDING")
+    records.assert_counts_equal_rows()
 
 
-def test_states_that_nobody_can_take_over_are_refused(
+def test_statuses_that_cannot_be_imported_are_refused(
     company_id: UUID, manager: ProcessingStatusManager, session: UUID
 ) -> None:
     with pytest.raises(UsageError, match="TRANSCRIPT_FETCH cannot be imported as 'IN_PROGRESS'"):

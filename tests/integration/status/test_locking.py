@@ -1,4 +1,4 @@
-"""Who waits for whom: apart from the promises because each test needs two connections that are in each other's way."""
+"""Locking: each of these tests needs two connections that compete for the same rows."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from tests.integration.status.locks import impatient, locked_row, locked_rows, s
 FETCH, CREATE = "TRANSCRIPT_FETCH", "SESSION_CREATION"
 
 
-def test_claiming_waits_for_nobody(world: Records, company_id: UUID, engine: Engine) -> None:
-    world.sessions(company_id, 2)
+def test_claiming_waits_for_no_lock(records: Records, company_id: UUID, engine: Engine) -> None:
+    records.sessions(company_id, 2)
     with engine.begin() as other, impatient(engine) as connection:
         theirs = ProcessingStatusManager(other).claim(FETCH, 1)
         ours = ProcessingStatusManager(connection).claim(FETCH, 2)
@@ -28,16 +28,18 @@ def test_claiming_waits_for_nobody(world: Records, company_id: UUID, engine: Eng
 
 
 @pytest.mark.parametrize("scope", ["window", "sessions"])
-def test_claiming_within_a_scope_waits_for_nobody(world: Records, company_id: UUID, engine: Engine, scope: str) -> None:
-    sessions = world.sessions(company_id, 2)
+def test_claiming_within_a_scope_waits_for_no_lock(
+    records: Records, company_id: UUID, engine: Engine, scope: str
+) -> None:
+    sessions = records.sessions(company_id, 2)
     within = Scope(started_from=NOON) if scope == "window" else Scope(session_ids=tuple(sessions))
     with locked_row(engine, (sessions[0], FETCH)), impatient(engine) as connection:
         assert ProcessingStatusManager(connection).claim(FETCH, 2, within).attempts == {sessions[1]: 1}
 
 
 @pytest.mark.parametrize("verb", ["complete", "fail", "release", "reclaim", "reset_failed", "reopen", "erase"])
-def test_rows_are_locked_in_one_order(world: Records, company_id: UUID, engine: Engine, verb: str) -> None:
-    """Stage by stage as the pipeline has them, then by session: so two verbs never wait for each other."""
+def test_rows_are_locked_in_one_order(records: Records, company_id: UUID, engine: Engine, verb: str) -> None:
+    """Verbs lock by stage in the order of the pipeline, then by session, so that two never deadlock."""
     sessions = sessions_stored_backwards(engine, company_id, 3)
     backwards = sessions[::-1]
     with engine.begin() as connection:
@@ -46,7 +48,7 @@ def test_rows_are_locked_in_one_order(world: Records, company_id: UUID, engine: 
         if verb == "reset_failed":
             manager.fail(FETCH, token, [Failure(session, "permanent", "no") for session in sessions])
     if verb == "reclaim":
-        world.expire_leases()
+        records.expire_leases()
     verbs: dict[str, Callable[[ProcessingStatusManager], object]] = {
         "complete": lambda manager: manager.complete(FETCH, token, dict.fromkeys(backwards)),
         "fail": lambda manager: manager.fail(FETCH, token, [Failure(key, "permanent", "no") for key in backwards]),
@@ -64,21 +66,23 @@ def test_rows_are_locked_in_one_order(world: Records, company_id: UUID, engine: 
         locked = locked_rows(engine)
         other.rollback()
     assert locked == set(order[: middle + 1])
-    world.assert_ledger_equals_rows()
+    records.assert_counts_equal_rows()
 
 
-def test_a_stage_reopened_behind_an_open_one_waits_for_it(world: Records, company_id: UUID, engine: Engine) -> None:
-    (session,) = world.sessions(company_id, 1)
+def test_a_stage_reopened_behind_an_open_one_waits_for_it(records: Records, company_id: UUID, engine: Engine) -> None:
+    (session,) = records.sessions(company_id, 1)
     with engine.begin() as connection:
         manager = ProcessingStatusManager(connection)
         assert manager.reopen(CREATE, [session]) == [session]
         assert manager.claim(CREATE, 1).attempts == {}
-    world.assert_ledger_equals_rows()
+    records.assert_counts_equal_rows()
 
 
-def test_reopening_sees_what_is_settled_while_it_waits(world: Records, company_id: UUID, engine: Engine) -> None:
-    """Else the stage would wait for one that is through already: for ever."""
-    (session,) = world.sessions(company_id, 1)
+def test_reopening_sees_a_previous_stage_that_is_settled_while_it_waits(
+    records: Records, company_id: UUID, engine: Engine
+) -> None:
+    """Otherwise the stage would wait for a finished one, and never become due."""
+    (session,) = records.sessions(company_id, 1)
     with engine.connect() as other:
         holder = ProcessingStatusManager(other)
         token = holder.start_stage(session, FETCH)
@@ -89,11 +93,13 @@ def test_reopening_sees_what_is_settled_while_it_waits(world: Records, company_i
         assert reopened.result() == [session]
         assert holder.claim(CREATE, 1).attempts == {session: 1}
         other.commit()
-    world.assert_ledger_equals_rows()
+    records.assert_counts_equal_rows()
 
 
-def test_reopening_takes_what_is_settled_while_it_waits(world: Records, company_id: UUID, engine: Engine) -> None:
-    (session,) = world.sessions(company_id, 1)
+def test_reopening_resets_a_stage_that_is_settled_while_it_waits(
+    records: Records, company_id: UUID, engine: Engine
+) -> None:
+    (session,) = records.sessions(company_id, 1)
     with engine.connect() as other:
         holder = ProcessingStatusManager(other)
         token = holder.start_stage(session, FETCH)
@@ -103,19 +109,19 @@ def test_reopening_takes_what_is_settled_while_it_waits(world: Records, company_
             other.commit()
 
     assert reopened.result() == [session]
-    world.assert_stage(session, FETCH, "PENDING")
-    world.assert_ledger_equals_rows()
+    records.assert_stage(session, FETCH, "PENDING")
+    records.assert_counts_equal_rows()
 
 
-def test_a_lease_that_runs_out_while_its_holder_settles_is_left_alone(
-    world: Records, company_id: UUID, engine: Engine
+def test_a_lease_that_expires_while_its_holder_settles_is_not_reclaimed(
+    records: Records, company_id: UUID, engine: Engine
 ) -> None:
-    (session,) = world.sessions(company_id, 1)
+    (session,) = records.sessions(company_id, 1)
     with engine.connect() as other, impatient(engine) as connection:
         holder, claimer = ProcessingStatusManager(other), ProcessingStatusManager(connection)
         token = holder.start_stage(session, FETCH)
         other.commit()
-        world.expire_leases()
+        records.expire_leases()
         holder.complete_stage(session, FETCH, token)
 
         assert claimer.claim(FETCH, 1).attempts == {}
@@ -123,27 +129,27 @@ def test_a_lease_that_runs_out_while_its_holder_settles_is_left_alone(
         assert claimer.claim(FETCH, 1).attempts == {session: 2}
 
 
-def test_a_holder_whose_lease_is_being_taken_waits_and_learns_that_it_is_lost(
-    world: Records, company_id: UUID, engine: Engine
+def test_a_holder_whose_lease_is_being_reclaimed_waits_and_loses_it(
+    records: Records, company_id: UUID, engine: Engine
 ) -> None:
-    (session,) = world.sessions(company_id, 1)
+    (session,) = records.sessions(company_id, 1)
     with engine.connect() as other:
         manager = ProcessingStatusManager(other)
         stale = manager.start_stage(session, FETCH)
         other.commit()
-        world.expire_leases()
+        records.expire_leases()
         fresh = manager.start_stage(session, FETCH)
         with waiting(engine, lambda manager: manager.complete(FETCH, stale, {session: None})) as settled:
             other.commit()
 
     assert settled.result() == []
-    assert world.row(session, FETCH).lease_token == fresh
+    assert records.row(session, FETCH).lease_token == fresh
 
 
-def test_a_reopening_that_is_taken_back_leaves_the_holder_what_it_held(
-    world: Records, company_id: UUID, engine: Engine
+def test_a_reopening_that_is_rolled_back_leaves_the_claim_intact(
+    records: Records, company_id: UUID, engine: Engine
 ) -> None:
-    (session,) = world.sessions(company_id, 1)
+    (session,) = records.sessions(company_id, 1)
     with engine.connect() as other:
         token = ProcessingStatusManager(other).start_stage(session, FETCH)
         other.commit()
@@ -152,13 +158,13 @@ def test_a_reopening_that_is_taken_back_leaves_the_holder_what_it_held(
             other.rollback()
 
     assert settled.result() == [session]
-    world.assert_ledger_equals_rows()
+    records.assert_counts_equal_rows()
 
 
-def test_folding_moves_only_what_is_committed_and_readers_see_no_difference(
-    world: Records, company_id: UUID, engine: Engine
+def test_folding_moves_only_committed_deltas_and_readers_see_no_difference(
+    records: Records, company_id: UUID, engine: Engine
 ) -> None:
-    world.sessions(company_id, 3)
+    records.sessions(company_id, 3)
     with engine.connect() as writer, engine.connect() as folder, impatient(engine) as reader:
         before = read_breakdown(reader, BUILT_IN)
         claim = ProcessingStatusManager(writer).claim(FETCH, 2)
@@ -171,11 +177,11 @@ def test_folding_moves_only_what_is_committed_and_readers_see_no_difference(
         assert read_breakdown(reader, BUILT_IN).stages[FETCH]["IN_PROGRESS"] == len(claim.attempts) == 2
         fold(reader)
         assert reader.scalar(text("SELECT count(*) FROM livedash.session_processing_delta")) == 0
-    world.assert_ledger_equals_rows()
+    records.assert_counts_equal_rows()
 
 
 def test_two_imports_of_the_same_sessions_give_each_its_rows_once(
-    world: Records, company_id: UUID, engine: Engine
+    records: Records, company_id: UUID, engine: Engine
 ) -> None:
     owners = {uuid7(): company_id for _ in range(3)}
     with engine.connect() as other:
@@ -183,4 +189,4 @@ def test_two_imports_of_the_same_sessions_give_each_its_rows_once(
         with waiting(engine, lambda manager: manager.initialize_sessions(dict(reversed(owners.items())))) as second:
             other.commit()
     assert second.result() == []
-    world.assert_ledger_equals_rows()
+    records.assert_counts_equal_rows()

@@ -1,4 +1,4 @@
-"""The suite's own proof: each mutant breaks one promise in the SQL, and a test of the suite must go red.
+"""Tests of the tests: each mutant breaks one promise in the SQL, and a test must fail.
 
 The tests are called as the plain functions they are, with a database of their own.
 """
@@ -22,7 +22,7 @@ from tests.integration.status import test_activity, test_counts, test_failure_gr
 
 
 class Mutant(NamedTuple):
-    """In each named statement the first text becomes the second; ``killer`` is the test that must notice."""
+    """A replacement of text in each named statement, and the test (``killer``) that must fail with it."""
 
     name: str
     changes: dict[str, tuple[str, str]]
@@ -30,7 +30,7 @@ class Mutant(NamedTuple):
 
 
 def _insert_of_deltas(verb: str) -> str:
-    """The line of its statement that turns a count into a ledger entry."""
+    """The line of its statement that inserts the count deltas."""
     query = statements.source(verb, reach="everywhere")
     (line,) = re.findall(r"^ *INSERT INTO livedash\.session_processing_delta .*\n", query, re.MULTILINE)
     return line
@@ -38,29 +38,29 @@ def _insert_of_deltas(verb: str) -> str:
 
 MUTANTS = [
     Mutant(
-        "anybody may settle",
+        "settling needs no lease",
         {"settle": ("lease_token = (SELECT token FROM lease) AND", "")},
-        partial(test_promises.test_a_stale_holder_changes_nothing_and_is_told_so, verb="complete"),
+        partial(test_promises.test_a_stale_holder_changes_nothing_and_gets_no_ids_back, verb="complete"),
     ),
     Mutant(
-        "anybody may fail",
+        "failing needs no lease",
         {"fail": ("status.lease_token = (SELECT token FROM lease) AND", "")},
-        partial(test_promises.test_a_stale_holder_changes_nothing_and_is_told_so, verb="fail"),
+        partial(test_promises.test_a_stale_holder_changes_nothing_and_gets_no_ids_back, verb="fail"),
     ),
     Mutant(
         "a claim waits for another",
         {"due_everywhere": ("FOR UPDATE SKIP LOCKED", "FOR UPDATE")},
-        test_locking.test_claiming_waits_for_nobody,
+        test_locking.test_claiming_waits_for_no_lock,
     ),
     Mutant(
         "a claim does not lock what it takes",
         {"due_everywhere": ("FOR UPDATE SKIP LOCKED", "")},
-        test_locking.test_claiming_waits_for_nobody,
+        test_locking.test_claiming_waits_for_no_lock,
     ),
     Mutant(
         "a scoped claim waits for another",
         {"due_in_window": ("SKIP LOCKED", "")},
-        partial(test_locking.test_claiming_within_a_scope_waits_for_nobody, scope="window"),
+        partial(test_locking.test_claiming_within_a_scope_waits_for_no_lock, scope="window"),
     ),
     Mutant(
         "an attempt counts when it fails, not when it begins",
@@ -68,37 +68,37 @@ MUTANTS = [
             "claim": ("attempts = attempts + 1, ", ""),
             "fail": ("lease_token = NULL,", "lease_token = NULL, attempts = attempts + 1,"),
         },
-        test_promises.test_a_crash_costs_an_attempt_and_a_clean_release_does_not,
+        test_promises.test_a_crash_counts_as_an_attempt_and_a_release_does_not,
     ),
     Mutant(
         "an expired lease gives its attempt back",
         {"reclaim": ("lease_token = NULL,", "lease_token = NULL, attempts = attempts - 1,")},
-        test_promises.test_the_last_crash_is_final,
+        test_promises.test_a_crash_on_the_last_attempt_fails_the_session,
     ),
     Mutant(
         "a lease runs out when it was renewed",
         {"reclaim": ("AND expires_at <= now()", "")},
-        test_promises.test_a_renewed_lease_does_not_run_out,
+        test_promises.test_a_renewed_lease_does_not_expire,
     ),
     Mutant(
         "a release costs an attempt",
         {"release": ("attempts = attempts - 1, ", "")},
-        test_promises.test_a_crash_costs_an_attempt_and_a_clean_release_does_not,
+        test_promises.test_a_crash_counts_as_an_attempt_and_a_release_does_not,
     ),
     Mutant(
         "the next stage does not open",
         {"settle": ("SET available_at = now()", "SET available_at = next.available_at")},
-        partial(test_promises.test_the_next_stage_opens_when_this_one_is_through, verb="complete"),
+        partial(test_promises.test_the_next_stage_opens_when_this_one_is_finished, verb="complete"),
     ),
     Mutant(
         "a failed row is due at once",
         {"fail": ("THEN now() + make_interval", "THEN now() - make_interval")},
-        test_promises.test_a_transient_failure_waits_and_comes_back_until_attempts_are_used_up,
+        test_promises.test_a_transient_failure_is_retried_until_no_attempts_are_left,
     ),
     Mutant(
         "a transient failure is retried for ever",
         {"fail": ("AND status.attempts < :max_attempts", "AND status.attempts < :max_attempts + 1")},
-        test_promises.test_a_transient_failure_waits_and_comes_back_until_attempts_are_used_up,
+        test_promises.test_a_transient_failure_is_retried_until_no_attempts_are_left,
     ),
     Mutant(
         "settling locks rows as it finds them",
@@ -127,7 +127,7 @@ MUTANTS = [
                 ":previous_stage AND previous.session_id = locked.session_id AND previous.status = 'IN_PROGRESS')",
             )
         },
-        test_locking.test_reopening_sees_what_is_settled_while_it_waits,
+        test_locking.test_reopening_sees_a_previous_stage_that_is_settled_while_it_waits,
     ),
     Mutant(
         "reopen does not look at the stage before",
@@ -137,12 +137,12 @@ MUTANTS = [
     Mutant(
         "settling does not hold the lease",
         {"settle": ("FOR KEY SHARE", "")},
-        test_locking.test_a_lease_that_runs_out_while_its_holder_settles_is_left_alone,
+        test_locking.test_a_lease_that_expires_while_its_holder_settles_is_not_reclaimed,
     ),
     Mutant(
         "a claim takes any company's",
         {"due_everywhere": ("id = ANY (CAST(:company_ids AS uuid[]))", "true")},
-        test_promises.test_a_claim_keeps_to_its_scope,
+        test_promises.test_a_claim_takes_only_sessions_of_its_scope,
     ),
     Mutant(
         "a claim takes a suspended company's",
@@ -152,7 +152,7 @@ MUTANTS = [
     Mutant(
         "a retry forgets its window",
         {"failed_in_window": ("session.started_at < coalesce", "'-infinity' < coalesce")},
-        test_promises.test_retry_touches_only_its_scope,
+        test_promises.test_reset_failed_changes_only_its_scope,
     ),
     Mutant(
         "the breakdown leaves out what is not folded",
@@ -162,12 +162,12 @@ MUTANTS = [
     Mutant(
         "settling does not say how long it took",
         {"settle": ("now() - started_at", "now() - now()")},
-        partial(test_activity.test_rate_and_durations_are_told_within_a_tenth, folded=True),
+        partial(test_activity.test_throughput_and_durations_are_right_within_a_tenth, folded=True),
     ),
     Mutant(
         "the fold forgets the activity",
         {"fold": ("WHERE slot IS NOT NULL", "WHERE false")},
-        partial(test_activity.test_rate_and_durations_are_told_within_a_tenth, folded=True),
+        partial(test_activity.test_throughput_and_durations_are_right_within_a_tenth, folded=True),
     ),
     Mutant(
         "two folds count a delta twice",
@@ -177,22 +177,22 @@ MUTANTS = [
                 "UPDATE livedash.session_processing_delta\n    SET sessions = sessions WHERE",
             )
         },
-        test_locking.test_folding_moves_only_what_is_committed_and_readers_see_no_difference,
+        test_locking.test_folding_moves_only_committed_deltas_and_readers_see_no_difference,
     ),
     *(
         Mutant(
-            f"{statement} forgets the ledger",
+            f"{statement} writes no count deltas",
             {statement: (_insert_of_deltas(statement), "")},
-            partial(test_counts.test_the_ledger_equals_a_recount_after, verb=statement),
+            partial(test_counts.test_the_counts_equal_a_recount_after, verb=statement),
         )
         for statement in test_counts.VERBS
     ),
     *(
         Mutant(
-            f"{statement} forgets whom it takes out of a failure group",
+            f"{statement} does not subtract from the failure group",
             {statement: ("error_group, -count(*)", "error_group, 0 * count(*)")},
             partial(
-                test_failure_groups.test_a_group_is_left_when_its_sessions_are_tried_again,
+                test_failure_groups.test_sessions_leave_their_group_when_they_are_retried,
                 way_out=statement,
                 folded=True,
             ),
@@ -214,7 +214,7 @@ MUTANTS = [
 
 @pytest.fixture
 def broken_sql(monkeypatch: pytest.MonkeyPatch, mutant: Mutant) -> Iterator[None]:
-    """The mutant's SQL in the place of the real one."""
+    """Use the mutant's SQL instead of the real one."""
     intact = statements.source
 
     def source(name: str, **choices: str) -> str:
@@ -237,16 +237,16 @@ def broken_sql(monkeypatch: pytest.MonkeyPatch, mutant: Mutant) -> Iterator[None
 
 @pytest.mark.usefixtures("broken_sql")
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name.replace(" ", "-"))
-def test_the_suite_notices_that(
+def test_a_test_fails_with_the_mutant(
     mutant: Mutant,
-    world: Records,
+    records: Records,
     company_id: UUID,
     engine: Engine,
     connection: Connection,
 ) -> None:
     killer = mutant.killer.func if isinstance(mutant.killer, partial) else mutant.killer
     offered: dict[str, Any] = {
-        "world": world,
+        "records": records,
         "company_id": company_id,
         "engine": engine,
         "connection": connection,

@@ -1,5 +1,5 @@
-"""At 200,000 sessions every hot statement takes its index and reads about what it gives: a plan is deterministic
-where a timing is not. Each is planned twice, with its parameters in view and without (see ``explained``)."""
+"""At 200,000 sessions every hot statement uses its index and reads few more rows than it returns. A plan, unlike a
+timing, is deterministic. Each statement is planned with its parameters and without (see ``explained``)."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def window(first: int, last: int) -> Scope:
 
 
 class Hot(NamedTuple):
-    """``indexes`` are taken; at most ``rows`` rows of the large tables and ``pages`` pages of all are read."""
+    """``indexes`` are used; at most ``rows`` rows of the large tables and ``pages`` pages of all are read."""
 
     verb: Callable[[ProcessingStatusManager], object]
     indexes: set[str]
@@ -98,7 +98,9 @@ HOT = {
 
 @pytest.mark.parametrize("mode", get_args(Mode))
 @pytest.mark.parametrize("name", HOT)
-def test_a_hot_statement_takes_its_index_and_reads_about_what_it_gives(large: Engine, name: str, mode: Mode) -> None:
+def test_a_hot_statement_uses_its_index_and_reads_about_as_many_rows_as_it_returns(
+    large: Engine, name: str, mode: Mode
+) -> None:
     hot = HOT[name]
     with large.connect() as connection:
         with explained(connection, mode) as plan:
@@ -112,7 +114,7 @@ def test_a_hot_statement_takes_its_index_and_reads_about_what_it_gives(large: En
 
 
 @pytest.mark.parametrize("mode", get_args(Mode))
-def test_the_breakdown_touches_the_ledger_alone(large: Engine, mode: Mode) -> None:
+def test_the_breakdown_reads_only_the_counts(large: Engine, mode: Mode) -> None:
     with large.connect() as connection, explained(connection, mode) as plan:
         breakdown = ProcessingStatusManager(connection).get_pipeline_status()
 

@@ -1,4 +1,4 @@
-"""The status manager's promises (DESIGN, "The status manager"), one section each."""
+"""The promises of the status manager, one section each."""
 
 from __future__ import annotations
 
@@ -26,43 +26,43 @@ def manager(connection: Connection) -> ProcessingStatusManager:
 # --- initialize
 
 
-def test_a_new_session_waits_at_its_first_open_stage(world, company_id, manager):
-    (session,) = world.sessions(company_id, 1, completed_stages=1)
+def test_a_new_session_waits_at_its_first_open_stage(records, company_id, manager):
+    (session,) = records.sessions(company_id, 1, completed_stages=1)
 
     assert [stage.status for stage in manager.get_session_status(session)] == ["COMPLETED"] + ["PENDING"] * 4
     assert manager.get_sessions_needing_processing(FETCH) == [session]
     assert manager.get_sessions_needing_processing(CREATE) == []
 
 
-def test_initializing_again_changes_nothing(world, company_id, manager):
-    (session,) = world.sessions(company_id, 1)
+def test_initializing_again_changes_nothing(records, company_id, manager):
+    (session,) = records.sessions(company_id, 1)
     manager.start_stage(session, FETCH)
 
     assert manager.initialize_session(session, company_id) is False
-    world.assert_stage(session, FETCH, "IN_PROGRESS")
-    world.assert_ledger_equals_rows()
+    records.assert_stage(session, FETCH, "IN_PROGRESS")
+    records.assert_counts_equal_rows()
 
 
-def test_ids_made_a_moment_ago_get_the_same_rows_in_the_quicker_way(world, company_id, manager):
-    (known,) = world.sessions(company_id, 1)
+def test_initialize_new_sessions_writes_the_same_rows(records, company_id, manager):
+    (known,) = records.sessions(company_id, 1)
     new = uuid4()
 
-    initialize_new(world.engine, company_id, [new], completed_stages=1)
+    initialize_new(records.engine, company_id, [new], completed_stages=1)
 
     assert [stage.status for stage in manager.get_session_status(new)] == [
         stage.status for stage in manager.get_session_status(known)
     ]
     assert set(manager.get_sessions_needing_processing(FETCH)) == {known, new}
     with pytest.raises(IntegrityError):
-        initialize_new(world.engine, company_id, [known])
-    world.assert_ledger_equals_rows()
+        initialize_new(records.engine, company_id, [known])
+    records.assert_counts_equal_rows()
 
 
 # --- 1. one holder
 
 
-def test_what_one_claim_took_the_next_does_not_get(world, company_id, manager):
-    world.sessions(company_id, 3)
+def test_a_claimed_session_is_not_claimed_again(records, company_id, manager):
+    records.sessions(company_id, 3)
 
     first, second = manager.claim(FETCH, 2), manager.claim(FETCH, 2)
 
@@ -72,8 +72,8 @@ def test_what_one_claim_took_the_next_does_not_get(world, company_id, manager):
     assert first.token != second.token
 
 
-def test_a_row_that_another_transaction_is_claiming_is_passed_over(world, company_id, engine: Engine, manager):
-    world.sessions(company_id, 2)
+def test_a_row_that_another_transaction_is_claiming_is_skipped(records, company_id, engine: Engine, manager):
+    records.sessions(company_id, 2)
     with engine.begin() as other:
         theirs = ProcessingStatusManager(other).claim(FETCH, 1)
         ours = manager.claim(FETCH, 2)
@@ -83,10 +83,10 @@ def test_a_row_that_another_transaction_is_claiming_is_passed_over(world, compan
 
 
 @pytest.mark.parametrize("verb", ["complete", "skip", "fail"])
-def test_a_stale_holder_changes_nothing_and_is_told_so(world, company_id, manager, verb):
-    (session,) = world.sessions(company_id, 1)
+def test_a_stale_holder_changes_nothing_and_gets_no_ids_back(records, company_id, manager, verb):
+    (session,) = records.sessions(company_id, 1)
     stale = manager.claim(FETCH, 1)
-    world.expire_leases()
+    records.expire_leases()
     fresh = manager.claim(FETCH, 1)
     assert list(fresh.attempts) == [session]
 
@@ -99,59 +99,59 @@ def test_a_stale_holder_changes_nothing_and_is_told_so(world, company_id, manage
     assert not settled
     assert manager.release(stale.token) == []
     assert manager.renew(stale.token) is False
-    assert world.row(session, FETCH).lease_token == fresh.token
+    assert records.row(session, FETCH).lease_token == fresh.token
     assert manager.complete(FETCH, fresh.token, {session: None}) == [session]
 
 
-def test_the_verbs_for_one_session_raise_when_the_lease_is_lost(world, company_id, manager):
-    (session,) = world.sessions(company_id, 1)
+def test_the_verbs_for_one_session_raise_when_the_lease_is_lost(records, company_id, manager):
+    (session,) = records.sessions(company_id, 1)
     manager.start_stage(session, FETCH)
 
     with pytest.raises(LeaseLost, match=str(session)):
         manager.complete_stage(session, FETCH, uuid4())
-    world.assert_stage(session, FETCH, "IN_PROGRESS")
+    records.assert_stage(session, FETCH, "IN_PROGRESS")
 
 
 # --- 2. crashes count
 
 
-def test_a_crash_costs_an_attempt_and_a_clean_release_does_not(world, company_id, manager):
-    (session,) = world.sessions(company_id, 1)
+def test_a_crash_counts_as_an_attempt_and_a_release_does_not(records, company_id, manager):
+    (session,) = records.sessions(company_id, 1)
     released = manager.claim(FETCH, 1)
     manager.release(released.token)
-    assert world.row(session, FETCH).attempts == 0
+    assert records.row(session, FETCH).attempts == 0
 
     manager.claim(FETCH, 1)
-    world.expire_leases()
+    records.expire_leases()
 
     assert manager.claim(FETCH, 1).attempts == {session: 2}
-    assert [failure.error_kind for failure in world.failures(session)] == ["lease_expired"]
+    assert [failure.error_kind for failure in records.failures(session)] == ["lease_expired"]
 
 
-def test_the_last_crash_is_final(world, company_id, manager):
-    (session,) = world.sessions(company_id, 1)
+def test_a_crash_on_the_last_attempt_fails_the_session(records, company_id, manager):
+    (session,) = records.sessions(company_id, 1)
     for _ in range(3):
         assert manager.claim(FETCH, 1).attempts
-        world.expire_leases()
+        records.expire_leases()
 
     assert manager.claim(FETCH, 1).attempts == {}
-    row = world.row(session, FETCH)
+    row = records.row(session, FETCH)
     assert (row.status, row.error_kind, row.attempts) == ("FAILED", "lease_expired", 3)
-    assert len(world.failures(session)) == 3
-    world.assert_ledger_equals_rows()
+    assert len(records.failures(session)) == 3
+    records.assert_counts_equal_rows()
 
 
-def test_a_renewed_lease_does_not_run_out(world, company_id, manager):
-    world.sessions(company_id, 1)
+def test_a_renewed_lease_does_not_expire(records, company_id, manager):
+    records.sessions(company_id, 1)
     claim = manager.claim(FETCH, 1)
-    world.expire_leases()
+    records.expire_leases()
 
     assert manager.renew(claim.token) is True
     assert manager.claim(FETCH, 1).attempts == {}
 
 
-def test_a_released_lease_leaves_no_trace(world, company_id, manager, connection):
-    world.sessions(company_id, 1)
+def test_a_released_lease_is_deleted(records, company_id, manager, connection):
+    records.sessions(company_id, 1)
     manager.release(manager.claim(FETCH, 1).token)
 
     assert connection.scalar(text("SELECT count(*) FROM livedash.session_processing_lease")) == 0
@@ -160,23 +160,23 @@ def test_a_released_lease_leaves_no_trace(world, company_id, manager, connection
 # --- 3. the effect and the status stand or fall together
 
 
-def test_a_rolled_back_effect_takes_the_status_with_it(world, company_id, engine, manager):
-    (session,) = world.sessions(company_id, 1)
+def test_a_rollback_undoes_effect_and_status_together(records, company_id, engine, manager):
+    (session,) = records.sessions(company_id, 1)
     claim = manager.claim(FETCH, 1)
     with engine.connect() as other:
         ProcessingStatusManager(other).complete(FETCH, claim.token, {session: None})
         other.rollback()
 
-    world.assert_stage(session, FETCH, "IN_PROGRESS")
-    world.assert_ledger_equals_rows()
+    records.assert_stage(session, FETCH, "IN_PROGRESS")
+    records.assert_counts_equal_rows()
 
 
 # --- 4. order
 
 
 @pytest.mark.parametrize("verb", ["complete", "skip"])
-def test_the_next_stage_opens_when_this_one_is_through(world, company_id, manager, verb):
-    (session,) = world.sessions(company_id, 1)
+def test_the_next_stage_opens_when_this_one_is_finished(records, company_id, manager, verb):
+    (session,) = records.sessions(company_id, 1)
     assert manager.claim(CREATE, 1).attempts == {}
 
     token = manager.start_stage(session, FETCH)
@@ -186,12 +186,12 @@ def test_the_next_stage_opens_when_this_one_is_through(world, company_id, manage
         manager.skip_stage(session, FETCH, token, "no transcript URL")
 
     assert manager.claim(CREATE, 1).attempts == {session: 1}
-    row = world.row(session, FETCH)
+    row = records.row(session, FETCH)
     assert row.metadata == ({"bytes": 12} if verb == "complete" else {"reason": "no transcript URL"})
 
 
-def test_a_failed_stage_opens_nothing(world, company_id, manager):
-    (session,) = world.sessions(company_id, 1)
+def test_a_failed_stage_opens_nothing(records, company_id, manager):
+    (session,) = records.sessions(company_id, 1)
     manager.fail_stage(session, FETCH, manager.start_stage(session, FETCH), "404")
 
     assert manager.claim(CREATE, 1).attempts == {}
@@ -199,8 +199,8 @@ def test_a_failed_stage_opens_nothing(world, company_id, manager):
     assert manager.has_completed_stage(session, FETCH) is False
 
 
-def test_a_stage_that_is_not_due_cannot_be_started(world, company_id, manager):
-    (session,) = world.sessions(company_id, 1)
+def test_a_stage_that_is_not_due_cannot_be_started(records, company_id, manager):
+    (session,) = records.sessions(company_id, 1)
 
     with pytest.raises(IllegalMove, match=r"cannot start SESSION_CREATION .* waiting for an earlier stage"):
         manager.start_stage(session, CREATE)
@@ -212,39 +212,39 @@ def test_a_stage_that_is_not_due_cannot_be_started(world, company_id, manager):
 # --- 5. errors are data
 
 
-def test_a_transient_failure_waits_and_comes_back_until_attempts_are_used_up(world, company_id, manager):
-    (session,) = world.sessions(company_id, 1)
+def test_a_transient_failure_is_retried_until_no_attempts_are_left(records, company_id, manager):
+    (session,) = records.sessions(company_id, 1)
     statuses = []
     for _ in range(3):
         claim = manager.claim(FETCH, 1)
         statuses.append(manager.fail(FETCH, claim.token, [Failure(session, "transient", "503")])[session])
         assert manager.claim(FETCH, 1).attempts == {}, "backoff must hold it back"
-        world.backoff_is_over()
+        records.backoff_is_over()
 
     assert statuses == ["PENDING", "PENDING", "FAILED"]
-    assert [(failure.attempt, failure.error_message) for failure in world.failures(session)] == [
+    assert [(failure.attempt, failure.error_message) for failure in records.failures(session)] == [
         (1, "503"),
         (2, "503"),
         (3, "503"),
     ]
-    world.assert_ledger_equals_rows()
+    records.assert_counts_equal_rows()
 
 
-def test_backoff_grows_and_retry_after_is_honoured(world, company_id, manager):
-    patient, hurried = world.sessions(company_id, 2)
+def test_backoff_grows_and_retry_after_is_honoured(records, company_id, manager):
+    patient, hurried = records.sessions(company_id, 2)
     claim = manager.claim(FETCH, 2)
     manager.fail(FETCH, claim.token, [Failure(hurried, "transient", "x"), Failure(patient, "transient", "x", 3600.0)])
 
     def wait(session):
-        row = world.row(session, FETCH)
-        return row.available_at - world.failures(session)[-1].failed_at
+        row = records.row(session, FETCH)
+        return row.available_at - records.failures(session)[-1].failed_at
 
     assert timedelta(seconds=17) <= wait(hurried) <= timedelta(seconds=18.7)
     assert wait(patient) == timedelta(hours=1)
 
 
-def test_a_permanent_failure_waits_for_a_person(world, company_id, manager):
-    (session,) = world.sessions(company_id, 1)
+def test_a_permanent_failure_is_not_retried(records, company_id, manager):
+    (session,) = records.sessions(company_id, 1)
     manager.fail_stage(session, FETCH, manager.start_stage(session, FETCH), "404 Not Found")
 
     (failed,) = manager.get_failed_sessions()
@@ -252,26 +252,26 @@ def test_a_permanent_failure_waits_for_a_person(world, company_id, manager):
     assert (failed.error_kind, failed.error_message, failed.attempts) == ("permanent", "404 Not Found", 1)
 
 
-def test_stored_messages_carry_no_secret_no_nul_and_an_end(world, company_id, manager):
-    (session,) = world.sessions(company_id, 1)
+def test_stored_messages_have_no_secrets_no_nul_and_a_limited_length(records, company_id, manager):
+    (session,) = records.sessions(company_id, 1)
     message = "GET https://user:hunter2@host/x\x00 Authorization: Basic dXNlcjpwYXNz failed " + "x" * 5000
     manager.fail_stage(session, FETCH, manager.start_stage(session, FETCH), message)
 
-    stored = world.row(session, FETCH).error_message
+    stored = records.row(session, FETCH).error_message
     assert "hunter2" not in stored
     assert "dXNlcjpwYXNz" not in stored
     assert "\x00" not in stored
     assert len(stored) == 2000
-    assert world.failures(session)[0].error_message == stored
+    assert records.failures(session)[0].error_message == stored
 
 
 # --- 6. retry is a verb with a scope
 
 
-def test_retry_touches_only_its_scope(world, manager):
-    ours, theirs = world.company("Ours"), world.company("Theirs")
-    early, late = world.sessions(ours, 1), world.sessions(ours, 1, started_at=NOON + timedelta(days=1))
-    other = world.sessions(theirs, 1)
+def test_reset_failed_changes_only_its_scope(records, manager):
+    ours, theirs = records.company("Ours"), records.company("Theirs")
+    early, late = records.sessions(ours, 1), records.sessions(ours, 1, started_at=NOON + timedelta(days=1))
+    other = records.sessions(theirs, 1)
     claim = manager.claim(FETCH, 10)
     manager.fail(FETCH, claim.token, [Failure(session, "permanent", "no") for session in early + late + other])
 
@@ -279,13 +279,13 @@ def test_retry_touches_only_its_scope(world, manager):
 
     assert reset == {FETCH: 1}
     assert manager.claim(FETCH, 10).attempts == {early[0]: 1}
-    world.assert_stage(late[0], FETCH, "FAILED")
-    world.assert_stage(other[0], FETCH, "FAILED")
-    world.assert_ledger_equals_rows()
+    records.assert_stage(late[0], FETCH, "FAILED")
+    records.assert_stage(other[0], FETCH, "FAILED")
+    records.assert_counts_equal_rows()
 
 
-def test_retry_by_error_kind_and_by_session(world, company_id, manager):
-    one, two = world.sessions(company_id, 2)
+def test_retry_by_error_kind_and_by_session(records, company_id, manager):
+    one, two = records.sessions(company_id, 2)
     claim = manager.claim(FETCH, 2)
     manager.fail(FETCH, claim.token, [Failure(one, "permanent", "no"), Failure(two, "permanent", "no")])
 
@@ -296,10 +296,10 @@ def test_retry_by_error_kind_and_by_session(world, company_id, manager):
         manager.reset_stage_for_retry(one, FETCH)
 
 
-def test_a_claim_keeps_to_its_scope(world, manager):
-    ours, theirs = world.company("Ours"), world.company("Theirs")
-    mine, late = world.sessions(ours, 1), world.sessions(ours, 1, started_at=NOON + timedelta(days=3))
-    other = world.sessions(theirs, 1)
+def test_a_claim_takes_only_sessions_of_its_scope(records, manager):
+    ours, theirs = records.company("Ours"), records.company("Theirs")
+    mine, late = records.sessions(ours, 1), records.sessions(ours, 1, started_at=NOON + timedelta(days=3))
+    other = records.sessions(theirs, 1)
 
     assert manager.claim(FETCH, 10, Scope(company_ids=(theirs,))).attempts == {other[0]: 1}
     assert manager.claim(FETCH, 10, Scope(started_from=NOON + timedelta(days=1))).attempts == {late[0]: 1}
@@ -308,8 +308,8 @@ def test_a_claim_keeps_to_its_scope(world, manager):
 
 
 @pytest.mark.parametrize("scope", [Scope(), Scope(started_from=NOON)])
-def test_only_active_companies_are_claimed(world, manager, scope):
-    world.sessions(world.company("Gone", status="SUSPENDED"), 1)
+def test_only_active_companies_are_claimed(records, manager, scope):
+    records.sessions(records.company("Gone", status="SUSPENDED"), 1)
 
     assert manager.claim(FETCH, 10, scope).attempts == {}
     assert manager.get_due_stages() == []
@@ -318,8 +318,8 @@ def test_only_active_companies_are_claimed(world, manager, scope):
 # --- 7. counts
 
 
-def test_the_breakdown_adds_up_and_folding_changes_nothing_visible(world, company_id, manager, connection):
-    sessions = world.sessions(company_id, 5)
+def test_the_breakdown_adds_up_and_folding_changes_nothing_visible(records, company_id, manager, connection):
+    sessions = records.sessions(company_id, 5)
     claim = manager.claim(FETCH, 4)
     manager.complete(FETCH, claim.token, {sessions[0]: None})
     manager.skip(FETCH, claim.token, {sessions[1]: "empty"})
@@ -332,13 +332,13 @@ def test_the_breakdown_adds_up_and_folding_changes_nothing_visible(world, compan
     assert before.stages[FETCH] == {"PENDING": 1, "IN_PROGRESS": 1, "COMPLETED": 1, "FAILED": 1, "SKIPPED": 1}
     assert (before.ready(CREATE), before.waiting(CREATE)) == (2, 3)
     assert connection.scalar(text("SELECT count(*) FROM livedash.session_processing_delta")) == 0
-    world.assert_ledger_equals_rows()
+    records.assert_counts_equal_rows()
 
 
-def test_the_breakdown_of_a_company_is_its_own(world, manager):
-    ours, theirs = world.company("Ours"), world.company("Theirs")
-    world.sessions(ours, 2)
-    world.sessions(theirs, 3)
+def test_the_breakdown_of_a_company_has_only_its_sessions(records, manager):
+    ours, theirs = records.company("Ours"), records.company("Theirs")
+    records.sessions(ours, 2)
+    records.sessions(theirs, 3)
 
     assert manager.get_pipeline_status([ours]).total_sessions == 2
     assert manager.get_pipeline_status().total_sessions == 5
@@ -347,8 +347,8 @@ def test_the_breakdown_of_a_company_is_its_own(world, manager):
 # --- reopen
 
 
-def test_reopening_a_stage_reopens_all_after_it_and_takes_it_from_its_holder(world, company_id, manager):
-    (session,) = world.sessions(company_id, 1)
+def test_reopening_a_stage_reopens_all_later_ones_and_releases_their_claims(records, company_id, manager):
+    (session,) = records.sessions(company_id, 1)
     for stage in BUILT_IN.names[1:4]:
         manager.complete_stage(session, stage, manager.start_stage(session, stage))
     token = manager.start_stage(session, BUILT_IN.names[4])
@@ -360,14 +360,14 @@ def test_reopening_a_stage_reopens_all_after_it_and_takes_it_from_its_holder(wor
         manager.complete_stage(session, BUILT_IN.names[4], token)
     assert manager.claim(BUILT_IN.names[3], 1).attempts == {}
     assert manager.claim(CREATE, 1).attempts == {session: 1}
-    world.assert_ledger_equals_rows()
+    records.assert_counts_equal_rows()
 
 
 # --- bad input
 
 
-def test_nonsense_is_refused_by_name(manager, world, company_id):
-    (session,) = world.sessions(company_id, 1)
+def test_invalid_arguments_are_refused_with_a_named_error(manager, records, company_id):
+    (session,) = records.sessions(company_id, 1)
     with pytest.raises(UnknownStage, match="no stage 'LUNCH'"):
         manager.claim("LUNCH", 1)
     with pytest.raises(UnknownSession):
@@ -377,7 +377,7 @@ def test_nonsense_is_refused_by_name(manager, world, company_id):
     token = manager.start_stage(session, FETCH)
     with pytest.raises(UsageError, match="not JSON"):
         manager.complete_stage(session, FETCH, token, {"when": NOON})
-    world.assert_stage(session, FETCH, "IN_PROGRESS")
+    records.assert_stage(session, FETCH, "IN_PROGRESS")
 
 
 @pytest.mark.parametrize(
@@ -391,15 +391,15 @@ def test_nonsense_is_refused_by_name(manager, world, company_id):
         ("attempts = -1", "attempts_not_negative"),
     ],
 )
-def test_the_table_itself_refuses_nonsense(world, company_id, connection, change, constraint):
-    world.sessions(company_id, 1)
+def test_the_checks_of_the_table_refuse_invalid_rows(records, company_id, connection, change, constraint):
+    records.sessions(company_id, 1)
     with pytest.raises(IntegrityError, match=constraint):
         connection.execute(
             text(f"UPDATE livedash.session_processing_status SET {change} WHERE stage = 'TRANSCRIPT_FETCH'")
         )
 
 
-def test_a_sixth_stage_needs_no_migration(world, company_id, connection):
+def test_a_sixth_stage_needs_no_migration(records, company_id, connection):
     manager = ProcessingStatusManager(connection, pipeline=pipeline_with("TRANSLATION", after="SESSION_CREATION"))
     session = uuid4()
     manager.initialize_sessions({session: company_id}, completed_stages=3)

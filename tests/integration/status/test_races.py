@@ -1,4 +1,4 @@
-"""Real processes that race, die and lose their database: nothing is lost, nothing is done twice.
+"""Real processes that race, crash and lose their database: no effect is lost, and none is repeated.
 
 Apart from the other tests because each needs processes, or a server, that it may kill.
 """
@@ -39,10 +39,10 @@ Worker = subprocess.Popen[str] | fork_server.ForkedProcess
 
 
 @contextmanager
-def worker(url: str, *deed: str) -> Iterator[Worker]:
-    program = ("-m", "tests.integration.status.worker", url, *deed)
+def worker(url: str, *command: str) -> Iterator[Worker]:
+    program = ("-m", "tests.integration.status.worker", url, *command)
     process: Worker
-    if deed[0] == "shifted":  # before anything is imported
+    if command[0] == "shifted":  # before anything is imported
         process = subprocess.Popen(
             [sys.executable, *program], cwd=PROJECT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
@@ -55,7 +55,7 @@ def worker(url: str, *deed: str) -> Iterator[Worker]:
             process.kill()
 
 
-def heard(process: Worker) -> str:
+def read_line(process: Worker) -> str:
     assert process.stdout is not None
     return process.stdout.readline().strip()
 
@@ -77,14 +77,14 @@ def assert_each_once(engine: Engine, sessions: Sequence[UUID]) -> None:
         breakdown = ProcessingStatusManager(connection).get_pipeline_status()
     assert sorted(effects) == sorted(sessions)
     assert breakdown.stages[STAGE]["COMPLETED"] == len(sessions)
-    Records(engine).assert_ledger_equals_rows()
+    Records(engine).assert_counts_equal_rows()
 
 
 # --- many claimers
 
 
-def test_eight_processes_claim_the_same_rows_and_each_is_done_once(
-    world: Records, company_id: UUID, engine: Engine, database_url: str
+def test_eight_concurrent_processes_complete_each_session_once(
+    records: Records, company_id: UUID, engine: Engine, database_url: str
 ) -> None:
     sessions = [uuid7() for _ in range(20_000)]
     prepare_effects(engine)
@@ -94,22 +94,22 @@ def test_eight_processes_claim_the_same_rows_and_each_is_done_once(
 
     with ExitStack() as stack:
         processes = [stack.enter_context(worker(database_url, "drain")) for _ in range(8)]
-        assert [heard(process) for process in processes] == ["ready"] * 8
+        assert [read_line(process) for process in processes] == ["ready"] * 8
         for process in processes:
             advance(process)
-        done = [int(heard(process)) for process in processes]
+        done = [int(read_line(process)) for process in processes]
 
     assert sum(done) == len(sessions)
     assert sum(count > 0 for count in done) > 1
     assert_each_once(engine, sessions)
 
 
-def test_two_live_tasks_with_one_identity_do_not_pass_for_each_other(
-    world: Records, company_id: UUID, engine: Engine
+def test_two_workers_with_one_owner_name_hold_separate_claims(
+    records: Records, company_id: UUID, engine: Engine
 ) -> None:
-    """Airflow may run the same task instance twice at once: only the token tells them apart."""
+    """Airflow may run the same task instance twice at once: only the token distinguishes them."""
     identity = {"owner": "worker-1:4711", "dag_run": "livedash_transcript_fetch/scheduled__1"}
-    (session,) = world.sessions(company_id, 1)
+    (session,) = records.sessions(company_id, 1)
     with engine.connect() as one, engine.connect() as other:
         first, second = ProcessingStatusManager(one), ProcessingStatusManager(other)
         claimed = first.claim(STAGE, 1, **identity)
@@ -117,7 +117,7 @@ def test_two_live_tasks_with_one_identity_do_not_pass_for_each_other(
         assert second.claim(STAGE, 1, **identity).attempts == {}
         other.commit()
 
-        world.expire_leases()
+        records.expire_leases()
         taken_over = second.claim(STAGE, 1, **identity)
         other.commit()
         assert taken_over.attempts == {session: 2}
@@ -127,7 +127,7 @@ def test_two_live_tasks_with_one_identity_do_not_pass_for_each_other(
         one.commit()
         assert second.complete(STAGE, taken_over.token, {session: None}) == [session]
         other.commit()
-    assert [failure.dag_run for failure in world.failures(session)] == [identity["dag_run"]]
+    assert [failure.dag_run for failure in records.failures(session)] == [identity["dag_run"]]
 
 
 # --- sudden death
@@ -136,27 +136,27 @@ def test_two_live_tasks_with_one_identity_do_not_pass_for_each_other(
 @pytest.mark.parametrize(
     ("moment", "attempts"), [("after claim", 2), ("after effect", 2), ("before commit", 2), ("after commit", 1)]
 )
-def test_a_worker_that_is_killed_loses_nothing_and_does_nothing_twice(
-    world: Records, company_id: UUID, engine: Engine, database_url: str, moment: str, attempts: int
+def test_a_killed_worker_loses_no_effect_and_repeats_none(
+    records: Records, company_id: UUID, engine: Engine, database_url: str, moment: str, attempts: int
 ) -> None:
-    sessions = world.sessions(company_id, 30)
+    sessions = records.sessions(company_id, 30)
     prepare_effects(engine)
     with worker(database_url, moment) as process:
-        backend = int(heard(process))
+        backend = int(read_line(process))
         process.kill()
         process.wait()
     wait_until_gone(engine, backend)
 
-    world.expire_leases()
+    records.expire_leases()
     drain(engine)
 
     assert_each_once(engine, sessions)
-    repeated = [session for session in sessions if world.row(session, STAGE).attempts == attempts > 1]
+    repeated = [session for session in sessions if records.row(session, STAGE).attempts == attempts > 1]
     assert len(repeated) == (10 if attempts > 1 else 0)
 
 
 def wait_until_gone(engine: Engine, backend: int) -> None:
-    """PostgreSQL takes a moment to notice that a client is dead."""
+    """Wait until PostgreSQL notices that a client is dead."""
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         while connection.scalar(text("SELECT true FROM pg_stat_activity WHERE pid = :pid"), {"pid": backend}):
             pass
@@ -171,7 +171,7 @@ class Item(NamedTuple):
 
 
 class EffectStage(Stage):
-    """Writes effects in batches of ten; in the third ``trouble`` comes between effect and commit."""
+    """Write effects in chunks of ten; in the third, call ``trouble`` between effect and commit."""
 
     name = STAGE
     claim_size = 10
@@ -196,16 +196,16 @@ class EffectStage(Stage):
 
 
 def run_into_trouble(engine: Engine, trouble: Callable[[Connection], None]) -> None:
-    """A run that the database leaves in the lurch, then one that finds a healthy one."""
-    world = Records(engine)
-    sessions = world.sessions(world.company("Acme"), 50)
+    """A run that loses its database, then one with a healthy database."""
+    records = Records(engine)
+    sessions = records.sessions(records.company("Acme"), 50)
     prepare_effects(engine)
     stage = EffectStage(StageContext(engine), trouble)
 
     with pytest.raises(SystemicError, match=f"the database failed during {STAGE}"):
         Runner(engine, stage, BUILT_IN).run()
-    committed = sum(world.row(session, STAGE).status == "COMPLETED" for session in sessions)
-    world.expire_leases()
+    committed = sum(records.row(session, STAGE).status == "COMPLETED" for session in sessions)
+    records.expire_leases()
     report = Runner(engine, stage, BUILT_IN).run()
 
     # The other batch under way may have been settled after the trouble, if the database was there again.
@@ -256,13 +256,13 @@ def pg_ctl(data: Path, verb: str) -> None:
 
 @pytest.mark.parametrize("days", [-400, 400])
 def test_a_worker_whose_clock_is_wrong_changes_nothing(
-    world: Records, company_id: UUID, engine: Engine, database_url: str, days: int
+    records: Records, company_id: UUID, engine: Engine, database_url: str, days: int
 ) -> None:
-    sessions = sorted(world.sessions(company_id, 3))
+    sessions = sorted(records.sessions(company_id, 3))
     with engine.connect() as connection:
         before = connection.scalar(text("SELECT now()"))
     with worker(database_url, "shifted", str(days)) as process:
-        theirs = datetime.fromisoformat(heard(process))
+        theirs = datetime.fromisoformat(read_line(process))
         assert process.wait() == 0
     with engine.connect() as connection:
         after, expires_at = connection.execute(
@@ -271,10 +271,10 @@ def test_a_worker_whose_clock_is_wrong_changes_nothing(
         assert ProcessingStatusManager(connection).claim(STAGE, 3).attempts == {}
 
     assert abs(theirs - after) > timedelta(days=399)
-    done, failed, held = (world.row(session, STAGE) for session in sessions)
+    done, failed, held = (records.row(session, STAGE) for session in sessions)
     for moment in (done.started_at, done.completed_at, failed.started_at, held.started_at):
         assert before <= moment <= after
     assert before + timedelta(seconds=300) <= expires_at <= after + timedelta(seconds=300)
     assert before + timedelta(seconds=17) <= failed.available_at <= after + timedelta(seconds=18.7)
-    (failure,) = world.failures(failed.session_id)
+    (failure,) = records.failures(failed.session_id)
     assert before <= failure.failed_at <= after

@@ -59,7 +59,7 @@ scopes = st.one_of(
 
 
 class PipelineMachine(RuleBasedStateMachine):
-    """Three stages of the seed's five, and a fourth that is added at some moment."""
+    """Three of the five stages, and a fourth that is added at some moment."""
 
     connection: Connection
 
@@ -80,7 +80,7 @@ class PipelineMachine(RuleBasedStateMachine):
     def manager(self) -> ProcessingStatusManager:
         return ProcessingStatusManager(self.connection, pipeline=self.pipeline, max_attempts=MAX_ATTEMPTS)
 
-    # --- what may happen
+    # --- rules
 
     @initialize()
     def begin(self) -> None:
@@ -168,14 +168,14 @@ class PipelineMachine(RuleBasedStateMachine):
     @precondition(lambda self: ADDED not in self.model.stages)
     @rule(position=st.integers(1, 3))
     def add_a_stage(self, position: int) -> None:
-        """Sessions that are here already get their row when they are brought in again."""
+        """Sessions that are here already get their row when they are initialized again."""
         self.model.stages = (*self.model.stages[:position], ADDED, *self.model.stages[position:])
 
     @rule()
     def fold(self) -> None:
         fold(self.connection)
 
-    # --- what must hold
+    # --- invariants
 
     @invariant()
     def rows_equal_the_model(self) -> None:
@@ -202,15 +202,15 @@ class PipelineMachine(RuleBasedStateMachine):
         assert Counter(tuple(row) for row in history) == self.model.failures
 
     @invariant()
-    def the_ledger_equals_a_recount(self) -> None:
+    def the_counts_equal_a_recount(self) -> None:
         for companies in (None, [COMPANIES[0]]):
-            ledger = read_breakdown(self.connection, self.pipeline, companies)
-            assert ledger == read_breakdown(self.connection, self.pipeline, companies, recount=True)
+            breakdown = read_breakdown(self.connection, self.pipeline, companies)
+            assert breakdown == read_breakdown(self.connection, self.pipeline, companies, recount=True)
             counted = self.model.counts(set(companies or COMPANIES))
             for stage in self.model.stages:
-                assert ledger.stages[stage] == {status: counted[stage, status] for status in ledger.stages[stage]}
+                assert breakdown.stages[stage] == {status: counted[stage, status] for status in breakdown.stages[stage]}
 
-    # --- help
+    # --- helpers
 
     def _token(self, number: int) -> tuple[str, UUID]:
         return self.tokens[number % len(self.tokens)]

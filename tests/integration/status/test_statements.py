@@ -1,4 +1,4 @@
-"""One verb, one file: each .sql is asked for by name, and PostgreSQL understands it on the migrated schema."""
+"""One verb, one file: each .sql file is used by name, and PostgreSQL can plan it on the migrated schema."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ REACHES = ("everywhere", "in_window", "of_sessions")
 PARAMETER = r"(?<!:):(\w+)"
 ROOM = files("livedash_core.status")
 FILES = sorted(entry.name.removesuffix(".sql") for entry in (ROOM / "sql").iterdir() if entry.name.endswith(".sql"))
-#: What the manager hands over as a type of its own; PostgreSQL finds out the others by itself.
+#: Types of parameters that PostgreSQL cannot infer.
 TYPES = {"token": "uuid", "dag_run": "text", "owner": "text", "status": "text", "next_stage": "text", "stage": "text"}
 
 
-def asked_for() -> set[str]:
-    """Names of statements in the room's Python, and of files that others include."""
+def used_statements() -> set[str]:
+    """Names of statements that the package uses, and of files that others include."""
     python = "".join(entry.read_text() for entry in ROOM.iterdir() if entry.name.endswith(".py"))
     return (
         set(re.findall(r'(?:statement|_ids)\(\s*"(\w+)"', python))
@@ -36,13 +36,13 @@ def included() -> set[str]:
     }
 
 
-def test_every_file_belongs_to_a_verb_and_every_verb_has_its_file() -> None:
-    assert set(FILES) == asked_for()
+def test_every_sql_file_is_used_and_every_statement_has_a_file() -> None:
+    assert set(FILES) == used_statements()
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_file_can_be_read_alone(name: str) -> None:
-    """STYLE asks for about 40 lines, and a first line that says why it is there."""
+def test_a_sql_file_is_short_and_begins_with_a_comment(name: str) -> None:
+    """A statement has about 40 lines at most, and a comment at the top explains it."""
     lines = (ROOM / "sql" / f"{name}.sql").read_text().splitlines()
 
     assert lines[0].lstrip().startswith("-- ")
@@ -50,7 +50,7 @@ def test_a_file_can_be_read_alone(name: str) -> None:
     assert all(len(line) <= 120 for line in lines)
 
 
-def test_postgres_understands_every_file(connection: Connection) -> None:
+def test_postgresql_plans_every_statement(connection: Connection) -> None:
     ProcessingStatusManager(connection).expect_new_sessions()
     with connection.connection.driver_connection.cursor() as cursor:
         for name in set(FILES) - included():
@@ -59,13 +59,13 @@ def test_postgres_understands_every_file(connection: Connection) -> None:
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_document_is_read_once_and_not_for_every_row(name: str) -> None:
-    """A generic plan parses ``CAST(:document AS jsonb)`` wherever it stands: a thousand rows took a second."""
+def test_a_json_parameter_is_parsed_once_and_not_per_row(name: str) -> None:
+    """A generic plan parses ``CAST(:document AS jsonb)`` for each row: a thousand rows took a second."""
     assert not re.search(r"CAST\(:\w+ AS jsonb\)\s*->", statements.source(name, reach="everywhere"))
 
 
 def numbered(query: str) -> str:
-    """``query`` with PostgreSQL's own names for parameters."""
+    """Return ``query`` with numbered parameters."""
     names = list(dict.fromkeys(re.findall(PARAMETER, query)))
 
     def place(found: re.Match[str]) -> str:

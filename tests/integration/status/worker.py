@@ -1,4 +1,4 @@
-"""A process of its own for the race tests: ``python -m tests.integration.status.worker URL DEED [ARGUMENT]``.
+"""A separate process for the race tests: ``python -m tests.integration.status.worker URL COMMAND [ARGUMENT]``.
 
 Its effect is a row in the table ``effect``, which has no key: what is done twice is there twice. It says where it is
 on stdout and waits for a line on stdin wherever a test may want to kill it.
@@ -19,7 +19,7 @@ STAGE = "TRANSCRIPT_FETCH"
 
 
 def shift_clock(days: int) -> None:
-    """Let this process believe that it is another day."""
+    """Shift the clock of this process by days."""
     true_time, offset = time.time, datetime.timedelta(days=days)
 
     class Shifted(datetime.datetime):
@@ -45,14 +45,14 @@ def write_effect(connection: Connection, sessions: Any) -> None:
     )
 
 
-def drain(engine: Engine, batch: int = 500) -> int:
-    """Take and complete until nothing is due; returns how many."""
+def drain(engine: Engine, limit: int = 500) -> int:
+    """Claim and complete until nothing is due; returns the number of sessions."""
     from livedash_core.status import ProcessingStatusManager
 
     done = 0
     while True:
         with engine.begin() as connection:
-            claim = ProcessingStatusManager(connection).claim(STAGE, batch)
+            claim = ProcessingStatusManager(connection).claim(STAGE, limit)
         if not claim.attempts:
             return done
         with engine.begin() as connection:
@@ -61,8 +61,8 @@ def drain(engine: Engine, batch: int = 500) -> int:
         done += len(settled)
 
 
-def one_batch(engine: Engine, stop_at: str) -> None:
-    """One batch, with a stop at one of four points."""
+def one_claim(engine: Engine, stop_at: str) -> None:
+    """Process one claim, with a stop at one of four points."""
     from sqlalchemy import text
 
     from livedash_core.status import ProcessingStatusManager
@@ -86,7 +86,7 @@ def one_batch(engine: Engine, stop_at: str) -> None:
 
 
 def one_of_each(engine: Engine) -> None:
-    """Of three sessions one is completed, one fails and one stays held."""
+    """Complete one of three sessions, fail one, and keep one claimed."""
     from livedash_core.status import Failure, ProcessingStatusManager
 
     with engine.begin() as connection:
@@ -98,20 +98,20 @@ def one_of_each(engine: Engine) -> None:
         manager.renew(claim.token, lease_seconds=300)
 
 
-def main(url: str, deed: str, argument: str = "") -> None:
-    if deed == "shifted":
+def main(url: str, command: str, argument: str = "") -> None:
+    if command == "shifted":
         shift_clock(int(argument))  # before anything is imported that keeps the clock's name
     from livedash_core.db import make_engine
 
     engine = make_engine(url)
-    if deed == "drain":
+    if command == "drain":
         say("ready")
         print(drain(engine))
-    elif deed == "shifted":
+    elif command == "shifted":
         one_of_each(engine)
         print(datetime.datetime.now(datetime.UTC).isoformat())
     else:
-        one_batch(engine, deed)
+        one_claim(engine, command)
     engine.dispose()
 
 

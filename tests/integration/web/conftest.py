@@ -1,4 +1,4 @@
-"""The pages mounted as Airflow mounts them, asked over ASGI, with a real database behind."""
+"""The pages mounted as Airflow mounts them, called over ASGI, with a real database."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ HTML = {"Accept": "text/html,application/xhtml+xml"}
 Visit = Callable[..., TestClient]
 
 
-def everyone() -> None:
-    """A guard that lets everybody in."""
+def allow_all() -> None:
+    """An access check that allows every request."""
 
 
-def nobody() -> None:
+def not_logged_in() -> None:
     raise HTTPException(401, "Not authenticated")
 
 
-def stranger() -> None:
+def without_permission() -> None:
     raise HTTPException(403, "Forbidden")
 
 
@@ -42,7 +42,7 @@ def may_run_none() -> Callable[[str], bool]:
     return lambda _dag_id: False
 
 
-def make_app(open_engine: Callable[[], Engine], can_read: Callable[[], None] = everyone, **options: Any) -> FastAPI:
+def make_app(open_engine: Callable[[], Engine], can_read: Callable[[], None] = allow_all, **options: Any) -> FastAPI:
     return create_app(
         open_engine=open_engine,
         can_read=can_read,
@@ -75,7 +75,7 @@ def page(visit: Visit, engine: Engine) -> TestClient:
 
 
 def numbers(html: str) -> dict[str, dict[str, int]]:
-    """What the table of stages says: stage → state → sessions."""
+    """The numbers in the table of stages: stage → state → sessions."""
     return {
         stage: {
             state: int(number.replace(",", ""))
@@ -86,7 +86,7 @@ def numbers(html: str) -> dict[str, dict[str, int]]:
 
 
 def cards(html: str) -> dict[str, int]:
-    """What the cards say: label → number."""
+    """The numbers on the cards: label → number."""
     (totals,) = re.findall(r'<dl id="totals".*?</dl>', html, re.DOTALL)
     found = re.findall(r"<dt>([^<]+)</dt>\s*<dd>([\d,]+)</dd>", totals)
     return {label: int(number.replace(",", "")) for label, number in found}

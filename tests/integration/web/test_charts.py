@@ -1,4 +1,4 @@
-"""Stacked bars: all of it is there, and nothing small disappears."""
+"""Stacked bars and columns: complete, and with small numbers visible."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from livedash_core.web.charts import MIN_PERCENT, columns, stacked
 
 
 @pytest.mark.parametrize("counts", [(109, 0, 0), (104, 3, 2), (1, 1_000_000, 1), (1, 1, 1), (0, 0, 5)])
-def test_segments_lie_end_to_end_and_fill_the_bar(counts: tuple[int, ...]) -> None:
+def test_segments_are_adjacent_and_fill_the_bar(counts: tuple[int, ...]) -> None:
     segments = stacked({str(position): count for position, count in enumerate(counts)})
 
     assert [segment.key for segment in segments] == [str(position) for position, count in enumerate(counts) if count]
@@ -19,7 +19,7 @@ def test_segments_lie_end_to_end_and_fill_the_bar(counts: tuple[int, ...]) -> No
     assert end == pytest.approx(100, abs=0.01)
 
 
-def test_one_failure_in_a_million_is_still_seen() -> None:
+def test_one_failure_in_a_million_is_visible() -> None:
     failed = stacked({"completed": 999_999, "failed": 1})[1]
 
     assert failed.width == pytest.approx(MIN_PERCENT, rel=0.05)
@@ -29,7 +29,7 @@ def test_without_sessions_there_is_no_segment() -> None:
     assert stacked({"completed": 0, "failed": 0}) == []
 
 
-def test_columns_stand_side_by_side_and_nothing_above_zero_disappears() -> None:
+def test_columns_are_adjacent_and_each_number_above_zero_is_visible() -> None:
     zero, small, highest = columns([0, 1, 1_000_000])
 
     assert (zero.height, small.height, highest.height) == (0, 2, 100)

@@ -1,4 +1,4 @@
-"""WCAG 2.2, 1.4.3 and 1.4.11: text stands out by 4.5, parts of a graphic that stand alone by 3, in both themes."""
+"""WCAG 2.2, 1.4.3 and 1.4.11: text has a contrast of 4.5, parts of a graphic 3, in both themes."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ def contrast(one: str, other: str) -> float:
         *((front, "surface", 3) for front in ("completed", "in-progress", "failed", "muted")),
     ],
 )
-def test_colours_stand_out(theme: str, position: int, front: str, back: str, least: float) -> None:
+def test_colours_have_enough_contrast(theme: str, position: int, front: str, back: str, least: float) -> None:
     found = contrast(*(COLOURS[name].split(", ")[position] for name in (front, back)))
 
     assert found >= least, f"{front} on {back} in {theme}: {found:.2f}"
 
 
-def test_the_white_of_a_button_stands_out() -> None:
+def test_the_text_of_a_button_has_enough_contrast() -> None:
     assert all(contrast("#ffffff", colour) >= 4.5 for colour in COLOURS["accent"].split(", "))

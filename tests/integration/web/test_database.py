@@ -1,4 +1,4 @@
-"""The page and its database: opened late, read only, and one sentence when it is not there."""
+"""The database of the pages: opened at the first request, read only, and one sentence if it is not available."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_the_database_is_opened_once_and_by_the_first_page(visit: Visit, engine:
     assert opened == [engine]
 
 
-def test_a_database_that_is_away_is_one_sentence(visit: Visit, tmp_path: Path) -> None:
+def test_an_unavailable_database_is_one_sentence(visit: Visit, tmp_path: Path) -> None:
     away = make_engine(f"postgresql://postgres:do-not-tell@/livedash?host={tmp_path}")
 
     answer = visit(make_app(lambda: away)).get("")
@@ -49,7 +49,7 @@ def test_a_database_that_is_away_is_one_sentence(visit: Visit, tmp_path: Path) -
     assert "do-not-tell" not in answer.text
 
 
-def test_a_page_comes_back_when_its_database_does(visit: Visit, engine: Engine) -> None:
+def test_a_page_recovers_with_its_database(visit: Visit, engine: Engine) -> None:
     answers: list[Engine | ConfigurationError] = [ConfigurationError("the connection does not exist"), engine]
 
     def open_engine() -> Engine:
@@ -66,10 +66,10 @@ def test_a_page_comes_back_when_its_database_does(visit: Visit, engine: Engine) 
     assert page.get("").status_code == 200
 
 
-def test_a_schema_that_is_not_there_any_more_names_the_command_that_mends_it(
-    visit: Visit, engine: Engine, world: Records
+def test_a_missing_schema_is_reported_with_the_command_that_creates_it(
+    visit: Visit, engine: Engine, records: Records
 ) -> None:
-    world.sessions(world.company("Acme"), 1)
+    records.sessions(records.company("Acme"), 1)
     page = visit(make_app(lambda: engine))
     assert page.get("").status_code == 200
 
@@ -80,7 +80,7 @@ def test_a_schema_that_is_not_there_any_more_names_the_command_that_mends_it(
     assert_one_sentence(answer.text, "livedash db upgrade")
 
 
-def test_those_who_do_not_ask_for_html_get_the_sentence_as_json(visit: Visit, engine: Engine) -> None:
+def test_a_client_that_does_not_accept_html_gets_the_sentence_as_json(visit: Visit, engine: Engine) -> None:
     downgrade_schema(engine, "base")
 
     answer = visit(make_app(lambda: engine)).get("", headers={"Accept": "*/*"})
@@ -89,16 +89,16 @@ def test_those_who_do_not_ask_for_html_get_the_sentence_as_json(visit: Visit, en
     assert "livedash db upgrade" in answer.json()["detail"]
 
 
-def test_a_page_can_write_nothing(engine: Engine) -> None:
+def test_a_page_cannot_write(engine: Engine) -> None:
     with pytest.raises(InternalError, match="read-only transaction"), page_reader(lambda: engine)() as connection:
         connection.execute(text("DELETE FROM livedash.company"))
 
 
-def test_all_numbers_of_a_page_are_of_one_instant(engine: Engine, world: Records) -> None:
+def test_all_numbers_of_a_page_come_from_one_snapshot(engine: Engine, records: Records) -> None:
     count = text("SELECT count(*) FROM livedash.company")
     with page_reader(lambda: engine)() as connection:
         before = connection.scalar(count)
-        world.company("Acme")
+        records.company("Acme")
         assert connection.scalar(count) == before == 0
 
 

@@ -1,4 +1,4 @@
-"""Airflow guards no plugin: every route asks by itself, and every answer confines what the browser may do with it."""
+"""Airflow does not protect plugins: every route checks access, and every response has security headers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 
 from livedash_core.web.headers import HEADERS
 from livedash_core.web.static_files import MEDIA_TYPES
-from tests.integration.web.conftest import Visit, make_app, nobody, stranger
+from tests.integration.web.conftest import Visit, make_app, not_logged_in, without_permission
 
 
 def addresses(engine: Engine) -> list[str]:
@@ -27,15 +27,15 @@ def test_there_are_routes_to_guard(engine: Engine) -> None:
 
 
 def test_no_route_answers_without_a_login(visit: Visit, engine: Engine) -> None:
-    visitor = visit(make_app(lambda: engine, nobody))
+    visitor = visit(make_app(lambda: engine, not_logged_in))
 
     for address in addresses(engine):
         answer = visitor.get(address, headers={"Accept": "*/*"})
         assert (answer.status_code, answer.json()) == (401, {"detail": "Not authenticated"}), address
 
 
-def test_no_route_answers_one_who_may_not_read_the_dags(visit: Visit, engine: Engine) -> None:
-    visitor = visit(make_app(lambda: engine, stranger))
+def test_no_route_answers_a_user_without_permission_to_read_the_dags(visit: Visit, engine: Engine) -> None:
+    visitor = visit(make_app(lambda: engine, without_permission))
 
     for address in addresses(engine):
         answer = visitor.get(address)
@@ -43,10 +43,8 @@ def test_no_route_answers_one_who_may_not_read_the_dags(visit: Visit, engine: En
         assert "permission" in answer.text
 
 
-def test_a_browser_without_a_login_is_sent_to_airflows_and_back_to_what_it_asked_for(
-    visit: Visit, engine: Engine
-) -> None:
-    answer = visit(make_app(lambda: engine, nobody)).get("", params={"company": "Acme & Söhne"})
+def test_a_browser_without_a_login_is_redirected_to_airflows_and_back(visit: Visit, engine: Engine) -> None:
+    answer = visit(make_app(lambda: engine, not_logged_in)).get("", params={"company": "Acme & Söhne"})
 
     assert answer.status_code == 303
     target = urlsplit(answer.headers["location"])
@@ -75,13 +73,13 @@ def broken() -> Engine:
         ("static/nothing", None, None, 404),
         ("?company=Nobody", None, None, 404),
         ("elsewhere", None, None, 404),
-        ("", nobody, None, 303),
-        ("", stranger, None, 403),
+        ("", not_logged_in, None, 303),
+        ("", without_permission, None, 403),
         ("", None, broken, 500),
     ],
 )
 @pytest.mark.parametrize("accept", ["text/html", "*/*"])
-def test_every_answer_carries_the_headers(
+def test_every_response_has_the_security_headers(
     visit: Visit, engine: Engine, address: str, guard: object, database: object, status_code: int, accept: str
 ) -> None:
     options = {"can_read": guard} if guard else {}
@@ -91,7 +89,7 @@ def test_every_answer_carries_the_headers(
     assert {name: answer.headers.get(name) for name in HEADERS} == HEADERS
 
 
-def test_the_policy_allows_our_own_files_and_nothing_inline() -> None:
+def test_the_policy_allows_own_files_and_nothing_inline() -> None:
     policy = dict(part.strip().split(" ", 1) for part in HEADERS["Content-Security-Policy"].split(";"))
 
     assert policy == {
@@ -110,7 +108,7 @@ def test_the_policy_allows_our_own_files_and_nothing_inline() -> None:
     assert HEADERS["Referrer-Policy"] == "no-referrer"
 
 
-def test_a_bug_is_a_sentence_not_a_stack_trace(visit: Visit) -> None:
+def test_an_internal_error_is_a_sentence_and_not_a_stack_trace(visit: Visit) -> None:
     answer = visit(make_app(broken)).get("")
 
     assert answer.status_code == 500

@@ -1,4 +1,4 @@
-"""How things are called and how long they took, as people say it."""
+"""Constants, durations, changes and amounts as text."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from livedash_core.web.rendering import _usd
     ("constant", "words"),
     [("CSV_IMPORT", "CSV import"), ("AI_ANALYSIS", "AI analysis"), ("SICK_LEAVE_RECOVERY", "Sick leave recovery")],
 )
-def test_a_constant_is_words(constant: str, words: str) -> None:
+def test_a_constant_is_written_as_words(constant: str, words: str) -> None:
     assert title(constant) == words
 
 
@@ -32,7 +32,7 @@ def test_a_constant_is_words(constant: str, words: str) -> None:
         (200_000, "2 days"),
     ],
 )
-def test_a_duration_is_short(seconds: float | None, words: str) -> None:
+def test_a_duration_is_formatted_briefly(seconds: float | None, words: str) -> None:
     assert duration(seconds) == words
 
 
@@ -40,7 +40,7 @@ def test_a_duration_is_short(seconds: float | None, words: str) -> None:
     ("now", "before", "words"),
     [(3, 2, "+50 %"), (1, 2, "-50 %"), (2, 2, "±0 %"), (2, 0, "new"), (0, 0, "–"), (0, 3, "-100 %")],
 )
-def test_a_change_is_beside_what_was_before(now: int, before: int, words: str) -> None:
+def test_a_change_is_formatted_as_a_percentage(now: int, before: int, words: str) -> None:
     assert change(now, before) == words
 
 
@@ -48,5 +48,5 @@ def test_a_change_is_beside_what_was_before(now: int, before: int, words: str) -
     ("amount", "written"),
     [("0", "$0.00"), ("1234.5", "$1,234.50"), ("0.5", "$0.50"), ("0.000123456", "$0.00012"), ("0.019", "$0.019")],
 )
-def test_money_shows_two_digits_that_count(amount: str, written: str) -> None:
+def test_money_shows_two_significant_digits(amount: str, written: str) -> None:
     assert _usd(Decimal(amount)) == written

@@ -25,7 +25,7 @@ LARGE = {
 
 #: The first 150,000 are analysed: one in a thousand is NEGATIVE, escalated and in French; each asked one of 50,000
 #: questions, the first few of them often.
-JUDGED = (
+ANALYSED = (
     """
     INSERT INTO livedash.session (id, company_id, started_at, ended_at, language, sentiment, category, escalated,
                                   forwarded_hr, analyzer, model, prompt_version, summary, analysis_id, analyzed_at)
@@ -68,7 +68,7 @@ JUDGED = (
 def crowded(postgres: EmbeddedPostgres) -> Iterator[Engine]:
     engine = make_engine(postgres.database("page_plans").url())
     upgrade_schema(engine)
-    build(engine, *JUDGED)
+    build(engine, *ANALYSED)
     yield engine
     engine.dispose()
 
@@ -80,7 +80,7 @@ FETCH = "stage=TRANSCRIPT_FETCH"
 ADDRESSES = {
     "": 200,
     f"?company={COMPANIES[2]}": 200,
-    # A window is looked at session by session, twice five rows and one of the import; too many are told in time.
+    # A window is counted session by session, twice five rows and one of the import; too many are noticed early.
     "?from=2020-01-02&to=2020-01-02": 25_000,
     f"?from=2020-01-01&company={COMPANIES[2]}": 25_000,
     "failures": PAGE,
@@ -113,7 +113,7 @@ ADDRESSES = {
 
 @pytest.mark.parametrize("mode", get_args(Mode))
 @pytest.mark.parametrize("address", ADDRESSES)
-def test_a_page_scans_nothing_large(crowded: Engine, visit: Visit, address: str, mode: Mode) -> None:
+def test_a_page_scans_no_large_table(crowded: Engine, visit: Visit, address: str, mode: Mode) -> None:
     page = visit(make_app(lambda: crowded))
     with explained(crowded, mode) as plan:
         answer = page.get(address, follow_redirects=False)

@@ -1,4 +1,4 @@
-"""The pages beside the Pipeline: what they show, where they lead, and that hostile text stays text and short."""
+"""The pages other than Pipeline: their content and links, and that hostile text is escaped and cut off."""
 
 from __future__ import annotations
 
@@ -51,10 +51,10 @@ HOSTILE = (
 
 
 @pytest.fixture(params=HOSTILE, ids=range(len(HOSTILE)))
-def told(request: pytest.FixtureRequest, world: Records, engine: Engine) -> tuple[UUID, str]:
-    """A session in which everything that somebody else wrote is hostile; it failed, and was analysed all the same."""
+def hostile_session(request: pytest.FixtureRequest, records: Records, engine: Engine) -> tuple[UUID, str]:
+    """A session whose foreign texts are all hostile; it has a failed stage and an analysis."""
     text = request.param
-    company_id = world.company(text[:5000])
+    company_id = records.company(text[:5000])
     session_id = uuid4()
     with engine.begin() as connection, counted_sessions(connection, [session_id]):
         raw = {"start_time": text, "full_transcript_url": f"javascript:{text}", "initial_message": text}
@@ -89,8 +89,8 @@ def told(request: pytest.FixtureRequest, world: Records, engine: Engine) -> tupl
     return session_id, text
 
 
-def test_what_others_wrote_stays_text_and_a_page_stays_small(page: TestClient, told: tuple[UUID, str]) -> None:
-    session_id, text = told
+def test_hostile_text_is_escaped_and_a_page_stays_small(page: TestClient, hostile_session: tuple[UUID, str]) -> None:
+    session_id, text = hostile_session
     for address in (*PAGES, f"sessions/{session_id}", f"sessions?stage={FETCH}&state=failed"):
         answer = page.get(address)
         assert answer.status_code == 200, address
@@ -100,9 +100,9 @@ def test_what_others_wrote_stays_text_and_a_page_stays_small(page: TestClient, t
             assert markup not in answer.text, address
 
 
-def test_a_long_conversation_goes_on_over_pages(page: TestClient, world: Records, engine: Engine) -> None:
-    company_id = world.company("Acme")
-    (session_id,) = world.sessions(company_id, 1)
+def test_a_long_conversation_is_split_into_pages(page: TestClient, records: Records, engine: Engine) -> None:
+    company_id = records.company("Acme")
+    (session_id,) = records.sessions(company_id, 1)
     with engine.begin() as connection:
         row = {"id": session_id, "company_id": company_id, "started_at": NOON, "ended_at": NOON}
         connection.execute(insert(Session).values(row))
@@ -121,10 +121,10 @@ def test_a_long_conversation_goes_on_over_pages(page: TestClient, world: Records
 
 
 def failed(
-    world: Records, company_id: UUID, number: int, message: str = "LV-{} is gone", *, stage: str = FETCH
+    records: Records, company_id: UUID, number: int, message: str = "LV-{} is gone", *, stage: str = FETCH
 ) -> list[UUID]:
-    ids = world.sessions(company_id, number, completed_stages=BUILT_IN.names.index(stage))
-    with world.engine.begin() as connection:
+    ids = records.sessions(company_id, number, completed_stages=BUILT_IN.names.index(stage))
+    with records.engine.begin() as connection:
         manager = ProcessingStatusManager(connection)
         claim = manager.claim(stage, number, Scope(session_ids=tuple(ids)), dag_run="livedash_transcript_fetch/run 1")
         failures = [Failure(key, "permanent", message.format(position)) for position, key in enumerate(ids)]
@@ -132,10 +132,10 @@ def failed(
     return ids
 
 
-def test_failures_are_grouped_with_companies_times_and_examples(page: TestClient, world: Records) -> None:
-    acme, umbrella = world.company("Acme"), world.company("Umbrella")
-    ids = failed(world, acme, 5) + failed(world, umbrella, 1)
-    failed(world, acme, 2, "another reason")
+def test_failures_are_grouped_with_companies_times_and_examples(page: TestClient, records: Records) -> None:
+    acme, umbrella = records.company("Acme"), records.company("Umbrella")
+    ids = failed(records, acme, 5) + failed(records, umbrella, 1)
+    failed(records, acme, 2, "another reason")
 
     html = page.get("failures").text
 
@@ -152,11 +152,11 @@ def test_failures_are_grouped_with_companies_times_and_examples(page: TestClient
     assert "another reason" not in only
 
 
-def test_the_sessions_of_a_group_are_handed_to_a_run_as_many_as_it_takes(
-    page: TestClient, world: Records, monkeypatch: pytest.MonkeyPatch
+def test_a_group_returns_as_many_sessions_as_a_run_accepts(
+    page: TestClient, records: Records, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ids = failed(world, world.company("Acme"), 3)
-    failed(world, world.company("Gone", status="SUSPENDED"), 2)
+    ids = failed(records, records.company("Acme"), 3)
+    failed(records, records.company("Gone", status="SUSPENDED"), 2)
     group = {"stage": FETCH, "kind": "permanent", "group": "<id> is gone"}
 
     answer = page.get("failures/sessions", params=group).json()
@@ -167,30 +167,32 @@ def test_the_sessions_of_a_group_are_handed_to_a_run_as_many_as_it_takes(
     assert (len(answer["session_ids"]), answer["more"]) == (2, True)
 
 
-def test_what_asking_a_model_again_may_cost_is_told_before_the_start(
-    page: TestClient, world: Records, engine: Engine, monkeypatch: pytest.MonkeyPatch
+def test_a_confirmation_shows_the_cost_forecast(
+    page: TestClient, records: Records, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    acme = world.company("Acme")
-    failed(world, world.company("Gone", status="SUSPENDED"), 1, stage=ANALYSIS)
-    ids = failed(world, acme, 2, stage=ANALYSIS)
-    (other,) = failed(world, acme, 1, "another reason", stage=ANALYSIS)
+    acme = records.company("Acme")
+    failed(records, records.company("Gone", status="SUSPENDED"), 1, stage=ANALYSIS)
+    ids = failed(records, acme, 2, stage=ANALYSIS)
+    (other,) = failed(records, acme, 1, "another reason", stage=ANALYSIS)
     with engine.begin() as connection:
         set_price(connection, "small", valid_from=NOON, input_=Decimal(1), output=Decimal(1))
         calls = [PlannedCall(session_id, acme, "small", "1", 900, 100) for session_id in ids]
         open_calls(connection, calls, load_prices(connection))
 
-    def told(**query: str) -> str:
+    def forecast(**query: str) -> str:
         return str(page.get("forecast", params=query).json()["sentence"])
 
     same_words = "an unchanged session needs no call"
     each = "a model call for each of"
-    assert told(session=str(ids[0])) == f"a model call for this session costs USD 0.001 at most; {same_words}"
-    assert told() == f"{each} 3 sessions costs USD 0.002 at most, without 1 whose cost is not known; {same_words}"
-    assert told(kind="permanent", group="<id> is gone") == f"{each} 2 sessions costs USD 0.002 at most; {same_words}"
-    assert told(session=str(other)).endswith("is not known: no call with a price was made so far")
-    assert told(company="Gone") == told(**{"from": "2030-01-01"}) == "there is no session to analyse"
+    assert forecast(session=str(ids[0])) == f"a model call for this session costs USD 0.001 at most; {same_words}"
+    assert forecast() == f"{each} 3 sessions costs USD 0.002 at most, without 1 whose cost is not known; {same_words}"
+    assert (
+        forecast(kind="permanent", group="<id> is gone") == f"{each} 2 sessions costs USD 0.002 at most; {same_words}"
+    )
+    assert forecast(session=str(other)).endswith("is not known: no call with a price was made so far")
+    assert forecast(company="Gone") == forecast(**{"from": "2030-01-01"}) == "there is no session to analyse"
     monkeypatch.setattr("livedash_core.web.forecast.MAX_RUN_SESSIONS", 2)
-    assert "each of the newest 2 sessions" in told()
+    assert "each of the newest 2 sessions" in forecast()
 
     # By buttons that may have a model asked again, and by no others.
     asking = [re.findall(r"data-forecast=", page.get(address).text) for address in ("", "failures")]
@@ -201,8 +203,10 @@ def test_what_asking_a_model_again_may_cost_is_told_before_the_start(
 
 
 @pytest.mark.parametrize("address", [*PAGES, "session"])
-def test_who_may_not_run_sees_no_button(visit: Visit, engine: Engine, world: Records, address: str) -> None:
-    (session_id, *_) = failed(world, world.company("Acme"), 2)
+def test_a_user_who_may_not_run_dags_sees_no_buttons(
+    visit: Visit, engine: Engine, records: Records, address: str
+) -> None:
+    (session_id, *_) = failed(records, records.company("Acme"), 2)
     address = address.replace("session", f"sessions/{session_id}") if address == "session" else address
 
     allowed = visit(make_app(lambda: engine)).get(address).text
@@ -212,8 +216,10 @@ def test_who_may_not_run_sees_no_button(visit: Visit, engine: Engine, world: Rec
     assert "data-dag=" not in refused
 
 
-def test_a_session_shows_each_attempt_with_its_run_and_what_may_be_done_again(page: TestClient, world: Records) -> None:
-    (session_id,) = failed(world, world.company("Acme"), 1)
+def test_a_session_shows_each_attempt_with_its_run_and_buttons_to_run_stages_again(
+    page: TestClient, records: Records
+) -> None:
+    (session_id,) = failed(records, records.company("Acme"), 1)
 
     html = page.get(f"sessions/{session_id}").text
 
@@ -226,8 +232,8 @@ def test_a_session_shows_each_attempt_with_its_run_and_what_may_be_done_again(pa
     assert all(str(session_id) in conf and "rerun" in conf for _, conf in again)
 
 
-def test_a_typed_id_leads_straight_to_its_session(page: TestClient, world: Records) -> None:
-    session_id, _ = world.sessions(world.company("Acme"), 2)
+def test_a_search_by_id_redirects_to_the_session(page: TestClient, records: Records) -> None:
+    session_id, _ = records.sessions(records.company("Acme"), 2)
 
     answer = page.get("sessions", params={"id": f"ext-{session_id}"})
 
@@ -235,8 +241,8 @@ def test_a_typed_id_leads_straight_to_its_session(page: TestClient, world: Recor
     assert "No session has this id" in page.get("sessions", params={"id": "nobody"}).text
 
 
-def test_pages_of_the_list_lead_to_each_other(page: TestClient, world: Records) -> None:
-    ids = world.sessions(world.company("Acme"), 120)
+def test_pages_of_the_list_link_to_each_other(page: TestClient, records: Records) -> None:
+    ids = records.sessions(records.company("Acme"), 120)
     seen: list[str] = []
     address: str | None = "sessions"
     while address:
@@ -253,9 +259,9 @@ def test_a_cell_of_the_export_is_never_a_formula(cell: str) -> None:
     assert escape_formula(cell) == f"'{cell}"
 
 
-def test_the_export_is_the_list_with_the_standing_of_each_session(page: TestClient, world: Records) -> None:
-    company_id = world.company("=Acme()")
-    ids = failed(world, company_id, 3) + world.sessions(company_id, 2, completed_stages=5)
+def test_the_export_is_the_list_with_the_statuses_of_each_session(page: TestClient, records: Records) -> None:
+    company_id = records.company("=Acme()")
+    ids = failed(records, company_id, 3) + records.sessions(company_id, 2, completed_stages=5)
 
     answer = page.get("sessions/export.csv")
     rows = list(csv.DictReader(io.StringIO(answer.text)))
@@ -271,9 +277,9 @@ Analyse = Callable[..., list[UUID]]
 
 
 @pytest.fixture
-def analyse(world: Records, engine: Engine) -> Analyse:
+def analyse(records: Records, engine: Engine) -> Analyse:
     def write(company_id: UUID, number: int, **columns: Any) -> list[UUID]:
-        ids = world.sessions(company_id, number, started_at=columns.get("started_at", NOON), completed_stages=5)
+        ids = records.sessions(company_id, number, started_at=columns.get("started_at", NOON), completed_stages=5)
         row = {"company_id": company_id, "started_at": NOON, "ended_at": NOON, "analyzer": "offline", **columns}
         with engine.begin() as connection, counted_sessions(connection, ids):
             connection.execute(insert(Session), [{"id": session_id, **row} for session_id in ids])
@@ -282,10 +288,10 @@ def analyse(world: Records, engine: Engine) -> Analyse:
     return write
 
 
-def test_each_number_of_the_insights_leads_to_as_many_sessions(
-    page: TestClient, world: Records, analyse: Analyse
+def test_each_number_of_the_insights_links_to_as_many_sessions(
+    page: TestClient, records: Records, analyse: Analyse
 ) -> None:
-    acme = world.company("Acme")
+    acme = records.company("Acme")
     analyse(acme, 3, sentiment="NEGATIVE", category="ONBOARDING", language="nl", escalated=True)
     analyse(acme, 2, sentiment="POSITIVE", category="ONBOARDING", language="de", forwarded_hr=True)
     before = NOON - timedelta(days=30)
@@ -307,11 +313,11 @@ def test_each_number_of_the_insights_leads_to_as_many_sessions(
 
 
 @pytest.mark.parametrize("address", PAGES)
-def test_an_empty_page_says_what_to_do_next(page: TestClient, world: Records, address: str) -> None:
+def test_an_empty_page_shows_what_to_do_next(page: TestClient, records: Records, address: str) -> None:
     for _ in ("no company", "no session"):
         html = page.get(address).text
         assert 'class="panel empty"' in html
-        world.company(f"Acme {uuid4()}")
+        records.company(f"Acme {uuid4()}")
 
 
 @pytest.mark.parametrize(
@@ -329,17 +335,17 @@ def test_an_empty_page_says_what_to_do_next(page: TestClient, world: Records, ad
         ("failures/sessions", 400),
     ],
 )
-def test_an_address_that_makes_no_sense_is_a_sentence(
-    page: TestClient, world: Records, address: str, status_code: int
+def test_an_invalid_address_is_answered_with_a_sentence(
+    page: TestClient, records: Records, address: str, status_code: int
 ) -> None:
-    world.company("Acme")
+    records.company("Acme")
     answer = page.get(address)
 
     assert answer.status_code == status_code
     assert 'class="sentence"' in answer.text
 
 
-def test_every_page_leads_to_the_others_and_says_which_it_is(page: TestClient, connection: Connection) -> None:
+def test_every_page_links_to_the_others_and_marks_itself(page: TestClient, connection: Connection) -> None:
     for address in PAGES:
         html = page.get(address).text
         links = re.findall(r'<a href="/livedash/(\w*)"(?: aria-current="(\w+)")?>', html)[:5]

@@ -1,4 +1,4 @@
-"""The Pipeline page says what the database says, and shows what companies wrote as text."""
+"""The Pipeline page shows the numbers of the database, and escapes the texts of companies."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ HOSTILE_NAMES = (
 )
 
 
-def busy(world: Records, name: str, scale: int = 1) -> UUID:
+def busy(records: Records, name: str, scale: int = 1) -> UUID:
     """A company with sessions in every state: per stage some in progress, failed, skipped; some all done."""
-    company_id = world.company(name)
-    world.sessions(company_id, 11 * scale, completed_stages=5)
+    company_id = records.company(name)
+    records.sessions(company_id, 11 * scale, completed_stages=5)
     for position, stage in enumerate(BUILT_IN.names[1:], start=1):
-        world.sessions(company_id, 7 * scale, completed_stages=position)
-        with world.engine.begin() as connection:
+        records.sessions(company_id, 7 * scale, completed_stages=position)
+        with records.engine.begin() as connection:
             manager = ProcessingStatusManager(connection)
             token, attempts = manager.claim(stage, 5 * scale)
             held = list(attempts)
@@ -46,9 +46,9 @@ def busy(world: Records, name: str, scale: int = 1) -> UUID:
     return company_id
 
 
-def analysed(world: Records, company_id: UUID, analyzer: str, model: str | None, number: int) -> None:
-    ids = world.sessions(company_id, number, completed_stages=5)
-    with world.engine.begin() as connection, counted_sessions(connection, ids):
+def analysed(records: Records, company_id: UUID, analyzer: str, model: str | None, number: int) -> None:
+    ids = records.sessions(company_id, number, completed_stages=5)
+    with records.engine.begin() as connection, counted_sessions(connection, ids):
         connection.execute(
             insert(Session).values(
                 company_id=company_id, started_at=NOON, ended_at=NOON, analyzer=analyzer, model=model
@@ -57,8 +57,8 @@ def analysed(world: Records, company_id: UUID, analyzer: str, model: str | None,
         )
 
 
-def test_the_numbers_on_the_page_are_the_breakdown(page: TestClient, world: Records, connection: Connection) -> None:
-    companies = {"Acme": busy(world, "Acme"), "Müller & Söhne": busy(world, "Müller & Söhne", scale=2)}
+def test_the_numbers_on_the_page_are_the_breakdown(page: TestClient, records: Records, connection: Connection) -> None:
+    companies = {"Acme": busy(records, "Acme"), "Müller & Söhne": busy(records, "Müller & Söhne", scale=2)}
 
     for name, company_ids in [("", None), *((name, [company_id]) for name, company_id in companies.items())]:
         breakdown = read_breakdown(connection, BUILT_IN, company_ids)
@@ -80,8 +80,8 @@ def test_the_numbers_on_the_page_are_the_breakdown(page: TestClient, world: Reco
         assert all(sum(counts.values()) == breakdown.total_sessions for counts in numbers(answer.text).values())
 
 
-def test_every_session_is_on_exactly_one_card(page: TestClient, world: Records) -> None:
-    busy(world, "Acme")
+def test_every_session_is_counted_on_exactly_one_card(page: TestClient, records: Records) -> None:
+    busy(records, "Acme")
 
     found = cards(page.get("").text)
 
@@ -89,10 +89,10 @@ def test_every_session_is_on_exactly_one_card(page: TestClient, world: Records) 
     assert found["Sessions"] == found["Completed"] + found["Under way"] + found["Need attention"]
 
 
-def test_a_bar_has_a_segment_per_state_and_says_the_same_in_words(page: TestClient, world: Records) -> None:
-    company_id = world.company("Acme")
-    world.sessions(company_id, 3, completed_stages=5)
-    world.sessions(company_id, 1, completed_stages=4)
+def test_a_bar_has_a_segment_per_state_and_the_same_numbers_as_label(page: TestClient, records: Records) -> None:
+    company_id = records.company("Acme")
+    records.sessions(company_id, 3, completed_stages=5)
+    records.sessions(company_id, 1, completed_stages=4)
 
     row = re.search(r'data-stage="QUESTION_EXTRACTION".*?</tr>', page.get("").text, re.DOTALL)
 
@@ -104,17 +104,17 @@ def test_a_bar_has_a_segment_per_state_and_says_the_same_in_words(page: TestClie
     ]
 
 
-def test_every_stage_links_to_its_dag(page: TestClient, world: Records) -> None:
-    busy(world, "Acme")
+def test_every_stage_links_to_its_dag(page: TestClient, records: Records) -> None:
+    busy(records, "Acme")
 
     links = re.findall(r'data-airflow href="([^"]+)"', page.get("").text)
 
     assert links == [f"/dags/livedash_{stage.lower()}" for stage in BUILT_IN.names]
 
 
-def test_a_stage_that_a_deployment_adds_is_shown(visit: Visit, engine: Engine, world: Records) -> None:
+def test_a_stage_that_a_deployment_adds_is_shown(visit: Visit, engine: Engine, records: Records) -> None:
     pipeline = pipeline_with("PII_REDACTION", after=BUILT_IN.last)
-    company_id = world.company("Acme")
+    company_id = records.company("Acme")
     with engine.begin() as connection:
         ProcessingStatusManager(connection, pipeline=pipeline).initialize_sessions({uuid4(): company_id})
 
@@ -125,12 +125,12 @@ def test_a_stage_that_a_deployment_adds_is_shown(visit: Visit, engine: Engine, w
 
 
 @pytest.mark.parametrize("name", HOSTILE_NAMES, ids=range(len(HOSTILE_NAMES)))
-def test_what_a_company_is_called_and_what_failed_stays_text(
-    page: TestClient, world: Records, connection: Connection, name: str
+def test_company_names_and_failure_messages_are_escaped(
+    page: TestClient, records: Records, connection: Connection, name: str
 ) -> None:
-    company_id = world.company(name)
+    company_id = records.company(name)
     open_incident(connection, "CSV_IMPORT", company_id, f"refused: {name[:100]}")
-    analysed(world, company_id, "openai", name, 1)
+    analysed(records, company_id, "openai", name, 1)
 
     answer = page.get("", params={"company": name})
 
@@ -142,9 +142,11 @@ def test_what_a_company_is_called_and_what_failed_stays_text(
         assert markup not in answer.text
 
 
-def test_the_filter_remembers_what_was_chosen_and_says_who_is_not_active(page: TestClient, world: Records) -> None:
-    world.company("Acme")
-    world.company("Gone", status="ARCHIVED")
+def test_the_filter_form_keeps_its_choice_and_marks_companies_that_are_not_active(
+    page: TestClient, records: Records
+) -> None:
+    records.company("Acme")
+    records.company("Gone", status="ARCHIVED")
 
     options = re.findall(r"<option[^>]*>[^<]*</option>", page.get("", params={"company": "Acme"}).text)
 
@@ -156,8 +158,8 @@ def test_the_filter_remembers_what_was_chosen_and_says_who_is_not_active(page: T
 
 
 @pytest.mark.parametrize("name", ["Nobody", "acme", "Acme' OR '1'='1", "nul\x00byte", "<script>"])
-def test_a_company_that_does_not_exist_is_said_so(page: TestClient, world: Records, name: str) -> None:
-    world.company("Acme")
+def test_an_unknown_company_is_a_404_page(page: TestClient, records: Records, name: str) -> None:
+    records.company("Acme")
 
     answer = page.get("", params={"company": name})
 
@@ -166,10 +168,10 @@ def test_a_company_that_does_not_exist_is_said_so(page: TestClient, world: Recor
     assert "<script>" not in answer.text
 
 
-def test_what_stops_a_stage_stands_on_top_with_company_reason_and_time(
-    page: TestClient, world: Records, connection: Connection
+def test_incidents_are_shown_with_company_reason_and_time(
+    page: TestClient, records: Records, connection: Connection
 ) -> None:
-    acme, umbrella = world.company("Acme"), world.company("Umbrella")
+    acme, umbrella = records.company("Acme"), records.company("Umbrella")
     open_incident(connection, "AI_ANALYSIS", None, "the key is refused")
     open_incident(connection, "CSV_IMPORT", acme, "the CSV is gone")
     open_incident(connection, "CSV_IMPORT", umbrella, "the host is unknown")
@@ -187,11 +189,11 @@ def test_what_stops_a_stage_stands_on_top_with_company_reason_and_time(
     assert "the host is unknown" not in of_acme
 
 
-def test_the_page_says_how_many_results_came_from_offline_rules(page: TestClient, world: Records) -> None:
-    acme, umbrella = world.company("Acme"), world.company("Umbrella")
-    analysed(world, acme, "offline", None, 3)
-    analysed(world, acme, "openai", "a-model", 2)
-    analysed(world, umbrella, "openai", "a-model", 4)
+def test_the_page_shows_sessions_per_analyzer_and_model(page: TestClient, records: Records) -> None:
+    acme, umbrella = records.company("Acme"), records.company("Umbrella")
+    analysed(records, acme, "offline", None, 3)
+    analysed(records, acme, "openai", "a-model", 2)
+    analysed(records, umbrella, "openai", "a-model", 4)
 
     everything = page.get("").text
     of_umbrella = page.get("", params={"company": "Umbrella"}).text
@@ -201,7 +203,7 @@ def test_the_page_says_how_many_results_came_from_offline_rules(page: TestClient
     assert "offline" not in of_umbrella.lower()
 
 
-def test_without_a_company_the_page_says_how_to_add_one(page: TestClient) -> None:
+def test_without_a_company_the_page_shows_how_to_add_one(page: TestClient) -> None:
     answer = page.get("")
 
     assert answer.status_code == 200
@@ -210,9 +212,9 @@ def test_without_a_company_the_page_says_how_to_add_one(page: TestClient) -> Non
     assert "<table" not in answer.text
 
 
-def test_without_sessions_the_page_says_which_dag_to_run(page: TestClient, world: Records) -> None:
-    world.sessions(world.company("Acme"), 2)
-    world.company("New <b>one</b>")
+def test_without_sessions_the_page_shows_which_dag_to_run(page: TestClient, records: Records) -> None:
+    records.sessions(records.company("Acme"), 2)
+    records.company("New <b>one</b>")
 
     answer = page.get("", params={"company": "New <b>one</b>"})
 
@@ -221,8 +223,8 @@ def test_without_sessions_the_page_says_which_dag_to_run(page: TestClient, world
     assert 'href="/dags/livedash_csv_import"' in answer.text
 
 
-def test_nothing_is_inline_that_the_policy_forbids(page: TestClient, world: Records, connection: Connection) -> None:
-    busy(world, "Acme")
+def test_the_page_has_no_inline_script_or_style(page: TestClient, records: Records, connection: Connection) -> None:
+    busy(records, "Acme")
     open_incident(connection, "AI_ANALYSIS", None, "the key is refused")
 
     html = page.get("").text
@@ -235,10 +237,10 @@ def test_nothing_is_inline_that_the_policy_forbids(page: TestClient, world: Reco
     ]
 
 
-def test_days_narrow_the_numbers_down_to_the_sessions_that_started_then(page: TestClient, world: Records) -> None:
-    company_id = busy(world, "Acme")
-    world.sessions(company_id, 3, started_at=NOON + timedelta(days=1), completed_stages=5)
-    world.sessions(company_id, 2, started_at=NOON + timedelta(days=1), completed_stages=1)
+def test_days_limit_the_numbers_to_sessions_that_started_on_them(page: TestClient, records: Records) -> None:
+    company_id = busy(records, "Acme")
+    records.sessions(company_id, 3, started_at=NOON + timedelta(days=1), completed_stages=5)
+    records.sessions(company_id, 2, started_at=NOON + timedelta(days=1), completed_stages=1)
 
     answer = page.get("", params={"from": "2026-03-03", "to": "2026-03-03", "company": "Acme"})
 
@@ -252,11 +254,11 @@ def test_days_narrow_the_numbers_down_to_the_sessions_that_started_then(page: Te
     assert "No session started on these days" in page.get("", params={"to": "2020-01-01"}).text
 
 
-def test_more_sessions_than_can_be_looked_at_are_said_so(
-    page: TestClient, world: Records, monkeypatch: pytest.MonkeyPatch
+def test_too_many_sessions_in_a_window_are_reported(
+    page: TestClient, records: Records, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("livedash_core.status.breakdown.MAX_WINDOW_SESSIONS", 4)
-    world.sessions(world.company("Acme"), 5)
+    records.sessions(records.company("Acme"), 5)
 
     html = page.get("", params={"from": "2020-01-01"}).text
 
