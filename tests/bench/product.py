@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from livedash_core.local.sample import TIMEZONE
-from livedash_core.operations.companies import add_company
+from livedash_core.operations.companies import update_company
 from livedash_core.pipeline import BUILT_IN
 from tests.bench import peak_memory
 from tests.bench.database import COMPANY, Database, Server
@@ -105,7 +105,7 @@ def add_source(database: Database, url: str, timezone: str) -> None:
     """Where the one company's CSV is."""
     source = {"csv_url": f"{url}/{CSV_NAME}", "timezone": timezone, "allowed_networks": ["127.0.0.0/8"]}
     with database.engine.begin() as connection:
-        add_company(connection, COMPANY, source)
+        update_company(connection, COMPANY, source)
 
 
 def new_directory(server: Server, name: str) -> Path:

@@ -13,7 +13,7 @@ from sqlalchemy import insert
 from uuid6 import uuid7
 
 from livedash_core.models import SessionImport, SessionTranscript
-from livedash_core.operations.companies import add_company
+from livedash_core.operations.companies import update_company
 from livedash_core.parsing.csv_rows import COLUMNS
 from livedash_core.pipeline import BUILT_IN
 from livedash_core.stages.csv_import.stage import CsvImport
@@ -55,7 +55,7 @@ def csv_import(server: Server) -> list[Row]:
     with server.database() as database, database.bare(autocommit=False) as bare, serving(directory) as url:
         begin(bare, CREATE)
         with database.engine.begin() as connection:
-            add_company(connection, COMPANY, {"csv_url": f"{url}/{CSV_NAME}", "allowed_networks": ["127.0.0.0/8"]})
+            update_company(connection, COMPANY, {"csv_url": f"{url}/{CSV_NAME}", "allowed_networks": ["127.0.0.0/8"]})
 
         def ours() -> float:
             database.execute(FORGET)
