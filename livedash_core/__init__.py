@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from livedash_core.settings import Settings
     from livedash_core.stages.execution.runner import Runner
     from livedash_core.stages.report import StageReport
-    from livedash_core.stages.stage import Completed, Item, Skipped, Stage, StageContext, create_stage
+    from livedash_core.stages.stage import Completed, Deferred, Skipped, Stage, StageContext, StageItem, create_stage
     from livedash_core.status import Breakdown, ProcessingStatusManager, Scope
 
 #: Each public name and the module that defines it.
@@ -34,8 +34,8 @@ _MODULES = {
     "BasicCredentials": "livedash_core.clients.credentials",
     "Breakdown": "livedash_core.status",
     "Completed": "livedash_core.stages.stage",
+    "Deferred": "livedash_core.stages.stage",
     "ConfigurationError": "livedash_core.errors",
-    "Item": "livedash_core.stages.stage",
     "LiveDashError": "livedash_core.errors",
     "PermanentError": "livedash_core.errors",
     "Pipeline": "livedash_core.pipeline",
@@ -47,6 +47,7 @@ _MODULES = {
     "Skipped": "livedash_core.stages.stage",
     "Stage": "livedash_core.stages.stage",
     "StageContext": "livedash_core.stages.stage",
+    "StageItem": "livedash_core.stages.stage",
     "StageDefinition": "livedash_core.pipeline",
     "StageReport": "livedash_core.stages.report",
     "SystemicError": "livedash_core.errors",
@@ -65,7 +66,7 @@ __all__ = [
     "Breakdown",
     "Completed",
     "ConfigurationError",
-    "Item",
+    "Deferred",
     "LiveDashError",
     "PermanentError",
     "Pipeline",
@@ -78,6 +79,7 @@ __all__ = [
     "Stage",
     "StageContext",
     "StageDefinition",
+    "StageItem",
     "StageReport",
     "SystemicError",
     "TransientError",

@@ -33,7 +33,7 @@ class WordCount(Stage):
     async def handle(self, item: Conversation) -> Completed | Skipped:
         if item.text is None:
             return Skipped("no messages")
-        return Completed(metadata={"words": len(item.text.split())})
+        return Completed(None, metadata={"words": len(item.text.split())})
 
     def store(self, connection: Connection, results: Mapping[UUID, Any]) -> None:
         """Nothing: the count is metadata of the stage's status."""
