@@ -1,4 +1,4 @@
-"""A transcript's text as messages (DESIGN, "Transcript contract")."""
+"""A transcript's text as messages, in the format that livedash-node's companies publish."""
 
 from __future__ import annotations
 

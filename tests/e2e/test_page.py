@@ -159,7 +159,7 @@ def test_the_page_says_that_its_numbers_are_old_while_the_server_is_unreachable(
         expect(page.get_by_role("heading", name="Pipeline")).to_be_visible()
 
         page.context.set_offline(True)
-        expect(page.get_by_role("status")).to_contain_text("These numbers are old", timeout=15_000)
+        expect(page.get_by_role("status")).to_contain_text("These numbers are out of date", timeout=15_000)
 
         page.context.set_offline(False)
         expect(page.get_by_role("status")).to_be_hidden(timeout=15_000)

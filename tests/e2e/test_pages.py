@@ -48,7 +48,7 @@ def test_every_page_is_accessible_and_without_console_errors(stack: Stack, brows
         expect(page.get_by_role("heading", name="Conversation")).to_be_visible()
         accessible(page)
         page.get_by_role("button", name="Run again from here").first.click()
-        expect(page.get_by_role("dialog").get_by_role("status")).to_contain_text("what a call to a model")
+        expect(page.get_by_role("dialog").get_by_role("status")).to_contain_text("a model call for")
         accessible(page)
         assert errors == []
 
@@ -80,7 +80,7 @@ def test_the_pages_fit_phone_and_desktop_widths(stack: Stack, browser: Browser, 
             page.goto(path)
             assert page.evaluate("document.documentElement.scrollWidth") <= width, path
         page.get_by_role("button", name="Run again from here").first.click()
-        expect(page.get_by_role("dialog").get_by_role("status")).to_contain_text("what a call to a model")
+        expect(page.get_by_role("dialog").get_by_role("status")).to_contain_text("a model call for")
         assert page.get_by_role("dialog").evaluate("dialog => dialog.scrollWidth") <= width
 
 
@@ -89,7 +89,7 @@ def press_and_start(page: Page, name: str | re.Pattern[str]) -> None:
     page.get_by_role("button", name=name).first.press("Enter")
     expect(page.get_by_role("dialog")).to_be_visible()
     if name == "Run again from here":
-        expect(page.get_by_role("dialog").get_by_role("status")).to_contain_text("what a call to a model")
+        expect(page.get_by_role("dialog").get_by_role("status")).to_contain_text("a model call for")
     page.get_by_role("dialog").get_by_role("button", name="Start").press("Enter")
     expect(page.get_by_role("dialog")).to_be_hidden()
 
