@@ -139,7 +139,7 @@ def start(home: Path, port: int, **environment: str) -> Stack:
     return Stack(process, *found.groups(), environment=cleaned, listener=listener)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stack() -> Iterator[Stack]:
     # Not pytest's tmp_path: as root the server runs as another user, who must be able to reach the directory.
     with tempfile.TemporaryDirectory(prefix="livedash-e2e-", ignore_cleanup_errors=True) as directory:
@@ -164,7 +164,7 @@ def client(stack: Stack, request: pytest.FixtureRequest) -> Iterator[Client]:
             set_status(connection, name, "ARCHIVED")  # its server ends with the test
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def roles(stack: Stack) -> Iterator[Stack]:
     """A second API server of the same Airflow, which knows una, a user, and vera, a viewer. Both have one password."""
     port, password = free_port(), "correct-horse"
@@ -193,7 +193,7 @@ def answers(client: httpx2.Client) -> bool:
         return False
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if chromium is None:

@@ -45,7 +45,7 @@ class Finished:
 Run = Callable[..., Finished]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def airflow_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Airflow's database and logs."""
     return tmp_path_factory.mktemp("airflow")
@@ -69,7 +69,7 @@ def airflow_at(home: Path) -> Iterator[subprocess.Popen[str]]:
         process.stdin.close()  # it ends at the end of its input
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def airflow(airflow_home: Path) -> Iterator[subprocess.Popen[str]]:
     with airflow_at(airflow_home) as process:
         yield process
