@@ -30,6 +30,7 @@ def create_analyzer(context: AnalyzerContext) -> OpenAIAnalyzer:
         base_url=settings.openai_base_url,
         model=context.model,
         ledger=context.ledger,
+        concurrency=settings.analysis_concurrency,
         slots=context.slots,
         max_transcript_characters=int(_CHARACTERS_PER_TOKEN * settings.transcript_tokens),
     )
