@@ -10,6 +10,7 @@ from sqlalchemy import Connection, text
 
 from livedash_core.analyzers import load_analyzers
 from livedash_core.costs.ledger_store import ABANDONED_AFTER_SECONDS, recount, stored_totals
+from livedash_core.costs.model_servers import list_traits
 from livedash_core.costs.prices import load_prices
 from livedash_core.operations.erasure import count_expired
 from livedash_core.pipeline import Pipeline
@@ -47,6 +48,7 @@ def examine(connection: Connection, pipeline: Pipeline) -> list[Finding]:
             "the process that made them ended; the next analysis run counts them as unknown",
         ),
         *_prices(connection),
+        *_model_servers(connection),
     ]
 
 
@@ -106,6 +108,13 @@ def _prices(connection: Connection) -> list[Finding]:
         )
         for model, calls in unpriced.items()
         if model not in gaps
+    ]
+
+
+def _model_servers(connection: Connection) -> list[Finding]:
+    return [
+        Finding("model server", f"{traits.sentence}; this is taken into account, and tried again after a day")
+        for traits in list_traits(connection)
     ]
 
 

@@ -13,13 +13,15 @@ from livedash_core.analysis.batches import BatchRequest, BatchResult
 from livedash_core.analysis.contract import Analysis, AnalysisRequest
 from livedash_core.analysis.openai import prompt
 from livedash_core.analysis.openai.adaptive_limit import AdaptiveLimit
+from livedash_core.analysis.openai.base_url import parse_base_url
 from livedash_core.analysis.openai.batch_api import OpenAIBatches
-from livedash_core.analysis.openai.caller import Caller
+from livedash_core.analysis.openai.caller import Answered, Caller
 from livedash_core.analysis.openai.chat_request import ChatRequest
-from livedash_core.analysis.openai.client import ClientPool, make_client, server_of
+from livedash_core.analysis.openai.client import ClientPool, make_client
 from livedash_core.analysis.openai.completion import Completion
 from livedash_core.analysis.openai.errors import Call, NoJson, ParameterRefused, Refused, TranscriptTooLong
 from livedash_core.analysis.openai.gate import Gate
+from livedash_core.analysis.openai.memory import ServerMemory
 from livedash_core.analysis.openai.reply import ReplyCutOff, UnusableReply, read_completion
 from livedash_core.analysis.stored_analyses import StoredAnalysis, stored_analysis_of
 from livedash_core.costs.ledger import Ledger
@@ -30,7 +32,8 @@ from livedash_core.outcomes import Deferred
 class OpenAIAnalyzer:
     """Analyses sessions with a model: one chat completion each, and up to three more for corrections.
 
-    ``base_url`` None is OpenAI. ``timeout_seconds`` bounds a whole call, however slowly the response arrives.
+    ``base_url`` None is OpenAI; without ``api_key`` none is sent. What the server does not accept is read from
+    ``memory`` and stored there. ``timeout_seconds`` bounds a whole call, however slowly the response arrives.
     ``max_completion_tokens`` includes reasoning; a reply of our schema takes about 400.
     ``max_transcript_characters`` is the most that is sent of a conversation; 200 000 are about 60 000 tokens.
     ``concurrency`` bounds the concurrent calls, whose number adapts to the server; ``slots`` those of several
@@ -45,7 +48,7 @@ class OpenAIAnalyzer:
     def __init__(
         self,
         *,
-        api_key: str,
+        api_key: str | None,
         base_url: str | None,
         model: str,
         ledger: Ledger[StoredAnalysis],
@@ -54,17 +57,19 @@ class OpenAIAnalyzer:
         max_transcript_characters: int = 200_000,
         concurrency: int = 64,
         slots: asyncio.Semaphore | None = None,
+        memory: ServerMemory | None = None,
     ) -> None:
-        self._server = server_of(base_url)
+        address = parse_base_url(base_url)
+        self._server = address.server
         self._model = model
         self._ledger = ledger
         self._timeout_seconds = timeout_seconds
         self._max_completion_tokens = max_completion_tokens
         self._max_transcript_characters = max_transcript_characters
-        self._client = make_client(api_key, base_url, timeout_seconds)
+        self._client = make_client(api_key, address, timeout_seconds)
         self._clients = ClientPool(self._client)
         #: Identifies the server and key that share rate limits; the digest reveals neither.
-        self._connection = hashlib.sha256(f"{self._client.base_url}\n{api_key}".encode()).hexdigest()[:16]
+        self._connection = hashlib.sha256(f"{self._client.base_url}\n{api_key or ''}".encode()).hexdigest()[:16]
         self._caller = Caller(
             self._clients,
             ledger,
@@ -73,13 +78,15 @@ class OpenAIAnalyzer:
             model=model,
             connection=self._connection,
             api_key=api_key,
+            memory=memory,
             prompt_version=self.prompt_version,
             timeout_seconds=timeout_seconds,
             slots=slots or nullcontext(),
         )
 
     async def close(self) -> None:
-        """Close the connections."""
+        """Close the connections, after what was found out about the server is stored."""
+        await self._caller.close()
         await self._clients.close()
 
     async def analyze(self, request: AnalysisRequest) -> Analysis | Deferred:
@@ -115,13 +122,20 @@ class OpenAIAnalyzer:
         chat = self._first_request(request)
         while True:
             try:
-                if result is None:
-                    analysis = await self._call_and_read(request, chat)
-                else:
+                if result is not None:
                     analysis = await self._read(request, result, prompt_version)
-            except (UnusableReply, ReplyCutOff, TranscriptTooLong, NoJson) as failure:
-                if isinstance(failure, TranscriptTooLong):
-                    self._caller.limits = self._caller.limits.tightened(failure.limits)
+                else:
+                    called = await self._caller.call(request, chat)
+                    if isinstance(called, Deferred):
+                        return called
+                    chat = called.chat
+                    analysis = await self._read_answer(request, called)
+            except (UnusableReply, ReplyCutOff, NoJson) as failure:
+                chat, result = chat.corrected_for(failure), None
+                continue
+            except TranscriptTooLong as failure:
+                if result is None:
+                    raise  # the caller has made it as small as it can be
                 chat, result = chat.corrected_for(failure), None
                 continue
             except (Refused, ParameterRefused):
@@ -132,16 +146,11 @@ class OpenAIAnalyzer:
                 # A batch does not say whether it refuses every request; a call is decided by comparison.
                 result = None
                 continue
-            if isinstance(analysis, Deferred):
-                return analysis
             return replace(analysis, notes=analysis.notes | chat.notes)
 
-    async def _call_and_read(self, request: AnalysisRequest, chat: ChatRequest) -> Analysis | Deferred:
-        """Make one call and read its reply; close the call with its usage, and with the analysis if there is one."""
-        called = await self._caller.call(request, chat)
-        if isinstance(called, Deferred):
-            return called
-        row, answer = called
+    async def _read_answer(self, request: AnalysisRequest, called: Answered) -> Analysis:
+        """Read the reply of a call; close the call with its usage, and with the analysis if there is one."""
+        row, answer, _ = called
         completion = Completion.read(answer.content)
         end = self._caller.end_of(completion, answer)
         # There is no await between here and the ledger, so that a cancellation cannot lose the usage of the reply.

@@ -17,9 +17,10 @@ import openai
 from pydantic import BaseModel, Field, NonNegativeInt, ValidationError
 
 from livedash_core.analysis.batches import BatchResult, BatchState, RemoteBatch, ResultFileGone
+from livedash_core.analysis.openai.base_url import parse_base_url
 from livedash_core.analysis.openai.batch_lines import ENDPOINT, read_result, request_line
-from livedash_core.analysis.openai.client import make_client, server_of
-from livedash_core.analysis.openai.errors import IDENTIFIER, Call, translated
+from livedash_core.analysis.openai.client import make_client
+from livedash_core.analysis.openai.errors import IDENTIFIER, Call, Refused, translated
 from livedash_core.errors import ConfigurationError, PermanentError, ProcessingError, SystemicError, TransientError
 from livedash_core.settings import Settings
 
@@ -109,13 +110,13 @@ class _Page(BaseModel):
 
 def create_watcher(settings: Settings) -> OpenAIBatches:
     """See ``batches.create_watcher``."""
-    key = settings.openai_api_key
-    if key is None:
+    if not settings.has_model_server:
         raise ConfigurationError(
             "there is no OpenAI API key any more: set OPENAI_API_KEY or create the Airflow connection livedash_openai"
         )
-    call = Call(server_of(settings.openai_base_url), "", _WATCH_SECONDS, UUID(int=0))
-    return OpenAIBatches(make_client(key.get_secret_value(), settings.openai_base_url, _WATCH_SECONDS), call)
+    key, address = settings.openai_api_key, parse_base_url(settings.openai_base_url)
+    call = Call(address.server, "", _WATCH_SECONDS, UUID(int=0))
+    return OpenAIBatches(make_client(key.get_secret_value() if key else None, address, _WATCH_SECONDS), call)
 
 
 class OpenAIBatches:
@@ -259,7 +260,9 @@ class OpenAIBatches:
             if exc.status_code in (404, 405, 501):
                 raise not_found from exc
             error = translated(exc, self._call)
-            if isinstance(error, PermanentError):
+            if isinstance(error, Refused) and exc.status_code == 403:
+                error = SystemicError(f"{error.for_everyone}; {error.advice}", company_id=self._call.company_id)
+            elif isinstance(error, PermanentError):
                 error = SystemicError(
                     f"{self._call.server} did not take a batch ({exc.status_code}); if it was too large, set "
                     "LIVEDASH_BATCH_REQUESTS or LIVEDASH_BATCH_MEGABYTES lower",

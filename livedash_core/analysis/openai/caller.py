@@ -12,7 +12,7 @@ import time
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 import openai
@@ -27,15 +27,17 @@ from livedash_core.analysis.openai.errors import (
     ParameterRefused,
     RateLimited,
     Refused,
+    TranscriptTooLong,
     deferred,
     fault_of_answer,
     outcome,
     translated,
 )
 from livedash_core.analysis.openai.gate import Gate, Ticket
+from livedash_core.analysis.openai.memory import ServerMemory
 from livedash_core.analysis.openai.rate_limit_headers import RateLimitHeaders
 from livedash_core.analysis.openai.request_form import SIMPLEST, RequestForm
-from livedash_core.analysis.openai.token_limits import TokenLimits
+from livedash_core.analysis.openai.token_limits import NO_LIMITS
 from livedash_core.costs.ledger import CallEnd, Ledger, Outcome, PlannedCall
 from livedash_core.errors import PermanentError, ProcessingError, SystemicError, TransientError, UnavailableError
 from livedash_core.outcomes import Deferred
@@ -57,6 +59,14 @@ _LOST_CALLS = 2
 _QUOTED_CHARACTERS = 200
 
 
+class Answered(NamedTuple):
+    """An answered call: its open row of the ledger, the answer, and the request that was sent in the end."""
+
+    row: UUID
+    answer: Answer
+    chat: ChatRequest
+
+
 class Caller:
     """Makes the calls for one model, server and key; after a systemic error it makes no further one.
 
@@ -72,7 +82,8 @@ class Caller:
         server: str,
         model: str,
         connection: str,
-        api_key: str,
+        api_key: str | None,
+        memory: ServerMemory | None,
         prompt_version: str,
         timeout_seconds: float,
         slots: AbstractAsyncContextManager[object],
@@ -87,11 +98,12 @@ class Caller:
         self._prompt_version = prompt_version
         self._timeout_seconds = timeout_seconds
         self._slots = slots
-        self.form = RequestForm()
-        #: The token limits that the server has stated.
-        self.limits = TokenLimits()
+        self._memory = memory
+        #: The form of the requests, and the token limits that the server has stated.
+        self.form, self.limits = self._remembered = memory.load() if memory else (RequestForm(), NO_LIMITS)
         #: Whether the server has answered a request of this form.
-        self._form_works = False
+        self._form_works = self.form != RequestForm()
+        self._storing: set[asyncio.Task[None]] = set()
         self._rate_limits = RateLimitHeaders(connection, model)
         self._rate_limited: RateLimited | None = None
         self._stopped: SystemicError | None = None
@@ -99,40 +111,44 @@ class Caller:
         self._notice = ""
         self._lost_calls = 0
 
-    async def call(self, request: AnalysisRequest, chat: ChatRequest) -> tuple[UUID, Answer] | Deferred:
-        """Make a call; returns its open row of the ledger and the answer. No other method sends a conversation.
+    async def close(self) -> None:
+        """Wait until what was found out about the server is stored."""
+        await asyncio.gather(*self._storing)
 
-        Raises the session's ``ProcessingError``, ``SystemicError`` if every request is refused, and
-        ``UnavailableError`` while the server is out of order.
+    async def call(self, request: AnalysisRequest, chat: ChatRequest) -> Answered | Deferred:
+        """Make a call, again in a simpler form or smaller as often as the server refuses it for that.
+
+        No other method sends a conversation. Raises the session's ``ProcessingError``, ``SystemicError`` if every
+        request is refused, and ``UnavailableError`` while the server is out of order.
         """
         limited_before = self._rate_limited
-        await self._gate.wait_for_leader()
-        self._raise_if_stopped(request.company_id)
-        if self._rate_limited is not None and self._rate_limited is not limited_before:
+        async with self._gate.prepare():
+            self._raise_if_stopped(request.company_id)
+            if self._rate_limited is not None and self._rate_limited is not limited_before:
+                return deferred(self._rate_limited)
+            chat = chat.fitted(self.limits)
+            row = await self._open(request, chat)
+            if isinstance(row, Deferred):
+                return row
+            sent = False
+            try:
+                async with self._gate.enter() as ticket:
+                    self._raise_if_stopped(request.company_id)  # another call may have failed while this one waited
+                    if self._rate_limited is None or self._rate_limited is limited_before:
+                        sent = True
+                        return await self._call_admitted(ticket, request, chat, row)
+            except BaseException as exc:
+                if not sent:
+                    stopped = isinstance(exc, ProcessingError)
+                    reason = "not sent: calls to the model have stopped" if stopped else "stopped before it was sent"
+                    await self._ledger.close_call(row, CallEnd("rejected", reason))
+                raise
+            await self._ledger.close_call(row, CallEnd("rejected", "not sent: the server's rate limit is used up"))
             return deferred(self._rate_limited)
-        row = await self._open(request, chat)
-        if isinstance(row, Deferred):
-            return row
-        sent = False
-        try:
-            async with self._gate.enter() as ticket:
-                self._raise_if_stopped(request.company_id)  # another call may have failed while this one waited
-                if self._rate_limited is None or self._rate_limited is limited_before:
-                    sent = True
-                    return await self._call_admitted(ticket, request, chat, row)
-        except BaseException as exc:
-            if not sent:
-                stopped = isinstance(exc, ProcessingError)
-                reason = "not sent: calls to the model have stopped" if stopped else "stopped before it was sent"
-                await self._ledger.close_call(row, CallEnd("rejected", reason))
-            raise
-        await self._ledger.close_call(row, CallEnd("rejected", "not sent: the server's rate limit is used up"))
-        return deferred(self._rate_limited)
 
     async def _call_admitted(
         self, ticket: Ticket, request: AnalysisRequest, chat: ChatRequest, row: UUID
-    ) -> tuple[UUID, Answer] | Deferred:
-        """Send the request, again in a simpler form as often as the server refuses a part of it."""
+    ) -> Answered | Deferred:
         current = ticket
         while True:
             form = self.form
@@ -140,6 +156,9 @@ class Caller:
                 answer = await self._send(current, request, chat, form, row)
             except RateLimited as error:
                 return deferred(error)
+            except TranscriptTooLong as error:
+                self.limits = self.limits.tightened(error.limits)
+                chat = chat.corrected_for(error)
             except ParameterRefused as error:
                 simpler = form.without(error.parameter)
                 if self.form == form and (self._form_works or simpler is None):
@@ -149,7 +168,7 @@ class Caller:
             except (Refused, Disturbed) as error:
                 await self._decide(ticket, error, request, form)
             else:
-                return row, answer
+                return Answered(row, answer, chat)
             reopened = await self._open(request, chat)
             if isinstance(reopened, Deferred):
                 return reopened
@@ -193,6 +212,12 @@ class Caller:
         self._lost_calls = 0
         self._form_works = self._form_works or form == self.form
         self._gate.answered(ticket)
+        if self._memory is not None and (self.form, self.limits) != self._remembered:
+            self._remembered = (self.form, self.limits)
+            # In the background: an answer has been paid for, and its row in the ledger is open.
+            task = asyncio.create_task(asyncio.to_thread(self._memory.store, self.form, self.limits))
+            self._storing.add(task)
+            task.add_done_callback(self._storing.discard)
 
     async def _post(self, ticket: Ticket, chat: ChatRequest, form: RequestForm) -> Answer:
         """Send the request; returns the raw response with status 200. Raises the SDK's errors and ``TimeoutError``."""
@@ -291,7 +316,10 @@ class Caller:
         """The refusal of the harmless question, in the server's own words: they cannot quote a transcript."""
         if not isinstance(refusal, Refused):
             return SystemicError(f"{refusal}, also for a harmless question", company_id=company_id)
-        words = clean(" ".join(refusal.words.split())).replace(self._api_key, "***")[:_QUOTED_CHARACTERS]
+        words = clean(" ".join(refusal.words.split()))
+        if self._api_key:
+            words = words.replace(self._api_key.strip(), "***")
+        words = words[:_QUOTED_CHARACTERS]
         quoted = f": “{words}”" if words and not words.startswith("<") else ""
         return SystemicError(
             f"{refusal.for_everyone}{quoted}; {refusal.advice}", company_id=None if refusal.of_account else company_id

@@ -56,11 +56,18 @@ class ChatRequest:
     ) -> ChatRequest:
         """The first request for a conversation, within the limits that the server has stated before."""
         excerpt = create_excerpt(turns, max_characters)
-        most = min(max_completion_tokens, limits.completion or max_completion_tokens)
-        first = cls(turns, excerpt, prompt.conversation_messages(excerpt.lines), most)
-        if limits.context is None or first._estimated_tokens + most <= limits.context:
-            return first
-        return first._within(limits) or first
+        first = cls(turns, excerpt, prompt.conversation_messages(excerpt.lines), max_completion_tokens)
+        return first.fitted(limits)
+
+    def fitted(self, limits: TokenLimits) -> ChatRequest:
+        """The request, made smaller if it exceeds these limits by estimate."""
+        if limits.completion is not None and limits.completion < self.max_completion_tokens:
+            if ReplyCutOff in self.corrected:
+                raise ReplyCutOff  # with fewer tokens it would be cut off again
+            return replace(self, max_completion_tokens=limits.completion).fitted(limits)
+        if limits.context is None or self._estimated_tokens + self.max_completion_tokens <= limits.context:
+            return self
+        return self._within(limits) or self
 
     def corrected_for(self, failure: CorrectableFailure) -> ChatRequest:
         """The next request: a repair, twice the tokens, the same again, or a smaller one.

@@ -41,6 +41,8 @@ class Gate:
         self.last_answered = 0
         self._in_flight = 0
         self._leader: Ticket | None = None
+        #: A call is being prepared that is to be the leader.
+        self._is_preparing = False
         self._waiting: deque[asyncio.Future[Ticket]] = deque()
         self._changed: list[asyncio.Future[None]] = []
 
@@ -53,10 +55,18 @@ class Gate:
         finally:
             self._release(ticket)
 
-    async def wait_for_leader(self) -> None:
-        """Wait while a leader finds out whether the server works."""
-        while self._in_doubt and self._leader is not None:
+    @asynccontextmanager
+    async def prepare(self) -> AsyncIterator[None]:
+        """Prepare and make a call within the context. While the server is in doubt, one call at a time is prepared."""
+        while self._in_doubt and self._is_preparing:
             await self._change()
+        alone = self._is_preparing = self._in_doubt
+        try:
+            yield
+        finally:
+            if alone:
+                self._is_preparing = False
+                self._notify()
 
     def doubt(self) -> int:
         """Admit one call at a time from now on; returns the number of the last call that was admitted."""

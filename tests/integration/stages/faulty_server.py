@@ -101,7 +101,7 @@ def _handler(server: FaultyServer) -> type[BaseHTTPRequestHandler]:
 
         def do_POST(self) -> None:
             content = self.rfile.read(int(self.headers["Content-Length"]))
-            answer = server.serve(self.path, dict(self.headers), content)
+            answer = server.serve(self.path, {name.lower(): value for name, value in self.headers.items()}, content)
             body = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
             self.send_response(answer.status)
             self.send_header("Content-Length", str(len(body)))

@@ -356,7 +356,7 @@ def test_an_invalid_key_is_refused_without_quoting_it(make_analyzer: MakeAnalyze
         make_analyzer("http://127.0.0.1/v1", api_key=api_key)
 
 
-@pytest.mark.parametrize("base_url", ["api.openai.com", "ftp://host/v1", "http://", "http://host:port/v1"])
+@pytest.mark.parametrize("base_url", ["api.openai.com", "ftp://host/v1", "http://", "http://host:x/v1", "http://h/a b"])
 def test_an_invalid_base_url_is_refused(make_analyzer: MakeAnalyzer, base_url: str) -> None:
     with pytest.raises(ConfigurationError, match="check OPENAI_BASE_URL"):
         make_analyzer(base_url)
