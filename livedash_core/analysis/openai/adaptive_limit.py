@@ -28,7 +28,7 @@ class AdaptiveLimit:
 
     def __init__(self, most: int, timeout_seconds: float) -> None:
         self._most = max(1, most)
-        self._timeout_seconds = timeout_seconds
+        self.timeout_seconds = timeout_seconds
         self._limit = 1.0
         self._slow_start = True
         #: The highest level that the server has not refused; None while there was no refusal.
@@ -60,11 +60,14 @@ class AdaptiveLimit:
 
     def refused(self, concurrent: int) -> None:
         """Adapt to a refusal because of load; ``concurrent`` as above."""
-        level = max(2, min(concurrent, self.value))
-        if self._ceiling is not None and level == self._ceiling + 1:
-            self._pause_rounds = min(2 * self._pause_rounds, _LAST_PAUSE_ROUNDS)
-        if self._ceiling is not None and level <= self._ceiling and self._answered_since < self.value:
-            level = max(2, int(level * _DECREASE))
+        level = max(2, concurrent)
+        if self._ceiling is not None:
+            if level > self._ceiling >= self.value:
+                return  # it was sent before the limit was decreased
+            if level > self._ceiling:
+                self._pause_rounds = min(2 * self._pause_rounds, _LAST_PAUSE_ROUNDS)
+            elif self._answered_since < self.value:
+                level = max(2, int(level * _DECREASE))
         self._ceiling = level - 1
         self._limit = float(min(self.value, self._ceiling))
         self._slow_start, self._answered_since = False, 0
@@ -87,7 +90,7 @@ class AdaptiveLimit:
         if self._latency is None or self._alone is None or self.value == 1:
             return False
         return (
-            self._latency > _CONGESTED_LATENCY * self._alone or self._latency > _CONGESTED_SHARE * self._timeout_seconds
+            self._latency > _CONGESTED_LATENCY * self._alone or self._latency > _CONGESTED_SHARE * self.timeout_seconds
         ) and self._latency > 0.1
 
 

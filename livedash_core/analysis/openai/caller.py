@@ -8,6 +8,7 @@ too, nothing in a conversation was the reason: the key, the model or the server 
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
@@ -19,11 +20,12 @@ import openai
 
 from livedash_core.analysis.contract import AnalysisRequest, Turn
 from livedash_core.analysis.openai.chat_request import ChatRequest
-from livedash_core.analysis.openai.client import ClientPool
+from livedash_core.analysis.openai.client import CONNECT_SECONDS, ClientPool
 from livedash_core.analysis.openai.completion import Completion
 from livedash_core.analysis.openai.errors import (
     Call,
     Disturbed,
+    Overloaded,
     ParameterRefused,
     RateLimited,
     Refused,
@@ -57,6 +59,13 @@ OPEN_CIRCUIT_SECONDS = 60.0
 #: Calls in a row without an answer, each of which may have been billed, after which the server is left alone.
 _LOST_CALLS = 2
 _QUOTED_CHARACTERS = 200
+#: A call that is refused because of load is sent again so many times, after a pause, before its session is deferred.
+_MAX_SENDS = 6
+_OVERLOADED_SECONDS = 0.25
+#: A server that asks for a longer pause refuses because of a rate limit.
+_SHORT_SECONDS = 2.0
+#: The timeout is doubled after a call without an answer, up to this: a local server may take minutes.
+_MAX_TIMEOUT_SECONDS = 600.0
 
 
 class Answered(NamedTuple):
@@ -110,6 +119,7 @@ class Caller:
         self._open_until = 0.0
         self._notice = ""
         self._lost_calls = 0
+        self._refused_in_a_row = 0
 
     async def close(self) -> None:
         """Wait until what was found out about the server is stored."""
@@ -122,6 +132,19 @@ class Caller:
         request is refused, and ``UnavailableError`` while the server is out of order.
         """
         limited_before = self._rate_limited
+        for retries_left in reversed(range(_MAX_SENDS)):
+            try:
+                return await self._call_once(request, chat, limited_before)
+            except Overloaded as error:
+                if not retries_left:
+                    return deferred(error)
+                wait = max(error.retry_after_seconds or 0.0, _OVERLOADED_SECONDS)
+            await asyncio.sleep(wait * random.uniform(1, 1.5))  # noqa: S311 - not a secret
+        raise AssertionError("unreachable")
+
+    async def _call_once(
+        self, request: AnalysisRequest, chat: ChatRequest, limited_before: RateLimited | None
+    ) -> Answered | Deferred:
         async with self._gate.prepare():
             self._raise_if_stopped(request.company_id)
             if self._rate_limited is not None and self._rate_limited is not limited_before:
@@ -182,7 +205,7 @@ class Caller:
         try:
             answer = await self._post(ticket, chat, form)
         except (openai.APIError, TimeoutError) as exc:
-            error, end = translated(exc, call), outcome(exc)
+            error, end = self._because_of_load(translated(exc, call), ticket), outcome(exc)
             await self._close_failed(row, error, end, exc)
             raise error from exc
         except asyncio.CancelledError:
@@ -197,6 +220,18 @@ class Caller:
         self._note_answer(ticket, form)
         return answer
 
+    def _because_of_load(self, error: ProcessingError, ticket: Ticket) -> ProcessingError:
+        """``Overloaded`` instead of ``error`` if fewer concurrent calls are the remedy, not time or another server."""
+        is_refusal = isinstance(error, RateLimited) or (isinstance(error, Disturbed) and error.is_overload)
+        if not is_refusal or not isinstance(error, TransientError):
+            return error
+        self._refused_in_a_row += 1
+        waits = (error.retry_after_seconds or 0.0) > _SHORT_SECONDS
+        if waits or ticket.concurrent == 1 or self._refused_in_a_row > ticket.concurrent:
+            return error
+        self._gate.limit.refused(ticket.concurrent)
+        return Overloaded(str(error), retry_after_seconds=error.retry_after_seconds)
+
     async def _close_failed(self, row: UUID, error: ProcessingError, end: Outcome, exc: Exception | None) -> None:
         if isinstance(error, SystemicError):
             self._stopped = error
@@ -209,7 +244,7 @@ class Caller:
         await self._ledger.close_call(row, CallEnd(end, str(error), provider_request_id=request_id, rate_limit=limits))
 
     def _note_answer(self, ticket: Ticket, form: RequestForm) -> None:
-        self._lost_calls = 0
+        self._lost_calls = self._refused_in_a_row = 0
         self._form_works = self._form_works or form == self.form
         self._gate.answered(ticket)
         if self._memory is not None and (self.form, self.limits) != self._remembered:
@@ -228,7 +263,10 @@ class Caller:
             # messages and schema to translate names (there are none), which takes two fifths of a call's CPU time.
             with self._clients.acquire() as client:
                 return await client.chat.completions.with_raw_response.create(
-                    model=self._model, messages=(), extra_body=chat.body(self._model, form)
+                    model=self._model,
+                    messages=(),
+                    extra_body=chat.body(self._model, form),
+                    timeout=openai.Timeout(self._timeout_seconds, connect=CONNECT_SECONDS),
                 )
 
     def end_of(self, completion: Completion, answer: Answer) -> CallEnd:
@@ -264,6 +302,8 @@ class Caller:
         if isinstance(error, Disturbed) and error.is_billed:
             # Another question may be billed as well, and in vain. So the session's attempts bound the calls.
             self._lost_calls += 1
+            self._timeout_seconds = max(self._timeout_seconds, min(2 * self._timeout_seconds, _MAX_TIMEOUT_SECONDS))
+            self._gate.limit.timeout_seconds = self._timeout_seconds
             if self._lost_calls >= _LOST_CALLS:
                 self._open_circuit(error)
             raise error

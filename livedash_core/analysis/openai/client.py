@@ -13,7 +13,7 @@ import openai
 from livedash_core.analysis.openai.base_url import BaseUrl
 from livedash_core.errors import ConfigurationError
 
-_CONNECT_SECONDS = 5.0
+CONNECT_SECONDS = 5.0
 _NO_KEY = "no-key"
 
 
@@ -32,7 +32,7 @@ def make_client(api_key: str | None, base_url: BaseUrl, timeout_seconds: float) 
         default_headers={"api-key": key} if key and base_url.is_azure else None,
         # A retry by the SDK would be billed but not recorded in the ledger.
         max_retries=0,
-        timeout=openai.Timeout(timeout_seconds, connect=_CONNECT_SECONDS),
+        timeout=openai.Timeout(timeout_seconds, connect=CONNECT_SECONDS),
     )
 
 

@@ -116,10 +116,18 @@ class Disturbed(TransientError):
     """The server is busy or out of order. ``is_billed``: it may have answered nevertheless; ``words`` as above."""
 
     def __init__(
-        self, message: str, *, retry_after_seconds: float | None = None, is_billed: bool = False, form: bool = False
+        self,
+        message: str,
+        *,
+        retry_after_seconds: float | None = None,
+        is_billed: bool = False,
+        form: bool = False,
+        is_overload: bool = False,
     ) -> None:
         super().__init__(message, retry_after_seconds=retry_after_seconds)
         self.is_billed = is_billed
+        #: The server works, but takes no more calls at the moment.
+        self.is_overload = is_overload
         #: Whether a simpler form of the request may help: some servers crash over a response format.
         self.may_be_form = form
 
@@ -132,6 +140,10 @@ class Call:
     model: str
     timeout_seconds: float
     company_id: UUID
+
+
+class Overloaded(TransientError):
+    """The server refused the call because of the other calls that are under way."""
 
 
 def outcome(exc: openai.APIError | TimeoutError) -> Outcome:
@@ -155,7 +167,7 @@ def translated(exc: openai.APIError | TimeoutError, call: Call) -> ProcessingErr
     return Disturbed(f"{call.server} broke the connection before it had answered", is_billed=True)
 
 
-def deferred(error: RateLimited) -> Deferred:
+def deferred(error: RateLimited | Overloaded) -> Deferred:
     """A deferral instead of a failure: a rate limit costs the session no attempt, and it waits for Retry-After."""
     wait = _RATE_LIMITED_SECONDS if error.retry_after_seconds is None else error.retry_after_seconds
     return Deferred(str(error), "rate limit", retry_after_seconds=wait, this_session=True)
@@ -194,6 +206,7 @@ def translated_status(
             retry_after_seconds=_retry_after(headers or {}),
             is_billed=status in _GATEWAY_TIMEOUTS,
             form=status == 500 and error.is_json,
+            is_overload=status in _OVERLOADED,
         )
     if status in (400, 422) and _NO_JSON in error.codes:
         return NoJson(f"{call.server} could not make the model answer with JSON ({what})")

@@ -50,6 +50,8 @@ class FaultyServer:
 
     def __init__(self, answer: Callable[[Asked], Answer] = lambda _asked: good()) -> None:
         self.answer = answer
+        #: Called with each answer when it is about to be sent.
+        self.after: Callable[[Answer], object] = lambda _answer: None
         self.asked: list[Asked] = []
         self.most = 0
         self._active = 0
@@ -87,6 +89,7 @@ class FaultyServer:
         time.sleep(answer.seconds)  # the latency of the server that is simulated
         with self._lock:
             self._active -= 1
+            self.after(answer)
         return answer
 
 
