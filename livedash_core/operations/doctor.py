@@ -39,6 +39,12 @@ def examine(connection: Connection, pipeline: Pipeline) -> list[Finding]:
         *_counted(
             connection, "batch", _UNCOLLECTED, "no run has polled it for a day; the next analysis run collects it"
         ),
+        *_counted(
+            connection,
+            "batch",
+            _OVERDUE,
+            "it should have ended within a day; cancel it at the provider, or wait: it is given up after a week",
+        ),
         *_expired(connection),
         *_drift(connection, pipeline),
         *_counted(
@@ -144,6 +150,15 @@ _UNCOLLECTED = """
     FROM livedash.ai_batch AS batch
     JOIN livedash.company ON company.id = batch.company_id
     WHERE batch.status <> 'closed' AND batch.monitored_until < now() - interval '1 day'
+    ORDER BY batch.id
+"""
+_OVERDUE = """
+    SELECT company.name || ': a batch of ' || batch.requests || ' sessions, sent '
+           || to_char(batch.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI"Z"')
+           || coalesce(', is still ' || batch.remote_status, '') AS what
+    FROM livedash.ai_batch AS batch
+    JOIN livedash.company ON company.id = batch.company_id
+    WHERE batch.status = 'submitted' AND batch.created_at < now() - interval '25 hours'
     ORDER BY batch.id
 """
 _WITHOUT_CSV = """
