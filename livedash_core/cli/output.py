@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from livedash_core.enums import StageStatus
+from livedash_core.enums import Status
 from livedash_core.status import Breakdown
 
 #: Line width when standard output is not a terminal: lines in a file or pipe are not wrapped.
@@ -25,7 +25,7 @@ console = Console(highlight=False, width=None if sys.stdout.isatty() else _UNFOL
 #: For progress and errors; standard output has results only.
 errors = Console(stderr=True, highlight=False)
 
-_STYLES: dict[StageStatus, str] = {
+_STYLES: dict[Status, str] = {
     "COMPLETED": "green",
     "FAILED": "red",
     "IN_PROGRESS": "cyan",
@@ -102,7 +102,7 @@ def breakdown_table(breakdown: Breakdown, title: str) -> Table:
     return table
 
 
-def status_text(status: StageStatus) -> Text:
+def status_text(status: Status) -> Text:
     """Return a status as coloured text."""
     return Text(status, style=_STYLES[status])
 

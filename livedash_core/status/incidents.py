@@ -11,7 +11,7 @@ from sqlalchemy import Connection, delete, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 
 from livedash_core.models import Company, SystemicIncident
-from livedash_core.status.redaction import presentable
+from livedash_core.status.redaction import redact
 
 
 class Incident(NamedTuple):
@@ -36,7 +36,7 @@ def open_incident(
     connection: Connection, stage: str, company_id: UUID | None, message: str, *, kind: str = "systemic"
 ) -> None:
     """Record that ``stage`` is stopped for one company, or for all (``None``)."""
-    values = {"stage": stage, "company_id": company_id, "message": presentable(message), "kind": kind}
+    values = {"stage": stage, "company_id": company_id, "message": redact(message), "kind": kind}
     statement = insert(SystemicIncident).values(values)
     connection.execute(
         statement.on_conflict_do_update(
