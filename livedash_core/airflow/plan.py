@@ -16,7 +16,7 @@ from livedash_core.airflow.connections import checked_engine
 from livedash_core.airflow.fail_without_retry import fail_without_retry
 from livedash_core.airflow.reporting import log_run_summary
 from livedash_core.airflow.run_scope import RunScope, describe_scope, for_companies, run_scope, to_json
-from livedash_core.costs.reports import describe_forecast
+from livedash_core.costs import describe_forecast
 from livedash_core.operations.companies import active_companies
 from livedash_core.pipeline import load_pipeline
 from livedash_core.settings import Settings

@@ -9,9 +9,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, text
 
 from livedash_core.analyzers import load_analyzers
-from livedash_core.costs.ledger_store import ABANDONED_AFTER_SECONDS, recount, stored_totals
-from livedash_core.costs.model_servers import list_traits
-from livedash_core.costs.prices import load_prices
+from livedash_core.costs import ABANDONED_AFTER_SECONDS, list_traits, load_prices, recount, stored_totals
 from livedash_core.operations.erasure import count_expired
 from livedash_core.pipeline import Pipeline
 from livedash_core.status import read_breakdown

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 from livedash_core.analyzers import load_analyzers
-from livedash_core.enums import STAGE_STATES, ErrorKind, StageState, StageStatus
+from livedash_core.enums import STAGE_STATES, ErrorKind, StageState, Status
 
 _ACRONYMS = ("AI", "CSV", "HR")
 
@@ -29,7 +29,7 @@ _MEANINGS: dict[StageState, str] = {
 }
 STATES = tuple(State(key, key.replace("-", " ").capitalize(), _MEANINGS[key]) for key in STAGE_STATES)
 #: The state of each stored status; PENDING is also "retrying" until its retry is due.
-STATE_OF: dict[StageStatus | Literal["WAITING"], StageState] = {
+STATE_OF: dict[Status | Literal["WAITING"], StageState] = {
     "COMPLETED": "completed",
     "SKIPPED": "skipped",
     "IN_PROGRESS": "in-progress",

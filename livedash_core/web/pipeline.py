@@ -10,7 +10,7 @@ from typing import NamedTuple
 from fastapi import APIRouter, Request, Response
 from sqlalchemy import Connection
 
-from livedash_core.costs.reports import CostLine, read_costs
+from livedash_core.costs import CostLine, read_costs
 from livedash_core.insights.reading import AnalysisSource, analysis_sources
 from livedash_core.pipeline import Pipeline
 from livedash_core.stages.ai_analysis.batch.selection import STAGE

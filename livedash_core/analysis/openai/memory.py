@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from livedash_core.analysis.openai.request_form import InstructionsRole, ReplyLimit, RequestForm, ResponseFormat
 from livedash_core.analysis.openai.token_limits import NO_LIMITS, TokenLimits
-from livedash_core.costs.model_servers import ServerTraits, forget_traits, list_traits, store_traits
+from livedash_core.costs import ServerTraits, forget_traits, list_traits, store_traits
 
 log = logging.getLogger(__name__)
 

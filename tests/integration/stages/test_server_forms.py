@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from livedash_core.costs.model_servers import list_traits
+from livedash_core.costs import list_traits
 from livedash_core.operations.doctor import examine
 from livedash_core.pipeline import BUILT_IN
 from tests.integration.stages.faulty_server import OWN, Answer, Asked, FaultyServer, good
