@@ -150,7 +150,7 @@ class OpenAIAnalyzer:
 
     async def _read_answer(self, request: AnalysisRequest, called: Answered) -> Analysis:
         """Read the reply of a call; close the call with its usage, and with the analysis if there is one."""
-        row, answer, _ = called
+        row, answer, chat = called
         completion = Completion.read(answer.content)
         end = self._caller.end_of(completion, answer)
         # There is no await between here and the ledger, so that a cancellation cannot lose the usage of the reply.
@@ -160,6 +160,12 @@ class OpenAIAnalyzer:
             message = str(exc) if isinstance(exc, ProcessingError) else f"internal error: {type(exc).__name__}"
             await self._ledger.close_call(row, replace(end, error_message=message))
             raise
+        usage = completion.usage
+        if not usage.cached_tokens and (sent := chat.tokens_unread(usage.prompt_tokens)):
+            analysis = replace(
+                analysis, notes={**analysis.notes, "tokens_sent": sent, "tokens_read": usage.prompt_tokens or 0}
+            )
+            self._caller.note_context(usage.prompt_tokens or 0)
         stored = stored_analysis_of(request, self._model, analysis)
         await self._ledger.close_call(row, end, stored)
         return analysis

@@ -19,7 +19,7 @@ from uuid import UUID
 import openai
 
 from livedash_core.analysis.contract import AnalysisRequest, Turn
-from livedash_core.analysis.openai.chat_request import ChatRequest
+from livedash_core.analysis.openai.chat_request import MIN_COMPLETION_TOKENS, ChatRequest
 from livedash_core.analysis.openai.client import CONNECT_SECONDS, ClientPool
 from livedash_core.analysis.openai.completion import Completion
 from livedash_core.analysis.openai.errors import (
@@ -39,7 +39,7 @@ from livedash_core.analysis.openai.gate import Gate, Ticket
 from livedash_core.analysis.openai.memory import ServerMemory
 from livedash_core.analysis.openai.rate_limit_headers import RateLimitHeaders
 from livedash_core.analysis.openai.request_form import SIMPLEST, RequestForm
-from livedash_core.analysis.openai.token_limits import NO_LIMITS
+from livedash_core.analysis.openai.token_limits import NO_LIMITS, TokenLimits
 from livedash_core.costs.ledger import CallEnd, Ledger, Outcome, PlannedCall
 from livedash_core.errors import PermanentError, ProcessingError, SystemicError, TransientError, UnavailableError
 from livedash_core.outcomes import Deferred
@@ -247,12 +247,21 @@ class Caller:
         self._lost_calls = self._refused_in_a_row = 0
         self._form_works = self._form_works or form == self.form
         self._gate.answered(ticket)
-        if self._memory is not None and (self.form, self.limits) != self._remembered:
-            self._remembered = (self.form, self.limits)
-            # In the background: an answer has been paid for, and its row in the ledger is open.
-            task = asyncio.create_task(asyncio.to_thread(self._memory.store, self.form, self.limits))
-            self._storing.add(task)
-            task.add_done_callback(self._storing.discard)
+        self._remember()
+
+    def _remember(self) -> None:
+        if self._memory is None or (self.form, self.limits) == self._remembered:
+            return
+        self._remembered = (self.form, self.limits)
+        # In the background: an answer has been paid for, and its row in the ledger is open.
+        task = asyncio.create_task(asyncio.to_thread(self._memory.store, self.form, self.limits))
+        self._storing.add(task)
+        task.add_done_callback(self._storing.discard)
+
+    def note_context(self, prompt_tokens: int) -> None:
+        """The server read only so many tokens of a longer prompt: send it no longer ones from now on."""
+        self.limits = self.limits.tightened(TokenLimits(context=prompt_tokens + MIN_COMPLETION_TOKENS))
+        self._remember()
 
     async def _post(self, ticket: Ticket, chat: ChatRequest, form: RequestForm) -> Answer:
         """Send the request; returns the raw response with status 200. Raises the SDK's errors and ``TimeoutError``."""

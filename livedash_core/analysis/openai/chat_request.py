@@ -23,8 +23,12 @@ if TYPE_CHECKING:
 #: Measured with OpenAI's o200k: Dutch 4.1, German 4.0, English 4.6 characters, identifiers and markup 2.5 to 3.
 _MIN_BYTES_PER_TOKEN = 2.5
 _CHARACTERS_PER_TOKEN = 3.3
+#: More than in any ordinary text, so that a count below half of it is certain to be too small.
+_MAX_CHARACTERS_PER_TOKEN = 5.0
+#: Of shorter prompts nothing is said; and a server that counts next to nothing leaves out what it had in its cache.
+_MIN_SENT, _MIN_READ = 2_000, 100
 #: A reply of our schema takes about 400.
-_MIN_COMPLETION_TOKENS = 600
+MIN_COMPLETION_TOKENS = 600
 #: What a chat template adds to the messages.
 _TEMPLATE_TOKENS = 32
 #: An excerpt that is shorter than this says too little about a conversation.
@@ -105,14 +109,14 @@ class ChatRequest:
         if limits.completion is not None and limits.completion < most:
             return replace(self, max_completion_tokens=limits.completion)
         if limits.context is None:
-            if most > 2 * _MIN_COMPLETION_TOKENS:
-                return replace(self, max_completion_tokens=2 * _MIN_COMPLETION_TOKENS)
+            if most > 2 * MIN_COMPLETION_TOKENS:
+                return replace(self, max_completion_tokens=2 * MIN_COMPLETION_TOKENS)
             return self._cut_to(self.excerpt.characters // 2, most)
         sent = limits.prompt if limits.prompt and limits.prompt < 2 * self._estimated_tokens else self._estimated_tokens
         room = limits.context - sent - _TEMPLATE_TOKENS
-        if _MIN_COMPLETION_TOKENS <= room < most:
+        if MIN_COMPLETION_TOKENS <= room < most:
             return replace(self, max_completion_tokens=room)
-        completion = min(most, max(_MIN_COMPLETION_TOKENS, limits.context // 4))
+        completion = min(most, max(MIN_COMPLETION_TOKENS, limits.context // 4))
         characters = self.excerpt.characters
         instructions = max(0, sent - int(characters / _CHARACTERS_PER_TOKEN))
         share = (limits.context - completion - _TEMPLATE_TOKENS - instructions) / max(1, sent - instructions)
@@ -124,6 +128,15 @@ class ChatRequest:
         excerpt = create_excerpt(self.turns, characters)
         messages = prompt.conversation_messages(excerpt.lines)
         return replace(self, excerpt=excerpt, messages=messages, max_completion_tokens=max_completion_tokens)
+
+    def tokens_unread(self, prompt_tokens: int | None) -> int | None:
+        """The tokens of the prompt, by estimate, if a server that counted ``prompt_tokens`` read far fewer.
+
+        Ollama drops the beginning of a prompt that exceeds its context, and does not say so.
+        """
+        sent = sum(len(str(message.get("content"))) for message in self.messages) / _MAX_CHARACTERS_PER_TOKEN
+        is_far_below = prompt_tokens is not None and _MIN_READ < prompt_tokens < sent / 2
+        return int(sent) if is_far_below and sent > _MIN_SENT else None
 
     @property
     def _estimated_tokens(self) -> int:

@@ -265,3 +265,34 @@ def test_an_invalid_base_url_is_one_incident_with_the_right_spelling(sessions: S
         report = sessions.run(openai_base_url=written)
         assert f"did you mean {meant}?" in str(report.incidents[0])
     assert sessions.ends() == {"PENDING": SESSIONS}
+
+
+def test_a_prompt_that_was_read_in_part_is_noted_and_the_next_ones_are_shorter(
+    sessions: Sessions, faulty: FaultyServer
+) -> None:
+    for number in range(SESSIONS):
+        sessions.say(number, words(25_000))
+
+    def answer(asked: Asked) -> Answer:
+        sent = sum(len(message["content"]) for message in asked.body["messages"]) // 5
+        read = min(sent, 2_051)
+        return good(usage={"prompt_tokens": read, "completion_tokens": 60, "total_tokens": read + 60})
+
+    faulty.answer = answer
+    assert sessions.run(analysis_concurrency=1).completed == SESSIONS
+    assert len(faulty.asked) == SESSIONS
+    notes = [sessions.metadata(number).get("tokens_read") for number in range(SESSIONS)]
+    assert sorted(map(str, notes)) == ["2051", *["None"] * (SESSIONS - 1)]
+    (noted,) = [sessions.metadata(number) for number in range(SESSIONS) if notes[number]]
+    assert noted["tokens_sent"] > 15_000
+    with sessions.companies.engine.connect() as connection:
+        (traits,) = list_traits(connection)
+    assert "has a context of 2,651 tokens" in traits.sentence
+
+
+def test_a_short_or_cached_prompt_is_not_said_to_be_read_in_part(sessions: Sessions, faulty: FaultyServer) -> None:
+    sessions.say(0, words(25_000))
+    cached = {"prompt_tokens": 3_000, "completion_tokens": 60, "prompt_tokens_details": {"cached_tokens": 2_900}}
+    faulty.answer = lambda asked: good(usage=cached if asked.about == "0" else {"prompt_tokens": 101})
+    assert sessions.run().completed == SESSIONS
+    assert not any("tokens_read" in sessions.metadata(number) for number in range(SESSIONS))
