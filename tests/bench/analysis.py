@@ -11,8 +11,8 @@ from sqlalchemy import text
 
 from livedash_core.analysis.contract import Turn
 from livedash_core.analysis.openai import prompt
-from livedash_core.analysis.openai.chat_request import ChatRequest
 from livedash_core.analysis.openai.base_url import parse_base_url
+from livedash_core.analysis.openai.chat_request import ChatRequest
 from livedash_core.analysis.openai.client import make_client
 from livedash_core.settings import Settings
 from livedash_core.stages.ai_analysis.stage import AiAnalysis

@@ -23,6 +23,7 @@ from livedash_core.analysis.openai.errors import Call, NoJson, ParameterRefused,
 from livedash_core.analysis.openai.gate import Gate
 from livedash_core.analysis.openai.memory import ServerMemory
 from livedash_core.analysis.openai.reply import ReplyCutOff, UnusableReply, read_completion
+from livedash_core.analysis.openai.sender import Sender
 from livedash_core.analysis.stored_analyses import StoredAnalysis, stored_analysis_of
 from livedash_core.costs.ledger import Ledger
 from livedash_core.errors import ProcessingError
@@ -70,23 +71,24 @@ class OpenAIAnalyzer:
         self._clients = ClientPool(self._client)
         #: Identifies the server and key that share rate limits; the digest reveals neither.
         self._connection = hashlib.sha256(f"{self._client.base_url}\n{api_key or ''}".encode()).hexdigest()[:16]
-        self._caller = Caller(
+        gate = Gate(AdaptiveLimit(concurrency, timeout_seconds))
+        self._sender = Sender(
             self._clients,
             ledger,
-            Gate(AdaptiveLimit(concurrency, timeout_seconds)),
+            gate,
             server=self._server,
             model=model,
             connection=self._connection,
-            api_key=api_key,
             memory=memory,
             prompt_version=self.prompt_version,
             timeout_seconds=timeout_seconds,
             slots=slots or nullcontext(),
         )
+        self._caller = Caller(self._sender, gate, ledger, api_key)
 
     async def close(self) -> None:
         """Close the connections, after what was found out about the server is stored."""
-        await self._caller.close()
+        await self._sender.close()
         await self._clients.close()
 
     async def analyze(self, request: AnalysisRequest) -> Analysis | Deferred:
@@ -100,9 +102,9 @@ class OpenAIAnalyzer:
     def batch_request(self, request: AnalysisRequest) -> BatchRequest:
         """The first call of ``analyze``, for a batch; see ``batches.BatchAnalyzer``."""
         chat = self._first_request(request)
-        body = json.dumps(chat.body(self._model, self._caller.form), ensure_ascii=False, separators=(",", ":"))
+        body = json.dumps(chat.body(self._model, self._sender.form), ensure_ascii=False, separators=(",", ":"))
         # A batch has its own queue and no limit per minute.
-        planned = replace(self._caller.planned(request, chat), mode="batch", connection="")
+        planned = replace(self._sender.planned(request, chat), mode="batch", connection="")
         return BatchRequest(planned, body.encode())
 
     async def analyze_result(
@@ -152,7 +154,7 @@ class OpenAIAnalyzer:
         """Read the reply of a call; close the call with its usage, and with the analysis if there is one."""
         row, answer, chat = called
         completion = Completion.read(answer.content)
-        end = self._caller.end_of(completion, answer)
+        end = self._sender.end_of(completion, answer)
         # There is no await between here and the ledger, so that a cancellation cannot lose the usage of the reply.
         try:
             analysis = self._read_analysis(completion, request, self.prompt_version)
@@ -165,7 +167,7 @@ class OpenAIAnalyzer:
             analysis = replace(
                 analysis, notes={**analysis.notes, "tokens_sent": sent, "tokens_read": usage.prompt_tokens or 0}
             )
-            self._caller.note_context(usage.prompt_tokens or 0)
+            self._sender.note_context(usage.prompt_tokens or 0)
         stored = stored_analysis_of(request, self._model, analysis)
         await self._ledger.close_call(row, end, stored)
         return analysis
@@ -190,5 +192,5 @@ class OpenAIAnalyzer:
             request.turns,
             max_characters=self._max_transcript_characters,
             max_completion_tokens=self._max_completion_tokens,
-            limits=self._caller.limits,
+            limits=self._sender.limits,
         )

@@ -58,7 +58,7 @@ def test_a_server_that_answers_one_at_a_time_is_not_flooded_and_answers_each_onc
     assert report.completed == 24
     assert set(server.posts.values()) == {1}
     assert sessions.ledger() == {"answered": 24}
-    assert server.most <= 6
+    assert server.most <= 10
 
 
 def test_a_fast_server_is_kept_busy_up_to_the_setting(companies: LlmockCompanies) -> None:
