@@ -307,9 +307,9 @@ def test_each_number_of_the_insights_links_to_as_many_sessions(
         )
         assert len(listed) == int(number), address
     shares = dict(re.findall(r'data-share="(\w+)".*?<span class="muted">([^<]+)</span>', html, re.DOTALL))
-    assert shares["NEGATIVE"] == "60 %, +60 points"
-    assert shares["POSITIVE"] == "40 %, -60 points"
-    assert shares["ONBOARDING"] == "100 %, ±0 points"
+    assert shares["NEGATIVE"] == "60%, +60 points"
+    assert shares["POSITIVE"] == "40%, -60 points"
+    assert shares["ONBOARDING"] == "100%, ±0 points"
 
 
 @pytest.mark.parametrize("address", PAGES)
