@@ -15,9 +15,9 @@ from pydantic import BaseModel, BeforeValidator, Field, ValidationError, Validat
 from livedash_core.analysis.openai.fault import Fault, fault_in
 from livedash_core.analysis.openai.model_reply import ModelReply
 from livedash_core.analysis.openai.response_body import read_body
+from livedash_core.analysis.openai.usage import find_usage, read_usage
 from livedash_core.costs.ledger import CallEnd, Outcome, Usage
 from livedash_core.parsing.text import clean
-from livedash_core.parsing.values import MAX_INTEGER
 
 
 def _or_none(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
@@ -33,23 +33,6 @@ def _cleaned(value: Any) -> Any:
 
 #: At most 200 characters, longer than the name of any model.
 _Name = Annotated[str | None, Field(strict=True, max_length=200), BeforeValidator(_cleaned), WrapValidator(_or_none)]
-_Tokens = Annotated[int | None, Field(strict=True, ge=0, le=MAX_INTEGER), WrapValidator(_or_none)]
-
-
-class _PromptDetails(BaseModel):
-    cached_tokens: _Tokens = None
-    cache_write_tokens: _Tokens = None
-
-
-class _CompletionDetails(BaseModel):
-    reasoning_tokens: _Tokens = None
-
-
-class _Usage(BaseModel):
-    prompt_tokens: _Tokens = None
-    completion_tokens: _Tokens = None
-    prompt_tokens_details: Annotated[_PromptDetails | None, WrapValidator(_or_none)] = None
-    completion_tokens_details: Annotated[_CompletionDetails | None, WrapValidator(_or_none)] = None
 
 
 class Completion(BaseModel):
@@ -59,7 +42,8 @@ class Completion(BaseModel):
     error: Fault | None = None
     model: _Name = None
     service_tier: _Name = None
-    usage_reported: Annotated[_Usage | None, WrapValidator(_or_none)] = Field(default=None, alias="usage")
+    #: The token counts, None where the server reported none or an invalid one.
+    usage: Annotated[Usage, BeforeValidator(read_usage)] = Usage()
     #: Whether the body has the form of a completion, although it may be an empty one.
     is_completion: bool = False
 
@@ -74,7 +58,9 @@ class Completion(BaseModel):
         """The completion in the JSON object ``body``."""
         form = any(key in body for key in ("choices", "usage")) or str(body.get("object")).startswith("chat.completion")
         try:
-            return cls.model_validate({**body, "error": fault_in(body), "is_completion": form})
+            return cls.model_validate(
+                {**body, "usage": find_usage(body), "error": fault_in(body), "is_completion": form}
+            )
         except (ValueError, RecursionError):
             return cls()
 
@@ -96,20 +82,6 @@ class Completion(BaseModel):
             provider_request_id=request_id,
             service_tier=self.service_tier,
             usage=self.usage,
-        )
-
-    @property
-    def usage(self) -> Usage:
-        """The token counts, None where the server reported none or an invalid one."""
-        reported = self.usage_reported or _Usage()
-        prompt = reported.prompt_tokens_details or _PromptDetails()
-        completion = reported.completion_tokens_details or _CompletionDetails()
-        return Usage(
-            prompt_tokens=reported.prompt_tokens,
-            cached_tokens=prompt.cached_tokens,
-            cache_write_tokens=prompt.cache_write_tokens,
-            completion_tokens=reported.completion_tokens,
-            reasoning_tokens=completion.reasoning_tokens,
         )
 
 

@@ -50,7 +50,11 @@ async def test_all_usage_fields_are_recorded(
         "free",
         [],
         {"prompt_tokens": -1, "completion_tokens": 2**31},
-        {"prompt_tokens": "12", "prompt_tokens_details": 7, "completion_tokens_details": {"reasoning_tokens": True}},
+        {
+            "prompt_tokens": "a dozen",
+            "prompt_tokens_details": 7,
+            "completion_tokens_details": {"reasoning_tokens": True},
+        },
     ],
 )
 async def test_missing_or_invalid_usage_is_none_and_no_failure(
