@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
+import signal
+import socket
 import subprocess
 import sys
+import tempfile
+import threading
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from livedash_core.local.embedded_postgres import EmbeddedPostgres
@@ -125,3 +132,61 @@ def test_the_wheel_registers_the_command_and_the_plugin(wheel: zipfile.ZipFile):
 
     assert "livedash = livedash_core.cli:main" in entries
     assert "[airflow.plugins]\nlivedash = livedash_core.airflow.plugin:LiveDashPlugin" in entries
+
+
+@pytest.fixture(scope="module")
+def started(wheel_file: Path) -> Iterator[tuple[Environment, subprocess.Popen[str], str]]:
+    """`livedash up` of an installed wheel, in an empty folder and with no setting but a free port."""
+    # Not pytest's tmp_path: as root the server runs as another user, and a socket's path must be short.
+    with tempfile.TemporaryDirectory(prefix="livedash-wheel-", ignore_cleanup_errors=True) as directory:
+        installed = Environment(Path(directory), wheel_file, "[local]")
+        (folder := Path(directory) / "empty").mkdir()
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        process = subprocess.Popen(
+            [installed.directory / "venv/bin/livedash", "up"],
+            cwd=folder,
+            env={"PATH": os.environ["PATH"], "HOME": directory, "LIVEDASH_PORT": f"{port}"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        # Far more than it should take: how fast it is, the benchmark says.
+        limit = threading.Timer(420, process.kill)
+        limit.start()
+        said = ""
+        while "password" not in said and (line := process.stdout.readline()):
+            said += line
+        limit.cancel()
+        yield installed, process, said
+        children = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=120)
+        assert not psutil.wait_procs(children, timeout=10)[1]
+        assert list(folder.iterdir()) == []
+
+
+@pytest.mark.airflow
+@pytest.mark.slow
+def test_up_works_from_the_wheel_in_an_empty_folder(started: tuple[Environment, subprocess.Popen[str], str]):
+    installed, process, said = started
+    assert re.search(r"http://localhost:\d+ +user admin +password \S+", said), said
+    home = installed.directory / ".local/share/livedash"
+
+    status = json.loads(installed.output("livedash", "status", "--json", LIVEDASH_HOME=str(home)))
+    assert status["total_sessions"] == 109
+    assert status["stages"]["QUESTION_EXTRACTION"]["COMPLETED"] == 104
+    # Only its owner; for root, others may pass through, because the server runs as another user.
+    assert home.stat().st_mode & 0o777 == (0o711 if os.geteuid() == 0 else 0o700)
+    assert installed.directory.stat().st_mode & 0o066 == 0
+    assert not list((installed.directory / "venv").rglob("*.log"))
+
+    processes = [process.pid, *(child.pid for child in psutil.Process(process.pid).children(recursive=True))]
+    listening = {
+        connection.laddr.ip
+        for pid in processes
+        for connection in psutil.Process(pid).net_connections("inet")
+        if connection.status == psutil.CONN_LISTEN
+    }
+    assert listening == {"127.0.0.1"}

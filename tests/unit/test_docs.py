@@ -229,7 +229,7 @@ def shown_default(value: object) -> str:
     if value is None:
         return "unset"
     if isinstance(value, Path):
-        return f"`{value.relative_to(PROJECT)}` in the checkout"
+        return f"`{value.relative_to(PROJECT)}` in a checkout, else the platform's folder for a user's data"
     if isinstance(value, int | float):
         return f"{value:,.10g}" if value != 8080 else "8080"
     return str(value)
@@ -240,7 +240,7 @@ def test_the_configuration_lists_every_setting_with_its_default() -> None:
     expected = {}
     for name, field in Settings.model_fields.items():
         variable = name.upper() if field.validation_alias else f"LIVEDASH_{name.upper()}"
-        expected[variable] = shown_default(field.default)
+        expected[variable] = shown_default(field.get_default(call_default_factory=True))
     assert listed == expected
 
 
