@@ -68,7 +68,8 @@ eval: install ## How often the analyzers agree with labelled conversations (a mo
 .PHONY: lock
 lock: install ## Resolve every dependency together again into requirements.txt
 	VIRTUAL_ENV="$(VENV)" "$(BIN)/uv" pip compile pyproject.toml --all-extras --group test --group lint --group bench \
-		--universal --python-version 3.11 --no-emit-index-url --no-header --no-annotate --upgrade --quiet -o requirements.txt
+		--universal --python-version 3.11 --no-emit-index-url --no-header --no-annotate --generate-hashes --upgrade \
+		--quiet -o requirements.txt
 
 .PHONY: clean-data
 clean-data: install ## Forget the data of `make up` (database, logs, passwords)
