@@ -31,7 +31,7 @@ COPY plugins ${AIRFLOW_HOME}/plugins
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="LiveDash pipeline" \
       org.opencontainers.image.description="Apache Airflow 3.3 with the LiveDash DAGs, pages and command line" \
-      org.opencontainers.image.version="0.1.0" \
+      org.opencontainers.image.version="1.0.0" \
       org.opencontainers.image.revision="${REVISION}"
 
 WORKDIR ${AIRFLOW_HOME}

@@ -71,6 +71,13 @@ lock: install ## Resolve every dependency together again into requirements.txt
 		--universal --python-version 3.11 --no-emit-index-url --no-header --no-annotate --generate-hashes --upgrade \
 		--quiet -o requirements.txt
 
+.PHONY: dist
+dist: install ## The sdist and the wheel in dist/, checked; the same commit gives the same bytes
+	rm -rf dist
+	export SOURCE_DATE_EPOCH="$$(git log -1 --format=%ct)"
+	VIRTUAL_ENV="$(VENV)" "$(BIN)/uv" build --quiet --no-build-isolation --python "$(BIN)/python" --out-dir dist
+	"$(BIN)/twine" check --strict dist/*
+
 .PHONY: clean-data
 clean-data: install ## Forget the data of `make up` (database, logs, passwords)
 	@"$(BIN)/python" -m livedash_core.local.forget

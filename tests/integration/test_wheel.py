@@ -25,15 +25,21 @@ from livedash_core.pipeline import BUILT_IN
 PROJECT = Path(__file__).parents[2]
 
 
+def copy_sources(to: Path) -> Path:
+    for folder in ("livedash_core", "dags", "plugins"):
+        shutil.copytree(
+            PROJECT / folder, to / folder, ignore=shutil.ignore_patterns("__pycache__"), copy_function=shutil.copyfile
+        )
+    for name in ("pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "requirements.txt"):
+        shutil.copyfile(PROJECT / name, to / name)
+    return to
+
+
 @pytest.fixture(scope="module")
 def wheel_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Built from a copy of the sources: a build leaves files beside them."""
     directory = tmp_path_factory.mktemp("wheel")
-    source = directory / "source"
-    shutil.copytree(PROJECT / "livedash_core", source / "livedash_core", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        if (PROJECT / name).exists():
-            shutil.copy(PROJECT / name, source)
+    source = copy_sources(directory / "source")
     options = ["--quiet", "--disable-pip-version-check", "--no-index", "--no-deps", "--no-build-isolation"]
     subprocess.run([sys.executable, "-m", "pip", "wheel", *options, "--wheel-dir", directory, source], check=True)
     (built,) = directory.glob("*.whl")
@@ -115,6 +121,25 @@ def test_each_set_of_extras_runs_the_commands_and_loads_into_airflow(
         assert "run `pip install livedash-pipeline[local]`" in without_database.stderr
 
 
+def test_two_builds_of_the_same_files_are_the_same_bytes_and_pass_twine_s_checks(tmp_path: Path):
+    """Built as `make dist` builds, from copies whose files have other times."""
+    recipe = (PROJECT / "Makefile").read_text().partition("\ndist:")[2].partition("\n\n")[0]
+    assert 'uv" build --quiet --no-build-isolation' in recipe
+    bin_directory = Path(sys.executable).parent
+    for name in ("first", "second"):
+        source = copy_sources(tmp_path / name)
+        os.utime(source / "README.md", (0, len(name) * 10**8))
+        options = ["--quiet", "--no-build-isolation", "--python", sys.executable, "--out-dir", source / "dist"]
+        environment = os.environ | {"VIRTUAL_ENV": str(bin_directory.parent), "SOURCE_DATE_EPOCH": "1790000000"}
+        subprocess.run([bin_directory / "uv", "build", *options], cwd=source, env=environment, check=True)
+
+    first = sorted((tmp_path / "first/dist").glob("livedash_pipeline-*"))
+    assert [file.suffix for file in first] == [".whl", ".gz"]
+    for file in first:
+        assert file.read_bytes() == (tmp_path / "second/dist" / file.name).read_bytes(), file.name
+    subprocess.run([bin_directory / "twine", "check", "--strict", *first], check=True, capture_output=True)
+
+
 def test_the_wheel_has_every_file_of_the_package(wheel: zipfile.ZipFile):
     files = {
         str(path.relative_to(PROJECT))
@@ -122,7 +147,7 @@ def test_the_wheel_has_every_file_of_the_package(wheel: zipfile.ZipFile):
         if path.is_file() and "__pycache__" not in path.parts
     }
 
-    assert files - set(wheel.namelist()) == {"livedash_core/migrations/script.py.mako"}  # only to write migrations
+    assert files - set(wheel.namelist()) == set()
     assert {"livedash_core/py.typed", "livedash_core/airflow/dags/csv_import.py"} <= set(wheel.namelist())
 
 

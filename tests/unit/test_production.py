@@ -249,6 +249,15 @@ def test_no_secret_is_written_in_the_file() -> None:
     assert ".env" in (ROOT / ".gitignore").read_text().splitlines()
 
 
+def test_the_version_is_the_same_everywhere() -> None:
+    version = PROJECT["version"]
+    tagged = {name: (ROOT / name).read_text() for name in ("docker-compose.yaml", ".env.example")}
+    assert all(re.findall(r"livedash-pipeline:([\d.]+)", text) == [version] for text in tagged.values())
+    assert re.findall(r'tag: "([\d.]+)"', (ROOT / "docs/install.md").read_text()) == [version]
+    released = re.findall(r"^## \[([\d.]+)\] - \d{4}-\d\d-\d\d$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert released[0] == version
+
+
 def test_every_image_says_its_version(services: dict[str, Any]) -> None:
     images = [service["image"] for service in services.values()] + re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)
     for image in images:
