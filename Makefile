@@ -13,7 +13,7 @@ INSTALLED := $(VENV)/.installed
 
 .PHONY: help
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 .PHONY: install
 install: $(INSTALLED) ## .venv with every pinned dependency and the livedash command in it
@@ -41,6 +41,10 @@ test: install ## Run every test
 .PHONY: test-fast
 test-fast: install ## Run the unit and integration tests that need neither Airflow nor a browser
 	@exec $(PYTEST) -m "not airflow and not browser" tests/unit tests/integration
+
+.PHONY: test-debian13
+test-debian13: ## The quick tests and `livedash up` on a fresh Debian 13 (needs root and debootstrap)
+	@exec .ci/debian13
 
 .PHONY: soak
 soak: install ## The longest end-to-end test: a backlog larger than a run, runs that overlap

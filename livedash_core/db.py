@@ -28,7 +28,7 @@ TIME_ZONE = "UTC"
 #: deadlock_detected and serialization_failure: the same work can succeed in another transaction.
 CONFLICTS = ("40P01", "40001")
 CONFLICT_ATTEMPTS = 5
-#: The oldest major version that the tests have run on.
+#: The oldest major version that docs/install.md promises.
 OLDEST_SERVER = 16
 
 
