@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from collections.abc import Iterable, Sequence
@@ -34,6 +35,12 @@ _STYLES: dict[Status, str] = {
 }
 #: Control characters (C0 and C1 except tab and newline): a transcript may contain escape sequences.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def fit_columns() -> None:
+    """Let the variable COLUMNS limit the lines in a file or pipe, as it does on a terminal."""
+    if (columns := os.environ.get("COLUMNS", "")).isdigit() and int(columns):
+        console.width = int(columns)
 
 
 def print_json(facts: object) -> None:

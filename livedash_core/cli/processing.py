@@ -100,7 +100,7 @@ def process(
                 )
                 reports[name] = interruption.run(runner)
     if as_json:
-        print_json({"stages": {name: report.as_dict() for name, report in reports.items()}})
+        print_json(_reports_as_dict(reports))
     else:
         _print_reports(reports)
     for report in reports.values():
@@ -183,6 +183,25 @@ def _progress(stage: str, *, hidden: bool) -> Iterator[Any]:
 
         yield show
         progress.update(task, total=progress.tasks[0].completed or 0)
+
+
+def _reports_as_dict(reports: dict[str, StageReport]) -> dict[str, Any]:
+    """The counts of each stage, and why sessions were not processed: what stopped a stage or a company, and for how
+    long a company waits.
+    """
+    return {
+        "stages": {name: report.as_dict() for name, report in reports.items()},
+        "incidents": [
+            {"stage": name, "company_id": incident.company_id, "message": str(incident)}
+            for name, report in reports.items()
+            for incident in report.incidents
+        ],
+        "deferred": [
+            {"stage": name, "reason": deferred.reason, "message": deferred.message}
+            for name, report in reports.items()
+            for deferred in report.deferred
+        ],
+    }
 
 
 def _print_reports(reports: dict[str, StageReport]) -> None:

@@ -7,11 +7,12 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Connection, delete, func, or_, select
+from sqlalchemy import Connection, delete, func, or_
 from sqlalchemy.dialects.postgresql import insert
 
-from livedash_core.models import Company, SystemicIncident
+from livedash_core.models import SystemicIncident
 from livedash_core.status.redaction import redact
+from livedash_core.status.statements import statement
 
 
 class Incident(NamedTuple):
@@ -29,7 +30,9 @@ class Incident(NamedTuple):
     def sentence(self) -> str:
         """The incident as text: the stage, the start, and the reason."""
         state = "is stopped" if self.kind == "systemic" else "waits"
-        return f"{self.stage} {state} since {self.first_seen_at.astimezone(UTC):%Y-%m-%d %H:%MZ}: {self.message}"
+        # Most messages begin with the company.
+        whose = f" for {self.company}" if self.company and self.company not in self.message else ""
+        return f"{self.stage} {state}{whose} since {self.first_seen_at.astimezone(UTC):%Y-%m-%d %H:%MZ}: {self.message}"
 
 
 def open_incident(
@@ -37,13 +40,13 @@ def open_incident(
 ) -> None:
     """Record that ``stage`` is stopped for one company, or for all (``None``)."""
     values = {"stage": stage, "company_id": company_id, "message": redact(message), "kind": kind}
-    statement = insert(SystemicIncident).values(values)
+    added = insert(SystemicIncident).values(values)
     connection.execute(
-        statement.on_conflict_do_update(
+        added.on_conflict_do_update(
             index_elements=["stage", "company_id"],
             set_={
-                "message": statement.excluded.message,
-                "kind": statement.excluded.kind,
+                "message": added.excluded.message,
+                "kind": added.excluded.kind,
                 "last_seen_at": func.now(),
             },
         )
@@ -58,17 +61,8 @@ def close_incidents(connection: Connection, stage: str, company_ids: Iterable[UU
 
 
 def list_incidents(connection: Connection) -> list[Incident]:
-    """List the open incidents, oldest first."""
-    rows = connection.execute(
-        select(
-            SystemicIncident.stage,
-            Company.name,
-            SystemicIncident.message,
-            SystemicIncident.first_seen_at,
-            SystemicIncident.last_seen_at,
-            SystemicIncident.kind,
-        )
-        .join(Company, Company.id == SystemicIncident.company_id, isouter=True)
-        .order_by(SystemicIncident.first_seen_at)
-    )
-    return [Incident(*row) for row in rows]
+    """List the open incidents, oldest first, without those whose cause is gone.
+
+    A cause is gone when the company is not active any more, or when no session of the stage is unfinished.
+    """
+    return [Incident(*row) for row in connection.execute(statement("incidents"))]

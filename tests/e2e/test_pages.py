@@ -32,9 +32,14 @@ def address_of(stack: Stack, external_id: str) -> str:
     return f"/livedash/sessions/{stack.livedash('session', external_id, '--json')['session']['id']}"
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_every_page_is_accessible_and_without_console_errors(stack: Stack, browser: Browser, theme: str) -> None:
+@pytest.fixture(scope="module")
+def hostile_company(stack: Stack) -> None:
     stack.livedash("company", "add", HOSTILE)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.usefixtures("hostile_company")
+def test_every_page_is_accessible_and_without_console_errors(stack: Stack, browser: Browser, theme: str) -> None:
     with visiting(browser, stack, color_scheme=theme) as visitor:
         page, errors = visitor
         log_in(visitor, stack, "/livedash/")
