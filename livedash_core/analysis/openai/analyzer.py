@@ -19,14 +19,14 @@ from livedash_core.analysis.openai.caller import Answered, Caller
 from livedash_core.analysis.openai.chat_request import ChatRequest
 from livedash_core.analysis.openai.client import ClientPool, make_client
 from livedash_core.analysis.openai.completion import Completion
-from livedash_core.analysis.openai.errors import Call, NoJson, ParameterRefused, Refused, TranscriptTooLong
+from livedash_core.analysis.openai.errors import Call, NoJson, ParameterRefused, Refused, TranscriptTooLong, translated
 from livedash_core.analysis.openai.gate import Gate
 from livedash_core.analysis.openai.memory import ServerMemory
 from livedash_core.analysis.openai.reply import ReplyCutOff, UnusableReply, read_completion
 from livedash_core.analysis.openai.sender import Sender
 from livedash_core.analysis.stored_analyses import StoredAnalysis, stored_analysis_of
 from livedash_core.costs.ledger import Ledger
-from livedash_core.errors import ProcessingError
+from livedash_core.errors import ProcessingError, TransientError
 from livedash_core.outcomes import Deferred
 
 
@@ -183,7 +183,15 @@ class OpenAIAnalyzer:
             raise
 
     def _read_analysis(self, completion: Completion, request: AnalysisRequest, prompt_version: str) -> Analysis:
-        analysis = read_completion(completion, request.language_hint)
+        try:
+            analysis = read_completion(completion, request.language_hint)
+        except (UnusableReply, ReplyCutOff, TransientError):
+            if completion.error is None:
+                raise
+            error = completion.error.as_status_error()
+            raise translated(
+                error, Call(self._server, self._model, self._timeout_seconds, request.company_id)
+            ) from error
         model = completion.model or self._model
         return replace(analysis, analyzer=self.name, model=model, prompt_version=prompt_version)
 

@@ -48,6 +48,8 @@ class ChatRequest:
     max_completion_tokens: int
     #: The failures of earlier requests. Each kind is corrected once, but a request that is too large several times.
     corrected: tuple[type[CorrectableFailure], ...] = ()
+    #: Whether an earlier reply had no content. A second one ends the corrections: each is paid for.
+    had_empty_reply: bool = False
 
     @classmethod
     def first(
@@ -76,11 +78,16 @@ class ChatRequest:
     def corrected_for(self, failure: CorrectableFailure) -> ChatRequest:
         """The next request: a repair, twice the tokens, the same again, or a smaller one.
 
-        Raises ``failure`` if its kind was corrected before, or if a smaller request would say too little.
+        Raises ``failure`` if its kind was corrected before, if a smaller request would say too little, or if it is the
+        second reply without content.
         """
-        if type(failure) in self.corrected and not isinstance(failure, TranscriptTooLong):
+        is_empty = isinstance(failure, UnusableReply | ReplyCutOff) and failure.is_empty
+        repeated = type(failure) in self.corrected and not isinstance(failure, TranscriptTooLong)
+        if repeated or (is_empty and self.had_empty_reply):
             raise failure
-        corrected = replace(self, corrected=(*self.corrected, type(failure)))
+        corrected = replace(
+            self, corrected=(*self.corrected, type(failure)), had_empty_reply=self.had_empty_reply or is_empty
+        )
         match failure:
             case UnusableReply():
                 messages = prompt.repair_messages(self.messages, failure.content, failure.problems)

@@ -7,7 +7,6 @@ servers echo the request and with it the transcript.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -45,7 +44,6 @@ _MODEL_TEXT = re.compile(
     re.IGNORECASE,
 )
 _KEY_TEXT = re.compile(r"api[ _-]?key|credential|unauthorized|authenticat|\bcredit|billing|quota", re.IGNORECASE)
-_OVERLOAD_TEXT = re.compile(r"overloaded|unavailable|try again|timed? ?out", re.IGNORECASE)
 _NO_JSON = "json_validate_failed"
 #: The form of an error code that is safe to show.
 IDENTIFIER = re.compile(r"[\w.\-\[\]]{1,60}", re.ASCII)
@@ -160,6 +158,14 @@ def translated(exc: openai.APIError | TimeoutError, call: Call) -> ProcessingErr
         whole = ErrorBody.read(exc.response.content)
         error = whole if whole.is_json else ErrorBody.of(exc.body)
         return translated_status(exc.status_code, error, call, exc.response.headers)
+    if isinstance(exc, openai.APIResponseValidationError):
+        return Refused(
+            f"{call.server} answered 200 without a completion",
+            for_everyone=f"{call.server} answered 200 without a completion",
+            advice=_BASE_URL,
+            words="",
+            of_account=True,
+        )
     if isinstance(exc, TimeoutError | openai.APITimeoutError) and not isinstance(exc.__cause__, _NEVER_SENT):
         return Disturbed(f"{call.server} did not answer within {call.timeout_seconds:g} seconds", is_billed=True)
     if isinstance(exc.__cause__, _NEVER_SENT):
@@ -217,28 +223,6 @@ def translated_status(
             f"{call.server} does not let {call.model!r} write that many tokens ({what})", read_limits(error.message)
         )
     return _refused(status, error, call, what)
-
-
-def fault_of_answer(body: bytes, call: Call) -> ProcessingError | None:
-    """The fault that a body with status 200 reports instead of a completion; None if it may be a completion.
-
-    Some gateways report a refusal so, and a login or maintenance page of a proxy comes with status 200 as well.
-    """
-    if b'"choices"' in body:
-        return None
-    if body.lstrip()[:1] == b"<":
-        return Disturbed(f"{call.server} answered 200 without a completion but with a web page; {_BASE_URL}")
-    try:
-        found = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(found, dict) or not found.get("error"):
-        return None
-    error = ErrorBody.of(found)
-    status = next((int(code) for code in error.codes if re.fullmatch("[45][0-9][0-9]", code)), 0)
-    if not status:
-        status = 503 if _OVERLOAD_TEXT.search(error.message) else 404
-    return translated_status(status, error, call)
 
 
 def _refused(status: int, error: ErrorBody, call: Call, what: str) -> Refused:

@@ -14,13 +14,12 @@ import openai
 from livedash_core.analysis.contract import AnalysisRequest
 from livedash_core.analysis.openai.chat_request import MIN_COMPLETION_TOKENS, ChatRequest
 from livedash_core.analysis.openai.client import CONNECT_SECONDS, ClientPool
-from livedash_core.analysis.openai.completion import Completion
+from livedash_core.analysis.openai.completion import Completion, raise_unless_completion
 from livedash_core.analysis.openai.errors import (
     Call,
     Disturbed,
     Overloaded,
     RateLimited,
-    fault_of_answer,
     outcome,
     translated,
 )
@@ -110,9 +109,6 @@ class Sender:
             never_sent = CallEnd("rejected", "stopped before it was sent")
             await self._ledger.close_call(row, unanswered if ticket.is_sent else never_sent)
             raise
-        if (fault := fault_of_answer(answer.content, call)) is not None:
-            await self._close_failed(row, fault, "rejected", None)
-            raise fault
         self._gate.limit.answered(time.monotonic() - ticket.sent_at, ticket.concurrent)
         self.note_answer(ticket, form)
         return answer
@@ -162,19 +158,24 @@ class Sender:
         self._remember()
 
     async def _post(self, ticket: Ticket, chat: ChatRequest, form: RequestForm) -> Answer:
-        """Send the request; returns the raw response with status 200. Raises the SDK's errors and ``TimeoutError``."""
+        """Send the request; returns the raw response with status 200 and a completion.
+
+        Raises the SDK's errors, also for one that a response with status 200 describes, and ``TimeoutError``.
+        """
         # The SDK's timeout applies to each read, so a server that sends a byte now and then would never reach it.
         async with self._slots, asyncio.timeout(self._timeout_seconds):
             ticket.sent()
             # As an extra body, which is sent unchanged and replaces the empty messages. Otherwise the SDK walks through
             # messages and schema to translate names (there are none), which takes two fifths of a call's CPU time.
             with self._clients.acquire() as client:
-                return await client.chat.completions.with_raw_response.create(
+                answer = await client.chat.completions.with_raw_response.create(
                     model=self._model,
                     messages=(),
                     extra_body=chat.body(self._model, form),
                     timeout=openai.Timeout(self._timeout_seconds, connect=CONNECT_SECONDS),
                 )
+        raise_unless_completion(answer.http_response)
+        return answer
 
     def end_of(self, completion: Completion, answer: Answer) -> CallEnd:
         """How an answered call ended, with the rate limits that the server reported."""

@@ -161,7 +161,6 @@ OUTAGES: dict[str, Answer] = {
     "Cloudflare 525": Answer(525, b"error code: 525"),
     "Anthropic": Answer(529, error("Overloaded", type="overloaded_error")),
     "an internal error": Answer(500, error("internal error")),
-    "a maintenance page": Answer(200, b"<!DOCTYPE html><h1>Back soon</h1>", WEB_PAGE),
 }
 
 
