@@ -157,7 +157,9 @@ def translated(exc: openai.APIError | TimeoutError, call: Call) -> ProcessingErr
         # The SDK keeps the inner object only, and the codes of some servers are beside it.
         whole = ErrorBody.read(exc.response.content)
         error = whole if whole.is_json else ErrorBody.of(exc.body)
-        return translated_status(exc.status_code, error, call, exc.response.headers)
+        # An exception without a response was made from an error inside another answer: its status is a guess.
+        is_certain = bool(exc.response.content) or exc.body is None
+        return translated_status(exc.status_code, error, call, exc.response.headers, is_certain=is_certain)
     if isinstance(exc, openai.APIResponseValidationError):
         return Refused(
             f"{call.server} answered 200 without a completion",
@@ -180,9 +182,17 @@ def deferred(error: RateLimited | Overloaded) -> Deferred:
 
 
 def translated_status(
-    status: int, error: ErrorBody, call: Call, headers: Mapping[str, str] | None = None
+    status: int,
+    error: ErrorBody,
+    call: Call,
+    headers: Mapping[str, str] | None = None,
+    *,
+    is_certain: bool = True,
 ) -> ProcessingError:
-    """Translate an error that the server reported, in a response with this status or inside of another one."""
+    """Translate an error that the server reported, in a response with this status or inside of another one.
+
+    If the status is not certain, no error is systemic before it was compared.
+    """
     # The first code of the server that is safe to show: a stable text, so that failures can be grouped by it.
     safe = [code for code in error.codes if IDENTIFIER.fullmatch(code) and code != str(status)]
     what = " ".join([str(status), *safe[:1]])
@@ -191,10 +201,12 @@ def translated_status(
         return any(pattern.fullmatch(code) for code in error.codes)
 
     if status in (401, 402) or (status in (400, 403, 429) and says(_ACCOUNT)):
+        if not is_certain:
+            return _refused(status, error, call, what)
         return SystemicError(f"{call.server} refuses the API key or its account ({what}); check the key and its credit")
     if status == 429 and not (says(_TOO_LONG) or _REQUEST_TOO_LARGE.search(error.message)):
         return RateLimited(_busy(call, what), retry_after_seconds=_retry_after(headers or {}))
-    if status in (400, 403, 404) and says(_MODEL):
+    if status in (400, 403, 404) and says(_MODEL) and is_certain:
         return SystemicError(f"{_no_model(call)} ({what}); {_OTHER_MODEL}", company_id=call.company_id)
     if status in (413, 429) or (
         status in (400, 422, 500) and (says(_TOO_LONG) or _TOO_LONG_TEXT.search(error.message))
@@ -227,7 +239,9 @@ def translated_status(
 
 def _refused(status: int, error: ErrorBody, call: Call, what: str) -> Refused:
     of_account = False
-    if _MODEL_TEXT.search(error.message):
+    if status in (401, 402, 429):
+        sentence, advice, of_account = f"{call.server} refuses the API key or its account", _KEY, True
+    elif _MODEL_TEXT.search(error.message) or any(_MODEL.fullmatch(code) for code in error.codes):
         sentence, advice = _no_model(call), _OTHER_MODEL
     elif _KEY_TEXT.search(error.message):
         sentence, advice, of_account = f"{call.server} refuses the API key or its account", _KEY, True

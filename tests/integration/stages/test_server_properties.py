@@ -60,7 +60,7 @@ HEADERS = st.dictionaries(
     st.sampled_from(["0", "-1", "soon", "99999999999", "nan", ""]),
     max_size=2,
 )
-ANSWERS = st.one_of(st.just(good()), st.builds(Answer, STATUSES, BODIES, HEADERS))
+ANSWERS = st.one_of(st.just(good()), st.builds(Answer, STATUSES, BODIES, HEADERS, st.just(0.0)))
 
 SLOW = settings(
     max_examples=40,
