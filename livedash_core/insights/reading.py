@@ -64,6 +64,10 @@ class Counts:
     values: dict[str, dict[str, int]]
     per_day: dict[date, int]
 
+    def total(self, facet: str) -> int:
+        """The number of sessions that have a value of this facet."""
+        return sum(self.values.get(facet, {}).values())
+
     def of(self, facet: str, value: str = "true") -> int:
         """The number of sessions with this value."""
         return self.values.get(facet, {}).get(value, 0)

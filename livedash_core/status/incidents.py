@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -11,8 +12,14 @@ from sqlalchemy import Connection, delete, func, or_
 from sqlalchemy.dialects.postgresql import insert
 
 from livedash_core.models import SystemicIncident
+from livedash_core.status.grouping import failure_group
 from livedash_core.status.redaction import redact
 from livedash_core.status.statements import statement
+
+#: Companies that a sentence about many of them names.
+SHOWN_COMPANIES = 5
+#: A host name differs between companies whose sources fail for the same reason.
+_HOST = re.compile(r"\b(?:[\w-]+\.)+[a-z]{2,}\b(?::\d+)?", re.IGNORECASE)
 
 
 class Incident(NamedTuple):
@@ -33,6 +40,27 @@ class Incident(NamedTuple):
         # Most messages begin with the company.
         whose = f" for {self.company}" if self.company and self.company not in self.message else ""
         return f"{self.stage} {state}{whose} since {self.first_seen_at.astimezone(UTC):%Y-%m-%d %H:%MZ}: {self.message}"
+
+
+def group_by_cause(incidents: Iterable[Incident]) -> list[list[Incident]]:
+    """Group incidents of the same stage and reason, whichever company they affect; keeps the order of the oldest."""
+    groups: dict[tuple[str | bool, ...], list[Incident]] = {}
+    for incident in incidents:
+        reason = incident.message.replace(incident.company, "") if incident.company else incident.message
+        for_all = incident.company is None
+        cause = (incident.stage, incident.kind, for_all, failure_group(_HOST.sub("<host>", reason)))
+        groups.setdefault(cause, []).append(incident)
+    return list(groups.values())
+
+
+def cause_sentence(group: Sequence[Incident]) -> str:
+    """Describe the incidents of one cause in one sentence, with the first companies by name."""
+    oldest, companies = group[0], [str(incident.company) for incident in group]
+    if len(group) == 1:
+        return oldest.sentence
+    others = len(companies) - SHOWN_COMPANIES
+    names = ", ".join(companies[:SHOWN_COMPANIES]) + (f" and {others} others" if others > 0 else "")
+    return f"{oldest.sentence} (the same for {len(companies)} companies: {names})"
 
 
 def open_incident(

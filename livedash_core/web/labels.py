@@ -71,11 +71,11 @@ def duration(seconds: float | None) -> str:
 
 
 def change(now: float, before: float) -> str:
-    """Format the change from ``before`` to ``now``, such as ``+12 %``; ``new`` if ``before`` is zero."""
+    """Format the change from ``before`` to ``now``, such as ``+12%``; ``new`` if ``before`` is zero."""
     if not before:
         return "new" if now else "–"
     percent = round(100 * (now - before) / before)
-    return f"{percent:+d} %" if percent else "±0 %"
+    return f"{percent:+d}%" if percent else "±0%"
 
 
 def analyzed_by(analyzer: str, model: str | None) -> str:

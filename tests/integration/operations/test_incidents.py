@@ -6,8 +6,10 @@ import pytest
 from sqlalchemy import Connection
 
 from livedash_core.operations.companies import set_status
+from livedash_core.operations.doctor import examine
+from livedash_core.pipeline import BUILT_IN
 from livedash_core.status import ProcessingStatusManager
-from livedash_core.status.incidents import list_incidents, open_incident
+from livedash_core.status.incidents import group_by_cause, list_incidents, open_incident
 from tests.integration.records import Records
 
 
@@ -44,3 +46,17 @@ def test_an_incident_names_its_company_once(connection: Connection, records: Rec
     first, second = (incident.sentence for incident in list_incidents(connection))
     assert first.startswith("CSV_IMPORT is stopped for Acme since ")
     assert second.startswith("TRANSCRIPT_FETCH is stopped since ")
+
+
+def test_companies_with_the_same_trouble_share_one_sentence(connection: Connection, records: Records) -> None:
+    for number in range(12):
+        name = f"Company {number:02}"
+        message = f"{name}: https://files-{number}.example.com/x.csv answered 503; host csv{number}.example.org is down"
+        open_incident(connection, "CSV_IMPORT", records.company(name), message)
+    open_incident(connection, "AI_ANALYSIS", None, "the key is refused")
+
+    groups = group_by_cause(list_incidents(connection))
+    assert sorted(len(group) for group in groups) == [1, 12]
+    findings = [finding.message for finding in examine(connection, BUILT_IN) if finding.check == "incident"]
+    assert len(findings) == 2
+    assert any("the same for 12 companies: " in finding and " and 7 others" in finding for finding in findings)
