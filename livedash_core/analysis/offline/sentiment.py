@@ -20,8 +20,8 @@ NEGATION_REACH = 3
 _SHOUT = re.compile(r"!{2,}|\b[A-Z]{3,}\W+[A-Z]{3,}\W+[A-Z]{2,}\b")
 #: A demand that is shouted: "WHERE IS MY SALARY???", "ANSWER ME NOW".
 _SHOUTED_DEMAND = re.compile(
-    r"\b[A-ZÀ-Þ]{2,}(?:\W+[A-ZÀ-Þ]{2,}){2,}\W*(?:\?{2,}|!\?|\?!)"
-    r"|\b[A-ZÀ-Þ]{2,}(?:\W+[A-ZÀ-Þ]{2,})+ (?:NOW|NU|JETZT|SOFORT|MAINTENANT|AHORA)\b"
+    r"\b[A-ZÀ-Þ]{2,20}(?:\W{1,3}[A-ZÀ-Þ]{2,20}){2,8}\W{0,3}?(?:\?{2,}|!\?|\?!)"
+    r"|\b[A-ZÀ-Þ]{2,20}(?:\W{1,3}[A-ZÀ-Þ]{2,20}){1,8} (?:NOW|NU|JETZT|SOFORT|MAINTENANT|AHORA)\b"
 )
 #: A question, or a procedure that the word for a complaint is a part of: it says nothing about the mood.
 _QUESTION = re.compile(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from uuid import uuid4
 
 import pytest
@@ -307,3 +308,11 @@ def test_a_threat_with_legal_aid_is_escalated_and_handed_over(analyzer: OfflineA
         Turn("Assistant", "Ik zet dit als dringend door naar de afdeling HR."),
     )
     assert (analysis.escalated, analysis.forwarded_hr, analysis.sentiment) == (True, True, "NEGATIVE")
+
+
+@pytest.mark.parametrize("words", ["THE WORD ", "hr ", "mail ", "geef mij ", "a b ", "?! ", "saisir la ", "I WANT TO "])
+def test_a_hostile_conversation_takes_little_time(analyzer: OfflineAnalyzer, words: str) -> None:
+    line = (words * 1_000)[:2_000]
+    started = time.process_time()
+    said(analyzer, *[Turn("User", line)] * 50, *[Turn("Assistant", line)] * 50)
+    assert time.process_time() - started < 6  # minutes when the time is quadratic
