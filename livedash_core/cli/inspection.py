@@ -25,7 +25,7 @@ from livedash_core.operations.sessions import describe_session, find_session
 from livedash_core.pipeline import load_pipeline
 from livedash_core.settings import Settings
 from livedash_core.status import ProcessingStatusManager
-from livedash_core.status.incidents import list_incidents
+from livedash_core.status.incidents import cause_sentence, group_by_cause, list_incidents
 
 SHOWN_FAILURES = 50
 
@@ -42,9 +42,9 @@ def status(company: Company = None, as_json: Json = False) -> None:
         print_json(breakdown.as_dict())
         return
     console.print(breakdown_table(breakdown, f"{breakdown.total_sessions} sessions"))
-    for incident in incidents:
-        if incident.company in (None, company) or company is None:
-            complain(incident.sentence, style="red" if incident.kind == "systemic" else "yellow")
+    shown_incidents = [incident for incident in incidents if company is None or incident.company in (None, company)]
+    for group in group_by_cause(shown_incidents):
+        complain(cause_sentence(group), style="red" if group[0].kind == "systemic" else "yellow")
 
 
 def failures(stage: Stages = None, company: Company = None, as_json: Json = False) -> None:

@@ -202,11 +202,11 @@ async def test_an_analysis_is_stored_with_the_call_that_produced_it_only(
 ) -> None:
     server.completes("no JSON")
     server.completes(REPLY)
-    maker = make_analyzer(server.url)
-    analysis = await maker.analyze(replace(request_to_analyse, input_hash="of these words"))
+    analyzer = make_analyzer(server.url)
+    analysis = await analyzer.analyze(replace(request_to_analyse, input_hash="of these words"))
     wasted, useful = ledger.rows.values()
     assert wasted.stored is None
-    key = (request_to_analyse.session_id, "of these words", "openai", "small-model", maker.prompt_version)
+    key = (request_to_analyse.session_id, "of these words", "openai", "small-model", analyzer.prompt_version)
     assert useful.stored
     assert useful.stored[:5] == key
     assert useful.stored.result["summary"] == analysis.summary
