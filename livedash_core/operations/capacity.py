@@ -12,6 +12,7 @@ from math import ceil
 from typing import Any
 
 from livedash_core.costs import PriceList, Usage, cost_of
+from livedash_core.enums import MODES
 
 #: Seconds of a lane per session, without waiting for a server: a CSV row; a transcript (2,000 in 3.84 s); ten messages
 #: at 7,954 per second; an analysis (169 per second); the claim and completion of the questions (7,419 per second).
@@ -80,7 +81,7 @@ def plan(workload: Workload, model: str, prices: PriceList, at: datetime) -> Cap
     tokens = workload.prompt_tokens + workload.completion_tokens
     usage = Usage(prompt_tokens=workload.prompt_tokens, completion_tokens=workload.completion_tokens)
     costs: list[Decimal | None] = []
-    for mode in ("realtime", "batch"):
+    for mode in MODES:
         price = prices.find((model,), mode, None, at, workload.prompt_tokens)
         cost = cost_of(usage, price) if price is not None else None
         costs.append(None if cost is None else (cost * workload.sessions_per_month).quantize(Decimal("0.01")))
