@@ -36,6 +36,14 @@ AllowOrigin = Annotated[
         metavar="ORIGIN", help="Another origin to fetch transcripts from, without the credentials; repeatable."
     ),
 ]
+SpeakerRole = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--role",
+        metavar="NAME=ROLE",
+        help="Role of a speaker in the transcripts: User, Assistant or System, such as Lisa=Assistant; repeatable.",
+    ),
+]
 Analyzer = Annotated[
     str | None,
     typer.Option(metavar="NAME", help=f"Analyzer of its sessions: {', '.join(load_analyzers().choices)}."),
@@ -68,6 +76,7 @@ def add(
     tz: Timezone = None,
     allow_network: AllowNetwork = None,
     allow_origin: AllowOrigin = None,
+    role: SpeakerRole = None,
     analyzer: Analyzer = None,
     model: Model = None,
     mode: CallMode = None,
@@ -82,6 +91,7 @@ def add(
         timezone=tz,
         allowed_networks=allow_network,
         allowed_origins=allow_origin,
+        speaker_roles=role,
         analyzer=analyzer,
         model=model,
         mode=mode,
@@ -109,6 +119,10 @@ def update(
     clear_allowed_origins: Annotated[
         bool, typer.Option("--clear-allowed-origins", help="Empty the list, before --allow-origin adds to it.")
     ] = False,
+    role: SpeakerRole = None,
+    clear_roles: Annotated[
+        bool, typer.Option("--clear-roles", help="Forget the speakers' roles, before --role adds to them.")
+    ] = False,
     analyzer: Analyzer = None,
     model: Model = None,
     clear_model: Annotated[bool, typer.Option("--clear-model", help="Use the installation's model.")] = False,
@@ -125,7 +139,7 @@ def update(
 ) -> None:
     """Change the given settings of a company; the others stay. The next import reads its CSV in full.
 
-    --allow-network and --allow-origin add to what is allowed already.
+    --allow-network, --allow-origin and --role add to what is there already.
     """
     changes = _columns(
         csv_url=csv_url,
@@ -133,6 +147,7 @@ def update(
         timezone=tz,
         allowed_networks=allow_network,
         allowed_origins=allow_origin,
+        speaker_roles=role,
         analyzer=analyzer,
         model=model,
         mode=mode,
@@ -144,12 +159,13 @@ def update(
         "http_conn_id": clear_http_conn_id,
         "allowed_networks": clear_allowed_networks,
         "allowed_origins": clear_allowed_origins,
+        "speaker_roles": clear_roles,
         "model": clear_model,
         "retention_days": clear_retention_days,
         "monthly_budget_usd": clear_monthly_budget,
     }
     clear = [column for column, given in cleared.items() if given]
-    for column in changes.keys() & set(clear) - {"allowed_networks", "allowed_origins"}:
+    for column in changes.keys() & set(clear) - {"allowed_networks", "allowed_origins", "speaker_roles"}:
         option = column.removesuffix("_usd").replace("_", "-")
         raise UsageError(f"--{option} and --clear-{option} exclude each other")
     if not changes and not clear:

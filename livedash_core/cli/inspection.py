@@ -1,4 +1,4 @@
-"""`livedash status`, `failures`, `session`, `doctor`: read-only commands."""
+"""`livedash status`, `failures`, `notes`, `session`, `doctor`: read-only commands."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from livedash_core.cli.output import (
 from livedash_core.cli.processing import Company, Json, Stages
 from livedash_core.operations.doctor import examine
 from livedash_core.operations.sessions import describe_session, find_session
+from livedash_core.operations.transcript_notes import count_noted, list_noted
 from livedash_core.pipeline import load_pipeline
 from livedash_core.settings import Settings
 from livedash_core.status import ProcessingStatusManager
@@ -38,6 +39,7 @@ def status(company: Company = None, as_json: Json = False) -> None:
             manager = ProcessingStatusManager(connection, pipeline=load_pipeline())
             breakdown = manager.get_pipeline_status(scope.company_ids)
             incidents = list_incidents(connection)
+            noted = count_noted(connection, scope.company_ids)
     if as_json:
         print_json(breakdown.as_dict())
         return
@@ -45,6 +47,28 @@ def status(company: Company = None, as_json: Json = False) -> None:
     shown_incidents = [incident for incident in incidents if company is None or incident.company in (None, company)]
     for group in group_by_cause(shown_incidents):
         complain(cause_sentence(group), style="red" if group[0].kind == "systemic" else "yellow")
+    if noted:
+        say(f"The transcripts of {noted:,} sessions were read with doubts: livedash notes")
+
+
+def notes(company: Company = None, as_json: Json = False) -> None:
+    """List the sessions whose transcript was read with doubts, and why, newest first."""
+    with database(Settings()) as engine:
+        scope = scope_of(engine, company=company)
+        with engine.connect() as connection:
+            noted = list_noted(connection, scope.company_ids, limit=None if as_json else SHOWN_FAILURES)
+            total = count_noted(connection, scope.company_ids)
+    if as_json:
+        print_json([found._asdict() for found in noted])
+        return
+    if not noted:
+        say("No transcript in this selection was read with doubts.")
+        return
+    print_table(
+        ("company", "session", "notes"),
+        ((found.company, found.external_session_id, "; ".join(found.notes)) for found in noted),
+        title=f"{total} read with doubts" + (f", the newest {len(noted)}" if total > len(noted) else ""),
+    )
 
 
 def failures(stage: Stages = None, company: Company = None, as_json: Json = False) -> None:
@@ -144,4 +168,4 @@ def doctor(as_json: Json = False) -> None:
         raise typer.Exit(1)
 
 
-COMMANDS = (status, failures, session, doctor)
+COMMANDS = (status, failures, notes, session, doctor)

@@ -10,7 +10,7 @@ from uuid import UUID
 import httpx2
 
 from livedash_core.clients.addresses import Network, is_own_machine
-from livedash_core.clients.credentials import BasicCredentials
+from livedash_core.clients.credentials import Credentials
 from livedash_core.clients.urls import Target, literal_address, origin_of, url_of
 from livedash_core.errors import PermanentError, SystemicError
 
@@ -26,19 +26,23 @@ class Source:
     company_id: UUID
     company: str
     csv_url: str
-    credentials: BasicCredentials | None
+    credentials: Credentials | None
     allowed_origins: tuple[str, ...]
     allowed_networks: tuple[Network, ...]
 
     def target(self, address: str) -> Target:
         """Return ``address`` as a target that this company permits.
 
+        A relative one is resolved against the CSV's URL, as links in a document are.
+
         Raises ``PermanentError`` if it is not permitted, ``SystemicError`` if one of the company's own URLs is invalid.
         The network addresses of its host are checked later, when the connection is made.
         """
         try:
             url = url_of(address)
-        except ValueError:
+            if address and not url.scheme:
+                url = url_of(self.csv_url).join(url)
+        except (httpx2.InvalidURL, ValueError):
             raise PermanentError(f"{self.company}: the address is not a URL") from None
         if url.scheme not in ("https", "http") or not url.raw_host or (url.port or 0) > 65_535:
             raise PermanentError(f"{self.company}: only https URLs can be fetched")

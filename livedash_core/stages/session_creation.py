@@ -11,10 +11,12 @@ from sqlalchemy import Connection, select, text
 
 from livedash_core.analysis.normalise import language_code
 from livedash_core.bulk_insert import copy_into, upsert
+from livedash_core.enums import Role
+from livedash_core.errors import PermanentError
 from livedash_core.insights import counted_questions, counted_sessions
 from livedash_core.models import Company, Session, SessionImport, SessionTranscript
 from livedash_core.outcomes import Completed, Outcome, Skipped
-from livedash_core.parsing.transcript import ParsedMessage, parse_transcript
+from livedash_core.parsing.transcript import ParsedMessage, message_count_differs, parse_transcript
 from livedash_core.parsing.values import decimal, integer
 from livedash_core.stages.stage import Stage
 
@@ -42,6 +44,7 @@ class ImportedSession(NamedTuple):
     row: Any
     transcript: str | None
     zone: ZoneInfo
+    speaker_roles: Mapping[str, Role]
 
 
 class NewSession(NamedTuple):
@@ -60,12 +63,15 @@ class SessionCreation(Stage[ImportedSession, NewSession]):
     def load(self, connection: Connection, session_ids: Sequence[UUID]) -> list[ImportedSession]:
         """Read the rows with their transcripts."""
         rows = connection.execute(
-            select(SessionImport.__table__, SessionTranscript.content, Company.timezone)
+            select(SessionImport.__table__, SessionTranscript.content, Company.timezone, Company.speaker_roles)
             .join(Company, Company.id == SessionImport.company_id)
             .join(SessionTranscript, SessionTranscript.session_id == SessionImport.id, isouter=True)
             .where(SessionImport.id.in_(session_ids))
         )
-        return [ImportedSession(row.id, row.company_id, row, row.content, ZoneInfo(row.timezone)) for row in rows]
+        return [
+            ImportedSession(row.id, row.company_id, row, row.content, ZoneInfo(row.timezone), row.speaker_roles)
+            for row in rows
+        ]
 
     async def handle(self, item: ImportedSession) -> Outcome[NewSession]:
         """Parse the transcript. A session without messages is stored with the columns of its row, and skipped."""
@@ -87,10 +93,24 @@ class SessionCreation(Stage[ImportedSession, NewSession]):
         notes = _unread_cells(row, columns)
         if item.transcript is None:
             return Skipped("there is no transcript", NewSession(columns, []), notes)
-        read = parse_transcript(item.transcript, started_at=row.started_at, ended_at=row.ended_at, zone=item.zone)
+        messages_sent = columns["messages_sent"]
+        read = parse_transcript(
+            item.transcript,
+            started_at=row.started_at,
+            ended_at=row.ended_at,
+            zone=item.zone,
+            speaker_roles=item.speaker_roles,
+            messages_sent=messages_sent,
+        )
         notes |= read.notes
         if not read.messages:
             return Skipped("the transcript has no messages", NewSession(columns, []), notes)
+        if read.problem:
+            raise PermanentError(f"the transcript {read.problem}")
+        if message_count_differs(read.messages, messages_sent):
+            notes["message_count_differs"] = messages_sent
+        if read.format != "text":
+            notes["format"] = read.format
         return Completed(NewSession(columns, read.messages), {"messages": len(read.messages), **notes})
 
     def store(self, connection: Connection, results: Mapping[UUID, NewSession]) -> None:

@@ -84,6 +84,9 @@ def upgrade() -> None:
         sa.Column("http_conn_id", sa.Text(), nullable=True),
         sa.Column("timezone", sa.Text(), server_default="UTC", nullable=False),
         sa.Column("allowed_origins", sa.ARRAY(sa.Text()), server_default=sa.text("'{}'"), nullable=False),
+        sa.Column(
+            "speaker_roles", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'"), nullable=False
+        ),
         sa.Column("allowed_networks", sa.ARRAY(postgresql.CIDR()), server_default=sa.text("'{}'"), nullable=False),
         sa.Column("analyzer", sa.Text(), server_default="auto", nullable=False),
         sa.Column("model", sa.Text(), nullable=True),
@@ -318,6 +321,19 @@ def upgrade() -> None:
         unique=False,
         schema="livedash",
         postgresql_where=sa.text("status = 'PENDING' AND available_at < 'infinity'"),
+    )
+    op.create_index(
+        "ix_processing_status_noted",
+        "session_processing_status",
+        ["company_id", "completed_at"],
+        unique=False,
+        schema="livedash",
+        postgresql_where=sa.text(
+            "stage = 'SESSION_CREATION' AND status = 'COMPLETED' AND metadata ?| ARRAY['unknown_speakers', "
+            "'message_count_differs', 'assumed_speakers', 'role_lines_inside_messages', 'lines_split', "
+            "'lines_without_speaker', 'labels_without_text', 'times_far_from_session', 'times_ambiguous', "
+            "'times_unreadable']"
+        ),
     )
     op.create_index(
         "ix_processing_status_skipped",

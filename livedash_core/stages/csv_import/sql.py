@@ -63,6 +63,45 @@ def _row(alias: str, columns: tuple[str, ...]) -> str:
     return f"({', '.join(f'{alias}.{column}' for column in columns)})"
 
 
+#: Query parameters of signed URLs: Azure's, Amazon's, Google's, and what others call them.
+_SIGNATURE = (
+    "'[?&](sig|signature|s[vertpsi]|spr|sip|ske?|skoid|sktid|sk[tsv]|x-amz-[a-z-]*|x-goog-[a-z-]*|awsaccesskeyid"
+    "|googleaccessid|key-pair-id|policy|expires?|expiry|exp|token|access_token|auth_token|hmac)=[^&#]*'"
+)
+
+
+def _reopening(alias: str) -> str:
+    """The columns whose change reopens the stages; of a URL what does not only sign it."""
+    columns = (
+        f"regexp_replace(regexp_replace({alias}.{column}, {_SIGNATURE}, '', 'gi'), '[?&]+$', '')"
+        if column == "full_transcript_url"
+        else f"{alias}.{column}"
+        for column in REOPENING
+    )
+    return f"({', '.join(columns)})"
+
+
+#: A URL that is blanked at the source does not take away the transcript that is stored: the row keeps it, with a note.
+KEEP_BLANKED_URLS = f"""
+    UPDATE {STAGING} AS row
+    SET full_transcript_url = known.full_transcript_url,
+        notes = coalesce(row.notes, '{{}}') || '{{"transcript_url_blanked": true}}'
+    FROM livedash.session_import AS known
+    WHERE row.line_number >= :first AND row.line_number < :end
+      AND (row.full_transcript_url IS NULL OR lower(btrim(row.full_transcript_url)) = ANY (CAST(:nulls AS text[])))
+      AND known.company_id = :company_id AND known.external_session_id = row.external_session_id
+      AND known.full_transcript_url IS NOT NULL
+      AND EXISTS (SELECT FROM livedash.session_transcript AS stored WHERE stored.session_id = known.id)
+"""  # noqa: S608 - made of constants
+
+#: A fetch that failed is tried with the new signature.
+_FAILED_FETCH = """
+    before.full_transcript_url IS DISTINCT FROM row.full_transcript_url AND EXISTS (
+        SELECT FROM livedash.session_processing_status AS status
+        WHERE status.session_id = known.id AND status.stage = 'TRANSCRIPT_FETCH' AND status.status = 'FAILED'
+    )
+"""
+
 #: Erased sessions stay erased. LIMIT makes the planner look up each row by itself: for a table that has grown since it
 #: was analysed, it would otherwise read all rows of the company for every chunk.
 UPDATE_CHANGED = f"""
@@ -75,8 +114,10 @@ UPDATE_CHANGED = f"""
     ) AS before
     WHERE row.line_number >= :first AND row.line_number < :end
       AND known.id = before.id AND known.erased_at IS NULL
-      AND {_row("before", _RAW)} IS DISTINCT FROM {_row("row", _RAW)}
-    RETURNING known.id, {_row("before", REOPENING)} IS DISTINCT FROM {_row("row", REOPENING)} AS reopens
+      AND ({_row("before", _RAW)} IS DISTINCT FROM {_row("row", _RAW)}
+        OR before.notes -> 'transcript_url_blanked' IS DISTINCT FROM row.notes -> 'transcript_url_blanked')
+    RETURNING known.id,
+        {_reopening("before")} IS DISTINCT FROM {_reopening("row")} OR ({_FAILED_FETCH}) AS reopens
 """  # noqa: S608 - made of constants
 
 #: Moves the rejected lines out of the staging table; the first :most are stored.
