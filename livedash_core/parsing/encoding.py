@@ -62,6 +62,18 @@ def replace_broken(text: str) -> tuple[str, int]:
     return _ESCAPED.subn("\ufffd", text)
 
 
+def with_joined_surrogates(text: str) -> str | None:
+    """Join encoded surrogate pairs in text decoded with ``surrogateescape``; None if other bytes are not UTF-8.
+
+    UTF-16 programs write emoji so (CESU-8). A lone surrogate is half a character, so it is no character at all.
+    """
+    try:
+        read = text.encode("utf-8", "surrogateescape").decode("utf-8", "surrogatepass")
+        return read.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
+    except UnicodeError:
+        return None
+
+
 def _decoded(file: BinaryIO, encoding: str, errors: str) -> Iterator[str]:
     file.seek(0)
     return codecs.iterdecode(iter(partial(file.read, _CHUNK_BYTES), b""), encoding, errors)

@@ -41,6 +41,14 @@ LAST_OF_EACH_WINS = f"""
     WHERE staged.external_session_id = repeated.external_session_id AND line_number < repeated.last
 """  # noqa: S608 - made of constants
 
+_AMBIGUOUS_NUMBER = r"'^\s*[+-]?[1-9][0-9]{0,2}[.,][0-9]{3}\s*$'"
+#: Notes the decimal mark of the file at rows with a number that would be read otherwise without it (values.py).
+NOTE_DECIMAL_MARK = f"""
+    UPDATE {STAGING} SET notes = coalesce(notes, '{{}}') || jsonb_build_object('decimal_mark', CAST(:mark AS text))
+    WHERE (avg_response_time_seconds LIKE '%' || :other || '%' AND avg_response_time_seconds ~ {_AMBIGUOUS_NUMBER})
+       OR (tokens_eur LIKE '%' || :other || '%' AND tokens_eur ~ {_AMBIGUOUS_NUMBER})
+"""  # noqa: S608 - made of constants
+
 _NEW = ("id", *COLUMNS, "started_at", "ended_at", "notes")
 #: New sessions reach the status manager inside the database. Known sessions are not looked up beforehand: the unique
 #: index is used anyway, and with the plan for a growing table each look-up might read all of it.
@@ -75,7 +83,8 @@ UPDATE_CHANGED = f"""
     ) AS before
     WHERE row.line_number >= :first AND row.line_number < :end
       AND known.id = before.id AND known.erased_at IS NULL
-      AND {_row("before", _RAW)} IS DISTINCT FROM {_row("row", _RAW)}
+      AND ({_row("before", _RAW)} IS DISTINCT FROM {_row("row", _RAW)}
+        OR before.notes -> 'decimal_mark' IS DISTINCT FROM row.notes -> 'decimal_mark')
     RETURNING known.id, {_row("before", REOPENING)} IS DISTINCT FROM {_row("row", REOPENING)} AS reopens
 """  # noqa: S608 - made of constants
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import operator
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
@@ -16,8 +17,8 @@ from uuid6 import uuid7
 
 from livedash_core.bulk_insert import copying
 from livedash_core.errors import PermanentError, TransientError
-from livedash_core.parsing.csv_rows import COLUMNS, Rejection, Row, read_rows
-from livedash_core.parsing.encoding import encoding_of
+from livedash_core.parsing.csv_rows import COLUMNS, CsvReader, Rejection, Row
+from livedash_core.parsing.number_style import NumberStyle
 from livedash_core.parsing.session_times import PlainTimes, interpret, peculiarities
 from livedash_core.stages.csv_import import sql
 
@@ -30,6 +31,9 @@ MAX_REJECTIONS = 100_000
 #: The rejected lines of a refused file that are stored, to show what is wrong with it.
 SHOWN_REJECTIONS = 100
 _LINES_BETWEEN_CHECKS = 1000
+_NUMBERS = operator.itemgetter(
+    *(COLUMNS.index(name) for name in ("messages_sent", "avg_response_time_seconds", "tokens", "tokens_eur"))
+)
 
 #: Writes a row to the staging table of one connection.
 _Partition = Callable[[tuple[str | None, ...]], None]
@@ -58,22 +62,26 @@ def stage_file(
     Raises ``PermanentError`` for a file that is not text, is too long, or seems to have another layout;
     ``TransientError`` if reading it takes too long; ``StoppedReading``.
     """
-    encoding = encoding_of(file)
+    reader = CsvReader(file, max_lines=max_lines)
     reading = _Reading(company, should_stop)
     with ExitStack() as copies:
         partitions: list[_Partition] = []
         for connection in connections:
             connection.execute(text(sql.CREATE_STAGING))
             partitions.append(copies.enter_context(copying(connection, sql.STAGING, sql.STAGED)).write_row)
-        reading.stage(read_rows(file, encoding=encoding, max_lines=max_lines), partitions)
+        reading.stage(reader, partitions)
     problem = reading.problem()
     rejected = {"company_id": company.company_id, "most": SHOWN_REJECTIONS if problem else None}
     connections[0].execute(text(sql.REJECT), rejected)
+    mark = reading.numbers.mark(reader.layout.dialect.delimiter)
     for connection in connections:
+        if reading.numbers.ambiguous:
+            # Without a mark, the only dot or comma of a number is its decimal mark.
+            connection.execute(text(sql.NOTE_DECIMAL_MARK), {"other": "." if mark == "," else ",", "mark": mark})
         connection.commit()
     if problem:
         raise PermanentError(problem)
-    return StagedFile(reading.last_line, reading.rows, reading.rejections, encoding)
+    return StagedFile(reading.last_line, reading.rows, reading.rejections, reader.encoding)
 
 
 class _Reading:
@@ -81,6 +89,7 @@ class _Reading:
 
     def __init__(self, company: Any, should_stop: Callable[[], bool]) -> None:
         self.last_line = self.rows = self.rejections = 0
+        self.numbers = NumberStyle()
         self._company = company
         self._zone, self._now = ZoneInfo(company.timezone), datetime.now(UTC)
         self._plain_times = PlainTimes(self._zone, self._now)
@@ -100,6 +109,7 @@ class _Reading:
             self.last_line = record.line_number
             if isinstance(record, Row):
                 self.rows += 1
+                self.numbers.add(*_NUMBERS(record.values))
                 partition = partitions[hash(record.values[0]) % len(partitions)]
                 partition(
                     (
