@@ -122,6 +122,9 @@ def update(
     clear_monthly_budget: Annotated[
         bool, typer.Option("--clear-monthly-budget", help="Remove the limit on cost.")
     ] = False,
+    confirm: Annotated[
+        bool, typer.Option("--confirm-csv", help="Its CSV is right although it has lost most of its rows.")
+    ] = False,
 ) -> None:
     """Change the given settings of a company; the others stay. The next import reads its CSV in full.
 

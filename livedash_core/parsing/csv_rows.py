@@ -63,10 +63,10 @@ class Rejection:
 
 
 def read_rows(
-    file: BinaryIO, *, encoding: str | None = None, max_field_characters: int = 1_048_576, max_lines: int = 5_000_000
+    file: BinaryIO, *, charset: str | None = None, max_field_characters: int = 1_048_576, max_lines: int = 5_000_000
 ) -> Iterator[Row | Rejection]:
     """Read a whole file in order, in constant memory; see ``CsvReader``."""
-    return iter(CsvReader(file, encoding=encoding, max_field_characters=max_field_characters, max_lines=max_lines))
+    return iter(CsvReader(file, charset=charset, max_field_characters=max_field_characters, max_lines=max_lines))
 
 
 class CsvReader:
@@ -75,19 +75,19 @@ class CsvReader:
     ``layout`` is how the file is read, detected from its beginning. Headers, blank lines and Excel's ``sep=;`` line are
     ignored.
 
-    ``file`` must be seekable and stays open; ``encoding`` is the result of ``encoding_of``, called here if it is not
-    given. Raises ``PermanentError`` before the first row if the bytes are not text, and at the first line too many.
+    ``file`` must be seekable and stays open; ``charset`` is the one that its server declares. Raises
+    ``PermanentError`` before the first row if the bytes are not text, and at the first line too many.
     """
 
     def __init__(
         self,
         file: BinaryIO,
         *,
-        encoding: str | None = None,
+        charset: str | None = None,
         max_field_characters: int = 1_048_576,
         max_lines: int = 5_000_000,
     ) -> None:
-        self.encoding = encoding or encoding_of(file)
+        self.encoding = encoding_of(file, charset)
         self._file = file
         self._max_field_characters = max_field_characters
         self._max_lines = max_lines
@@ -109,7 +109,7 @@ class CsvReader:
     def _text(self) -> io.TextIOWrapper:
         self._file.seek(0)
         # A byte that is not UTF-8 becomes a lone surrogate, so that only its record is rejected.
-        return io.TextIOWrapper(self._file, self.encoding, "surrogateescape", newline="")
+        return io.TextIOWrapper(self._file, self.encoding.name, "surrogateescape", newline="")
 
     def _detected(self) -> Layout:
         layout = Layout()

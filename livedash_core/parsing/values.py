@@ -37,7 +37,8 @@ _MAX_FRACTION_DIGITS = 30
 def integer(text: str | None, mark: DecimalMark | None = None) -> int | None:
     """Parse a whole number within PostgreSQL's ``integer``, else return None.
 
-    ``4.0`` is 4; exponents are for fractions. With three digits behind a dot or comma, these group thousands: a whole number has no fraction.
+    ``4.0`` is 4; exponents are for fractions. With three digits behind a dot or comma, these group thousands: a whole
+    number has no fraction.
     """
     if text is None:
         return None

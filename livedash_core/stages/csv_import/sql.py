@@ -88,12 +88,27 @@ UPDATE_CHANGED = f"""
     RETURNING known.id, {_row("before", REOPENING)} IS DISTINCT FROM {_row("row", REOPENING)} AS reopens
 """  # noqa: S608 - made of constants
 
-#: Moves the rejected lines out of the staging table; the first :most are stored.
+#: Makes the rejections those of this file: the first :most are stored, and those that are not in it are deleted. An
+#: erased one keeps no text.
 REJECT = f"""
     WITH rejected AS (
-        DELETE FROM {STAGING} WHERE reason IS NOT NULL RETURNING line_number, raw_text, reason
+        DELETE FROM {STAGING} WHERE reason IS NOT NULL RETURNING line_number, raw_text, reason, md5(raw_text) AS digest
+    ), lines AS (
+        SELECT DISTINCT ON (digest) line_number, raw_text, reason, digest, count(*) OVER (PARTITION BY digest) AS number
+        FROM rejected ORDER BY digest, line_number
+    ), shown AS (
+        SELECT * FROM lines ORDER BY line_number LIMIT :most
+    ), gone AS (
+        DELETE FROM livedash.import_rejection
+        WHERE company_id = CAST(:company_id AS uuid) AND digest NOT IN (SELECT digest FROM shown)
     )
-    INSERT INTO livedash.import_rejection (company_id, line_number, raw_text, reason, digest)
-    SELECT CAST(:company_id AS uuid), *, md5(raw_text) FROM rejected ORDER BY line_number LIMIT :most
-    ON CONFLICT (company_id, digest) DO NOTHING
+    INSERT INTO livedash.import_rejection AS known (company_id, line_number, raw_text, reason, digest, occurrences)
+    SELECT CAST(:company_id AS uuid), line_number, raw_text, reason, digest, number FROM shown ORDER BY line_number
+    ON CONFLICT (company_id, digest) DO UPDATE SET
+        line_number = excluded.line_number, occurrences = excluded.occurrences,
+        reason = CASE WHEN known.raw_text = '' THEN known.reason ELSE excluded.reason END
+    WHERE (known.line_number, known.occurrences, known.reason)
+        IS DISTINCT FROM (
+            excluded.line_number, excluded.occurrences,
+            CASE WHEN known.raw_text = '' THEN known.reason ELSE excluded.reason END)
 """  # noqa: S608 - made of constants

@@ -17,7 +17,9 @@ from uuid6 import uuid7
 
 from livedash_core.bulk_insert import copying
 from livedash_core.errors import PermanentError, TransientError
+from livedash_core.parsing.csv_layout import Layout
 from livedash_core.parsing.csv_rows import COLUMNS, CsvReader, Rejection, Row
+from livedash_core.parsing.encoding import Encoding
 from livedash_core.parsing.number_style import NumberStyle
 from livedash_core.parsing.session_times import PlainTimes, interpret, peculiarities
 from livedash_core.stages.csv_import import sql
@@ -31,6 +33,9 @@ MAX_REJECTIONS = 100_000
 #: The rejected lines of a refused file that are stored, to show what is wrong with it.
 SHOWN_REJECTIONS = 100
 _LINES_BETWEEN_CHECKS = 1000
+#: Of the line that a refusal quotes.
+_QUOTED_CHARACTERS = 60
+_MARKUP = ("<!doctype", "<html", "<head", "<body", "<?xml", "<!--", "<error")
 _NUMBERS = operator.itemgetter(
     *(COLUMNS.index(name) for name in ("messages_sent", "avg_response_time_seconds", "tokens", "tokens_eur"))
 )
@@ -44,16 +49,24 @@ class StoppedReading(Exception):
 
 
 class StagedFile(NamedTuple):
-    """The number of the last line, of the rows (repeated ones too) and of the rejected lines, and the encoding."""
+    """The number of the last line, of the rows (repeated ones too) and of the rejected lines; how the file was read."""
 
     last_line: int
     rows: int
     rejections: int
-    encoding: str
+    encoding: Encoding
+    layout: Layout
+    numbers: NumberStyle
 
 
 def stage_file(
-    connections: Sequence[Connection], company: Any, file: BinaryIO, *, max_lines: int, should_stop: Callable[[], bool]
+    connections: Sequence[Connection],
+    company: Any,
+    file: BinaryIO,
+    *,
+    charset: str | None = None,
+    max_lines: int,
+    should_stop: Callable[[], bool],
 ) -> StagedFile:
     """Distribute the rows of ``file`` to the ``connections``' staging tables and store its rejected lines; commits.
 
@@ -62,7 +75,7 @@ def stage_file(
     Raises ``PermanentError`` for a file that is not text, is too long, or seems to have another layout;
     ``TransientError`` if reading it takes too long; ``StoppedReading``.
     """
-    reader = CsvReader(file, max_lines=max_lines)
+    reader = CsvReader(file, charset=charset, max_lines=max_lines)
     reading = _Reading(company, should_stop)
     with ExitStack() as copies:
         partitions: list[_Partition] = []
@@ -70,7 +83,7 @@ def stage_file(
             connection.execute(text(sql.CREATE_STAGING))
             partitions.append(copies.enter_context(copying(connection, sql.STAGING, sql.STAGED)).write_row)
         reading.stage(reader, partitions)
-    problem = reading.problem()
+    problem = reading.problem(reader.layout)
     rejected = {"company_id": company.company_id, "most": SHOWN_REJECTIONS if problem else None}
     connections[0].execute(text(sql.REJECT), rejected)
     mark = reading.numbers.mark(reader.layout.dialect.delimiter)
@@ -81,7 +94,9 @@ def stage_file(
         connection.commit()
     if problem:
         raise PermanentError(problem)
-    return StagedFile(reading.last_line, reading.rows, reading.rejections, reader.encoding)
+    return StagedFile(
+        reading.last_line, reading.rows, reading.rejections, reader.encoding, reader.layout, reading.numbers
+    )
 
 
 class _Reading:
@@ -125,7 +140,7 @@ class _Reading:
                 self._reject(record)
                 partitions[0]((str(self.last_line), *nothing, record.raw_text, record.reason))
 
-    def problem(self) -> str | None:
+    def problem(self, layout: Layout) -> str | None:
         """Why the file as a whole is refused; None if it is not."""
         few = self.rejections < FEW_REJECTIONS and self.rows > 0
         first = self._first_rejection
@@ -133,8 +148,9 @@ class _Reading:
             return None
         return (
             f"{self._company.company_name}: {self.rejections:,} of {self.rejections + self.rows:,} lines of its CSV "
-            f"cannot be taken, so nothing was; the first is line {first.line_number}: {first.reason}. Is it the right "
-            f"file? It has no header and {len(COLUMNS)} columns"
+            f"cannot be taken, so nothing was; the first is line {first.line_number}: {first.reason}, in "
+            f"{_quoted(first.raw_text)}. {_guess(first.raw_text)} Cells are separated by {layout.delimiter_name}; "
+            f"`livedash preview` shows how the file is read"
         )
 
     def _interpreted(self, row: Row) -> tuple[str | None, str | None, str | None]:
@@ -169,3 +185,14 @@ class _Reading:
                 f"{self._company.company_name}: its CSV could not be read within {MAX_READING_SECONDS} s; nothing of "
                 "it was taken"
             )
+
+
+def _quoted(text: str) -> str:
+    """Return the beginning of a line as people see it, without characters that do not show."""
+    return repr(text[:_QUOTED_CHARACTERS] + ("…" if len(text) > _QUOTED_CHARACTERS else ""))
+
+
+def _guess(text: str) -> str:
+    if text.lstrip("\ufeff \t").lower().startswith(_MARKUP):
+        return "It is an HTML or XML page: a login page, or an error message?"
+    return "Is it the right file?"
