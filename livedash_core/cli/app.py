@@ -11,7 +11,7 @@ import typer
 from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError
 
-from livedash_core.cli import companies, costs, erasure, inspection, migration, processing
+from livedash_core.cli import companies, costs, erasure, inspection, migration, preview, processing
 from livedash_core.cli.output import breakdown_table, complain, say
 from livedash_core.db import first_line, make_engine
 from livedash_core.errors import LiveDashError, UsageError
@@ -30,7 +30,14 @@ database_app = typer.Typer(help="The database schema.", no_args_is_help=True)
 app.add_typer(database_app, name="db")
 app.add_typer(companies.app, name="company")
 app.add_typer(costs.app, name="price")
-for command in (*processing.COMMANDS, *inspection.COMMANDS, *costs.COMMANDS, *migration.COMMANDS, *erasure.COMMANDS):
+for command in (
+    *processing.COMMANDS,
+    *inspection.COMMANDS,
+    *preview.COMMANDS,
+    *costs.COMMANDS,
+    *migration.COMMANDS,
+    *erasure.COMMANDS,
+):
     app.command()(command)
 
 

@@ -11,7 +11,7 @@ from livedash_core.cli.context import database
 from livedash_core.cli.output import print_json, print_table, say
 from livedash_core.enums import Mode
 from livedash_core.errors import UsageError
-from livedash_core.operations.companies import add_company, list_companies, set_status, update_company
+from livedash_core.operations.companies import add_company, confirm_csv, list_companies, set_status, update_company
 from livedash_core.settings import Settings
 
 app = typer.Typer(help="The companies whose chats are processed.", no_args_is_help=True)
@@ -159,6 +159,8 @@ def update(
         raise UsageError("nothing to change: give at least one option; `livedash company update --help` lists them")
     with database(Settings()) as engine, engine.begin() as connection:
         update_company(connection, name, changes, clear=clear)
+        if confirm:
+            confirm_csv(connection, name)
     say(f"{name}: updated.")
 
 

@@ -1,4 +1,4 @@
-"""`livedash status`, `failures`, `session`, `doctor`: read-only commands."""
+"""`livedash status`, `failures`, `rejections`, `session`, `doctor`: read-only commands."""
 
 from __future__ import annotations
 
@@ -21,9 +21,11 @@ from livedash_core.cli.output import (
 )
 from livedash_core.cli.processing import Company, Json, Stages
 from livedash_core.operations.doctor import examine
+from livedash_core.operations.rejections import CsvFindings, csv_findings, list_rejections
 from livedash_core.operations.sessions import describe_session, find_session
 from livedash_core.pipeline import load_pipeline
 from livedash_core.settings import Settings
+from livedash_core.stages.csv_import.merge import STAGE as CSV_IMPORT
 from livedash_core.status import ProcessingStatusManager
 from livedash_core.status.incidents import list_incidents
 
@@ -38,6 +40,7 @@ def status(company: Company = None, as_json: Json = False) -> None:
             manager = ProcessingStatusManager(connection, pipeline=load_pipeline())
             breakdown = manager.get_pipeline_status(scope.company_ids)
             incidents = list_incidents(connection)
+            findings = csv_findings(connection, scope.company_ids)
     if as_json:
         print_json(breakdown.as_dict())
         return
@@ -45,6 +48,7 @@ def status(company: Company = None, as_json: Json = False) -> None:
     for incident in incidents:
         if incident.company in (None, company) or company is None:
             complain(incident.sentence, style="red" if incident.kind == "systemic" else "yellow")
+    _complain_of(findings)
 
 
 def failures(stage: Stages = None, company: Company = None, as_json: Json = False) -> None:
@@ -59,9 +63,11 @@ def failures(stage: Stages = None, company: Company = None, as_json: Json = Fals
                 for name, counts in manager.get_pipeline_status(scope.company_ids).stages.items()
                 if stage is None or name in stage
             )
+            findings = csv_findings(connection, scope.company_ids) if not stage or CSV_IMPORT in stage else []
     if as_json:
         print_json([failure._asdict() for failure in failed])
         return
+    _complain_of(findings)
     if not failed:
         say("There are no failed sessions in this selection.")
         return
@@ -80,6 +86,33 @@ def failures(stage: Stages = None, company: Company = None, as_json: Json = Fals
         ),
         title=f"{total} failed" + (f", the newest {len(failed)}" if total > len(failed) else ""),
     )
+
+
+def rejections(company: Company = None, as_json: Json = False) -> None:
+    """List the lines of companies' CSVs that were not taken, with the reasons; all of them as JSON."""
+    with database(Settings()) as engine:
+        scope = scope_of(engine, company=company)
+        with engine.connect() as connection:
+            lines = list(list_rejections(connection, scope.company_ids, limit=None if as_json else SHOWN_FAILURES))
+            findings = csv_findings(connection, scope.company_ids)
+    if as_json:
+        print_json([line._asdict() for line in lines])
+        return
+    if lines:
+        total = sum(found.rejected for found in findings)
+        print_table(
+            ("company", "line", "times", "reason", "text", "since"),
+            (
+                (line.company, line.line_number, line.occurrences, line.reason, line.raw_text[:200], line.rejected_at)
+                for line in lines
+            ),
+            title=f"{total} rejected" + (f", the first {len(lines)}" if total > len(lines) else ""),
+        )
+    else:
+        say("No line was rejected in this selection.")
+    for found in findings:
+        for note in found.notes:
+            say(f"{found.company}: {note}")
 
 
 def session(session_id: Annotated[str, typer.Argument(metavar="ID")], as_json: Json = False) -> None:
@@ -144,4 +177,10 @@ def doctor(as_json: Json = False) -> None:
         raise typer.Exit(1)
 
 
-COMMANDS = (status, failures, session, doctor)
+def _complain_of(findings: list[CsvFindings]) -> None:
+    for found in findings:
+        if found.rejected:
+            complain(found.sentence, style="yellow")
+
+
+COMMANDS = (status, failures, rejections, session, doctor)

@@ -142,6 +142,8 @@ class CsvImporter:
             reading["encoding"],
             time.monotonic() - began,
         )
+        if staged.rejections:
+            self._report.rejected[name] = (staged.rejections, staged.first_rejection)
         for note in reading["notes"]:
             log.warning("%s: %s", name, note)
         self._check_size(company, version)

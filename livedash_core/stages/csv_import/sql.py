@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from livedash_core.parsing.csv_rows import COLUMNS
+from livedash_core.stages.row_columns import FOLLOWING
 from livedash_core.status import NEW_SESSIONS
 
 STAGING = "pg_temp.incoming"
 
 #: A change of one of these columns reopens the stages of the session.
 REOPENING = ("start_time", "end_time", "messages_sent", "full_transcript_url")
+
+#: A change of one of these columns, or of how numbers are read, changes the session.
+_FOLLOWED = ("notes", "language", *FOLLOWING.values())
 
 _RAW = tuple(column for column in COLUMNS if column != "external_session_id")
 
@@ -27,19 +31,38 @@ CREATE_STAGING = f"""
 INDEX_STAGING = f"CREATE INDEX ON {STAGING} (line_number)"
 COUNT_CHUNK = f"SELECT count(*) FROM {STAGING} WHERE line_number >= :first AND line_number < :end"  # noqa: S608 - made of constants
 
-#: Of several lines for one session only the last one is kept, with a note of how many earlier lines there are.
-LAST_OF_EACH_WINS = f"""
+#: Contradicting lines of one file that are shown; the others are only counted in a note.
+MAX_CONTRADICTIONS = 1000
+#: Of several lines for one session the one that ends last is kept, whatever the order of the file; of equals the last
+#: one. A note says how many others there are. Returns the lines that start at another time or have another transcript:
+#: these are other sessions with the same id.
+ONE_OF_EACH = f"""
     WITH repeated AS (
-        SELECT external_session_id, max(line_number) AS last, count(*) - 1 AS earlier FROM {STAGING}
-        WHERE reason IS NULL GROUP BY external_session_id HAVING count(*) > 1
+        SELECT external_session_id FROM {STAGING} WHERE reason IS NULL
+        GROUP BY external_session_id HAVING count(*) > 1
+    ), ranked AS (
+        SELECT staged.ctid AS place, external_session_id, line_number, start_time, full_transcript_url,
+            row_number() OVER latest AS rank,
+            first_value(line_number) OVER latest AS kept,
+            first_value(start_time) OVER latest AS kept_start,
+            first_value(split_part(full_transcript_url, '?', 1)) OVER latest AS kept_url,
+            count(*) OVER (PARTITION BY external_session_id) - 1 AS others
+        FROM {STAGING} AS staged JOIN repeated USING (external_session_id)
+        WINDOW latest AS (PARTITION BY external_session_id ORDER BY ended_at DESC NULLS LAST, line_number DESC)
     ), noted AS (
-        UPDATE {STAGING} AS staged SET notes = coalesce(notes, '{{}}') || jsonb_build_object('earlier_lines', earlier)
-        FROM repeated
-        WHERE staged.external_session_id = repeated.external_session_id AND line_number = repeated.last
+        UPDATE {STAGING} AS staged SET notes = coalesce(notes, '{{}}') || jsonb_build_object('earlier_lines', others)
+        FROM ranked WHERE staged.ctid = place AND rank = 1
+    ), dropped AS (
+        DELETE FROM {STAGING} AS staged USING ranked WHERE staged.ctid = place AND rank > 1
+        RETURNING staged.line_number, concat_ws(',', {", ".join(f"staged.{column}" for column in COLUMNS)}) AS raw_text,
+            kept, staged.start_time IS DISTINCT FROM kept_start
+                OR split_part(staged.full_transcript_url, '?', 1) IS DISTINCT FROM kept_url AS contradicts
     )
-    DELETE FROM {STAGING} AS staged USING repeated
-    WHERE staged.external_session_id = repeated.external_session_id AND line_number < repeated.last
+    SELECT line_number, left(raw_text, 10000) AS raw_text,
+        'has the {COLUMNS[0]} of line ' || kept || ', which ends later, but another start_time or transcript' AS reason
+    FROM dropped WHERE contradicts ORDER BY line_number LIMIT {MAX_CONTRADICTIONS}
 """  # noqa: S608 - made of constants
+ADD_REJECTION = f"INSERT INTO {STAGING} (line_number, raw_text, reason) VALUES (:line_number, :raw_text, :reason)"  # noqa: S608 - made of constants
 
 _AMBIGUOUS_NUMBER = r"'^\s*[+-]?[1-9][0-9]{0,2}[.,][0-9]{3}\s*$'"
 #: Notes the decimal mark of the file at rows with a number that would be read otherwise without it (values.py).
@@ -85,7 +108,8 @@ UPDATE_CHANGED = f"""
       AND known.id = before.id AND known.erased_at IS NULL
       AND ({_row("before", _RAW)} IS DISTINCT FROM {_row("row", _RAW)}
         OR before.notes -> 'decimal_mark' IS DISTINCT FROM row.notes -> 'decimal_mark')
-    RETURNING known.id, {_row("before", REOPENING)} IS DISTINCT FROM {_row("row", REOPENING)} AS reopens
+    RETURNING known.id, {_row("before", REOPENING)} IS DISTINCT FROM {_row("row", REOPENING)} AS reopens,
+        {_row("before", _FOLLOWED)} IS DISTINCT FROM {_row("row", _FOLLOWED)} AS follows
 """  # noqa: S608 - made of constants
 
 #: Makes the rejections those of this file: the first :most are stored, and those that are not in it are deleted. An

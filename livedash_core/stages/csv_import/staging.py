@@ -6,6 +6,7 @@ import json
 import operator
 import time
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from itertools import count
@@ -57,6 +58,7 @@ class StagedFile(NamedTuple):
     encoding: Encoding
     layout: Layout
     numbers: NumberStyle
+    first_rejection: str
 
 
 def stage_file(
@@ -76,13 +78,18 @@ def stage_file(
     ``TransientError`` if reading it takes too long; ``StoppedReading``.
     """
     reader = CsvReader(file, charset=charset, max_lines=max_lines)
-    reading = _Reading(company, should_stop)
+    reading = Reading(company, should_stop)
     with ExitStack() as copies:
         partitions: list[_Partition] = []
         for connection in connections:
             connection.execute(text(sql.CREATE_STAGING))
             partitions.append(copies.enter_context(copying(connection, sql.STAGING, sql.STAGED)).write_row)
         reading.stage(reader, partitions)
+    with ThreadPoolExecutor(len(connections)) as threads:
+        contradictions = [line for lines in threads.map(_one_of_each, connections) for line in lines]
+    if contradictions:
+        connections[0].execute(text(sql.ADD_REJECTION), contradictions)
+        reading.add_contradictions(contradictions)
     problem = reading.problem(reader.layout)
     rejected = {"company_id": company.company_id, "most": SHOWN_REJECTIONS if problem else None}
     connections[0].execute(text(sql.REJECT), rejected)
@@ -95,21 +102,33 @@ def stage_file(
     if problem:
         raise PermanentError(problem)
     return StagedFile(
-        reading.last_line, reading.rows, reading.rejections, reader.encoding, reader.layout, reading.numbers
+        reading.last_line,
+        reading.rows - reading.contradictions,
+        reading.rejections + reading.contradictions,
+        reader.encoding,
+        reader.layout,
+        reading.numbers,
+        reading.first_rejection,
     )
 
 
-class _Reading:
-    """Makes staged rows of records and counts them."""
+def _one_of_each(connection: Connection) -> list[dict[str, Any]]:
+    """Keep one line of each session, and return the lines that contradict it as rejections."""
+    return [dict(row._mapping) for row in connection.execute(text(sql.ONE_OF_EACH))]
+
+
+class Reading:
+    """Makes staged rows of records, whose cells are ``sql.STAGED``, and counts them."""
 
     def __init__(self, company: Any, should_stop: Callable[[], bool]) -> None:
-        self.last_line = self.rows = self.rejections = 0
+        self.last_line = self.rows = self.rejections = self.contradictions = 0
         self.numbers = NumberStyle()
         self._company = company
         self._zone, self._now = ZoneInfo(company.timezone), datetime.now(UTC)
         self._plain_times = PlainTimes(self._zone, self._now)
         self._should_stop = should_stop
         self._first_rejection: Rejection | None = None
+        self._first_contradiction: Rejection | None = None
         self._ends_at = time.monotonic() + MAX_READING_SECONDS
         # Ids count up from a random one (RFC 9562, 6.2, "Monotonic Random"): generating one for each line took as long
         # as reading it.
@@ -140,6 +159,11 @@ class _Reading:
                 self._reject(record)
                 partitions[0]((str(self.last_line), *nothing, record.raw_text, record.reason))
 
+    def add_contradictions(self, lines: list[dict[str, Any]]) -> None:
+        """Count rows that contradict another row of the same session as rejected lines."""
+        self.contradictions = len(lines)
+        self._first_contradiction = Rejection(lines[0]["line_number"], lines[0]["raw_text"], lines[0]["reason"])
+
     def problem(self, layout: Layout) -> str | None:
         """Why the file as a whole is refused; None if it is not."""
         few = self.rejections < FEW_REJECTIONS and self.rows > 0
@@ -152,6 +176,12 @@ class _Reading:
             f"{_quoted(first.raw_text)}. {_guess(first.raw_text)} Cells are separated by {layout.delimiter_name}; "
             f"`livedash preview` shows how the file is read"
         )
+
+    @property
+    def first_rejection(self) -> str:
+        """The first rejected line and the reason; empty without one."""
+        first = self._first_rejection or self._first_contradiction
+        return f"line {first.line_number}: {first.reason}" if first else ""
 
     def _interpreted(self, row: Row) -> tuple[str | None, str | None, str | None]:
         start_time, end_time = row.values[1], row.values[2]
