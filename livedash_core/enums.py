@@ -49,8 +49,8 @@ COMPANY_STATUSES: tuple[CompanyStatus, ...] = get_args(CompanyStatus)
 ACTIVE: CompanyStatus = "ACTIVE"
 
 #: The status of one stage of one session.
-StageStatus = Literal["PENDING", "IN_PROGRESS", "COMPLETED", "FAILED", "SKIPPED"]
-STAGE_STATUSES: tuple[StageStatus, ...] = get_args(StageStatus)
+Status = Literal["PENDING", "IN_PROGRESS", "COMPLETED", "FAILED", "SKIPPED"]
+STAGE_STATUSES: tuple[Status, ...] = get_args(Status)
 
 #: Where a session is in a stage, as pages and lists show it: its status, with PENDING split into ready (due now),
 #: retrying (due at its next retry) and waiting (for an earlier stage).

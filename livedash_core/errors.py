@@ -4,6 +4,7 @@
 
     LiveDashError
     ├── ConfigurationError        a setting, connection or company is missing or wrong
+    │   ├── LocalConfigurationError   in this process only; other processes may have it
     │   └── SchemaOutdated        the database has not been upgraded
     ├── UsageError                the request is invalid; nothing was changed
     │   ├── CompanyExists
@@ -35,6 +36,10 @@ class LiveDashError(Exception):
 
 class ConfigurationError(LiveDashError):
     """A setting, connection or company is missing or wrong; the message says how to correct it."""
+
+
+class LocalConfigurationError(ConfigurationError):
+    """A setting or connection is missing in this process; other processes of the installation may have it."""
 
 
 class SchemaOutdated(ConfigurationError):
@@ -142,11 +147,13 @@ class UnavailableError(ProcessingError):
 class SystemicError(ProcessingError):
     """Not attributable to a session (bad key, quota, database down): costs no session an attempt.
 
-    With ``company_id`` the run stops for that company only, else for the whole stage.
+    With ``company_id`` the run stops for that company only, else for the whole stage. ``local``: the cause lies in the
+    configuration of this process, so the error is reported and no incident is opened for the installation.
     """
 
     kind = "systemic"
 
-    def __init__(self, message: str, *, company_id: UUID | None = None) -> None:
+    def __init__(self, message: str, *, company_id: UUID | None = None, local: bool = False) -> None:
         super().__init__(message)
         self.company_id = company_id
+        self.local = local

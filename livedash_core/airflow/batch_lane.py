@@ -49,7 +49,7 @@ class BatchStep:
 def run_step(lane: dict[str, Any], dag_run: str, before: dict[str, Any] | None) -> BatchStep:
     """Poll, and submit in the first step; ``before`` is the report of the earlier steps, None in the first."""
     run = from_json(lane)
-    context = connections.tools(analyzer=run.analyzer, model=run.model)
+    context = connections.stage_context(analyzer=run.analyzer, model=run.model)
     with (
         BatchRunner(
             context.engine,

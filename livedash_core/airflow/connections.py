@@ -98,6 +98,6 @@ def _settings(found: Connection | None) -> Settings:
     )
 
 
-def tools(*, analyzer: str | None = None, model: str | None = None) -> StageContext:
+def stage_context(*, analyzer: str | None = None, model: str | None = None) -> StageContext:
     """The context of a stage in an Airflow task. Raises like ``checked_engine``."""
     return StageContext(checked_engine(), settings(), basic_credentials, analyzer=analyzer, model=model)

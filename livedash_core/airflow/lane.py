@@ -97,15 +97,15 @@ def _raise_incidents(report: StageReport, *, stopped: bool) -> None:
 
 def _runner(stage: str, lane: dict[str, Any], dag_run: str) -> Runner[Any, Any]:
     run = from_json(lane)
-    tools = connections.tools(analyzer=run.analyzer, model=run.model)
+    context = connections.stage_context(analyzer=run.analyzer, model=run.model)
     pipeline = load_pipeline()
     return Runner(
-        tools.engine,
-        create_stage(pipeline.stage(stage), tools),
+        context.engine,
+        create_stage(pipeline.stage(stage), context),
         pipeline,
         scope=run.scope,
         limit=run.limit,
-        budget_seconds=tools.settings.lane_seconds,
+        budget_seconds=context.settings.lane_seconds,
         dag_run=dag_run,
         on_progress=Progress(),
     )

@@ -15,8 +15,8 @@ from livedash_core.airflow import connections
 from livedash_core.airflow.connections import checked_engine
 from livedash_core.airflow.fail_without_retry import fail_without_retry
 from livedash_core.airflow.reporting import log_run_summary
-from livedash_core.airflow.run_scope import RunScope, describe_scope, for_companies, run_scope, to_json
-from livedash_core.costs.reports import describe_forecast
+from livedash_core.airflow.run_scope import BACKFILL, RunScope, describe_scope, for_companies, run_scope, to_json
+from livedash_core.costs import describe_forecast
 from livedash_core.operations.companies import active_companies
 from livedash_core.pipeline import load_pipeline
 from livedash_core.settings import Settings
@@ -29,6 +29,11 @@ log = logging.getLogger(__name__)
 
 #: A lane takes seconds to start: one lane is enough for so few sessions.
 SESSIONS_PER_LANE = 50
+#: Airflow's own dialog sends the form of a backfill only when "Override parameters on existing runs" is ticked.
+NO_FORM = (
+    "THIS BACKFILL CAME WITHOUT A FORM, so it takes %s. If you chose a company in Airflow's dialog, it was not sent: "
+    "tick 'Override parameters on existing runs' there, or use the button 'Backfill days' on the LiveDash page."
+)
 #: Counting stops here: an exact number is not needed and would cost time.
 MAX_COUNTED = 100_000
 
@@ -49,6 +54,8 @@ def plan(stage: str) -> list[dict[str, Any]]:
             run = run_scope(connection, dag_run.run_type, form, dag_run.conf or {}, interval)
         about = describe_scope(run, form)
         log.info("%s, %s run: %s", stage, dag_run.run_type.value, about)
+        if dag_run.run_type == BACKFILL and not dag_run.conf:
+            log.warning(NO_FORM, about)
         # Sessions from before the stage was added are due only once they have its row.
         add_missing_stage_rows(engine, load_pipeline())
         with engine.begin() as connection:

@@ -1,29 +1,28 @@
 """Replace personal identifiers by placeholders, in conversations sent to a model and in its replies; pure.
 
-E-mail addresses are recognised by a pattern, telephone numbers by Google's libphonenumber, IBANs and Dutch citizen
-service numbers (BSN) by their check digits. Names are not recognised: rules cannot do that reliably.
+E-mail addresses are recognised by a pattern, telephone numbers by Google's libphonenumber, IBANs and national ids such
+as the Dutch citizen service number (BSN) by their check digits. Names are not recognised, because rules cannot do that
+reliably.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import phonenumbers
 from stdnum import iban
-from stdnum.nl import bsn
 
 from livedash_core.analysis.contract import Turn
+from livedash_core.analysis.personal_numbers import can_be_telephone, mask_ids, telephone_numbers
+from livedash_core.analysis.places import HOME
 
-#: The region of telephone numbers without a country code, as for the BSN.
-_REGION = "NL"
 _EMAIL = re.compile(r"[\w.+%-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
 #: Text that may start with an IBAN; the length of an IBAN depends on its country.
 _IBAN = re.compile(r"\b[A-Za-z]{2}\d{2}(?:[ -]?[A-Za-z0-9]){11,30}")
-#: No telephone number and no BSN has fewer digits. The check saves the search, which is the most expensive step.
+#: No telephone number and no national id has fewer digits. The check saves the most expensive search.
 _FIVE_DIGITS = re.compile(r"(?:\d\D*){5}")
-_BSN = re.compile(r"(?<![\w.,-])\d(?:[ .-]?\d){8}(?![\w-])")
 #: Top-level domains of a host without scheme and path: "well.Then" is a missing space, "report.pdf" is a file.
 _DOMAINS = (
     "com|net|org|info|biz|eu|io|co|me|ai|app|dev|cloud|tech|online|site|website|page|link|click|live|shop|store|xyz|top|"
@@ -36,14 +35,17 @@ _LINK = re.compile(
     re.IGNORECASE,
 )
 _LINK_HINT = re.compile(r"\.\S|://")
-_PLACEHOLDERS = ("[e-mail]", "[IBAN]", "[phone]", "[BSN]")
+_PLACEHOLDERS = ("[e-mail]", "[IBAN]", "[phone]", "[BSN]", "[national id]")
 _ANY_PLACEHOLDER = re.compile("|".join(re.escape(placeholder) for placeholder in (*_PLACEHOLDERS, "[link]")))
 
 
-def mask_turns(turns: Iterable[Turn]) -> tuple[tuple[Turn, ...], int]:
-    """Mask the content of each turn; returns the turns and the number of replacements."""
+def mask_turns(turns: Iterable[Turn], countries: Sequence[str] = (HOME,)) -> tuple[tuple[Turn, ...], int]:
+    """Mask the content of each turn; returns the turns and the number of replacements.
+
+    National telephone numbers and ids are those of ``countries`` (``places.countries_of``).
+    """
     before = tuple(turns)
-    after = tuple(replace(turn, content=mask(turn.content)) for turn in before)
+    after = tuple(replace(turn, content=mask(turn.content, countries)) for turn in before)
     return after, _count_placeholders(after) - _count_placeholders(before)
 
 
@@ -58,18 +60,25 @@ def remove_placeholders(text: str) -> str:
     return _ANY_PLACEHOLDER.sub("", text)
 
 
-def mask(text: str) -> str:
-    """Replace e-mail addresses, IBANs, telephone numbers and BSNs by placeholders such as ``[e-mail]``.
+def mask(text: str, countries: Sequence[str] = (HOME,)) -> str:
+    """Replace e-mail addresses, IBANs, telephone numbers and national ids by placeholders such as ``[e-mail]``.
 
     Masking a masked text changes nothing.
     """
     text = _IBAN.sub(_mask_iban, _mask_emails(text))
     if not _FIVE_DIGITS.search(text):
         return text
-    for match in reversed(list(phonenumbers.PhoneNumberMatcher(text, _REGION))):
-        text = f"{text[: match.start]}[phone]{text[match.end :]}"
+    found = [(match.start, match.end) for match in phonenumbers.PhoneNumberMatcher(text, HOME)]
+    spans = [(start, end) for start, end in found if can_be_telephone(text, start, end)]
+    # From the last to the first, because a placeholder changes the positions behind it.
+    spans = sorted({*spans, *telephone_numbers(text, countries)}, reverse=True)
+    start_of_last = len(text)
+    for start, end in spans:
+        if end <= start_of_last:
+            text = f"{text[:start]}[phone]{text[end:]}"
+            start_of_last = start
     # After the telephone numbers, which may contain a valid BSN.
-    return _BSN.sub(lambda match: "[BSN]" if bsn.is_valid(match[0]) else match[0], text)
+    return mask_ids(text, countries)
 
 
 def _mask_emails(text: str) -> str:

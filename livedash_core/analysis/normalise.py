@@ -6,8 +6,10 @@ never raise. A label that they do not recognise is ``None`` (a language: ``und``
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
+from contextlib import suppress
 from functools import cache
 
 from livedash_core.enums import CATEGORIES, UNDETERMINED, Category, Sentiment
@@ -17,29 +19,35 @@ _MAX_LABEL_CHARACTERS = 100
 #: The languages in which the name of a language is recognised: English and those of the chats.
 _NAMING_LOCALES = ("en", "nl", "de", "fr", "es", "it", "pl", "pt", "tr")
 
-_POSITIVE = ("positive", "pos", "happy", "satisfied", "excited", "pleased", "grateful", "positief", "positiv")
+_POSITIVE = (
+    "positive", "pos", "happy", "satisfied", "excited", "pleased", "grateful", "favorable", "favourable",
+    "positief", "positiv", "positif", "positivo", "positiva", "pozytywny", "olumlu",
+)  # fmt: skip
 _NEGATIVE = (
-    "negative",
-    "neg",
-    "unhappy",
-    "dissatisfied",
-    "frustrated",
-    "angry",
-    "annoyed",
-    "sad",
-    "negatief",
-    "negativ",
-)
-_NEUTRAL = ("neutral", "neu", "mixed", "balanced", "neutraal")
+    "negative", "neg", "unhappy", "dissatisfied", "frustrated", "angry", "annoyed", "sad", "upset", "unfavorable",
+    "negatief", "negativ", "négatif", "negatif", "negativo", "negativa", "negatywny", "olumsuz",
+)  # fmt: skip
+_NEUTRAL = (
+    "neutral", "neu", "mixed", "balanced", "neutraal", "neutre", "neutro", "neutra", "neutrale", "neutralny", "nötr",
+)  # fmt: skip
 _SENTIMENTS: dict[str, Sentiment] = {
     **dict.fromkeys(_POSITIVE, "POSITIVE"),
     **dict.fromkeys(_NEUTRAL, "NEUTRAL"),
     **dict.fromkeys(_NEGATIVE, "NEGATIVE"),
 }
-_BOOLEANS = {
-    **dict.fromkeys(["true", "yes", "y", "1", "ja", "j", "oui", "waar", "wahr"], True),
-    **dict.fromkeys(["false", "no", "n", "0", "nee", "nein", "non", "onwaar", "falsch"], False),
-}
+#: What a model adds to a sentiment: "slightly negative", "Sentiment.NEUTRAL".
+_SENTIMENT_FILLERS = frozenset(
+    ("sentiment", "slightly", "somewhat", "mostly", "very", "rather", "mildly", "overall", "tone", "to", "and", "the")
+)
+_TRUE = ("true", "yes", "y", "1", "t", "ja", "j", "oui", "vrai", "sí", "si", "sì", "verdadero", "sim", "waar", "wahr")
+_FALSE = (
+    "false", "no", "n", "0", "f", "nee", "nein", "non", "faux", "falso", "não", "onwaar", "falsch",
+    # Said of something that did not happen.
+    "null", "none", "n a", "na", "nil", "not applicable", "not mentioned", "unknown",
+)  # fmt: skip
+_BOOLEANS = {**dict.fromkeys(_TRUE, True), **dict.fromkeys(_FALSE, False)}
+#: A list of questions that says that there are none.
+_NOTHING = frozenset(("", "none", "n a", "na", "null", "nil", "no questions", "geen", "keine", "aucune", "ninguna"))
 #: Only words that are not part of a category's name, which are recognised without this table.
 _CATEGORY_SYNONYMS: dict[str, Category] = {
     "leave": "LEAVE_VACATION",
@@ -65,7 +73,21 @@ _CATEGORY_SYNONYMS: dict[str, Category] = {
     "unrecognised": "UNRECOGNIZED_OTHER",
     "miscellaneous": "UNRECOGNIZED_OTHER",
     "none": "UNRECOGNIZED_OTHER",
-}
+    **dict.fromkeys(
+        ("verlof", "vakantie", "verlof vakantie", "urlaub", "urlaub und abwesenheit", "congés", "vacances",
+         "vacaciones", "ferie", "férias", "annual leave", "vacation leave"),
+        "LEAVE_VACATION",
+    ),
+    **dict.fromkeys(("rooster", "werktijden", "dienstplan", "arbeitszeit", "planning", "horario"), "SCHEDULE_HOURS"),
+    **dict.fromkeys(
+        ("ziekte", "ziekteverzuim", "ziekmelding", "krankheit", "krankmeldung", "maladie", "arrêt maladie",
+         "baja por enfermedad", "sick", "sick leave"),
+        "SICK_LEAVE_RECOVERY",
+    ),
+    **dict.fromkeys(("salaris", "loon", "gehalt", "lohn", "salaire", "salario", "nómina"), "SALARY_COMPENSATION"),
+    **dict.fromkeys(("werkkleding", "arbeitskleidung", "tenue de travail", "ropa de trabajo"), "WORKWEAR_STAFF_PASS"),
+    **dict.fromkeys(("overig", "sonstiges", "autre", "autres", "otro", "otros", "other"), "UNRECOGNIZED_OTHER"),
+}  # fmt: skip
 _CATEGORY_WORDS: dict[Category, frozenset[str]] = {name: frozenset(name.casefold().split("_")) for name in CATEGORIES}
 
 
@@ -85,12 +107,26 @@ def language_code(text: str) -> str:
 
 def sentiment(text: str) -> Sentiment | None:
     """POSITIVE, NEUTRAL or NEGATIVE for "positive", "Happy", "neg."."""
-    return _SENTIMENTS.get(_folded(text))
+    name = _folded(text)
+    if name in _SENTIMENTS:
+        return _SENTIMENTS[name]
+    said = {_SENTIMENTS.get(word) for word in name.split() if word not in _SENTIMENT_FILLERS}
+    return said.pop() if len(said) == 1 else None
 
 
 def boolean(text: str) -> bool | None:
-    """True or False for "yes", "True", "nee", "0"."""
+    """True or False for "yes", "True", "nee", "0", "N/A"."""
     return _BOOLEANS.get(_folded(text))
+
+
+def listed(text: str) -> list[str]:
+    """The elements of a list that was written as text: lines, bullets, numbers, or JSON; empty for "none"."""
+    if text.lstrip().startswith("["):
+        with suppress(ValueError, RecursionError):
+            found = json.loads(text, strict=False)
+            return [each for each in found if isinstance(each, str)]
+    lines = (re.sub(r"^\s*(?:[-*•–]|\(?\d{1,2}[.):])\s*", "", line) for line in text.splitlines())
+    return [line for line in lines if _folded(line) not in _NOTHING]
 
 
 def category(text: str) -> Category | None:
@@ -98,9 +134,14 @@ def category(text: str) -> Category | None:
     name = _folded(text)
     if name in _CATEGORY_SYNONYMS:
         return _CATEGORY_SYNONYMS[name]
-    words = frozenset(name.split()) - {"and", "en", "und", "or"}
+    words = frozenset(name.split()) - {"and", "en", "und", "or", "et", "y", "category"}
+    if not words:
+        return None
+    named = [known for known, own_words in _CATEGORY_WORDS.items() if own_words <= words]
+    if len(named) == 1:
+        return named[0]  # "LEAVE_VACATION (days off)"
     candidates = [known for known, own_words in _CATEGORY_WORDS.items() if words <= own_words]
-    return candidates[0] if words and len(candidates) == 1 else None
+    return candidates[0] if len(candidates) == 1 else None
 
 
 def _folded(text: str) -> str:

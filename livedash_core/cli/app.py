@@ -6,13 +6,14 @@ import logging
 import signal
 import sys
 import warnings
+from typing import NoReturn
 
 import typer
 from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError
 
 from livedash_core.cli import companies, costs, erasure, inspection, migration, preview, processing
-from livedash_core.cli.output import breakdown_table, complain, say
+from livedash_core.cli.output import breakdown_table, complain, fit_columns, print_json, say
 from livedash_core.db import first_line, make_engine
 from livedash_core.errors import LiveDashError, UsageError
 from livedash_core.local.embedded_postgres import EmbeddedPostgres
@@ -73,19 +74,30 @@ def main() -> None:
     warnings.simplefilter("ignore")
     # By default SIGTERM skips context managers, and the embedded server would go on running.
     signal.signal(signal.SIGTERM, _exit_on_signal)
+    fit_columns()
     try:
         _check_arguments(sys.argv)
         app()
     except LiveDashError as error:
-        complain(f"livedash: {error}")
-        sys.exit(2 if isinstance(error, UsageError) else 1)
+        _fail(str(error), exit_code=2 if isinstance(error, UsageError) else 1)
     except ValidationError as error:
-        for problem in error.errors(include_input=False):
-            complain(f"livedash: the setting {_variable(problem['loc'])} is invalid: {problem['msg']}")
-        sys.exit(1)
+        _fail(
+            *(
+                f"the setting {_variable(problem['loc'])} is invalid: {problem['msg']}"
+                for problem in error.errors(include_input=False)
+            )
+        )
     except DBAPIError as error:
-        complain(f"livedash: the database failed: {first_line(error)}")
-        sys.exit(1)
+        _fail(f"the database failed: {first_line(error)}")
+
+
+def _fail(*sentences: str, exit_code: int = 1) -> NoReturn:
+    """End the program; with ``--json`` the sentences are also the JSON document on standard output."""
+    for sentence in sentences:
+        complain(f"livedash: {sentence}")
+    if "--json" in sys.argv:
+        print_json({"error": " ".join(sentences)})
+    sys.exit(exit_code)
 
 
 def _exit_on_signal(number: int, _frame: object) -> None:

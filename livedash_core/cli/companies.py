@@ -57,7 +57,7 @@ MaskPersonalData = Annotated[
     bool | None,
     typer.Option(
         "--mask-personal-data/--send-personal-data",
-        help="Mask e-mail addresses, telephone numbers, IBANs and BSNs before a model is called.",
+        help="Mask e-mail addresses, telephone numbers, IBANs and national ids before a model is called.",
     ),
 ]
 MonthlyBudget = Annotated[

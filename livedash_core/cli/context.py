@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from datetime import date
 
 from sqlalchemy import Engine
 
 from livedash_core.clients.credentials import BasicCredentials, credentials_from_environment
 from livedash_core.db import check_schema, make_engine
-from livedash_core.errors import ConfigurationError
+from livedash_core.errors import LocalConfigurationError
 from livedash_core.local.embedded_postgres import EmbeddedPostgres
 from livedash_core.local.environment import LocalInstallation
 from livedash_core.operations.companies import active_company, company_id
@@ -42,7 +43,7 @@ def database(settings: Settings) -> Iterator[Engine]:
 def credentials(settings: Settings, conn_id: str) -> BasicCredentials | None:
     """Read a connection from ``AIRFLOW_CONN_<ID>``, else from the configured Airflow, else from that of `livedash up`.
 
-    Raises ``ConfigurationError`` if there is neither the variable nor an Airflow.
+    Raises ``LocalConfigurationError`` if there is neither the variable nor an Airflow that has the connection.
     """
     found = credentials_from_environment(conn_id, os.environ)
     if found is not None:
@@ -51,14 +52,22 @@ def credentials(settings: Settings, conn_id: str) -> BasicCredentials | None:
     if "AIRFLOW_HOME" not in os.environ and settings.database_url is None and installation.exists():
         os.environ.update(installation.airflow_environment())
     if "AIRFLOW_HOME" not in os.environ:
-        raise ConfigurationError(
-            f"the connection {conn_id!r} is not configured: set AIRFLOW_CONN_{conn_id.upper()}, for example to "
+        raise LocalConfigurationError(
+            f"the connection {conn_id!r} is not configured here: set AIRFLOW_CONN_{conn_id.upper()}, for example to "
             "http://login:password@host with each part percent-encoded, or AIRFLOW_HOME to read it from that Airflow"
         )
-    # Imported here: Airflow takes seconds to import, and most commands do not need it.
-    from livedash_core.airflow.connections import basic_credentials
+    # Airflow logs to standard output when it is imported, where the command's results belong.
+    with redirect_stdout(sys.stderr):
+        # Imported here: Airflow takes seconds to import, and most commands do not need it.
+        from livedash_core.airflow.connections import basic_credentials
 
-    return basic_credentials(conn_id)
+        found = basic_credentials(conn_id)
+    if found is None:
+        raise LocalConfigurationError(
+            f"the Airflow in {os.environ['AIRFLOW_HOME']} has no connection {conn_id!r} with a login: create it there "
+            f"(Admin > Connections), set AIRFLOW_CONN_{conn_id.upper()}, or set AIRFLOW_HOME to the Airflow that has it"
+        )
+    return found
 
 
 def scope_of(

@@ -12,8 +12,7 @@ import typer
 from livedash_core.cli.context import database, scope_of
 from livedash_core.cli.output import print_json, print_table, say
 from livedash_core.cli.processing import Company, Json
-from livedash_core.costs.prices import list_prices, set_price, set_rate
-from livedash_core.costs.reports import Costs, Grouping, miscounted_batches, read_costs
+from livedash_core.costs import Costs, Grouping, list_prices, miscounted_batches, read_costs, set_price, set_rate
 from livedash_core.parsing.days import parse_day, start_of_day
 from livedash_core.settings import Settings
 

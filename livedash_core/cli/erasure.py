@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import date
 from typing import Annotated
 
@@ -12,7 +13,7 @@ from livedash_core.cli.output import print_json, say
 from livedash_core.cli.processing import Company, Json
 from livedash_core.errors import UsageError
 from livedash_core.operations.companies import company_id
-from livedash_core.operations.erasure import Erased, erase_company, erase_session
+from livedash_core.operations.erasure import Erased, count_erasable, erase_company, erase_session
 from livedash_core.operations.sessions import find_session
 from livedash_core.parsing.days import parse_day, start_of_day
 from livedash_core.pipeline import load_pipeline
@@ -28,11 +29,14 @@ def erase(
             parser=parse_day, metavar="DATE", help="Only sessions of the company that started before this day (UTC)."
         ),
     ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count the sessions.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before a company's sessions are erased.")] = False,
     as_json: Json = False,
 ) -> None:
     """Erase content permanently: messages, transcripts, raw rows, summaries, questions and failure texts.
 
     Counts and costs stay, and later imports ignore erased sessions. With --session, --company names its company.
+    Erasing a company's sessions asks first; --yes answers the question in a script.
     """
     if session is None and company is None:
         raise UsageError("give --session ID, or --company NAME with or without --before DATE")
@@ -43,15 +47,34 @@ def erase(
         with engine.connect() as connection:
             whose = company_id(connection, company) if company is not None else None
             found = find_session(connection, session, whose) if session is not None else None
+        until = start_of_day(before) if before else None
+        with engine.connect() as connection:
+            sessions = count_erasable(connection, session_id=found, company_id=whose, before=until)
+        if dry_run:
+            if as_json:
+                print_json({"dry_run": True, "sessions": sessions})
+            else:
+                say(f"{sessions:,} sessions would be erased.")
+            return
         if found is not None:
             erased = erase_session(engine, found, stages)
         else:
             assert whose is not None
-            erased = erase_company(engine, whose, start_of_day(before) if before else None, stages)
+            if not yes and sessions:
+                _confirm(f"Erase the content of {sessions:,} sessions of {company} for good?")
+            erased = erase_company(engine, whose, until, stages)
     if as_json:
         print_json(erased.as_dict())
     else:
         say(_summary(erased))
+
+
+def _confirm(question: str) -> None:
+    """Ask on the terminal. Raises ``UsageError`` if there is none, or if the answer is no."""
+    if not sys.stdin.isatty():
+        raise UsageError(f"{question} There is no terminal to answer on: add --yes, or look first with --dry-run")
+    if not typer.confirm(question, err=True):
+        raise UsageError("nothing was erased")
 
 
 def _summary(erased: Erased) -> str:

@@ -27,7 +27,7 @@ from livedash_core.pipeline import load_pipeline
 from livedash_core.settings import Settings
 from livedash_core.stages.csv_import.merge import STAGE as CSV_IMPORT
 from livedash_core.status import ProcessingStatusManager
-from livedash_core.status.incidents import list_incidents
+from livedash_core.status.incidents import cause_sentence, group_by_cause, list_incidents
 
 SHOWN_FAILURES = 50
 
@@ -45,9 +45,9 @@ def status(company: Company = None, as_json: Json = False) -> None:
         print_json(breakdown.as_dict())
         return
     console.print(breakdown_table(breakdown, f"{breakdown.total_sessions} sessions"))
-    for incident in incidents:
-        if incident.company in (None, company) or company is None:
-            complain(incident.sentence, style="red" if incident.kind == "systemic" else "yellow")
+    shown_incidents = [incident for incident in incidents if company is None or incident.company in (None, company)]
+    for group in group_by_cause(shown_incidents):
+        complain(cause_sentence(group), style="red" if group[0].kind == "systemic" else "yellow")
     _complain_of(findings)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from collections.abc import Iterable, Sequence
@@ -15,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from livedash_core.enums import StageStatus
+from livedash_core.enums import Status
 from livedash_core.status import Breakdown
 
 #: Line width when standard output is not a terminal: lines in a file or pipe are not wrapped.
@@ -25,7 +26,7 @@ console = Console(highlight=False, width=None if sys.stdout.isatty() else _UNFOL
 #: For progress and errors; standard output has results only.
 errors = Console(stderr=True, highlight=False)
 
-_STYLES: dict[StageStatus, str] = {
+_STYLES: dict[Status, str] = {
     "COMPLETED": "green",
     "FAILED": "red",
     "IN_PROGRESS": "cyan",
@@ -34,6 +35,12 @@ _STYLES: dict[StageStatus, str] = {
 }
 #: Control characters (C0 and C1 except tab and newline): a transcript may contain escape sequences.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def fit_columns() -> None:
+    """Let the variable COLUMNS limit the lines in a file or pipe, as it does on a terminal."""
+    if (columns := os.environ.get("COLUMNS", "")).isdigit() and int(columns):
+        console.width = int(columns)
 
 
 def print_json(facts: object) -> None:
@@ -102,7 +109,7 @@ def breakdown_table(breakdown: Breakdown, title: str) -> Table:
     return table
 
 
-def status_text(status: StageStatus) -> Text:
+def status_text(status: Status) -> Text:
     """Return a status as coloured text."""
     return Text(status, style=_STYLES[status])
 

@@ -17,7 +17,7 @@ from livedash_core.cli.batches import analyse
 from livedash_core.cli.context import credentials, database, scope_of
 from livedash_core.cli.interruption import Interruption
 from livedash_core.cli.output import complain, errors, print_json, print_table, say
-from livedash_core.costs.reports import describe_forecast
+from livedash_core.costs import describe_forecast
 from livedash_core.enums import ERROR_KINDS, Mode
 from livedash_core.parsing.days import parse_day
 from livedash_core.pipeline import load_pipeline
@@ -80,19 +80,19 @@ def process(
         scope = scope_of(
             engine, company=company, first_day=first_day, last_day=last_day, sessions=session, only_active=True
         )
-        tools = StageContext(engine, settings, partial(credentials, settings))
+        stage_context = StageContext(engine, settings, partial(credentials, settings))
         for name in pipeline.names:
             if interruption.signal_number is not None or (stage and name not in stage):
                 continue
             with _progress(name, hidden=as_json) as show:
                 if name == selection.STAGE:
                     reports[name] = analyse(
-                        engine, pipeline, tools, interruption, scope=scope, limit=limit, mode=mode, show=show
+                        engine, pipeline, stage_context, interruption, scope=scope, limit=limit, mode=mode, show=show
                     )
                     continue
                 runner = Runner(
                     engine,
-                    create_stage(pipeline.stage(name), tools),
+                    create_stage(pipeline.stage(name), stage_context),
                     pipeline,
                     scope=scope,
                     limit=limit,
@@ -100,7 +100,7 @@ def process(
                 )
                 reports[name] = interruption.run(runner)
     if as_json:
-        print_json({"stages": {name: report.as_dict() for name, report in reports.items()}})
+        print_json(_reports_as_dict(reports))
     else:
         _print_reports(reports)
     for report in reports.values():
@@ -187,6 +187,25 @@ def _progress(stage: str, *, hidden: bool) -> Iterator[Any]:
 
         yield show
         progress.update(task, total=progress.tasks[0].completed or 0)
+
+
+def _reports_as_dict(reports: dict[str, StageReport]) -> dict[str, Any]:
+    """The counts of each stage, and why sessions were not processed: what stopped a stage or a company, and for how
+    long a company waits.
+    """
+    return {
+        "stages": {name: report.as_dict() for name, report in reports.items()},
+        "incidents": [
+            {"stage": name, "company_id": incident.company_id, "message": str(incident)}
+            for name, report in reports.items()
+            for incident in report.incidents
+        ],
+        "deferred": [
+            {"stage": name, "reason": deferred.reason, "message": deferred.message}
+            for name, report in reports.items()
+            for deferred in report.deferred
+        ],
+    }
 
 
 def _print_reports(reports: dict[str, StageReport]) -> None:

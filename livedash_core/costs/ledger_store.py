@@ -141,7 +141,7 @@ def _closing_columns(call: Any, end: CallEnd, prices: PriceList) -> dict[str, An
     """The columns that close a call. The cost of a rejected call is 0; an unknown cost is None."""
     pricing_id, cost = None, Decimal(0) if end.outcome == "rejected" else None
     if end.outcome == "answered":
-        models, tokens = (end.model_answered, call.model_requested), end.usage.prompt_tokens or 0
+        models, tokens = (call.model_requested, end.model_answered), end.usage.prompt_tokens or 0
         price = prices.find(models, call.mode, end.service_tier, call.requested_at, tokens)
         if price is not None:
             pricing_id, cost = price.id, cost_of(end.usage, price)

@@ -59,24 +59,42 @@ class PriceList:
             self._prices[price.model].append(price)
 
     def find(
-        self, models: Iterable[str | None], mode: Mode, service_tier: str | None, at: datetime, prompt_tokens: int
+        self, models: Sequence[str | None], mode: Mode, service_tier: str | None, at: datetime, prompt_tokens: int
     ) -> Price | None:
-        """The price of a call made ``at`` that time: of the first of ``models`` that has one, or None.
+        """The price of a call made ``at`` that time, or None. ``models`` are the requested one and that which answered.
 
-        A tier without its own price has the standard price, as at OpenAI (gpt-4o has no flex discount).
+        A price set by hand for the requested model comes first, because its budget was reserved with it; then one set
+        by hand for the model that answered, then the catalogue's for that model. The catalogue's price for the
+        requested model applies only if that model answered: a local server answers any name with the model that it has.
         """
+        requested, answered = models[0], (*models, None)[1] or models[0]
+        for model in (requested, answered):
+            for name in _names(model):
+                if by_hand := [price for price in self._valid(name, at) if price.by_hand]:
+                    return _latest_for_size(by_hand, prompt_tokens)
         tier = BATCH if mode == "batch" else _TIERS.get(service_tier)
-        names = (name for model in models if model for name in (model, family_of(model)))
-        for name in names:
-            valid = [price for price in self._prices.get(name, ()) if price.valid_from <= at]
+        for name in (*_names(answered), *(_names(requested) if _is_kin(requested, answered) else ())):
+            valid = self._valid(name, at)
             for candidates in (
-                [price for price in valid if price.by_hand],
                 [price for price in valid if price.tier == tier],
+                # A tier without its own price has the standard price, as at OpenAI (gpt-4o has no flex discount).
                 [price for price in valid if price.tier == STANDARD and tier is not None],
             ):
                 if candidates:
                     return _latest_for_size(candidates, prompt_tokens)
         return None
+
+    def _valid(self, model: str, at: datetime) -> list[Price]:
+        return [price for price in self._prices.get(model, ()) if price.valid_from <= at]
+
+
+def _names(model: str | None) -> tuple[str, ...]:
+    return (model, family_of(model)) if model else ()
+
+
+def _is_kin(requested: str | None, answered: str | None) -> bool:
+    """Whether ``answered`` can be the model that was requested, under another name: gpt-4o, openai/gpt-4o:extended."""
+    return bool(requested and answered and family_of(requested) in answered)
 
 
 def family_of(model: str) -> str:

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, TextClause, text
 
 Counts = Counter[tuple[Any, ...]]
 
-#: The facets of a session. ``maker`` is "analyzer/model"; the model is empty for offline rules.
+#: The facets of a session. ``analyzer`` is "analyzer/model"; the model is empty for offline rules.
 _SESSIONS = """
     SELECT facet, company_id, (started_at AT TIME ZONE 'UTC')::date AS day, value, count(*) AS sessions
     FROM livedash.session
@@ -27,7 +27,7 @@ _SESSIONS = """
         ('category', category),
         ('escalated', CASE WHEN escalated THEN 'true' END),
         ('forwarded_hr', CASE WHEN forwarded_hr THEN 'true' END),
-        ('maker', analyzer || '/' || coalesce(model, ''))
+        ('analyzer', analyzer || '/' || coalesce(model, ''))
     ) AS facets (facet, value)
     WHERE value IS NOT NULL AND {which}
     GROUP BY facet, company_id, day, value

@@ -64,6 +64,10 @@ class Counts:
     values: dict[str, dict[str, int]]
     per_day: dict[date, int]
 
+    def total(self, facet: str) -> int:
+        """The number of sessions that have a value of this facet."""
+        return sum(self.values.get(facet, {}).values())
+
     def of(self, facet: str, value: str = "true") -> int:
         """The number of sessions with this value."""
         return self.values.get(facet, {}).get(value, 0)
@@ -117,12 +121,12 @@ def analysis_sources(connection: Connection, company_ids: Sequence[UUID]) -> lis
     sessions = func.sum(SessionDayCount.sessions, type_=Integer)
     rows = connection.execute(
         select(SessionDayCount.value, sessions)
-        .where(SessionDayCount.facet == "maker", SessionDayCount.company_id.in_(company_ids))
+        .where(SessionDayCount.facet == "analyzer", SessionDayCount.company_id.in_(company_ids))
         .group_by(SessionDayCount.value)
         .having(sessions > 0)
         .order_by(sessions.desc(), SessionDayCount.value)
     )
-    return [AnalysisSource(*_split_maker(value), number) for value, number in rows]
+    return [AnalysisSource(*_split_analyzer(value), number) for value, number in rows]
 
 
 def top_questions(
@@ -170,6 +174,6 @@ def top_questions(
     return [AskedQuestion(*row) for row in rows]
 
 
-def _split_maker(value: str) -> tuple[str, str | None]:
+def _split_analyzer(value: str) -> tuple[str, str | None]:
     analyzer, _, model = value.partition("/")
     return analyzer, model or None

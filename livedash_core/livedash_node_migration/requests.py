@@ -5,12 +5,12 @@ from __future__ import annotations
 from sqlalchemy import Connection, select
 
 from livedash_core.bulk_insert import upsert
-from livedash_core.costs.ledger_store import add_to_totals
+from livedash_core.costs import add_to_totals
 from livedash_core.livedash_node_migration.ids import target_id
 from livedash_core.livedash_node_migration.report import TableReport
 from livedash_core.livedash_node_migration.source_database import SourceDatabase
 from livedash_core.models import AiProcessingRequest
-from livedash_core.status.redaction import presentable
+from livedash_core.status.redaction import redact
 
 CURRENCY = "EUR"
 
@@ -32,7 +32,7 @@ def copy_requests(
             "provider_request_id": row.provider_request_id,
             "service_tier": row.service_tier,
             "outcome": row.outcome,
-            "error_message": row.error and presentable(row.error),
+            "error_message": row.error and redact(row.error),
             "prompt_tokens": row.prompt_tokens,
             "cached_tokens": row.cached_tokens,
             "completion_tokens": row.completion_tokens,

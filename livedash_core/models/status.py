@@ -13,7 +13,7 @@ from sqlalchemy import BigInteger, CheckConstraint, Identity, Index, SmallIntege
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from livedash_core.enums import ERROR_KINDS, INCIDENT_KINDS, STAGE_STATUSES, ErrorKind, IncidentKind, StageStatus
+from livedash_core.enums import ERROR_KINDS, INCIDENT_KINDS, STAGE_STATUSES, ErrorKind, IncidentKind, Status
 from livedash_core.models.base import Base, one_of
 
 
@@ -89,7 +89,7 @@ class ProcessingStatus(Base):
     lease_token: Mapped[UUID | None]
     attempts: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
     stage: Mapped[str] = mapped_column(primary_key=True)
-    status: Mapped[StageStatus] = mapped_column(Text, server_default="PENDING")
+    status: Mapped[Status] = mapped_column(Text, server_default="PENDING")
     error_kind: Mapped[ErrorKind | None] = mapped_column(Text)
     error_message: Mapped[str | None]
     #: ``error_message`` without the parts that differ between sessions (``status/grouping.py``).

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 from uuid6 import uuid7
 
@@ -17,7 +17,7 @@ from livedash_core.analyzers import load_analyzers
 from livedash_core.clients.urls import origin_of, url_of
 from livedash_core.enums import ACTIVE, COMPANY_STATUSES
 from livedash_core.errors import CompanyExists, UnknownCompany, UsageError
-from livedash_core.models import Company, CompanyCsv
+from livedash_core.models import Company, CompanyCsv, SystemicIncident
 
 _LOOPBACK_V4, _LOOPBACK_V6 = ip_network("127.0.0.0/8"), ip_network("::1/128")
 
@@ -96,8 +96,11 @@ def set_status(connection: Connection, name: str, status: str) -> None:
     changed = connection.execute(
         update(Company).where(Company.name == name).values(status=status).returning(Company.id)
     )
-    if changed.first() is None:
+    company = changed.first()
+    if company is None:
         raise UnknownCompany(name)
+    if status != ACTIVE:  # nothing is processed for it any more, so nothing is stopped
+        connection.execute(delete(SystemicIncident).where(SystemicIncident.company_id == company.id))
 
 
 def list_companies(connection: Connection) -> list[dict[str, Any]]:

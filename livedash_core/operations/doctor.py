@@ -9,13 +9,12 @@ from typing import NamedTuple
 from sqlalchemy import Connection, text
 
 from livedash_core.analyzers import load_analyzers
-from livedash_core.costs.ledger_store import ABANDONED_AFTER_SECONDS, recount, stored_totals
-from livedash_core.costs.prices import load_prices
+from livedash_core.costs import ABANDONED_AFTER_SECONDS, load_prices, recount, stored_totals
 from livedash_core.operations.erasure import count_expired
 from livedash_core.operations.rejections import csv_findings
 from livedash_core.pipeline import Pipeline
 from livedash_core.status import read_breakdown
-from livedash_core.status.incidents import list_incidents
+from livedash_core.status.incidents import cause_sentence, group_by_cause, list_incidents
 
 #: The retention DAG runs daily; one failed run is not a finding.
 _RETENTION_GRACE = timedelta(days=2)
@@ -54,8 +53,8 @@ def examine(connection: Connection, pipeline: Pipeline) -> list[Finding]:
 
 def _incidents(connection: Connection) -> list[Finding]:
     return [
-        Finding("incident" if incident.kind == "systemic" else incident.kind, incident.sentence)
-        for incident in list_incidents(connection)
+        Finding("incident" if group[0].kind == "systemic" else group[0].kind, cause_sentence(group))
+        for group in group_by_cause(list_incidents(connection))
     ]
 
 

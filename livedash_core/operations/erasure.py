@@ -13,7 +13,20 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, CursorResult, Engine, and_, delete, exists, func, or_, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    CursorResult,
+    Engine,
+    and_,
+    delete,
+    exists,
+    func,
+    or_,
+    select,
+    text,
+    update,
+)
 
 from livedash_core.db import in_transaction
 from livedash_core.models import (
@@ -59,6 +72,16 @@ class Erased:
         return self
 
 
+def count_erasable(
+    connection: Connection, *, session_id: UUID | None, company_id: UUID | None, before: datetime | None
+) -> int:
+    """Count the sessions that ``erase_session`` or ``erase_company`` would erase."""
+    which = [SessionImport.id == session_id] if session_id else [SessionImport.company_id == company_id]
+    if before is not None:
+        which.append(_started_before(before))
+    return connection.scalar(select(func.count()).select_from(SessionImport).where(_not_erased(), *which)) or 0
+
+
 def erase_session(engine: Engine, session_id: UUID, pipeline: Pipeline) -> Erased:
     """Erase one session; does nothing if it is erased already."""
     return _erase(engine, [_not_erased(), SessionImport.id == session_id], pipeline)
@@ -71,8 +94,12 @@ def erase_company(engine: Engine, company_id: UUID, before: datetime | None, pip
     """
     if before is None:
         return _erase_company(engine, company_id, None, [], pipeline)
+    return _erase_company(engine, company_id, before, [_started_before(before)], pipeline)
+
+
+def _started_before(before: datetime) -> ColumnElement[bool]:
     unknown = and_(SessionImport.started_at.is_(None), SessionImport.imported_at < before)
-    return _erase_company(engine, company_id, before, [or_(SessionImport.started_at < before, unknown)], pipeline)
+    return or_(SessionImport.started_at < before, unknown)
 
 
 def erase_expired(engine: Engine, pipeline: Pipeline, now: datetime | None = None) -> dict[str, Erased]:

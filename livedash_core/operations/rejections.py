@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import Connection, func, select
 
 from livedash_core.models import Company, CompanyCsv, ImportRejection
-from livedash_core.status.redaction import presentable
+from livedash_core.status.redaction import redact
 
 
 class RejectedLine(NamedTuple):
@@ -64,8 +64,8 @@ def list_rejections(
     if company_ids is not None:
         wanted = wanted.where(Company.id.in_(list(company_ids)))
     for row in connection.execute(wanted.order_by(Company.name, ImportRejection.line_number).limit(limit)):
-        text = presentable(row.raw_text) if row.raw_text else ""
-        yield RejectedLine(*row[:3], presentable(row.reason), text, row.rejected_at)
+        text = redact(row.raw_text) if row.raw_text else ""
+        yield RejectedLine(*row[:3], redact(row.reason), text, row.rejected_at)
 
 
 def csv_findings(connection: Connection, company_ids: Iterable[UUID] | None = None) -> list[CsvFindings]:
@@ -107,11 +107,11 @@ def csv_findings(connection: Connection, company_ids: Iterable[UUID] | None = No
 
 
 def _finding(row: Any) -> CsvFindings | None:
-    notes = [presentable(note) for note in (row.reading or {}).get("notes", ())]
+    notes = [redact(note) for note in (row.reading or {}).get("notes", ())]
     rejected = int(row.lines or 0)
     if not rejected and not notes:
         return None
     before = row.rejected_before
     more = None if before is None or row.rejected_lines is None else row.rejected_lines - before
-    reason = presentable(row.reason) if row.reason else None
+    reason = redact(row.reason) if row.reason else None
     return CsvFindings(row.name, rejected, more, row.since, row.first_line, reason, notes)

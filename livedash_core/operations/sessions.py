@@ -154,7 +154,8 @@ def _rows(connection: Connection, query: Executable) -> list[dict[str, Any]]:
 
 _SESSION = """
     SELECT imported.id, left(imported.external_session_id, 200) AS external_session_id, imported.imported_at,
-           imported.started_at, imported.ended_at, left(imported.full_transcript_url, 500) AS transcript_url,
+           imported.erased_at, imported.started_at, imported.ended_at,
+           left(imported.full_transcript_url, 500) AS transcript_url,
            left(imported.start_time, 40) AS start_time,
            left(company.name, 200) AS company, company.status AS company_status,
            analysed.id IS NOT NULL AS created, left(analysed.country, 40) AS country,
@@ -182,7 +183,8 @@ _STAGES = """
     WHERE session_id = :session_id
 """
 _ATTEMPTS = """
-    SELECT stage, attempt, started_at, failed_at, extract(epoch FROM failed_at - started_at) AS seconds, error_kind,
+    SELECT stage, row_number() OVER (PARTITION BY stage ORDER BY failed_at, id) AS attempt, started_at, failed_at,
+           extract(epoch FROM failed_at - started_at) AS seconds, error_kind,
            left(error_message, 300) AS error_message, dag_run
     FROM livedash.session_processing_failure WHERE session_id = :session_id
     ORDER BY failed_at DESC, id DESC LIMIT :limit

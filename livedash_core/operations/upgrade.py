@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Engine
 
-from livedash_core.costs.prices import import_price_catalogue
+from livedash_core.costs import import_price_catalogue
 from livedash_core.db import upgrade_schema
 
 

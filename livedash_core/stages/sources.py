@@ -8,7 +8,7 @@ from uuid import UUID
 
 from livedash_core.clients.credentials import BasicCredentials
 from livedash_core.clients.source import Source
-from livedash_core.errors import ConfigurationError, SystemicError
+from livedash_core.errors import ConfigurationError, LocalConfigurationError, SystemicError
 from livedash_core.models import Company
 
 
@@ -52,7 +52,11 @@ class Sources:
         try:
             found = self._credentials(conn_id)
         except ConfigurationError as error:
-            raise SystemicError(f"{company.company_name}: {error}", company_id=company.company_id) from error
+            raise SystemicError(
+                f"{company.company_name}: {error}",
+                company_id=company.company_id,
+                local=isinstance(error, LocalConfigurationError),
+            ) from error
         if found is None:
             raise SystemicError(
                 f"{company.company_name}: the connection {conn_id!r} does not exist or holds no login; create it in "

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Connection, delete, func, or_, select
+from sqlalchemy import Connection, delete, func, or_
 from sqlalchemy.dialects.postgresql import insert
 
-from livedash_core.models import Company, SystemicIncident
-from livedash_core.status.redaction import presentable
+from livedash_core.models import SystemicIncident
+from livedash_core.status.grouping import failure_group
+from livedash_core.status.redaction import redact
+from livedash_core.status.statements import statement
+
+#: Companies that a sentence about many of them names.
+SHOWN_COMPANIES = 5
+#: A host name differs between companies whose sources fail for the same reason.
+_HOST = re.compile(r"\b(?:[\w-]+\.)+[a-z]{2,}\b(?::\d+)?", re.IGNORECASE)
 
 
 class Incident(NamedTuple):
@@ -29,21 +37,44 @@ class Incident(NamedTuple):
     def sentence(self) -> str:
         """The incident as text: the stage, the start, and the reason."""
         state = "is stopped" if self.kind == "systemic" else "waits"
-        return f"{self.stage} {state} since {self.first_seen_at.astimezone(UTC):%Y-%m-%d %H:%MZ}: {self.message}"
+        # Most messages begin with the company.
+        whose = f" for {self.company}" if self.company and self.company not in self.message else ""
+        return f"{self.stage} {state}{whose} since {self.first_seen_at.astimezone(UTC):%Y-%m-%d %H:%MZ}: {self.message}"
+
+
+def group_by_cause(incidents: Iterable[Incident]) -> list[list[Incident]]:
+    """Group incidents of the same stage and reason, whichever company they affect; keeps the order of the oldest."""
+    groups: dict[tuple[str | bool, ...], list[Incident]] = {}
+    for incident in incidents:
+        reason = incident.message.replace(incident.company, "") if incident.company else incident.message
+        for_all = incident.company is None
+        cause = (incident.stage, incident.kind, for_all, failure_group(_HOST.sub("<host>", reason)))
+        groups.setdefault(cause, []).append(incident)
+    return list(groups.values())
+
+
+def cause_sentence(group: Sequence[Incident]) -> str:
+    """Describe the incidents of one cause in one sentence, with the first companies by name."""
+    oldest, companies = group[0], [str(incident.company) for incident in group]
+    if len(group) == 1:
+        return oldest.sentence
+    others = len(companies) - SHOWN_COMPANIES
+    names = ", ".join(companies[:SHOWN_COMPANIES]) + (f" and {others} others" if others > 0 else "")
+    return f"{oldest.sentence} (the same for {len(companies)} companies: {names})"
 
 
 def open_incident(
     connection: Connection, stage: str, company_id: UUID | None, message: str, *, kind: str = "systemic"
 ) -> None:
     """Record that ``stage`` is stopped for one company, or for all (``None``)."""
-    values = {"stage": stage, "company_id": company_id, "message": presentable(message), "kind": kind}
-    statement = insert(SystemicIncident).values(values)
+    values = {"stage": stage, "company_id": company_id, "message": redact(message), "kind": kind}
+    added = insert(SystemicIncident).values(values)
     connection.execute(
-        statement.on_conflict_do_update(
+        added.on_conflict_do_update(
             index_elements=["stage", "company_id"],
             set_={
-                "message": statement.excluded.message,
-                "kind": statement.excluded.kind,
+                "message": added.excluded.message,
+                "kind": added.excluded.kind,
                 "last_seen_at": func.now(),
             },
         )
@@ -58,17 +89,8 @@ def close_incidents(connection: Connection, stage: str, company_ids: Iterable[UU
 
 
 def list_incidents(connection: Connection) -> list[Incident]:
-    """List the open incidents, oldest first."""
-    rows = connection.execute(
-        select(
-            SystemicIncident.stage,
-            Company.name,
-            SystemicIncident.message,
-            SystemicIncident.first_seen_at,
-            SystemicIncident.last_seen_at,
-            SystemicIncident.kind,
-        )
-        .join(Company, Company.id == SystemicIncident.company_id, isouter=True)
-        .order_by(SystemicIncident.first_seen_at)
-    )
-    return [Incident(*row) for row in rows]
+    """List the open incidents, oldest first, without those whose cause is gone.
+
+    A cause is gone when the company is not active any more, or when no session of the stage is unfinished.
+    """
+    return [Incident(*row) for row in connection.execute(statement("incidents"))]

@@ -27,7 +27,7 @@ from livedash_core.status.records import (
     import_history_parameters,
     json_object,
 )
-from livedash_core.status.redaction import ERASED, presentable
+from livedash_core.status.redaction import ERASED, redact
 from livedash_core.status.scope import Scope
 from livedash_core.status.statements import statement
 
@@ -145,9 +145,7 @@ class ProcessingStatusManager:
 
         Returns the ids that the token still held.
         """
-        documents = {
-            key: {**(metadata.get(key) or {}), "reason": presentable(reason)} for key, reason in reasons.items()
-        }
+        documents = {key: {**(metadata.get(key) or {}), "reason": redact(reason)} for key, reason in reasons.items()}
         return self._settle("SKIPPED", stage, token, documents)
 
     def fail(self, stage: str, token: UUID, failures: Iterable[Failure]) -> dict[UUID, str]:

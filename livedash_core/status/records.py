@@ -13,7 +13,7 @@ from uuid import UUID
 
 from livedash_core.errors import PermanentError, TransientError, UsageError
 from livedash_core.status.grouping import failure_group
-from livedash_core.status.redaction import presentable
+from livedash_core.status.redaction import redact
 
 Metadata = Mapping[str, Any]
 
@@ -45,7 +45,7 @@ class Failure(NamedTuple):
             raise UsageError(f"session {self.session_id} cannot fail as {self.kind!r}; the kinds are {_KINDS}")
         if self.retry_after_seconds is not None and not isfinite(self.retry_after_seconds):
             raise UsageError(f"session {self.session_id} cannot be retried after {self.retry_after_seconds} seconds")
-        message = presentable(self.message)
+        message = redact(self.message)
         return {
             "kind": self.kind,
             "message": message,
@@ -74,7 +74,7 @@ class ImportedState(NamedTuple):
         """The JSON that ``import_history.sql`` reads. Raises ``UsageError`` for a status that cannot be imported."""
         if self.status not in _IMPORTABLE:
             raise UsageError(f"{self.stage} cannot be imported as {self.status!r}; the statuses are {_IMPORTABLE}")
-        message = presentable(self.error_message or "") if self.status == "FAILED" else None
+        message = redact(self.error_message or "") if self.status == "FAILED" else None
         return {
             "stage": self.stage,
             "status": self.status,
@@ -83,7 +83,7 @@ class ImportedState(NamedTuple):
             "completed_at": self.completed_at and self.completed_at.isoformat(),
             "error_message": message,
             "error_group": message and failure_group(message),
-            "metadata": {"origin": self.origin, "reason": presentable(self.reason)},
+            "metadata": {"origin": self.origin, "reason": redact(self.reason)},
         }
 
 

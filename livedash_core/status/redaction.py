@@ -21,7 +21,7 @@ _SECRETS = (
 )
 
 
-def presentable(message: str) -> str:
+def redact(message: str) -> str:
     """Return ``message`` without secrets and without characters PostgreSQL refuses, at most 2,000 characters long."""
     cleaned = clean(message)
     for pattern, replacement in _SECRETS:

@@ -8,7 +8,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from livedash_core.costs.reports import CostLine, read_costs
+from livedash_core.costs import CostLine, read_costs
 from livedash_core.pipeline import Pipeline
 from livedash_core.web.charts import Column, columns
 from livedash_core.web.database import Reader

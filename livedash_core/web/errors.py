@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from urllib.parse import urlencode
 
 from fastapi import FastAPI, Request, Response
@@ -10,7 +11,7 @@ from fastapi.responses import JSONResponse, RedirectResponse
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
-from livedash_core.errors import LiveDashError, UnknownCompany, UnknownSession, UsageError
+from livedash_core.errors import LiveDashError, SystemicError, UnknownCompany, UnknownSession, UsageError
 from livedash_core.web.headers import HEADERS
 from livedash_core.web.rendering import airflow_root, render
 
@@ -26,6 +27,14 @@ SENTENCES = {
     403: "LiveDash requires permission to read its DAGs; an administrator of this Airflow can grant it.",
     404: "There is no such page.",
 }
+
+
+DATABASE_DOWN = (
+    "The LiveDash database does not answer. The sessions are safe, and the pages work again as soon as it does; "
+    "the log of Airflow's API server has the details."
+)
+
+log = logging.getLogger(__name__)
 
 
 def install(app: FastAPI) -> None:
@@ -53,6 +62,10 @@ def install(app: FastAPI) -> None:
         status_code = (
             404 if isinstance(error, UnknownCompany | UnknownSession) else 400 if isinstance(error, UsageError) else 503
         )
+        if isinstance(error, SystemicError):
+            # Its text is the driver's, with the server's address and user: for the log, not for a page.
+            log.error("A page failed: %s", error)
+            return _error_response(request, status_code, DATABASE_DOWN)
         return _error_response(request, status_code, str(error))
 
     @app.exception_handler(Exception)
@@ -71,4 +84,6 @@ def _error_response(request: Request, status_code: int, sentence: str) -> Respon
     if not _wants_html(request):
         return JSONResponse({"detail": sentence}, status_code)
     title = TITLES.get(status_code, "Not possible")
-    return render(request, "message.html", status_code=status_code, title=title, sentence=sentence)
+    return render(
+        request, "message.html", status_code=status_code, title=title, sentence=sentence, again=status_code == 503
+    )

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter
 
-from livedash_core.costs.reports import describe_forecast
+from livedash_core.costs import describe_forecast
 from livedash_core.operations.session_list import list_sessions
 from livedash_core.pipeline import Pipeline
 from livedash_core.stages.ai_analysis.batch.selection import STAGE

@@ -78,7 +78,7 @@ def _period(connection: Connection, companies: Companies, filters: FilterForm) -
 
 def _shares(facet: str, values: Iterable[str], now: Counts, before: Counts) -> list[Share]:
     """The shares of ``values``; percentages are of all sessions that have a value of the facet."""
-    total, earlier = (sum(counted.values.get(facet, {}).values()) for counted in (now, before))
+    total, earlier = now.total(facet), before.total(facet)
     shares = []
     for value in values:
         share = now.of(facet, value) / total if total else 0

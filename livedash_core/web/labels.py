@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 from livedash_core.analyzers import load_analyzers
-from livedash_core.enums import STAGE_STATES, ErrorKind, StageState, StageStatus
+from livedash_core.enums import STAGE_STATES, ErrorKind, StageState, Status
 
 _ACRONYMS = ("AI", "CSV", "HR")
 
@@ -29,7 +29,7 @@ _MEANINGS: dict[StageState, str] = {
 }
 STATES = tuple(State(key, key.replace("-", " ").capitalize(), _MEANINGS[key]) for key in STAGE_STATES)
 #: The state of each stored status; PENDING is also "retrying" until its retry is due.
-STATE_OF: dict[StageStatus | Literal["WAITING"], StageState] = {
+STATE_OF: dict[Status | Literal["WAITING"], StageState] = {
     "COMPLETED": "completed",
     "SKIPPED": "skipped",
     "IN_PROGRESS": "in-progress",
@@ -71,11 +71,11 @@ def duration(seconds: float | None) -> str:
 
 
 def change(now: float, before: float) -> str:
-    """Format the change from ``before`` to ``now``, such as ``+12 %``; ``new`` if ``before`` is zero."""
+    """Format the change from ``before`` to ``now``, such as ``+12%``; ``new`` if ``before`` is zero."""
     if not before:
         return "new" if now else "–"
     percent = round(100 * (now - before) / before)
-    return f"{percent:+d} %" if percent else "±0 %"
+    return f"{percent:+d}%" if percent else "±0%"
 
 
 def analyzed_by(analyzer: str, model: str | None) -> str:

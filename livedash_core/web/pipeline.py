@@ -10,13 +10,13 @@ from typing import NamedTuple
 from fastapi import APIRouter, Request, Response
 from sqlalchemy import Connection
 
-from livedash_core.costs.reports import CostLine, read_costs
+from livedash_core.costs import CostLine, read_costs
 from livedash_core.insights.reading import AnalysisSource, analysis_sources
 from livedash_core.pipeline import Pipeline
 from livedash_core.stages.ai_analysis.batch.selection import STAGE
 from livedash_core.status import Breakdown, StageActivity, activity, read_breakdown
 from livedash_core.status.breakdown import MAX_WINDOW_SESSIONS, count_retrying, read_breakdown_in_window
-from livedash_core.status.incidents import Incident, list_incidents
+from livedash_core.status.incidents import Incident, group_by_cause, list_incidents
 from livedash_core.web.actions import Action
 from livedash_core.web.charts import Column, Segment, columns, stacked
 from livedash_core.web.database import Reader
@@ -58,7 +58,8 @@ class Overview:
     breakdown: Breakdown
     retrying: Mapping[str, int]
     activity: Mapping[str, StageActivity]
-    incidents: list[Incident]
+    #: The incidents of one cause together, the oldest first.
+    incidents: list[list[Incident]]
     analyses: list[AnalysisSource]
     #: Costs of the calls since the first of the month (UTC).
     month: CostLine
@@ -100,11 +101,11 @@ def read_overview(connection: Connection, pipeline: Pipeline, companies: Compani
         in_window.breakdown if in_window else read_breakdown(connection, pipeline, scope.company_ids),
         in_window.retrying if in_window else count_retrying(connection, pipeline, scope.company_ids),
         activity(connection, pipeline, scope.company_ids),
-        [
+        group_by_cause(
             incident
             for incident in list_incidents(connection)
             if companies.chosen is None or incident.company in (None, companies.chosen.name)
-        ],
+        ),
         analysis_sources(connection, companies.ids),
         read_costs(connection, company_ids=scope.company_ids, first_day=datetime.now(UTC).date().replace(day=1)).total,
         filters.has_days and in_window is None,

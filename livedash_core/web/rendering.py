@@ -30,6 +30,11 @@ def _usd(amount: Decimal) -> str:
     return f"${amount:,.2f}"
 
 
+def _money(amount: Decimal, currency: str) -> str:
+    """Format an amount as ``_usd`` does; another currency is written as its code before the amount."""
+    return _usd(amount) if currency == "USD" else f"{currency} {_usd(amount).removeprefix('$')}"
+
+
 _templates = Environment(
     loader=PackageLoader(__package__),
     autoescape=True,
@@ -37,7 +42,9 @@ _templates = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_templates.filters.update(utc=_utc, thousands=_thousands, usd=_usd, title_of=labels.title, duration=labels.duration)
+_templates.filters.update(
+    utc=_utc, thousands=_thousands, usd=_usd, money=_money, title_of=labels.title, duration=labels.duration
+)
 _templates.globals.update(
     dag_id=labels.dag_id,
     STATES=labels.STATES,

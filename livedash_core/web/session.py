@@ -30,6 +30,8 @@ class Step(NamedTuple):
     state: StageState
     status: Mapping[str, Any]
     attempts: list[dict[str, Any]]
+    #: Failed attempts so far, those before a retry by hand included.
+    failed_attempts: int
     rerun: Action | None
 
 
@@ -81,4 +83,5 @@ def _step(details: SessionDetails, status: Mapping[str, Any], pipeline: Pipeline
             {"session_ids": [session_id], "rerun": True},
             forecast={"session": session_id} if costs else None,
         )
-    return Step(stage, state, status, details.attempts.get(stage, []), rerun)
+    attempts = details.attempts.get(stage, [])
+    return Step(stage, state, status, attempts, attempts[-1]["attempt"] if attempts else 0, rerun)

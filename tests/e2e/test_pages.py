@@ -32,9 +32,14 @@ def address_of(stack: Stack, external_id: str) -> str:
     return f"/livedash/sessions/{stack.livedash('session', external_id, '--json')['session']['id']}"
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_every_page_is_accessible_and_without_console_errors(stack: Stack, browser: Browser, theme: str) -> None:
+@pytest.fixture(scope="module")
+def hostile_company(stack: Stack) -> None:
     stack.livedash("company", "add", HOSTILE)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.usefixtures("hostile_company")
+def test_every_page_is_accessible_and_without_console_errors(stack: Stack, browser: Browser, theme: str) -> None:
     with visiting(browser, stack, color_scheme=theme) as visitor:
         page, errors = visitor
         log_in(visitor, stack, "/livedash/")
@@ -102,7 +107,7 @@ def test_a_user_retries_a_group_and_backfills_days_and_airflow_records_the_user(
         log_in(visitor, replace(roles, username="una"), "/livedash/failures?stage=TRANSCRIPT_FETCH")
 
         press_and_start(page, re.compile("Retry group"))
-        expect(page.locator("#said")).to_contain_text("The run is started.")
+        expect(page.locator("#said")).to_contain_text(re.compile(r"The run is (queued|started|done)"))
         link = page.get_by_role("link", name="See it in Airflow").get_attribute("href")
         assert link is not None
         run = api.get(f"/api/v2{link.replace('/runs/', '/dagRuns/')}").json()
@@ -119,7 +124,26 @@ def test_a_user_retries_a_group_and_backfills_days_and_airflow_records_the_user(
 
         page.goto(address_of(stack, "LV-0003"))
         press_and_start(page, "Run again from here")
-        expect(page.locator("#said")).to_contain_text("The run is started.")
+        expect(page.locator("#said")).to_contain_text(re.compile(r"The run is done: \d+ completed"))
+        assert errors == []
+
+
+def test_a_paused_dag_is_named_and_unpaused_on_the_page(stack: Stack, browser: Browser) -> None:
+    with visiting(browser, stack) as visitor, stack.api() as api:
+        page, errors = visitor
+        dag = "/api/v2/dags/livedash_transcript_fetch"
+        api.patch(dag, json={"is_paused": True}).raise_for_status()
+        log_in(visitor, stack, "/livedash/")
+        notice = page.locator("#paused")
+        expect(notice).to_contain_text("is paused in Airflow: its sessions wait.")
+        accessible(page)
+
+        page.get_by_role("button", name="Run now").nth(1).press("Enter")
+        page.get_by_role("dialog").get_by_role("button", name="Start").press("Enter")
+        expect(page.locator("#said")).to_contain_text("The run waits: its DAG is paused in Airflow.")
+        notice.get_by_role("button", name="Unpause").click()
+        expect(notice).to_be_hidden()
+        assert api.get(dag).json()["is_paused"] is False
         assert errors == []
 
 

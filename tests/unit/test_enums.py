@@ -22,7 +22,7 @@ COLUMNS = {
     ("session", "sentiment"): "Sentiment",
     ("session", "category"): "Category",
     ("message", "role"): "Role",
-    ("session_processing_status", "status"): "StageStatus",
+    ("session_processing_status", "status"): "Status",
     ("session_processing_status", "error_kind"): "ErrorKind",
     ("session_processing_failure", "error_kind"): "ErrorKind",
     ("systemic_incident", "kind"): "IncidentKind",

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from livedash_core.errors import UsageError
 from livedash_core.status import Scope
 from livedash_core.status.backoff import delays
-from livedash_core.status.redaction import MAX_CHARACTERS, presentable
+from livedash_core.status.redaction import MAX_CHARACTERS, redact
 
 
 @given(st.integers(1, 100))
@@ -36,12 +36,12 @@ def test_backoff_grows_and_is_clamped(attempts: int):
     ],
 )
 def test_a_stored_message_carries_no_secret(message: str, secret: str):
-    assert secret not in presentable(message)
+    assert secret not in redact(message)
 
 
 @given(st.text(max_size=3000))
 def test_any_message_can_be_stored(message: str):
-    shown = presentable(message)
+    shown = redact(message)
 
     assert 0 < len(shown) <= MAX_CHARACTERS
     assert "\x00" not in shown
@@ -50,7 +50,7 @@ def test_any_message_can_be_stored(message: str):
 
 def test_ordinary_messages_stay_as_they_are():
     message = "https://host/transcripts/7.txt does not exist there (404); the token budget is fine"
-    assert presentable(message) == message
+    assert redact(message) == message
 
 
 def test_a_scope_refuses_what_makes_no_sense():

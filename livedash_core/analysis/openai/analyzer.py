@@ -18,14 +18,21 @@ from livedash_core.analysis.openai import prompt
 from livedash_core.analysis.openai.batch_api import OpenAIBatches
 from livedash_core.analysis.openai.chat_request import ChatRequest
 from livedash_core.analysis.openai.client import ClientPool, make_client, server_of
-from livedash_core.analysis.openai.completion import Completion
-from livedash_core.analysis.openai.errors import Call, RateLimited, TranscriptTooLong, deferred, outcome, translated
+from livedash_core.analysis.openai.completion import Completion, raise_unless_completion
+from livedash_core.analysis.openai.errors import (
+    Call,
+    RateLimited,
+    TranscriptTooLong,
+    deferred,
+    outcome,
+    translated,
+)
 from livedash_core.analysis.openai.rate_limit_headers import RateLimitHeaders
 from livedash_core.analysis.openai.reply import ReplyCutOff, UnusableReply, read_completion
 from livedash_core.analysis.stored_analyses import StoredAnalysis, stored_analysis_of
 from livedash_core.costs.ledger import CallEnd, Ledger, PlannedCall
 from livedash_core.enums import Mode
-from livedash_core.errors import ProcessingError, SystemicError
+from livedash_core.errors import ProcessingError, SystemicError, TransientError
 from livedash_core.outcomes import Deferred
 
 if TYPE_CHECKING:
@@ -153,7 +160,15 @@ class OpenAIAnalyzer:
             raise
 
     def _read_analysis(self, completion: Completion, request: AnalysisRequest, prompt_version: str) -> Analysis:
-        analysis = read_completion(completion, request.language_hint)
+        try:
+            analysis = read_completion(completion, request.language_hint)
+        except (UnusableReply, ReplyCutOff, TransientError):
+            if completion.error is None:
+                raise
+            error = completion.error.as_status_error()
+            raise translated(
+                error, Call(self._server, self._model, self._timeout_seconds, request.company_id)
+            ) from error
         model = completion.model or self._model
         return replace(analysis, analyzer=self.name, model=model, prompt_version=prompt_version)
 
@@ -206,15 +221,20 @@ class OpenAIAnalyzer:
             raise SystemicError(str(self._stopped), company_id=company_id if of_company else None)
 
     async def _send(self, chat: ChatRequest) -> Answer:
-        """Send the request; returns the raw response with status 200. Raises the SDK's errors and ``TimeoutError``."""
+        """Send the request; returns the raw response with status 200 and a completion.
+
+        Raises the SDK's errors, also for one that a response with status 200 describes, and ``TimeoutError``.
+        """
         # The SDK's timeout applies to each read, so a server that sends a byte now and then would never reach it.
         async with asyncio.timeout(self._timeout_seconds):
             # As an extra body, which is sent unchanged and replaces the empty messages. Otherwise the SDK walks through
             # messages and schema to translate names (there are none), which takes two fifths of a call's CPU time.
             with self._clients.acquire() as client:
-                return await client.chat.completions.with_raw_response.create(
+                answer = await client.chat.completions.with_raw_response.create(
                     model=self._model, messages=(), extra_body=self._body(chat)
                 )
+        raise_unless_completion(answer.http_response)
+        return answer
 
     def _planned_call(self, request: AnalysisRequest, chat: ChatRequest, mode: Mode) -> PlannedCall:
         return PlannedCall(

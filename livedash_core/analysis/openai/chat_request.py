@@ -34,6 +34,8 @@ class ChatRequest:
     max_completion_tokens: int
     #: The failures of earlier requests; each kind is corrected once, so that there are four requests at most.
     corrected: tuple[type[CorrectableFailure], ...] = ()
+    #: Whether an earlier reply had no content. A second one ends the corrections: each is paid for.
+    had_empty_reply: bool = False
 
     @classmethod
     def first(cls, turns: Sequence[Turn], *, max_characters: int, max_completion_tokens: int) -> ChatRequest:
@@ -44,13 +46,16 @@ class ChatRequest:
     def corrected_for(self, failure: CorrectableFailure) -> ChatRequest:
         """The next request: a repair, twice the tokens, or half the transcript.
 
-        Raises ``failure`` if its kind was corrected before.
+        Raises ``failure`` if its kind was corrected before, or if it is the second reply without content.
         """
         # Half of a transcript that is shorter than the instructions would hardly be a shorter request.
         too_short = isinstance(failure, TranscriptTooLong) and self.excerpt.characters < len(prompt.INSTRUCTIONS)
-        if type(failure) in self.corrected or too_short:
+        is_empty = not isinstance(failure, TranscriptTooLong) and failure.is_empty
+        if type(failure) in self.corrected or too_short or (is_empty and self.had_empty_reply):
             raise failure
-        corrected = replace(self, corrected=(*self.corrected, type(failure)))
+        corrected = replace(
+            self, corrected=(*self.corrected, type(failure)), had_empty_reply=self.had_empty_reply or is_empty
+        )
         match failure:
             case UnusableReply():
                 messages = prompt.repair_messages(self.messages, failure.content, failure.problems)

@@ -5,14 +5,19 @@ The SDK's types cannot be used: the SDK builds them without validation, even fro
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
 from typing import Annotated, Any
 
+import httpx2
+import openai
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 
+from livedash_core.analysis.openai.fault import Fault, fault_in
+from livedash_core.analysis.openai.model_reply import ModelReply
+from livedash_core.analysis.openai.response_body import read_body
+from livedash_core.analysis.openai.usage import find_usage, read_usage
 from livedash_core.costs.ledger import CallEnd, Outcome, Usage
 from livedash_core.parsing.text import clean
-from livedash_core.parsing.values import MAX_INTEGER
 
 
 def _or_none(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
@@ -26,54 +31,44 @@ def _cleaned(value: Any) -> Any:
     return clean(value) if isinstance(value, str) else value
 
 
-_Text = Annotated[str | None, Field(strict=True), BeforeValidator(_cleaned), WrapValidator(_or_none)]
 #: At most 200 characters, longer than the name of any model.
 _Name = Annotated[str | None, Field(strict=True, max_length=200), BeforeValidator(_cleaned), WrapValidator(_or_none)]
-_Tokens = Annotated[int | None, Field(strict=True, ge=0, le=MAX_INTEGER), WrapValidator(_or_none)]
-
-
-class _PromptDetails(BaseModel):
-    cached_tokens: _Tokens = None
-    cache_write_tokens: _Tokens = None
-
-
-class _CompletionDetails(BaseModel):
-    reasoning_tokens: _Tokens = None
-
-
-class _Usage(BaseModel):
-    prompt_tokens: _Tokens = None
-    completion_tokens: _Tokens = None
-    prompt_tokens_details: Annotated[_PromptDetails | None, WrapValidator(_or_none)] = None
-    completion_tokens_details: Annotated[_CompletionDetails | None, WrapValidator(_or_none)] = None
-
-
-class _Message(BaseModel):
-    content: _Text = None
-    refusal: _Text = None
-
-
-class _Choice(BaseModel):
-    message: _Message
-    finish_reason: _Text = None
 
 
 class Completion(BaseModel):
     """The JSON body of a response with status 200, which may not be a completion."""
 
-    choices: Annotated[list[_Choice] | None, WrapValidator(_or_none)] = None
-    error: Any = None
+    choices: Annotated[list[Any] | None, WrapValidator(_or_none)] = None
+    error: Fault | None = None
     model: _Name = None
     service_tier: _Name = None
-    usage_reported: Annotated[_Usage | None, WrapValidator(_or_none)] = Field(default=None, alias="usage")
+    #: The token counts, None where the server reported none or an invalid one.
+    usage: Annotated[Usage, BeforeValidator(read_usage)] = Usage()
+    #: Whether the body has the form of a completion, although it may be an empty one.
+    is_completion: bool = False
 
     @classmethod
     def read(cls, body: bytes) -> Completion:
-        """Parse ``body``; every field is None if it is not a JSON object."""
+        """Parse ``body``; every field is None if it holds no JSON object."""
+        found = read_body(body)
+        return cls() if found is None else cls.of(found)
+
+    @classmethod
+    def of(cls, body: Mapping[str, Any]) -> Completion:
+        """The completion in the JSON object ``body``."""
+        form = any(key in body for key in ("choices", "usage")) or str(body.get("object")).startswith("chat.completion")
         try:
-            return cls.model_validate(json.loads(body))
+            return cls.model_validate(
+                {**body, "usage": find_usage(body), "error": fault_in(body), "is_completion": form}
+            )
         except (ValueError, RecursionError):
             return cls()
+
+    @property
+    def reply(self) -> ModelReply | None:
+        """What the model said: the first choice that says something, or the first one; None without a choice."""
+        replies = [ModelReply.of_choice(choice) for choice in self.choices or () if isinstance(choice, Mapping)]
+        return next((reply for reply in replies if reply.says_something), replies[0] if replies else None)
 
     def end(self, request_id: str | None) -> CallEnd:
         """How the call ended, for the ledger: ``answered`` only if there are choices or token counts."""
@@ -89,16 +84,21 @@ class Completion(BaseModel):
             usage=self.usage,
         )
 
-    @property
-    def usage(self) -> Usage:
-        """The token counts, None where the server reported none or an invalid one."""
-        reported = self.usage_reported or _Usage()
-        prompt = reported.prompt_tokens_details or _PromptDetails()
-        completion = reported.completion_tokens_details or _CompletionDetails()
-        return Usage(
-            prompt_tokens=reported.prompt_tokens,
-            cached_tokens=prompt.cached_tokens,
-            cache_write_tokens=prompt.cache_write_tokens,
-            completion_tokens=reported.completion_tokens,
-            reasoning_tokens=completion.reasoning_tokens,
-        )
+
+def raise_unless_completion(response: httpx2.Response) -> None:
+    """Raise the SDK's exception for a response with status 200 that is an error or no completion at all.
+
+    Not for one that reports token counts or choices: it is billed, so its caller has to record it.
+    """
+    # Looked for first, because a healthy response need not be parsed twice.
+    if b'"choices"' in response.content and b'"error"' not in response.content:
+        return
+    completion = Completion.read(response.content)
+    if completion.choices or completion.usage != Usage():
+        return
+    if completion.error is not None:
+        raise completion.error.as_status_error(response)
+    if not response.content.strip():
+        raise openai.APIConnectionError(request=response.request)
+    if not completion.is_completion:
+        raise openai.APIResponseValidationError(response, None)

@@ -81,6 +81,8 @@ def translated(exc: openai.APIError | TimeoutError, call: Call) -> ProcessingErr
     """Translate an error of the SDK: permanent for the session, systemic or transient."""
     if isinstance(exc, openai.APIStatusError):
         return _of_status(exc, call)
+    if isinstance(exc, openai.APIResponseValidationError):
+        return SystemicError(f"{call.server} answered 200 without a completion; check the base URL, and its /v1")
     if isinstance(exc, TimeoutError | openai.APITimeoutError):
         return TransientError(f"{call.server} did not answer within {call.timeout_seconds:g} seconds")
     if isinstance(exc.__cause__, _NEVER_SENT):

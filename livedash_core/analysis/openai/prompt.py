@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from openai.types.shared_params import ResponseFormatJSONSchema
 
 #: Change it with every change to this file, or to the reading of replies, that could change an analysis.
-PROMPT_VERSION = "2026-11-4"
+PROMPT_VERSION = "2026-11-5"
 #: The part of an unusable reply that a repair quotes.
 _QUOTED_CHARACTERS = 4_000
 

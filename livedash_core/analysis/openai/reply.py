@@ -1,16 +1,18 @@
 """Validate a model's reply and normalise it into an ``Analysis``; pure.
 
 The checks follow the guarantees of the API: a choice, no refusal, a finish reason, content, JSON, fields (OpenAI's
-structured outputs guarantee the schema only for a finished reply that is not a refusal). Harmless deviations are
-normalised and noted; any other is an ``UnusableReply``, whose message quotes neither the reply nor the transcript.
+structured outputs guarantee the schema only for a finished reply that is not a refusal). A reply is paid for, so it is
+read wherever the object is; harmless deviations are normalised and noted. Any other is an ``UnusableReply``, whose
+message quotes neither the reply nor the transcript.
 """
 
 from __future__ import annotations
 
-import json
+import re
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, Field, StrictBool, ValidationError, ValidationInfo
@@ -19,6 +21,10 @@ from livedash_core.analysis import normalise
 from livedash_core.analysis.contract import SUMMARY_MAX_CHARACTERS, SUMMARY_MIN_CHARACTERS, Analysis
 from livedash_core.analysis.masking import redact_contacts, remove_placeholders
 from livedash_core.analysis.openai.completion import Completion
+from livedash_core.analysis.openai.json_objects import Found, find_objects, read_text_value
+from livedash_core.analysis.openai.model_reply import ModelReply
+from livedash_core.analysis.openai.reasoning import strip_leading_reasoning
+from livedash_core.analysis.openai.reply_fields import OWN_KEYS, candidates, plain
 from livedash_core.enums import UNDETERMINED, Category, Sentiment
 from livedash_core.errors import PermanentError, TransientError
 from livedash_core.parsing.questions import MAX_CHARACTERS, clean_questions, normal_form
@@ -26,6 +32,10 @@ from livedash_core.parsing.text import clean
 
 #: The longest language tag (RFC 5646, 4.4.1); names of languages are shorter.
 _MAX_LABEL_CHARACTERS = 35
+#: More objects than a model writes before its answer.
+_MAX_CANDIDATES = 200
+_NO_OBJECT = "it holds no JSON object"
+_NO_CONTENT = "it has no content"
 
 
 class UnusableReply(PermanentError):
@@ -36,12 +46,18 @@ class UnusableReply(PermanentError):
         self.content = content
         self.problems = tuple(problems)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether the reply has no content at all."""
+        return not self.content.strip()
+
 
 class ReplyCutOff(PermanentError):
-    """The model used all of its ``max_completion_tokens``, possibly for reasoning alone."""
+    """The model used all of its ``max_completion_tokens``, possibly for reasoning alone (``is_empty``)."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_empty: bool = False) -> None:
         super().__init__("the model's reply exceeds its maximum tokens; choose a model that reasons less")
+        self.is_empty = is_empty
 
 
 def read_completion(completion: Completion, language_hint: str | None = None) -> Analysis:
@@ -50,53 +66,99 @@ def read_completion(completion: Completion, language_hint: str | None = None) ->
     ``language_hint`` is the language if the model could not determine it. Raises ``TransientError`` (no completion),
     ``PermanentError`` (refused), ``ReplyCutOff`` or ``UnusableReply``.
     """
-    if not completion.choices:
-        raise TransientError("the model server answered 200 without a completion")
-    choice = completion.choices[0]
-    if choice.message.refusal:
+    reply = completion.reply
+    if reply is None:
+        if not completion.is_completion:
+            raise TransientError("the model server answered 200 without a completion; check the base URL, and its /v1")
+        raise UnusableReply("", [_NO_CONTENT])
+    if reply.is_refusal:
         raise PermanentError("the model refused to analyse this conversation")
-    if choice.finish_reason == "content_filter":
-        raise PermanentError("the model refused to analyse this conversation: its content filter stopped the reply")
-    if choice.finish_reason == "length":
-        raise ReplyCutOff
-    analysis = read_content(choice.message.content or "")
+    try:
+        analysis = read_reply(reply)
+    except (UnusableReply, ReplyCutOff):
+        if reply.is_filtered:
+            raise PermanentError(
+                "the model refused to analyse this conversation: its content filter stopped the reply"
+            ) from None
+        raise
     language = normalise.language_code(language_hint or "")
     if analysis.language == UNDETERMINED != language:
         return replace(analysis, language=language, notes={**analysis.notes, "language": "from the import"})
     return analysis
 
 
-def read_content(content: str) -> Analysis:
-    """Read the analysis in the text of a reply. Raises ``UnusableReply``."""
-    fields = _json_object(content)
-    try:
+def read_reply(reply: ModelReply) -> Analysis:
+    """Read the analysis in the content, else in a tool call, else in the reasoning, which some servers fill instead.
+
+    Raises ``UnusableReply`` or ``ReplyCutOff``.
+    """
+    sources = [("", reply.content), *(("tool call", text) for text in reversed(reply.arguments))]
+    # A draft in reasoning that was cut off is no answer.
+    if not reply.is_cut_off or reply.reasoning.lstrip().startswith("{"):
+        sources.append(("reasoning", reply.reasoning))
+    problems: list[str] = []
+    for source, text in sources:
+        try:
+            analysis = read_content(text, is_cut_off=reply.is_cut_off)
+        except UnusableReply as exc:
+            if text.strip() and not problems:
+                problems = list(exc.problems)
+        else:
+            return replace(analysis, notes=analysis.notes | {"read_from": source}) if source else analysis
+    said = next((text for text in (reply.content, *reply.arguments) if text.strip()), "")
+    if reply.is_cut_off:
+        raise ReplyCutOff(is_empty=not said)
+    raise UnusableReply(said, problems if said and problems else [_NO_CONTENT])
+
+
+def read_content(content: str, *, is_cut_off: bool = False) -> Analysis:
+    """Read the last valid object in the text of a reply. Raises ``UnusableReply``.
+
+    An object that begins after it, cannot be read and does not merely repeat it makes the reply unusable: what came
+    before was a draft.
+    """
+    text = strip_leading_reasoning(content, is_cut_off=is_cut_off)
+    problems: tuple[int, list[str]] = (-1, ["it is not valid JSON"] if "{" in text else [_NO_OBJECT])
+    for fields in islice(_candidates(text), _MAX_CANDIDATES):
         notes: dict[str, str | int] = {}
-        reply = _Reply.model_validate(fields, context=notes)
-    except ValidationError as exc:
-        problems = [f"{error['loc'][0]}: {error['msg']}" for error in exc.errors(include_input=False)]
-        raise UnusableReply(content, problems) from None  # the cause would quote the reply
-    return Analysis(**reply.model_dump(), notes=notes | _notes(fields, reply))
+        try:
+            reply = _Reply.model_validate({name: plain(name, fields[name]) for name in fields}, context=notes)
+        except ValidationError as exc:
+            said = [f"{error['loc'][0]}: {error['msg']}" for error in exc.errors(include_input=False)]
+            problems = max(problems, (len(fields), said), key=lambda each: each[0])
+        else:
+            return Analysis(**reply.model_dump(), notes=_notes(fields, reply, notes))
+    raise UnusableReply(content, problems[1])
 
 
-def _json_object(content: str) -> dict[str, Any]:
-    # Some local servers leave a model's reasoning in the content.
-    text = content.rpartition("</think>")[2]
-    start = text.find("{")
-    if start < 0:
-        raise UnusableReply(content, ["it holds no JSON object"])
-    try:
-        # Text before and after the object, such as a Markdown fence, is ignored.
-        found, _ = json.JSONDecoder().raw_decode(text, start)
-    except (ValueError, RecursionError):
-        raise UnusableReply(content, ["it is not valid JSON"]) from None
-    return dict(found)
+def _candidates(text: str) -> Iterator[dict[str, Any]]:
+    """The fields of the objects in ``text``, the last one first."""
+    whole = read_text_value(text) if text.lstrip().startswith('"') else None
+    found = find_objects(text, OWN_KEYS) if whole is None else [Found(0, len(text), whole)]
+    seen = False
+    for number in reversed(range(len(found))):
+        start, _, value = found[number]
+        if value is None:
+            between = text[found[number - 1].end : start] if number else ""
+            if not number or re.search(r"\w{3}", between):
+                return
+            continue
+        fields = list(candidates(value))
+        if not fields and value == {} and not seen:
+            fields = [{}]
+        seen = True
+        yield from reversed(fields)
 
 
 def _summary(value: Any) -> Any:
+    if isinstance(value, list) and all(isinstance(part, str) for part in value):
+        value = " ".join(value)
     if not isinstance(value, str):
         return value
     # A transcript may have injected an address or a link.
     text = redact_contacts(_single_line(value, SUMMARY_MAX_CHARACTERS))
+    if 0 < len(text) < SUMMARY_MIN_CHARACTERS:
+        return f"Summary: {text}"  # "Greeting." is short, but it is what was paid for
     short = textwrap.shorten(text, SUMMARY_MAX_CHARACTERS, placeholder="…")
     # shorten() reduces a single long word to the placeholder alone.
     return short if len(short) >= SUMMARY_MIN_CHARACTERS else text[:SUMMARY_MAX_CHARACTERS]
@@ -108,21 +170,31 @@ def _single_line(value: str, characters: int) -> str:
 
 
 def _questions(value: Any, info: ValidationInfo) -> Any:
-    if value is None:
-        return ()
     if isinstance(value, str):
-        value = [value]
+        value = normalise.listed(value)
+    if value is None:
+        value = []
     if not isinstance(value, list):
         return value
+    value = [_question(each) for each in value]
     questions = [_single_line(question, MAX_CHARACTERS) for question in value if isinstance(question, str)]
     redacted = [(before, redact_contacts(before)) for before in questions]
     with_contacts = sum(after != before for before, after in redacted)
-    if with_contacts and info.context is not None:
-        info.context["questions_with_contacts"] = with_contacts
     # A question that consists of contacts alone is dropped.
-    return clean_questions(
+    kept = clean_questions(
         after for before, after in redacted if after == before or normal_form(remove_placeholders(after))
     )
+    counts = {"questions_with_contacts": with_contacts, "questions_dropped": len(value) - len(kept)}
+    if info.context is not None:
+        info.context.update({name: count for name, count in counts.items() if count})
+    return kept
+
+
+def _question(value: Any) -> Any:
+    """The text of a question that is an object: {"question": ..., "asked_by": ...}."""
+    if isinstance(value, dict):
+        return next((value[key] for key in ("question", "text", "value") if isinstance(value.get(key), str)), value)
+    return value
 
 
 def _language(value: Any) -> str:
@@ -138,6 +210,8 @@ def _category(value: Any) -> Any:
 
 
 def _boolean(value: Any) -> Any:
+    if value is None:
+        return False
     boolean = normalise.boolean(str(value)) if isinstance(value, str | int) else None
     return value if boolean is None else boolean
 
@@ -165,11 +239,7 @@ def _label(value: Any) -> str:
     return text[:_MAX_LABEL_CHARACTERS].rstrip()
 
 
-def _notes(fields: dict[str, Any], reply: _Reply) -> dict[str, str | int]:
-    notes: dict[str, str | int] = {}
-    questions = [fields["questions"]] if isinstance(fields["questions"], str) else fields["questions"] or []
-    if len(questions) > len(reply.questions):
-        notes["questions_dropped"] = len(questions) - len(reply.questions)
+def _notes(fields: dict[str, Any], reply: _Reply, notes: dict[str, str | int]) -> dict[str, str | int]:
     if (label := _label(fields.get("language"))) not in ("", reply.language):
         notes["language_label"] = label
     changed = [

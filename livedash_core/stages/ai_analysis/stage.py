@@ -35,6 +35,9 @@ class Conversation(NamedTuple):
     known: dict[tuple[str, str, str | None, str], dict[str, Any]]
     #: Whether personal data is masked before a model sees the conversation.
     mask: bool = False
+    #: The session's country and the company's time zone: whose telephone numbers and ids are masked.
+    country: str | None = None
+    timezone: str | None = None
 
 
 class AnalysisResult(NamedTuple):
@@ -112,6 +115,8 @@ class AiAnalysis(Stage[Conversation, AnalysisResult]):
                 Session.id,
                 Session.company_id,
                 Session.language,
+                Session.country,
+                Company.timezone,
                 Company.analyzer,
                 Company.model.label("company_model"),
                 Company.mask_personal_data,
@@ -134,6 +139,8 @@ class AiAnalysis(Stage[Conversation, AnalysisResult]):
                 self.context.model or row.company_model or self.context.settings.model or row.default_model,
                 {(digest, name, model, version): found for digest, name, model, version, found in row.analysed or ()},
                 row.mask_personal_data,
+                row.country,
+                row.timezone,
             )
             for row in rows
         ]
@@ -161,7 +168,7 @@ class AiAnalysis(Stage[Conversation, AnalysisResult]):
         analyzer, model = self._analyzers.resolve(item.analyzer, item.model, item.company_id)
         turns, notes = item.turns, dict[str, int]()
         if item.mask and model is not None:
-            turns, notes["masked"] = _without_personal_data(item.turns)
+            turns, notes["masked"] = _without_personal_data(item)
         key = (input_digest(turns), analyzer.name, model, analyzer.prompt_version)
         if (known := item.known.get(key)) is not None:
             stored = StoredAnalysis(item.session_id, *key, known)
@@ -192,11 +199,12 @@ class AiAnalysis(Stage[Conversation, AnalysisResult]):
         await self._analyzers.close()
 
 
-def _without_personal_data(turns: tuple[Turn, ...]) -> tuple[tuple[Turn, ...], int]:
+def _without_personal_data(item: Conversation) -> tuple[tuple[Turn, ...], int]:
     # Imported here because the telephone number data takes a fifth of a second, and only models need it.
     from livedash_core.analysis.masking import mask_turns
+    from livedash_core.analysis.places import countries_of
 
-    return mask_turns(turns)
+    return mask_turns(item.turns, countries_of(item.country, item.timezone, item.language_hint))
 
 
 #: The columns of the session that copy its analysis. ``language`` stays: it also comes from the CSV.

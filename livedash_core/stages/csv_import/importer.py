@@ -90,7 +90,7 @@ class CsvImporter:
             except StoppedReading:
                 return
             except ProcessingError as error:
-                self._open_incident(company, str(error))
+                self._open_incident(company, str(error), local=isinstance(error, SystemicError) and error.local)
             except Exception as error:
                 if is_database_failure(error):
                     raise
@@ -226,11 +226,13 @@ class CsvImporter:
 
         return asyncio.run(download())
 
-    def _open_incident(self, company: Any, problem: str) -> None:
+    def _open_incident(self, company: Any, problem: str, *, local: bool = False) -> None:
         name = company.company_name
         message = problem if problem.startswith(f"{name}: ") else f"{name}: {problem}"
         log.warning("%s", message)
-        self._report.incidents.append(SystemicError(message, company_id=company.company_id))
+        self._report.incidents.append(SystemicError(message, company_id=company.company_id, local=local))
+        if local:
+            return
         with self._engine.begin() as connection:
             open_incident(connection, STAGE, company.company_id, message)
 

@@ -27,7 +27,7 @@ from livedash_core.settings import Settings
 from livedash_core.stages.csv_import import sql
 from livedash_core.stages.csv_import.staging import Reading
 from livedash_core.stages.row_columns import following_columns, unread_cells
-from livedash_core.status.redaction import presentable
+from livedash_core.status.redaction import redact
 
 #: Problems of rows and rejected lines that are listed; all are counted.
 SHOWN_PROBLEMS = 50
@@ -69,7 +69,7 @@ def preview(address: str, source: Source, zone: ZoneInfo, settings: Settings) ->
         "rows": reading.rows,
         "sessions": len(rows.ids),
         "rejected": reading.rejections,
-        "refused": presentable(refused) if refused else None,
+        "refused": redact(refused) if refused else None,
         "times": {
             "written_as": "DD.MM.YYYY HH:MM:SS",
             "timezone": zone.key,
@@ -106,7 +106,7 @@ class _Rows:
         line = int(row["line_number"] or 0)
         if row["reason"] is not None:
             if len(self.rejections) < SHOWN_PROBLEMS:
-                text = presentable((row["raw_text"] or "")[:_SHOWN_CHARACTERS])
+                text = redact((row["raw_text"] or "")[:_SHOWN_CHARACTERS])
                 self.rejections.append({"line": line, "reason": row["reason"], "text": text})
             return
         cells = tuple(row[column] for column in COLUMNS)
@@ -141,7 +141,7 @@ class _Rows:
     def _problem(self, line: int, cells: tuple[str | None, ...], kind: str, problem: str) -> None:
         self.counts[kind] += 1
         if len(self.problems) < SHOWN_PROBLEMS:
-            self.problems.append({"line": line, "session": cells[0], "problem": presentable(problem)})
+            self.problems.append({"line": line, "session": cells[0], "problem": redact(problem)})
 
 
 def _time_problem(cells: tuple[str | None, ...], zone: ZoneInfo) -> str:
@@ -179,7 +179,7 @@ async def _transcript(
             return {"problem": f"it {problem}"}
         started_at, ended_at = interpret(cells[1], cells[2], zone)
     except ProcessingError as error:
-        return {"problem": presentable(str(error))}
+        return {"problem": redact(str(error))}
     read = parse_transcript(fetched.content, started_at=started_at, ended_at=ended_at, zone=zone)
     return {
         "messages": len(read.messages),

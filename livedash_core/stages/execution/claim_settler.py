@@ -90,6 +90,9 @@ class ClaimSettler(Generic[Item, Result]):
         handled = [session_id for session_id, outcome in outcomes.items() if isinstance(outcome, Completed | Skipped)]
         failed = {session_id: outcome for session_id, outcome in outcomes.items() if isinstance(outcome, Exception)}
         self.fail(token, [to_failure(session_id, error) for session_id, error in failed.items()])
+        # A server that refuses one session for good has answered: it is no longer down.
+        answered = [session_id for session_id, error in failed.items() if isinstance(error, PermanentError)]
+        self._served_companies.update(items[session_id].company_id for session_id in answered)
 
         def settle(part: list[UUID]) -> None:
             completed = {key: outcome for key in part if isinstance(outcome := outcomes[key], Completed)}
@@ -171,6 +174,8 @@ class ClaimSettler(Generic[Item, Result]):
 
     def _note(self, error: SystemicError) -> None:
         self.report.incidents.append(error)
+        if error.local:
+            return
         with self.engine.begin() as connection:
             open_incident(connection, self.stage.name, error.company_id, str(error))
 

@@ -64,22 +64,99 @@ async function answerOf(response) {
   throw new Error(`Airflow answered ${response.status}. ${detail}`.slice(0, 500));
 }
 
-async function post(path, body) {
+async function send(method, path, body) {
   const response = await fetch(document.body.dataset.airflowRoot + path, {
-    method: "POST",
+    method,
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify(body),
   });
   return answerOf(response);
 }
 
-async function startRun(dag, conf) {
-  const run = await post(`/api/v2/dags/${encodeURIComponent(dag)}/dagRuns`, {
+async function read(path) {
+  return answerOf(await fetch(document.body.dataset.airflowRoot + path, { headers: { Accept: "application/json" } }));
+}
+
+const FOLLOW_MILLISECONDS = 2000;
+const FOLLOW_TIMES = 450; // a quarter of an hour; a lane ends after ten minutes
+const SHOWN_MILLISECONDS = 60_000;
+let followed = 0;
+
+// Shows the state of a run until it ends or another action is started: queued or paused, running, done.
+async function followRun(dag, runId, more) {
+  const number = ++followed;
+  const path = `/dags/${encodeURIComponent(dag)}/runs/${encodeURIComponent(runId)}`;
+  for (let times = 0; times < FOLLOW_TIMES && number === followed; times += 1) {
+    const run = await read(`/api/v2/dags/${encodeURIComponent(dag)}/dagRuns/${encodeURIComponent(runId)}`);
+    if (number !== followed) return;
+    if (run.state === "running") say(`The run is started.${more}`, path);
+    else if (run.state !== "queued") return sayEnd(dag, run, path, more);
+    else if ((await readPaused()).has(dag)) say(`The run waits: its DAG is paused in Airflow.${more}`, path);
+    else say(`The run is queued.${more}`, path);
+    await new Promise((resolve) => setTimeout(resolve, FOLLOW_MILLISECONDS));
+  }
+}
+
+// The counts of a run are in the Asset event that it emitted; a run that moved no session on emits none.
+async function sayEnd(dag, run, path, more) {
+  const query = new URLSearchParams({ source_dag_id: dag, source_run_id: run.dag_run_id, limit: 10 });
+  const events = (await read(`/api/v2/assets/events?${query}`).catch(() => ({}))).asset_events ?? [];
+  const counts = events.map((event) => event.extra ?? {}).find((extra) => "completed" in extra);
+  const changed = counts
+    ? ["completed", "skipped", "failed"].filter((name) => counts[name]).map((name) => `${counts[name]} ${name}`).join(", ")
+    : "";
+  const result = run.state === "success" ? "The run is done" : "The run has failed";
+  say(`${result}: ${changed || "no session moved on"}.${more}`, path);
+  await refresh();
+  const number = followed;
+  setTimeout(() => { if (number === followed) said.hidden = true; }, SHOWN_MILLISECONDS);
+}
+
+async function startRun(dag, conf, more = "") {
+  const run = await send("POST", `/api/v2/dags/${encodeURIComponent(dag)}/dagRuns`, {
     logical_date: null,
     conf,
     note: "Started on the LiveDash page",
   });
-  say("The run is started.", `/dags/${encodeURIComponent(dag)}/runs/${encodeURIComponent(run.dag_run_id)}`);
+  followRun(dag, run.dag_run_id, more).catch((error) => say(`The run is started, and cannot be followed: ${error.message}`));
+}
+
+// Resolves to the ids of LiveDash's DAGs that are paused; none if Airflow does not answer.
+async function readPaused() {
+  const found = await read("/api/v2/dags?tags=livedash&paused=true&limit=100").catch(() => ({}));
+  return new Map((found.dags ?? []).map((dag) => [dag.dag_id, dag.dag_display_name ?? dag.dag_id]));
+}
+
+// Names the paused DAGs on the page, each with a button that unpauses it.
+async function showPaused() {
+  const list = document.getElementById("paused");
+  if (!list) return;
+  const paused = await readPaused();
+  list.hidden = !paused.size;
+  list.replaceChildren(
+    ...[...paused].map(([dag, name]) => {
+      const line = document.createElement("p");
+      const button = document.createElement("button");
+      button.type = "button";
+      button.className = "quiet unpause";
+      button.dataset.dag = dag;
+      button.textContent = "Unpause";
+      line.append(`${name} is paused in Airflow: its sessions wait. `, button);
+      return line;
+    }),
+  );
+}
+
+async function unpause(button) {
+  const dag = button.dataset.dag;
+  button.disabled = true;
+  try {
+    await send("PATCH", `/api/v2/dags/${encodeURIComponent(dag)}?update_mask=is_paused`, { is_paused: false });
+    say(`${dag} is unpaused: its next run starts by itself.`, `/dags/${encodeURIComponent(dag)}`);
+  } catch (error) {
+    say(error.message);
+  }
+  await showPaused();
 }
 
 const KINDS = {
@@ -87,7 +164,7 @@ const KINDS = {
 
   async backfill(button, fields) {
     const dag = button.dataset.dag;
-    await post("/api/v2/backfills", {
+    await send("POST", "/api/v2/backfills", {
       dag_id: dag,
       from_date: `${fields.from}T00:00:00Z`,
       to_date: `${fields.to}T00:00:00Z`,
@@ -96,23 +173,27 @@ const KINDS = {
       reprocess_behavior: "completed",
       max_active_runs: 1,
     });
-    say("The backfill is started.", `/dags/${encodeURIComponent(dag)}/backfills`);
+    const waits = (await readPaused()).has(dag) ? " Its runs wait: the DAG is paused in Airflow." : "";
+    say(`The backfill is started.${waits}`, `/dags/${encodeURIComponent(dag)}/backfills`);
   },
 
   async group(button) {
     const found = await answerOf(await fetch(button.dataset.ids, { headers: { Accept: "application/json" } }));
     if (!found.session_ids.length) return say("The group has no more sessions of active companies.");
-    await startRun(button.dataset.dag, { session_ids: found.session_ids, retry_failed: true });
-    if (found.more) said.append(" The group has more sessions: retry it again when the run is done.");
+    const more = found.more ? " The group has more sessions: retry it again when the run is done." : "";
+    await startRun(button.dataset.dag, { session_ids: found.session_ids, retry_failed: true }, more);
   },
 };
 
 document.addEventListener("click", async (event) => {
+  const paused = event.target.closest("button.unpause");
+  if (paused) return unpause(paused);
   const button = event.target.closest("button.action");
   if (!button) return;
   const fields = await confirmed(button);
   button.focus();
   if (!fields) return;
+  followed += 1; // the notice is about this action from now on
   button.disabled = true;
   say("Sending the request to Airflow …");
   try {
@@ -123,3 +204,6 @@ document.addEventListener("click", async (event) => {
     button.disabled = false;
   }
 });
+
+showPaused();
+document.addEventListener("refreshed", showPaused);

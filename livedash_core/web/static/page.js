@@ -42,6 +42,7 @@ async function refresh() {
     if (fresh.body.dataset.page !== document.body.dataset.page) return location.reload();
     show(fresh);
     stale("");
+    document.dispatchEvent(new Event("refreshed"));
   } catch {
     stale("the server cannot be reached");
   }

@@ -147,7 +147,7 @@ def test_an_empty_run_is_one_task_and_wakes_nobody(run: Run, records: Records):
         ({"session_ids": ["LV-0"], "retry_failed": True}, "no session has the id LV-0"),
         (
             {"from": "2026-03-03", "to": "2026-03-01", "retry_failed": True},
-            "2026-03-03, is after the last day, 2026-03-01",
+            "the first day, 2026-03-03, is after the last day, 2026-03-01",
         ),
     ],
 )

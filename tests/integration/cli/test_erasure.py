@@ -12,9 +12,13 @@ def test_a_session_then_a_day_then_a_company_are_erased_and_counts_stay(livedash
     assert list(erased) == ["sessions", "messages", "transcripts", "questions", "rejections"]
     assert (erased["sessions"], erased["transcripts"]) == (1, 1)
     assert livedash.json("session", "chat-0047")["messages"] == []
-    assert livedash.json("erase", "--company", "Acme", "--before", "2026-05-02")["sessions"] == 18
+    assert livedash.json("erase", "--company", "Acme", "--before", "2026-05-02", "--yes")["sessions"] == 18
     assert livedash.json("session", "chat-0018")["messages"] != []
-    output, _ = livedash("erase", "--company", "Acme")
+    assert livedash.json("erase", "--company", "Acme", "--dry-run") == {"dry_run": True, "sessions": 29}
+    (unconfirmed,) = livedash.refuses(("erase", "--company", "Acme"))
+    assert "Erase the content of 29 sessions of Acme for good?" in unconfirmed
+    assert "--yes" in unconfirmed
+    output, _ = livedash("erase", "--company", "Acme", "--yes")
     assert output.startswith("Erased: 29 sessions with ")
     assert livedash("erase", "--company", "Acme")[0] == "There was nothing to erase.\n"
 

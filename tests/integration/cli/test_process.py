@@ -111,6 +111,8 @@ def test_a_wrong_password_is_printed_once_stops_the_company_and_costs_no_attempt
     assert numbers(json.loads(out)["stages"]["TRANSCRIPT_FETCH"]) == (40, 0, 0, 0, 40)
     assert server.requests["refused"] <= 1 + 16  # the CSV, and what was under way at once
 
+    assert [found["stage"] for found in json.loads(out)["incidents"]] == ["CSV_IMPORT", "TRANSCRIPT_FETCH"]
+    assert "answered 401" in json.loads(out)["incidents"][0]["message"]
     incidents = livedash.json("doctor", code=1)
     assert [(found["check"], found["message"].partition(" is stopped since ")[0]) for found in incidents] == [
         ("incident", "CSV_IMPORT"),
@@ -127,3 +129,38 @@ def test_a_missing_connection_is_an_error_that_names_the_variable_to_set(livedas
     _, line = livedash.with_environment({"AIRFLOW_CONN_ACME": ""})("process", "--stage", "CSV_IMPORT", code=1)
     assert "set AIRFLOW_CONN_ACME" in line
     assert "or AIRFLOW_HOME" in line
+
+
+def test_a_connection_that_only_this_process_lacks_opens_no_incident(livedash: CommandLine, acme: Publish) -> None:
+    acme(2)
+    livedash("process", "--stage", "CSV_IMPORT")
+    elsewhere = livedash.with_environment({"AIRFLOW_CONN_ACME": ""})
+    printed = elsewhere.json("process", code=1)
+    assert [found["stage"] for found in printed["incidents"]] == ["CSV_IMPORT", "TRANSCRIPT_FETCH"]
+    assert livedash.json("doctor") == []
+
+
+def test_every_command_prints_one_json_document(livedash: CommandLine, acme: Publish) -> None:
+    acme(2)
+    livedash("process")
+    for command in (
+        ("status",),
+        ("failures",),
+        ("session", "chat-0000"),
+        ("retry",),
+        ("costs",),
+        ("company", "list"),
+        ("price", "list"),
+        ("process",),
+        ("erase", "--session", "chat-0000"),
+    ):
+        livedash.json(*command)  # json.loads refuses anything before or after the document
+    for command, code in ((("status", "--company", "Nobody"), 2), (("session", "chat-9999"), 2)):
+        assert set(livedash.json(*command, code=code)) == {"error"}
+
+
+def test_a_table_in_a_pipe_has_the_width_that_columns_names(livedash: CommandLine, acme: Publish) -> None:
+    acme(1)
+    assert max(map(len, livedash("status")[0].splitlines())) > 40
+    narrow = livedash.with_environment({"COLUMNS": "40"})
+    assert max(map(len, narrow("status")[0].splitlines())) <= 40

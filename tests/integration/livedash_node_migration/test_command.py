@@ -127,9 +127,11 @@ def test_process_continues_migrated_sessions(
     )
     world.assert_ledger_equals_rows()
     with engine.connect() as connection:
-        makers = connection.execute(text("SELECT analyzer, count(*) FROM livedash.session GROUP BY 1 ORDER BY 1")).all()
+        analyzers = connection.execute(
+            text("SELECT analyzer, count(*) FROM livedash.session GROUP BY 1 ORDER BY 1")
+        ).all()
         told = connection.execute(text('SELECT count(*) FROM livedash_compat."Session" WHERE processed')).scalar()
-    assert makers == [("livedash-node", 2), ("offline", 10)]
+    assert analyzers == [("livedash-node", 2), ("offline", 10)]
     assert told == 12
     assert len(COLUMNS) == len(OLD_COLUMNS)
 

@@ -117,14 +117,14 @@ def test_no_call_is_made_for_a_suspended_company(companies: LlmockCompanies) -> 
 
 
 def test_a_company_with_masking_sends_no_personal_numbers(companies: LlmockCompanies) -> None:
-    acme = companies.records.company("Acme", model="small", mask_personal_data=True)
+    acme = companies.records.company("Acme", model="small", mask_personal_data=True, timezone="Europe/Berlin")
     ids = companies.records.sessions(acme, 1, completed_stages=3)
-    companies.say(acme, ids, "Mail jan@voorbeeld.nl of bel 06-12345678")
+    companies.say(acme, ids, "Mail jan@voorbeeld.nl of bel 06-12345678 of (040) 7654321")
     assert companies.run().completed == 1
     sent = str(companies.llmock.requests[0].body)
-    assert "Mail [e-mail] of bel [phone]" in sent
+    assert "Mail [e-mail] of bel [phone] of [phone]" in sent
     assert "voorbeeld" not in sent
-    assert companies.records.row(ids[0], ANALYSIS).metadata["masked"] == 2
+    assert companies.records.row(ids[0], ANALYSIS).metadata["masked"] == 3
 
 
 def test_a_transcript_with_instructions_is_noted_and_makes_no_other_call(companies: LlmockCompanies) -> None:

@@ -47,6 +47,8 @@ def test_an_unavailable_database_is_one_sentence(visit: Visit, tmp_path: Path) -
     assert answer.status_code == 503
     assert_one_sentence(answer.text, "does not answer")
     assert "do-not-tell" not in answer.text
+    assert str(tmp_path) not in answer.text
+    assert "Try again" in answer.text
 
 
 def test_a_page_recovers_with_its_database(visit: Visit, engine: Engine) -> None:

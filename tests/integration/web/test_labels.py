@@ -38,7 +38,7 @@ def test_a_duration_is_formatted_briefly(seconds: float | None, words: str) -> N
 
 @pytest.mark.parametrize(
     ("now", "before", "words"),
-    [(3, 2, "+50 %"), (1, 2, "-50 %"), (2, 2, "±0 %"), (2, 0, "new"), (0, 0, "–"), (0, 3, "-100 %")],
+    [(3, 2, "+50%"), (1, 2, "-50%"), (2, 2, "±0%"), (2, 0, "new"), (0, 0, "–"), (0, 3, "-100%")],
 )
 def test_a_change_is_formatted_as_a_percentage(now: int, before: int, words: str) -> None:
     assert change(now, before) == words

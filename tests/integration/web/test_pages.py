@@ -29,6 +29,7 @@ from livedash_core.models import (
     SessionImport,
     SessionQuestion,
 )
+from livedash_core.operations.erasure import erase_session
 from livedash_core.pipeline import BUILT_IN
 from livedash_core.status import Failure, ProcessingStatusManager, Scope
 from livedash_core.web.export import escape_formula
@@ -233,6 +234,31 @@ def test_a_session_shows_each_attempt_with_its_run_and_buttons_to_run_stages_aga
     assert all(str(session_id) in conf and "rerun" in conf for _, conf in again)
 
 
+def test_attempts_are_numbered_on_after_a_retry_by_hand(page: TestClient, records: Records) -> None:
+    (session_id,) = failed(records, records.company("Acme"), 1)
+    for _ in range(2):
+        with records.engine.begin() as connection:
+            manager = ProcessingStatusManager(connection)
+            manager.reset_failed(Scope(session_ids=(session_id,)))
+            claim = manager.claim(FETCH, 1, Scope(session_ids=(session_id,)))
+            manager.fail(FETCH, claim.token, [Failure(session_id, "permanent", "gone again")])
+
+    html = page.get(f"sessions/{session_id}").text
+
+    assert [int(number) for number in re.findall(r"Attempt (\d+),", html)] == [1, 2, 3]
+
+
+def test_an_erased_session_is_one_line(page: TestClient, records: Records, engine: Engine) -> None:
+    (session_id,) = failed(records, records.company("Acme"), 1)
+    erase_session(engine, session_id, BUILT_IN)
+
+    html = page.get(f"sessions/{session_id}").text
+
+    assert "Erased on" in html
+    for absent in ("None", "data-dag=", "Conversation", "Attempt", "Questions"):
+        assert absent not in html, absent
+
+
 def test_a_search_by_id_redirects_to_the_session(page: TestClient, records: Records) -> None:
     session_id, _ = records.sessions(records.company("Acme"), 2)
 
@@ -308,9 +334,9 @@ def test_each_number_of_the_insights_links_to_as_many_sessions(
         )
         assert len(listed) == int(number), address
     shares = dict(re.findall(r'data-share="(\w+)".*?<span class="muted">([^<]+)</span>', html, re.DOTALL))
-    assert shares["NEGATIVE"] == "60 %, +60 points"
-    assert shares["POSITIVE"] == "40 %, -60 points"
-    assert shares["ONBOARDING"] == "100 %, ±0 points"
+    assert shares["NEGATIVE"] == "60%, +60 points"
+    assert shares["POSITIVE"] == "40%, -60 points"
+    assert shares["ONBOARDING"] == "100%, ±0 points"
 
 
 @pytest.mark.parametrize("address", PAGES)

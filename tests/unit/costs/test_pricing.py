@@ -102,10 +102,50 @@ def test_an_unknown_tier_is_unpriced() -> None:
     assert PRICES.find(("gpt-6-luna",), "realtime", "scale", NOW, 0) is None
 
 
-def test_the_requested_model_prices_an_unknown_answering_model() -> None:
-    found = PRICES.find(("who-knows", "gpt-6-luna"), "realtime", None, NOW, 0)
+@pytest.mark.parametrize(
+    ("requested", "answered", "priced_as"),
+    [
+        ("gpt-6-luna", None, "gpt-6-luna"),
+        ("gpt-6-luna", "gpt-6-luna-2026-09-01", "gpt-6-luna"),
+        ("gpt-6-luna", "eu.gpt-6-luna-preview", "gpt-6-luna"),
+        ("gpt-6-luna", "gpt-4o", "gpt-4o"),
+        ("small", "gpt-4o-2024-11-20", "gpt-4o"),
+        ("gpt-6-luna", "qwen2.5-7b-instruct-q4_k_m.gguf", None),
+        ("gpt-6-luna", "/models/mistral.gguf", None),
+        ("who-knows", "no-one", None),
+    ],
+)
+def test_the_catalogue_prices_the_model_that_answered(
+    requested: str, answered: str | None, priced_as: str | None
+) -> None:
+    found = PRICES.find((requested, answered), "realtime", None, NOW, 0)
+    assert (found and found.model) == priced_as
+
+
+@pytest.mark.parametrize(
+    ("by_hand", "requested", "answered", "priced_as"),
+    [
+        (("gpt-4o",), "gpt-4o", "gpt-4o-2024-11-20", "gpt-4o"),
+        (("gpt-4o",), "gpt-4o-2024-11-20", "gpt-4o-2024-11-20", "gpt-4o"),
+        (("small",), "small", "gpt-4o", "small"),
+        (("gpt-4o",), "small", "gpt-4o", "gpt-4o"),
+        (("small", "gpt-4o"), "small", "gpt-4o", "small"),
+        (("small",), "small", "qwen.gguf", "small"),
+        (("small",), "small", None, "small"),
+    ],
+)
+def test_a_price_set_by_hand_comes_first_in_bill_and_budget(
+    by_hand: tuple[str, ...], requested: str, answered: str | None, priced_as: str
+) -> None:
+    nothing = dict.fromkeys(("input", "cached_input", "cache_write", "output"), Decimal(0))
+    free = [replace(PRICE, model=name, by_hand=True, **nothing) for name in by_hand]
+    catalogue = [replace(PRICE, model=name) for name in ("gpt-4o", "gpt-4o-2024-11-20")]
+    prices = PriceList([*catalogue, *free])
+    found = prices.find((requested, answered), "realtime", None, NOW, 0)
     assert found is not None
-    assert found.model == "gpt-6-luna"
+    assert (found.model, found.by_hand) == (priced_as, True)
+    if requested in by_hand:
+        assert max_cost_of(PlannedCall(uuid4(), uuid4(), requested, "1", 9, 9), prices, NOW) == 0
 
 
 def test_a_price_set_by_hand_takes_precedence_in_every_tier_from_its_date() -> None:

@@ -50,7 +50,11 @@ async def test_all_usage_fields_are_recorded(
         "free",
         [],
         {"prompt_tokens": -1, "completion_tokens": 2**31},
-        {"prompt_tokens": "12", "prompt_tokens_details": 7, "completion_tokens_details": {"reasoning_tokens": True}},
+        {
+            "prompt_tokens": "a dozen",
+            "prompt_tokens_details": 7,
+            "completion_tokens_details": {"reasoning_tokens": True},
+        },
     ],
 )
 async def test_missing_or_invalid_usage_is_none_and_no_failure(
@@ -77,34 +81,76 @@ async def test_only_standard_parameters_are_sent(
 
 
 @pytest.mark.parametrize(
-    ("body", "headers", "outcome"),
+    ("body", "headers"),
     [
-        (b"<html>Please log in</html>", ("Content-Type: text/html",), "unknown"),
-        (b"<html>Please log in</html>", (), "unknown"),
-        (b"", (), "unknown"),
-        (b"[" * 100_000, (), "unknown"),
-        ([], (), "unknown"),
-        ({"choices": []}, (), "unknown"),
-        ({"choices": None, "model": "m"}, (), "unknown"),
-        ({"choices": [{"text": "old style"}]}, (), "unknown"),
-        ({"error": {"message": "overloaded"}}, (), "rejected"),
-        ({"choices": [], "usage": {"prompt_tokens": 5}}, (), "answered"),
+        (b"<html>Please log in</html>", ("Content-Type: text/html",)),
+        (b"<html>Please log in</html>", ()),
+        (b"[" * 100_000, ()),
+        ([], ()),
+        ({"message": "The server is running"}, ()),
+        ({"status": "ok", "models": ["m"]}, ()),
     ],
 )
-async def test_a_200_without_a_completion_is_transient(
+async def test_a_200_without_a_completion_names_the_base_url(
     server: ScriptedServer,
     make_analyzer: MakeAnalyzer,
     ledger: RecordingLedger,
     request_to_analyse: AnalysisRequest,
     body: Any,
     headers: tuple[str, ...],
-    outcome: str,
 ) -> None:
     server.says(body, headers=headers)
-    with pytest.raises(TransientError, match="answered 200 without a completion"):
+    with pytest.raises(SystemicError, match="answered 200 without a completion; check the base URL, and its /v1"):
         await make_analyzer(server.url).analyze(request_to_analyse)
     assert len(server.posted) == 1
-    assert ledger.history == ["opened", outcome]
+    assert ledger.history == ["opened", "unknown"]
+
+
+async def test_an_empty_body_is_a_broken_connection(
+    server: ScriptedServer, make_analyzer: MakeAnalyzer, ledger: RecordingLedger, request_to_analyse: AnalysisRequest
+) -> None:
+    server.says(b"  ")
+    with pytest.raises(TransientError, match="broke the connection"):
+        await make_analyzer(server.url).analyze(request_to_analyse)
+    assert ledger.history == ["opened", "unknown"]
+
+
+@pytest.mark.parametrize(
+    ("body", "outcome"),
+    [
+        ({"choices": []}, "unknown"),
+        ({"choices": None, "model": "m"}, "unknown"),
+        ({"object": "chat.completion", "id": "c-1"}, "unknown"),
+        ({"choices": [], "usage": {"prompt_tokens": 5}}, "answered"),
+        ({"choices": [{"finish_reason": "stop", "index": 0}], "usage": {"completion_tokens": 60}}, "answered"),
+        ({"choices": [{"message": None}]}, "answered"),
+        ({"choices": [{"message": {"content": None}}, {"message": {"content": "   "}}]}, "answered"),
+        ({"choices": ["text", 7]}, "answered"),
+    ],
+)
+async def test_a_completion_without_content_is_paid_for_at_most_twice(
+    server: ScriptedServer,
+    make_analyzer: MakeAnalyzer,
+    ledger: RecordingLedger,
+    request_to_analyse: AnalysisRequest,
+    body: Any,
+    outcome: str,
+) -> None:
+    server.says(body)
+    server.says(body)
+    with pytest.raises(PermanentError, match="the model's reply is unusable: it has no content"):
+        await make_analyzer(server.url).analyze(request_to_analyse)
+    assert ledger.history == ["opened", outcome] * 2
+
+
+async def test_different_replies_without_content_are_paid_for_at_most_twice(
+    server: ScriptedServer, make_analyzer: MakeAnalyzer, request_to_analyse: AnalysisRequest
+) -> None:
+    server.completes("", finish_reason="length")
+    server.completes(None)
+    with pytest.raises(PermanentError, match="unusable"):
+        await make_analyzer(server.url).analyze(request_to_analyse)
+    assert len(server.posted) == 2
 
 
 @pytest.mark.parametrize(
@@ -156,11 +202,11 @@ async def test_an_analysis_is_stored_with_the_call_that_produced_it_only(
 ) -> None:
     server.completes("no JSON")
     server.completes(REPLY)
-    maker = make_analyzer(server.url)
-    analysis = await maker.analyze(replace(request_to_analyse, input_hash="of these words"))
+    analyzer = make_analyzer(server.url)
+    analysis = await analyzer.analyze(replace(request_to_analyse, input_hash="of these words"))
     wasted, useful = ledger.rows.values()
     assert wasted.stored is None
-    key = (request_to_analyse.session_id, "of these words", "openai", "small-model", maker.prompt_version)
+    key = (request_to_analyse.session_id, "of these words", "openai", "small-model", analyzer.prompt_version)
     assert useful.stored
     assert useful.stored[:5] == key
     assert useful.stored.result["summary"] == analysis.summary
@@ -197,7 +243,7 @@ async def test_two_corrections_and_a_valid_reply_are_three_calls_and_three_rows(
     analysis = await make_analyzer(server.url).analyze(request_to_analyse)
     assert analysis.notes == {"calls_wasted": 2}
     assert [row.error_message is None for row in ledger.rows.values()] == [False, False, True]
-    assert server.posted[2]["messages"][2]["content"] == "(nothing)"
+    assert server.posted[2]["messages"][2]["content"] == "a list of parts"
 
 
 async def test_a_dropped_connection_closes_the_call_as_unknown(

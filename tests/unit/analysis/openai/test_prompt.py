@@ -26,6 +26,8 @@ def test_the_prompt_version_changes_with_the_prompt() -> None:
         "2026-11-3": "410ecf57aedf0abf44ea2265ba47ec67d628683fee7a4113d8cfc0da309f41b0",
         # "Analyse" instead of "judge".
         "2026-11-4": "7d6eeecb1025d38b7707deaba0c0e8c1f6734cefe4e1982db7078a12921b4c94",
+        # The same words; the last object wins, and more deviations are read.
+        "2026-11-5": "7d6eeecb1025d38b7707deaba0c0e8c1f6734cefe4e1982db7078a12921b4c94",
     }
     assert versions[prompt.PROMPT_VERSION] == hashlib.sha256(wording.encode()).hexdigest()
 
