@@ -171,7 +171,7 @@ def _row_or_rejection(number: int, lines: list[str], cells: list[str], max_field
     # Only rows longer than the field limit can have a field beyond it.
     longest = "" if len(written) <= max_field_characters else max(values, key=len)
     is_ascii = written.isascii()
-    if not is_ascii:
+    if not is_ascii and not "".join(stripped).isascii():
         # In ids, addresses and words; the message keeps them, because emoji and other scripts need them.
         values = [*(without_invisible(value).strip() for value in values[:-1]), initial_message]
     external_id = values[0]

@@ -138,13 +138,18 @@ class _Damage:
     def __init__(self, pieces: Iterable[str]) -> None:
         self._valid = self._damaged = self._single = 0
         for piece in pieces:
-            if not piece.isascii():
+            if piece.isascii():
+                continue
+            text, surrogates, damaged, single = piece, 0, 0, 0
+            try:
+                piece.encode()  # refuses escaped bytes, several times as fast as a regular expression
+            except UnicodeEncodeError:
                 text, surrogates = _SURROGATE.subn("", piece)
                 text, damaged = _DAMAGED.subn("", text)
                 single = len(_ESCAPED.findall(text))
-                self._single += single
-                self._damaged += damaged
-                self._valid += len(text) - len(text.encode("ascii", "ignore")) - single + surrogates
+            self._single += single
+            self._damaged += damaged
+            self._valid += len(text) - len(text.encode("ascii", "ignore")) - single + surrogates
 
     @property
     def broken(self) -> int:
