@@ -17,10 +17,12 @@ RUN useradd --uid 50000 --user-group --create-home --home-dir "$AIRFLOW_HOME" --
 # and a change of our code does not install them again.
 WORKDIR /usr/src/livedash
 COPY pyproject.toml requirements.txt README.md LICENSE ./
-RUN pip install --no-cache-dir -c requirements.txt ".[production]"
+# uv checks the hashes of the pins, which pip cannot do for constraints beside a local folder.
+RUN pip install --no-cache-dir "uv==0.13.9" \
+    && uv pip install --system --no-cache --compile-bytecode --constraint requirements.txt ".[production]"
 
 COPY livedash_core ./livedash_core
-RUN pip install --no-cache-dir --no-deps --force-reinstall .
+RUN uv pip install --system --no-cache --compile-bytecode --no-deps --reinstall .
 
 # Owned by root: the processes that run this code cannot change it.
 COPY dags ${AIRFLOW_HOME}/dags
@@ -29,7 +31,7 @@ COPY plugins ${AIRFLOW_HOME}/plugins
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="LiveDash pipeline" \
       org.opencontainers.image.description="Apache Airflow 3.3 with the LiveDash DAGs, pages and command line" \
-      org.opencontainers.image.version="0.1.0" \
+      org.opencontainers.image.version="1.0.0" \
       org.opencontainers.image.revision="${REVISION}"
 
 WORKDIR ${AIRFLOW_HOME}

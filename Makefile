@@ -13,7 +13,7 @@ INSTALLED := $(VENV)/.installed
 
 .PHONY: help
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 .PHONY: install
 install: $(INSTALLED) ## .venv with every pinned dependency and the livedash command in it
@@ -42,6 +42,10 @@ test: install ## Run every test
 test-fast: install ## Run the unit and integration tests that need neither Airflow nor a browser
 	@exec $(PYTEST) -m "not airflow and not browser" tests/unit tests/integration
 
+.PHONY: test-debian13
+test-debian13: ## The quick tests and `livedash up` on a fresh Debian 13 (needs root and debootstrap)
+	@exec .ci/debian13
+
 .PHONY: soak
 soak: install ## The longest end-to-end test: a backlog larger than a run, runs that overlap
 	@exec "$(BIN)/python" -m pytest tests/soak
@@ -68,7 +72,15 @@ eval: install ## How often the analyzers agree with labelled conversations (a mo
 .PHONY: lock
 lock: install ## Resolve every dependency together again into requirements.txt
 	VIRTUAL_ENV="$(VENV)" "$(BIN)/uv" pip compile pyproject.toml --all-extras --group test --group lint --group bench \
-		--universal --python-version 3.11 --no-emit-index-url --no-header --no-annotate --upgrade --quiet -o requirements.txt
+		--universal --python-version 3.11 --no-emit-index-url --no-header --no-annotate --generate-hashes --upgrade \
+		--quiet -o requirements.txt
+
+.PHONY: dist
+dist: install ## The sdist and the wheel in dist/, checked; the same commit gives the same bytes
+	rm -rf dist
+	export SOURCE_DATE_EPOCH="$$(git log -1 --format=%ct)"
+	VIRTUAL_ENV="$(VENV)" "$(BIN)/uv" build --quiet --no-build-isolation --python "$(BIN)/python" --out-dir dist
+	"$(BIN)/twine" check --strict dist/*
 
 .PHONY: clean-data
 clean-data: install ## Forget the data of `make up` (database, logs, passwords)

@@ -28,6 +28,8 @@ TIME_ZONE = "UTC"
 #: deadlock_detected and serialization_failure: the same work can succeed in another transaction.
 CONFLICTS = ("40P01", "40001")
 CONFLICT_ATTEMPTS = 5
+#: The oldest major version that docs/install.md promises.
+OLDEST_SERVER = 16
 
 
 def make_engine(url: str, *, pool_size: int = 5) -> Engine:
@@ -100,11 +102,27 @@ def _alembic(connection: Connection) -> Config:
 
 
 def upgrade_schema(engine: Engine, revision: str = "head") -> None:
-    """Create or upgrade the schema, in one transaction; safe to call at every start."""
+    """Create or upgrade the schema, in one transaction; safe to call at every start.
+
+    Raises ``ConfigurationError`` if the server is older than PostgreSQL 16, ``SchemaOutdated`` if a newer LiveDash has
+    upgraded the schema, ``SystemicError`` if the database does not answer.
+    """
     from alembic import command
 
-    with engine.begin() as connection:
+    with _connected(engine) as connection, connection.begin():
+        check_server(connection)
+        _check_not_newer(connection)
         command.upgrade(_alembic(connection), revision)
+
+
+def check_server(connection: Connection) -> None:
+    """Raise ``ConfigurationError`` if the server is older than the oldest PostgreSQL that LiveDash supports."""
+    version: str = connection.execute(text("SHOW server_version")).scalar_one()
+    if int(version.split(".")[0]) < OLDEST_SERVER:
+        raise ConfigurationError(
+            f"LiveDash needs PostgreSQL {OLDEST_SERVER} or newer, and this server is PostgreSQL {version.split()[0]}; "
+            "set LIVEDASH_DATABASE_URL to a newer server, or upgrade this one with pg_upgrade"
+        )
 
 
 def downgrade_schema(engine: Engine, revision: str) -> None:
@@ -120,23 +138,48 @@ def check_schema(engine: Engine) -> None:
 
     Raises ``SchemaOutdated`` if it has another, ``SystemicError`` if the database does not answer.
     """
-    from alembic.migration import MigrationContext
     from alembic.script import ScriptDirectory
 
-    try:
-        with engine.connect() as connection:
-            context = MigrationContext.configure(connection, opts={"version_table_schema": "livedash"})
-            current = context.get_current_revision()
-            head = ScriptDirectory.from_config(_alembic(connection)).get_current_head()
-    except OperationalError as error:
-        where = engine.url.render_as_string(hide_password=True)
-        raise SystemicError(f"the LiveDash database does not answer at {where}: {first_line(error)}") from error
+    with _connected(engine) as connection:
+        current = _check_not_newer(connection)
+        head = ScriptDirectory.from_config(_alembic(connection)).get_current_head()
     if current is None:
         raise SchemaOutdated("the database has no LiveDash schema yet; create it with: livedash db upgrade")
     if current != head:
         raise SchemaOutdated(
             f"the database's schema is at revision {current}, this version needs {head}; run: livedash db upgrade"
         )
+
+
+@contextmanager
+def _connected(engine: Engine) -> Iterator[Connection]:
+    """Connect; raise ``SystemicError`` with the address if the database does not answer."""
+    try:
+        connection = engine.connect()
+    except OperationalError as error:
+        where = engine.url.render_as_string(hide_password=True)
+        raise SystemicError(
+            f"the LiveDash database does not answer at {where}: {first_line(error)}; "
+            "check LIVEDASH_DATABASE_URL and the server"
+        ) from error
+    with connection:
+        yield connection
+
+
+def _check_not_newer(connection: Connection) -> str | None:
+    """Return the schema's revision; raise ``SchemaOutdated`` if this code does not have it."""
+    from alembic.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
+    context = MigrationContext.configure(connection, opts={"version_table_schema": "livedash"})
+    current = context.get_current_revision()
+    known = {script.revision for script in ScriptDirectory.from_config(_alembic(connection)).walk_revisions()}
+    if current is not None and current not in known:
+        raise SchemaOutdated(
+            f"the database's schema is at revision {current}, which this version of LiveDash does not have: a newer "
+            "version has upgraded it; install that one: pip install --upgrade livedash-pipeline"
+        )
+    return current
 
 
 def in_transaction(engine: Engine, work: Callable[[Connection], T]) -> T:

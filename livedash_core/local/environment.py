@@ -11,8 +11,9 @@ from pathlib import Path
 
 from cryptography.fernet import Fernet
 
+from livedash_core.errors import ConfigurationError
 from livedash_core.local.embedded_postgres import Address
-from livedash_core.settings import PROJECT
+from livedash_core.settings import IS_CHECKOUT, PROJECT
 
 USER = "admin"
 SAMPLE_CONNECTION = "livedash_sample"
@@ -39,6 +40,29 @@ class LocalInstallation:
         self.airflow = self.home / "airflow"
         self.logs = self.home / "logs"
 
+    def create(self) -> None:
+        """Create the folder, for its owner only. An existing folder keeps its permissions.
+
+        Raises ``ConfigurationError`` if it cannot be created.
+        """
+        try:
+            self.home.parent.mkdir(parents=True, exist_ok=True)
+            self.home.mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise ConfigurationError(
+                f"the folder {self.home} cannot be created: {error.strerror}; set LIVEDASH_HOME to another one"
+            ) from error
+
+    @property
+    def dags(self) -> Path:
+        """The DAG folder: the checkout's ``dags``, else the package's folder with one file."""
+        return PROJECT / ("dags" if IS_CHECKOUT else "livedash_core/airflow/dag_folder")
+
+    @property
+    def plugins(self) -> Path:
+        """The plugin folder; without a checkout it is empty, and the package registers its plugin by entry point."""
+        return PROJECT / "plugins" if IS_CHECKOUT else self.airflow / "plugins"
+
     def exists(self) -> bool:
         """Return whether `livedash up` has run in this folder."""
         return (self.home / "secrets.json").exists()
@@ -50,7 +74,7 @@ class LocalInstallation:
         if kept.exists():
             found: dict[str, str] = json.loads(kept.read_text())
             return found
-        self.home.mkdir(parents=True, exist_ok=True)
+        self.create()
         made = {
             "admin_password": secrets.token_urlsafe(9),
             "sample_password": secrets.token_urlsafe(12),
@@ -76,8 +100,8 @@ class LocalInstallation:
             "AIRFLOW__DATABASE__SQL_ALCHEMY_POOL_SIZE": "3",
             "AIRFLOW__CORE__FERNET_KEY": self.secrets["fernet_key"],
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-            "AIRFLOW__CORE__DAGS_FOLDER": str(PROJECT / "dags"),
-            "AIRFLOW__CORE__PLUGINS_FOLDER": str(PROJECT / "plugins"),
+            "AIRFLOW__CORE__DAGS_FOLDER": str(self.dags),
+            "AIRFLOW__CORE__PLUGINS_FOLDER": str(self.plugins),
             "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
             "AIRFLOW__CORE__PARALLELISM": "4",
             "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
@@ -100,6 +124,7 @@ class LocalInstallation:
                 "AIRFLOW__API__HOST": "127.0.0.1",
                 "AIRFLOW__API__PORT": str(ports.web),
                 "AIRFLOW__API__BASE_URL": url,
+                "AIRFLOW__CORE__HOSTNAME_CALLABLE": "livedash_core.airflow.loopback.hostname",
                 "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{ports.web}/execution/",
                 "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(ports.worker_logs),
                 "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(ports.trigger_logs),

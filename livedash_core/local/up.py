@@ -25,6 +25,7 @@ from livedash_core.local.processes import Processes
 from livedash_core.local.sample import COMPANY_NAME, TIMEZONE
 from livedash_core.local.sample_source import SampleSource
 from livedash_core.local.watch import Renderer, watch_first_pass
+from livedash_core.operations.airflow_version import check_airflow_version
 from livedash_core.operations.companies import add_company, update_company
 from livedash_core.operations.upgrade import upgrade
 from livedash_core.pipeline import load_pipeline
@@ -37,11 +38,13 @@ SAMPLE_USER = "livedash"
 def run(settings: Settings, render: Renderer) -> int:
     """Start everything, show the first sessions' progress, and wait for Ctrl-C or SIGTERM; return the exit code.
 
-    Raises ``ConfigurationError`` if it cannot start: another `livedash up` uses the folder, or the port is taken.
+    Raises ``ConfigurationError`` if it cannot start: another `livedash up` uses the folder, the port is taken, or
+    Airflow's version is not supported.
     """
     console = Console(highlight=False)
     if settings.database_url is not None:
         raise ConfigurationError("livedash up runs its own database server; unset LIVEDASH_DATABASE_URL to use it")
+    check_airflow_version()
     installation = LocalInstallation(settings.home)
     began = time.monotonic()
     try:
@@ -110,7 +113,7 @@ def _start_airflow(installation: LocalInstallation, processes: Processes, port: 
         _wait_for(lambda: dag_ids <= api.dag_ids(), processes)
         # The scheduler starts the first run at once, and its tasks need the API server.
         for name in ("scheduler", "triggerer"):
-            processes.start(name, "airflow", name)
+            processes.start(name, "livedash_core.airflow.loopback", name)
         _wait_for(api.healthy, processes)
 
 
@@ -157,7 +160,7 @@ def _sample(installation: LocalInstallation) -> Iterator[SampleSource]:
 
 @contextmanager
 def _exclusive_lock(installation: LocalInstallation, port: int) -> Iterator[None]:
-    installation.home.mkdir(parents=True, exist_ok=True)
+    installation.create()
     with (installation.home / "up.lock").open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -189,7 +192,9 @@ def _interruptible() -> Iterator[None]:
 
 def _require_free(port: int) -> None:
     if not _is_free(port):
-        raise ConfigurationError(f"port {port} is taken; choose another one: LIVEDASH_PORT={port + 1} make up")
+        raise ConfigurationError(
+            f"port {port} is taken; choose another one with the variable LIVEDASH_PORT, for example {port + 1}"
+        )
 
 
 def _is_free(port: int) -> bool:

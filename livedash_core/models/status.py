@@ -9,7 +9,19 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, Identity, Index, SmallInteger, Text, UniqueConstraint, func, text
+from sqlalchemy import (
+    DDL,
+    BigInteger,
+    CheckConstraint,
+    Identity,
+    Index,
+    SmallInteger,
+    Text,
+    UniqueConstraint,
+    event,
+    func,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -70,15 +82,6 @@ class ProcessingStatus(Base):
             "completed_at",
             postgresql_where=text("status = 'SKIPPED'"),
         ),
-        {
-            # Room for updated rows on their own page, and a vacuum that keeps pace with a queue.
-            "postgresql_with": {
-                "fillfactor": "80",
-                "autovacuum_vacuum_scale_factor": "0.01",
-                "autovacuum_vacuum_cost_delay": "0",
-                "autovacuum_vacuum_insert_scale_factor": "0.05",
-            }
-        },
     )
 
     session_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -125,10 +128,7 @@ class ProcessingLease(Base):
     """The lease of a claim: renewing it updates one row, however many sessions it holds."""
 
     __tablename__ = "session_processing_lease"
-    __table_args__ = (
-        Index("ix_processing_lease_expiry", "stage", "expires_at"),
-        {"postgresql_with": {"fillfactor": "50"}},
-    )
+    __table_args__ = (Index("ix_processing_lease_expiry", "stage", "expires_at"),)
 
     token: Mapped[UUID] = mapped_column(primary_key=True)
     expires_at: Mapped[datetime]
@@ -247,3 +247,15 @@ class SystemicIncident(Base):
     kind: Mapped[IncidentKind] = mapped_column(Text, server_default="systemic")
     first_seen_at: Mapped[datetime] = mapped_column(server_default=func.now())
     last_seen_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+#: Storage parameters, as SQL because SQLAlchemy 2.0 has no option for them. Room for updated rows on their own page,
+#: and a vacuum that keeps pace with a queue.
+_STORAGE = {
+    ProcessingStatus: "fillfactor = 80, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_cost_delay = 0, "
+    "autovacuum_vacuum_insert_scale_factor = 0.05",
+    ProcessingLease: "fillfactor = 50",
+}
+for _model, _parameters in _STORAGE.items():
+    _statement = DDL(f"ALTER TABLE %(fullname)s SET ({_parameters})")  # type: ignore[no-untyped-call] # not annotated
+    event.listen(_model.__table__, "after_create", _statement)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -19,6 +20,18 @@ import json, sys
 from airflow.dag_processing.dagbag import DagBag
 bag = DagBag(dag_folder=sys.argv[1])
 print(json.dumps({"errors": bag.import_errors, "dags": sorted(bag.dags)}))
+"""
+
+LOAD_BUNDLES = """
+import json
+from airflow.dag_processing.bundles.manager import DagBundlesManager
+from airflow.dag_processing.dagbag import DagBag
+found = {}
+for bundle in DagBundlesManager().get_all_dag_bundles():
+    bundle.initialize()
+    bag = DagBag(dag_folder=str(bundle.path))
+    found[bundle.name] = {"errors": bag.import_errors, "dags": sorted(bag.dags)}
+print(json.dumps(found))
 """
 
 LOAD_PLUGINS = """
@@ -53,6 +66,15 @@ def test_one_line_in_the_dag_folder_of_an_existing_airflow_loads_every_dag(tmp_p
 
     loaded = json.loads(done.stdout.splitlines()[-1])
     assert loaded == {"errors": {}, "dags": sorted([*BUILT_IN.dag_ids, "livedash_retention"])}
+
+
+def test_the_documented_dag_bundle_loads_every_dag_beside_the_dag_folder(tmp_path: Path):
+    documented = re.findall(r"DAG_BUNDLE_CONFIG_LIST='(.+?)'", (PROJECT / "docs/install.md").read_text(), re.DOTALL)
+    done = python(LOAD_BUNDLES, tmp_path, AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST=documented[0])
+
+    loaded = json.loads(done.stdout.splitlines()[-1])
+    assert loaded["dags-folder"] == {"errors": {}, "dags": []}
+    assert loaded["livedash"] == {"errors": {}, "dags": sorted([*BUILT_IN.dag_ids, "livedash_retention"])}
 
 
 def test_the_plugin_is_registered_once_where_its_file_and_its_entry_point_are_both_present(tmp_path: Path):

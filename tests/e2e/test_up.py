@@ -100,7 +100,8 @@ def test_a_taken_port_is_one_line_that_names_another(stack: Stack, tmp_path):
 
     assert second.returncode == 1
     assert second.stderr.strip() == (
-        f"livedash: port {port} is taken; choose another one: LIVEDASH_PORT={int(port) + 1} make up"
+        f"livedash: port {port} is taken; choose another one with the variable LIVEDASH_PORT, "
+        f"for example {int(port) + 1}"
     )
 
 

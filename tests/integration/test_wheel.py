@@ -5,28 +5,43 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
+import socket
 import subprocess
 import sys
+import tempfile
+import threading
+import time
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
+from sqlalchemy import text
 
-from livedash_core.local.embedded_postgres import EmbeddedPostgres
+from livedash_core.db import make_engine
+from livedash_core.local.embedded_postgres import Address, EmbeddedPostgres
 from livedash_core.pipeline import BUILT_IN
 
 PROJECT = Path(__file__).parents[2]
+
+
+def copy_sources(to: Path) -> Path:
+    for folder in ("livedash_core", "dags", "plugins"):
+        shutil.copytree(
+            PROJECT / folder, to / folder, ignore=shutil.ignore_patterns("__pycache__"), copy_function=shutil.copyfile
+        )
+    for name in ("pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "requirements.txt"):
+        shutil.copyfile(PROJECT / name, to / name)
+    return to
 
 
 @pytest.fixture(scope="module")
 def wheel_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Built from a copy of the sources: a build leaves files beside them."""
     directory = tmp_path_factory.mktemp("wheel")
-    source = directory / "source"
-    shutil.copytree(PROJECT / "livedash_core", source / "livedash_core", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        if (PROJECT / name).exists():
-            shutil.copy(PROJECT / name, source)
+    source = copy_sources(directory / "source")
     options = ["--quiet", "--disable-pip-version-check", "--no-index", "--no-deps", "--no-build-isolation"]
     subprocess.run([sys.executable, "-m", "pip", "wheel", *options, "--wheel-dir", directory, source], check=True)
     (built,) = directory.glob("*.whl")
@@ -108,6 +123,25 @@ def test_each_set_of_extras_runs_the_commands_and_loads_into_airflow(
         assert "run `pip install livedash-pipeline[local]`" in without_database.stderr
 
 
+def test_two_builds_of_the_same_files_are_the_same_bytes_and_pass_twine_s_checks(tmp_path: Path):
+    """Built as `make dist` builds, from copies whose files have other times."""
+    recipe = (PROJECT / "Makefile").read_text().partition("\ndist:")[2].partition("\n\n")[0]
+    assert 'uv" build --quiet --no-build-isolation' in recipe
+    bin_directory = Path(sys.executable).parent
+    for name in ("first", "second"):
+        source = copy_sources(tmp_path / name)
+        os.utime(source / "README.md", (0, len(name) * 10**8))
+        options = ["--quiet", "--no-build-isolation", "--python", sys.executable, "--out-dir", source / "dist"]
+        environment = os.environ | {"VIRTUAL_ENV": str(bin_directory.parent), "SOURCE_DATE_EPOCH": "1790000000"}
+        subprocess.run([bin_directory / "uv", "build", *options], cwd=source, env=environment, check=True)
+
+    first = sorted((tmp_path / "first/dist").glob("livedash_pipeline-*"))
+    assert [file.suffix for file in first] == [".whl", ".gz"]
+    for file in first:
+        assert file.read_bytes() == (tmp_path / "second/dist" / file.name).read_bytes(), file.name
+    subprocess.run([bin_directory / "twine", "check", "--strict", *first], check=True, capture_output=True)
+
+
 def test_the_wheel_has_every_file_of_the_package(wheel: zipfile.ZipFile):
     files = {
         str(path.relative_to(PROJECT))
@@ -115,7 +149,7 @@ def test_the_wheel_has_every_file_of_the_package(wheel: zipfile.ZipFile):
         if path.is_file() and "__pycache__" not in path.parts
     }
 
-    assert files - set(wheel.namelist()) == {"livedash_core/migrations/script.py.mako"}  # only to write migrations
+    assert files - set(wheel.namelist()) == set()
     assert {"livedash_core/py.typed", "livedash_core/airflow/dags/csv_import.py"} <= set(wheel.namelist())
 
 
@@ -125,3 +159,66 @@ def test_the_wheel_registers_the_command_and_the_plugin(wheel: zipfile.ZipFile):
 
     assert "livedash = livedash_core.cli:main" in entries
     assert "[airflow.plugins]\nlivedash = livedash_core.airflow.plugin:LiveDashPlugin" in entries
+
+
+@pytest.fixture(scope="module")
+def started(wheel_file: Path) -> Iterator[tuple[Environment, subprocess.Popen[str], str]]:
+    """`livedash up` of an installed wheel, in an empty folder and with no setting but a free port."""
+    # Not pytest's tmp_path: as root the server runs as another user, and a socket's path must be short.
+    with tempfile.TemporaryDirectory(prefix="livedash-wheel-", ignore_cleanup_errors=True) as directory:
+        installed = Environment(Path(directory), wheel_file, "[local]")
+        (folder := Path(directory) / "empty").mkdir()
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        process = subprocess.Popen(
+            [installed.directory / "venv/bin/livedash", "up"],
+            cwd=folder,
+            env={"PATH": os.environ["PATH"], "HOME": directory, "LIVEDASH_PORT": f"{port}"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        # Far more than it should take: how fast it is, the benchmark says.
+        limit = threading.Timer(420, process.kill)
+        limit.start()
+        said = ""
+        while "Airflow is ready" not in said and (line := process.stdout.readline()):
+            said += line
+        limit.cancel()
+        yield installed, process, said
+        children = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=120)
+        assert not psutil.wait_procs(children, timeout=10)[1]
+        assert list(folder.iterdir()) == []
+
+
+@pytest.mark.airflow
+@pytest.mark.slow
+def test_up_works_from_the_wheel_in_an_empty_folder(started: tuple[Environment, subprocess.Popen[str], str]):
+    installed, process, said = started
+    assert "Airflow is ready" in said, said
+    home = installed.directory / ".local/share/livedash"
+
+    engine = make_engine(Address(home / "postgres", "livedash").url())
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        imported = text("SELECT count(*) FROM livedash.session_processing_status WHERE stage = 'CSV_IMPORT'")
+        deadline = time.monotonic() + 300
+        while connection.scalar(imported) < 109:
+            assert time.monotonic() < deadline, "the sample is not imported"
+            time.sleep(0.5)  # polls other processes; there is nothing to hook into
+    engine.dispose()
+    # Only its owner; for root, others may pass through, because the server runs as another user.
+    assert home.stat().st_mode & 0o777 == (0o711 if os.geteuid() == 0 else 0o700)
+    assert installed.directory.stat().st_mode & 0o066 == 0
+    assert not list((installed.directory / "venv").rglob("*.log"))
+
+    processes = [process.pid, *(child.pid for child in psutil.Process(process.pid).children(recursive=True))]
+    listening = {
+        connection.laddr.ip
+        for pid in processes
+        for connection in psutil.Process(pid).net_connections("inet")
+        if connection.status == psutil.CONN_LISTEN
+    }
+    assert listening == {"127.0.0.1"}

@@ -179,11 +179,11 @@ def test_every_option_that_a_sentence_names_exists() -> None:
 
 
 def test_every_make_target_that_is_shown_exists() -> None:
-    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    targets = set(re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     for document in DOCUMENTS:
         text = document.read_text()
         shown = [line.strip() for line in shell_lines(text)] + inline_code(text)
-        for target in [match[1] for line in shown if (match := re.match(r"(?:[A-Z_]+=\S+ )?make ([a-z-]+)", line))]:
+        for target in [match[1] for line in shown if (match := re.match(r"(?:[A-Z_]+=\S+ )?make ([a-z0-9-]+)", line))]:
             assert target in targets, (document.name, target)
 
 
@@ -229,7 +229,7 @@ def shown_default(value: object) -> str:
     if value is None:
         return "unset"
     if isinstance(value, Path):
-        return f"`{value.relative_to(PROJECT)}` in the checkout"
+        return f"`{value.relative_to(PROJECT)}` in a checkout, else the platform's folder for a user's data"
     if isinstance(value, int | float):
         return f"{value:,.10g}" if value != 8080 else "8080"
     return str(value)
@@ -240,7 +240,7 @@ def test_the_configuration_lists_every_setting_with_its_default() -> None:
     expected = {}
     for name, field in Settings.model_fields.items():
         variable = name.upper() if field.validation_alias else f"LIVEDASH_{name.upper()}"
-        expected[variable] = shown_default(field.default)
+        expected[variable] = shown_default(field.get_default(call_default_factory=True))
     assert listed == expected
 
 

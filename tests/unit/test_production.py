@@ -18,6 +18,9 @@ import pytest
 import yaml
 from cryptography.fernet import Fernet
 
+from livedash_core.settings import Settings
+from tests.unit.test_docs import table_rows
+
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE_FILE = ROOT / "docker-compose.yaml"
 COMPOSE_TEXT = COMPOSE_FILE.read_text()
@@ -26,6 +29,13 @@ DOCKERFILE = (ROOT / "Dockerfile").read_text()
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 REQUIRED = sorted(set(re.findall(r"\$\{(\w+):\?", COMPOSE_TEXT)))
+CONFIGURATION = (ROOT / "docs/configuration.md").read_text()
+DOCUMENTED_SETTINGS = table_rows(CONFIGURATION, "Settings")
+#: What the UI offers; every provider that is installed here is one of the image's (see pyproject.toml).
+LIST_CONNECTION_TYPES = """
+from airflow.providers_manager import ProvidersManager
+print(*ProvidersManager().hooks)
+"""
 AIRFLOW_SERVICES = {
     "airflow-init",
     "airflow-apiserver",
@@ -42,10 +52,11 @@ def run_compose_config(directory: Path, values: dict[str, str]) -> subprocess.Co
         if "CI" in os.environ:
             pytest.fail("docker-compose is missing in CI: nothing proves docker-compose.yaml there")
         pytest.skip("NOT PROVED: docker-compose.yaml, because docker-compose is not installed (Debian: docker-compose)")
-    env_file = directory / ".env"
-    env_file.write_text("".join(f"{name}={value}\n" for name, value in values.items()))
+    (directory / ".env").write_text("".join(f"{name}={value}\n" for name, value in values.items()))
+    shutil.copy(COMPOSE_FILE, directory)
     return subprocess.run(
-        ["docker-compose", "--project-directory", ROOT, "--file", COMPOSE_FILE, "--env-file", env_file, "config"],
+        ["docker-compose", "config"],
+        cwd=directory,
         env={"PATH": os.environ["PATH"], "HOME": str(directory)},
         capture_output=True,
         text=True,
@@ -75,8 +86,67 @@ def test_the_example_says_how_to_make_every_secret_and_lists_every_variable(secr
     assert sorted(secrets) == REQUIRED
     listed = set(re.findall(r"^(?:# )?(\w+)=", EXAMPLE_TEXT, flags=re.MULTILINE))
     interpolated = set(re.findall(r"\$\{(\w+)", COMPOSE_TEXT))
-    handed_on = {name for name, value in yaml.safe_load(COMPOSE_TEXT)["x-environment"].items() if value is None}
-    assert listed == interpolated | handed_on
+    assert interpolated <= listed
+    # Read by what runs in the containers; FORWARDED_ALLOW_IPS by uvicorn.
+    read = {row[0].strip("`") for row in DOCUMENTED_SETTINGS} | {"FORWARDED_ALLOW_IPS"}
+    others = {name for name in listed - interpolated - read if not name.startswith(("AIRFLOW__", "AIRFLOW_CONN_"))}
+    assert others == set()
+
+
+#: Set by docker-compose.yaml itself, whatever .env says.
+OF_COMPOSE = {"LIVEDASH_DATABASE_URL", "AIRFLOW_CONN_LIVEDASH_POSTGRES"}
+
+
+def test_every_documented_setting_and_connection_in_env_reaches_every_airflow_container(
+    secrets: dict[str, str], tmp_path: Path
+) -> None:
+    documented = {row[0].strip("`") for row in DOCUMENTED_SETTINGS}
+    documented |= {row[1].strip("`").replace("<ID>", "ACME_HTTP") for row in table_rows(CONFIGURATION, "Connections")}
+    assert {name.upper() for name in Settings.model_fields} <= {name.removeprefix("LIVEDASH_") for name in documented}
+    values = {name: f"value-of-{name.lower()}" for name in documented}
+    values["AIRFLOW_CONN_ACME_HTTP"] = """'{"conn_type": "generic", "login": "u", "password": "p @:/#ss"}'"""
+    values |= {
+        "AIRFLOW__API__BASE_URL": "https://x.example",
+        "AIRFLOW__CORE__PARALLELISM": "64",
+        "LIVEDASH_PORT": "8099",
+    }
+    done = run_compose_config(tmp_path, {**secrets, **values})
+    assert done.returncode == 0, done.stderr
+    rendered = yaml.safe_load(done.stdout)["services"]
+
+    for name in AIRFLOW_SERVICES:
+        environment = rendered[name]["environment"]
+        reached = {variable for variable in values if environment.get(variable) == values[variable].strip("'")}
+        assert reached == values.keys() - OF_COMPOSE, name
+        assert secrets["LIVEDASH_DB_PASSWORD"] in environment["LIVEDASH_DATABASE_URL"]
+    for name in rendered.keys() - AIRFLOW_SERVICES:
+        assert not values.keys() & rendered[name]["environment"].keys(), name
+
+
+def test_no_airflow_container_has_a_secret_that_only_others_need(
+    services: dict[str, Any], secrets: dict[str, str]
+) -> None:
+    for name in AIRFLOW_SERVICES:
+        environment = services[name]["environment"]
+        assert not any(secrets["POSTGRES_PASSWORD"] in str(value) for value in environment.values())
+        admin = {variable for variable, value in environment.items() if value == secrets["AIRFLOW_ADMIN_PASSWORD"]}
+        assert admin == ({"ADMIN_PASSWORD"} if name == "airflow-init" else set())
+        assert {variable for variable in REQUIRED if environment.get(variable)} == set()
+
+
+@pytest.mark.airflow
+def test_the_connection_types_that_the_documents_name_exist_in_production(tmp_path: Path) -> None:
+    named = {row[2] for row in table_rows(CONFIGURATION, "Connections")}
+    known = subprocess.run(
+        [sys.executable, "-c", LIST_CONNECTION_TYPES],
+        env={**os.environ, "AIRFLOW_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert known.returncode == 0, known.stderr
+    assert named
+    assert {name.lower() for name in named} <= set(known.stdout.splitlines()[-1].split())
 
 
 def test_the_example_makes_values_that_their_readers_take(secrets: dict[str, str]) -> None:
@@ -171,12 +241,21 @@ def test_no_secret_is_written_in_the_file() -> None:
     environments += [service.get("environment", {}) for service in document["services"].values()]
     for environment in environments:
         for name, value in environment.items():
-            if re.search(r"PASSWORD|SECRET|KEY$|AUTH$", name) and value is not None:
+            if re.search(r"PASSWORD|SECRET|KEY$|AUTH$", name) and value:
                 assert re.fullmatch(r"\$\{\w+:\?.+\}", value), name
     passwords = re.findall(r"://\w*:([^@\s]+)@|\"password\": \"([^\"]+)\"", COMPOSE_TEXT)
     assert passwords
     assert all((in_url or in_json).startswith("${") for in_url, in_json in passwords)
     assert ".env" in (ROOT / ".gitignore").read_text().splitlines()
+
+
+def test_the_version_is_the_same_everywhere() -> None:
+    version = PROJECT["version"]
+    tagged = {name: (ROOT / name).read_text() for name in ("docker-compose.yaml", ".env.example")}
+    assert all(re.findall(r"livedash-pipeline:([\d.]+)", text) == [version] for text in tagged.values())
+    assert re.findall(r'tag: "([\d.]+)"', (ROOT / "docs/install.md").read_text()) == [version]
+    released = re.findall(r"^## \[([\d.]+)\] - \d{4}-\d\d-\d\d$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert released[0] == version
 
 
 def test_every_image_says_its_version(services: dict[str, Any]) -> None:
@@ -197,6 +276,15 @@ def test_the_image_copies_what_exists_and_the_builder_is_sent_nothing_else() -> 
     ignore = (ROOT / ".dockerignore").read_text().splitlines()
     assert "*" in ignore
     assert {line[1:] for line in ignore if line.startswith("!")} == copied
+
+
+def test_the_image_installs_with_the_installer_of_make_install_and_checks_hashes() -> None:
+    (of_make,) = re.findall(r"^UV_VERSION := (\S+)", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert re.findall(r'"uv==(.+?)"', DOCKERFILE) == [of_make]
+    pins = (ROOT / "requirements.txt").read_text()
+    names = re.findall(r"^[a-z0-9][^\s=]*==", pins, re.MULTILINE)
+    assert len(names) > 100
+    assert len(re.findall(r"^[a-z0-9][^\n]* \\\n    --hash=sha256:", pins, re.MULTILINE)) == len(names)
 
 
 def test_the_image_installs_an_extra_that_exists_and_does_not_run_as_root() -> None:

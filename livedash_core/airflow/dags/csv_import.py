@@ -24,13 +24,14 @@ from typing import Any
 
 import pendulum
 from airflow.sdk import CronTriggerTimetable, dag
+from airflow.utils.types import DagRunType
 
 from livedash_core.airflow.forms import document, scope_form
 from livedash_core.airflow.stage_tasks import RUN_TIMEOUT, add_stage_tasks
 
 #: No backfills: a CSV is always imported as a whole, and a row with an unreadable date has no start to select it by.
-#: (Airflow takes the values of its DagRunType, which its SDK does not export.)
-RUN_TYPES: list[Any] = ["scheduled", "manual", "operator_triggered", "asset_materialization"]
+#: By value, because the task SDK has its own DagRunType; Airflow 3.2 has no "operator_triggered".
+RUN_TYPES: list[Any] = [kind.value for kind in DagRunType if kind.value not in ("backfill", "asset_triggered")]
 
 
 @dag(

@@ -230,8 +230,9 @@ def upgrade() -> None:
         sa.Column("dag_run", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("token", name=op.f("pk_session_processing_lease")),
         schema="livedash",
-        postgresql_with={"fillfactor": "50"},
     )
+    # By ALTER TABLE: SQLAlchemy 2.0 has no option for a table's storage parameters.
+    op.execute("ALTER TABLE livedash.session_processing_lease SET (fillfactor = 50)")
     op.create_index(
         "ix_processing_lease_expiry",
         "session_processing_lease",
@@ -280,12 +281,11 @@ def upgrade() -> None:
         sa.CheckConstraint("attempts >= 0", name=op.f("ck_session_processing_status_attempts_not_negative")),
         sa.PrimaryKeyConstraint("session_id", "stage", name=op.f("pk_session_processing_status")),
         schema="livedash",
-        postgresql_with={
-            "fillfactor": "80",
-            "autovacuum_vacuum_scale_factor": "0.01",
-            "autovacuum_vacuum_cost_delay": "0",
-            "autovacuum_vacuum_insert_scale_factor": "0.05",
-        },
+    )
+    # Room for updated rows on their own page, and a vacuum that keeps pace with a queue.
+    op.execute(
+        "ALTER TABLE livedash.session_processing_status SET (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.01, "
+        "autovacuum_vacuum_cost_delay = 0, autovacuum_vacuum_insert_scale_factor = 0.05)"
     )
     op.create_index(
         "ix_processing_status_failed",

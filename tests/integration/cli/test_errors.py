@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import tempfile
 from pathlib import Path
 
+import pytest
+from sqlalchemy import Engine, text
+
+from livedash_core import db
+from livedash_core.errors import ConfigurationError
 from livedash_core.local.embedded_postgres import EmbeddedPostgres
 from tests.integration.cli.conftest import CommandLine
 
@@ -23,10 +29,31 @@ def test_a_database_that_cannot_be_used_is_named_without_its_password() -> None:
         address = f"postgresql://me:hunter2@127.0.0.1:{nobody.getsockname()[1]}/livedash"
         closed = CommandLine(LIVEDASH_DATABASE_URL=address)
         output = closed.refuses(("status",), ("db", "upgrade"), code=1)
+    assert all("check LIVEDASH_DATABASE_URL" in sentence for sentence in output)
     assert all("Connection refused" in sentence and "hunter2" not in sentence for sentence in output)
     (nonsense,) = CommandLine(LIVEDASH_DATABASE_URL="hunter2").refuses(("db", "upgrade"), code=1)
     assert "postgresql://user:password@host/name" in nonsense
     assert "hunter2" not in nonsense
+
+
+def test_a_schema_newer_than_the_code_asks_for_the_newer_version(livedash: CommandLine, engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE livedash.alembic_version SET version_num = '9999'"))
+    sentences = livedash.refuses(("status",), ("process",), ("db", "upgrade"), code=1)
+    assert all("revision 9999" in sentence for sentence in sentences)
+    assert all("pip install --upgrade livedash-pipeline" in sentence for sentence in sentences)
+
+
+def test_a_server_older_than_those_tested_is_refused_before_anything_is_created(
+    postgres: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(db, "OLDEST_SERVER", 99)
+    engine = db.make_engine(postgres.database("older").url())
+    with pytest.raises(ConfigurationError, match=r"needs PostgreSQL 99 or newer, and this server is PostgreSQL \d+"):
+        db.upgrade_schema(engine)
+    with engine.connect() as connection:
+        assert connection.scalar(text("SELECT to_regnamespace('livedash')")) is None
+    engine.dispose()
 
 
 def test_an_invalid_setting_is_named_by_its_variable(livedash: CommandLine) -> None:
@@ -48,3 +75,6 @@ def test_without_a_url_the_embedded_server_runs_as_long_as_the_command() -> None
         livedash("company", "add", "Acme")
         assert [company["name"] for company in livedash.json("company", "list")] == ["Acme"]
         assert not (home / "postgres" / "postmaster.pid").exists()
+        # Only the owner lists it; for root, others may pass through, because the server runs as another user.
+        assert home.stat().st_mode & 0o777 == (0o711 if os.geteuid() == 0 else 0o700)
+        assert Path(directory).stat().st_mode & 0o066 == 0
