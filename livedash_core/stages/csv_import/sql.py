@@ -113,7 +113,7 @@ UPDATE_CHANGED = f"""
 """  # noqa: S608 - made of constants
 
 #: Makes the rejections those of this file: the first :most are stored, and those that are not in it are deleted. An
-#: erased one keeps no text.
+#: erased one stays as it is.
 REJECT = f"""
     WITH rejected AS (
         DELETE FROM {STAGING} WHERE reason IS NOT NULL RETURNING line_number, raw_text, reason, md5(raw_text) AS digest
@@ -129,10 +129,7 @@ REJECT = f"""
     INSERT INTO livedash.import_rejection AS known (company_id, line_number, raw_text, reason, digest, occurrences)
     SELECT CAST(:company_id AS uuid), line_number, raw_text, reason, digest, number FROM shown ORDER BY line_number
     ON CONFLICT (company_id, digest) DO UPDATE SET
-        line_number = excluded.line_number, occurrences = excluded.occurrences,
-        reason = CASE WHEN known.raw_text = '' THEN known.reason ELSE excluded.reason END
-    WHERE (known.line_number, known.occurrences, known.reason)
-        IS DISTINCT FROM (
-            excluded.line_number, excluded.occurrences,
-            CASE WHEN known.raw_text = '' THEN known.reason ELSE excluded.reason END)
+        line_number = excluded.line_number, occurrences = excluded.occurrences, reason = excluded.reason
+    WHERE known.raw_text <> '' AND (known.line_number, known.occurrences, known.reason)
+        IS DISTINCT FROM (excluded.line_number, excluded.occurrences, excluded.reason)
 """  # noqa: S608 - made of constants
