@@ -16,7 +16,8 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any, BinaryIO, NamedTuple
 
-from sqlalchemy import Connection, Engine, delete, insert, select, update
+from sqlalchemy import Connection, Engine, func, select, update
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from livedash_core.clients.csv_content import csv_in
@@ -250,19 +251,18 @@ def _update_validators(connection: Connection, company: Any, validators: Validat
 
 def _store_version(connection: Connection, company: Any, version: Version, staged: StagedFile, before: Version) -> None:
     """Store the version of a file that was imported completely."""
-    connection.execute(delete(CompanyCsv).where(CompanyCsv.company_id == company.company_id))
-    connection.execute(
-        insert(CompanyCsv).values(
-            company_id=company.company_id,
-            url=company.csv_url,
-            **version.validators._asdict(),
-            charset=version.charset,
-            sha256=version.sha256,
-            reading=reading_of(staged.encoding, staged.layout, staged.numbers),
-            lines=staged.last_line,
-            rows=version.rows,
-            rejected_lines=version.rejected,
-            rejected_before=before.rejected,
-            shrunk_from=version.shrunk_from,
-        )
-    )
+    values = {
+        "url": company.csv_url,
+        **version.validators._asdict(),
+        "charset": version.charset,
+        "sha256": version.sha256,
+        "reading": reading_of(staged.encoding, staged.layout, staged.numbers),
+        "lines": staged.last_line,
+        "rows": version.rows,
+        "rejected_lines": version.rejected,
+        "rejected_before": before.rejected,
+        "shrunk_from": version.shrunk_from,
+        "taken_at": func.now(),
+    }
+    statement = insert(CompanyCsv).values(company_id=company.company_id, **values)
+    connection.execute(statement.on_conflict_do_update(index_elements=["company_id"], set_=values))
