@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from uuid import UUID
 
-from livedash_core.clients.addresses import Network
+import httpx2
+
+from livedash_core.clients.addresses import Network, is_own_machine
 from livedash_core.clients.credentials import BasicCredentials
-from livedash_core.clients.urls import Target, origin_of, url_of
+from livedash_core.clients.urls import Target, literal_address, origin_of, url_of
 from livedash_core.errors import PermanentError, SystemicError
 
 
@@ -47,9 +49,11 @@ class Source:
                 f"which this command sets: {self.command('--http-conn-id ID')}"
             )
         if target.origin not in self._origins:
+            elsewhere = f"{self.company}: {target.shown} is not on the origin of the company's CSV ({self.csv_origin})"
+            if _is_this_machine(url):
+                raise PermanentError(f"{elsewhere}, but on the machine that runs LiveDash: it is not fetched")
             raise PermanentError(
-                f"{self.company}: {target.shown} is not on the origin of the company's CSV ({self.csv_origin}); "
-                f"allow it with: {self.command('--allow-origin ' + shlex.quote(target.origin))}"
+                f"{elsewhere}; allow it with: {self.command('--allow-origin ' + shlex.quote(target.origin))}"
             )
         return target
 
@@ -79,3 +83,8 @@ class Source:
                 f"{self.company}: one of its URLs is invalid; correct it with: {self.command(option)}",
                 company_id=self.company_id,
             ) from None
+
+
+def _is_this_machine(url: httpx2.URL) -> bool:
+    address = literal_address(url)
+    return url.raw_host.lower() == b"localhost" if address is None else is_own_machine(address)

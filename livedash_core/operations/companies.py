@@ -14,7 +14,8 @@ from sqlalchemy.dialects.postgresql import insert
 from uuid6 import uuid7
 
 from livedash_core.analyzers import load_analyzers
-from livedash_core.clients.urls import origin_of, url_of
+from livedash_core.clients.addresses import is_host_service
+from livedash_core.clients.urls import literal_address, origin_of, url_of
 from livedash_core.enums import ACTIVE, COMPANY_STATUSES
 from livedash_core.errors import CompanyExists, UnknownCompany, UsageError
 from livedash_core.models import Company, CompanyCsv, SystemicIncident
@@ -145,6 +146,12 @@ def _checked(column: str, value: Any) -> Any:
             networks = list(dict.fromkeys(map(ip_network, value)))
         except ValueError as error:
             raise UsageError(f"not a network like 10.0.0.0/8: {error}") from error
+        for network in networks:
+            if is_host_service(network.network_address) and is_host_service(network.broadcast_address):
+                raise UsageError(
+                    f"the network {network} belongs to the machine's own network services, such as its "
+                    "cloud's metadata; name the networks of the company's servers"
+                )
         # "localhost" resolves to both, and all addresses of a name must be allowed.
         return networks + [_LOOPBACK_V6] * (_LOOPBACK_V4 in networks and _LOOPBACK_V6 not in networks)
     if column == "allowed_origins":
@@ -184,6 +191,11 @@ def checked_url(value: str, what: str) -> str:
         raise UsageError(f"{what} must begin with https:// (or http://, within an allowed network)")
     if b"%" in url.raw_host or (url.port or 0) > 65_535:
         raise UsageError(f"{what} names a host or a port that cannot exist")
+    if (address := literal_address(url)) is not None and is_host_service(address):
+        raise UsageError(
+            f"{what} names {address}, an address of the network services of the machine that runs LiveDash; no CSV is "
+            "published there"
+        )
     if url.userinfo:
         raise UsageError(f"{what} carries a user name; put it into an Airflow connection and name that: --http-conn-id")
     return value
