@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import shlex
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
 
 from livedash_core.analyzers import load_analyzers
 from livedash_core.cli.context import database
-from livedash_core.cli.output import print_json, print_table, say
+from livedash_core.cli.output import print_json, print_table, say, shown
 from livedash_core.enums import Mode
 from livedash_core.errors import UsageError
-from livedash_core.operations.companies import add_company, list_companies, set_status, update_company
+from livedash_core.operations.companies import add_company, confirm_csv, list_companies, set_status, update_company
+from livedash_core.pipeline import load_pipeline
 from livedash_core.settings import Settings
+from livedash_core.stages.redating import redate as redate_sessions
+from livedash_core.stages.stage import StageContext
 
 app = typer.Typer(help="The companies whose chats are processed.", no_args_is_help=True)
 
@@ -136,6 +141,9 @@ def update(
     clear_monthly_budget: Annotated[
         bool, typer.Option("--clear-monthly-budget", help="Remove the limit on cost.")
     ] = False,
+    confirm: Annotated[
+        bool, typer.Option("--confirm-csv", help="Its CSV is right although it has lost most of its rows.")
+    ] = False,
 ) -> None:
     """Change the given settings of a company; the others stay. The next import reads its CSV in full.
 
@@ -172,7 +180,35 @@ def update(
         raise UsageError("nothing to change: give at least one option; `livedash company update --help` lists them")
     with database(Settings()) as engine, engine.begin() as connection:
         update_company(connection, name, changes, clear=clear)
+        if confirm:
+            confirm_csv(connection, name)
     say(f"{name}: updated.")
+    if tz is not None:
+        say(f"Stored sessions keep their times; to read them again: livedash company redate {shlex.quote(name)}")
+
+
+@app.command()
+def redate(
+    name: Name,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count the sessions.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Read the times of all sessions again in the company's time zone, after it was corrected.
+
+    Messages and the numbers per day follow; analyses stay, and no stage runs again.
+    """
+    with database(Settings()) as engine:
+        found = redate_sessions(StageContext(engine, Settings()), load_pipeline(), name, dry_run=dry_run)
+    if as_json:
+        print_json({"dry_run": dry_run, **asdict(found)})
+        return
+    would = "would be" if dry_run else "were"
+    say(
+        f"{name}: {found.changed:,} sessions {would} dated again in {found.timezone}, {found.unchanged:,} have "
+        f"right times, {found.unreadable:,} have times that do not exist there and keep theirs."
+    )
+    for external_id, before, after in found.examples:
+        say(f"{external_id}: {shown(before)} becomes {shown(after)}")
 
 
 def _columns(**options: Any) -> dict[str, Any]:

@@ -15,7 +15,7 @@ import time
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from functools import cached_property, partial
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import BinaryIO, NamedTuple, Self
 
 import httpcore2
 import httpx2
@@ -31,13 +31,13 @@ from livedash_core.clients.decoding import Text, decode
 from livedash_core.clients.network import SsrfGuardBackend
 from livedash_core.clients.origins import Origin
 from livedash_core.clients.refusals import RefusedError
-from livedash_core.clients.responses import GZIP, REFUSED, Response, check
+from livedash_core.clients.responses import REFUSED, Response, check
 from livedash_core.clients.source import Source
 from livedash_core.clients.urls import Target
 from livedash_core.clients.validators import Validators, validators_of
 from livedash_core.errors import PermanentError, ProcessingError, SystemicError, TransientError
 
-__all__ = ["BasicCredentials", "Fetcher", "Source", "credentials_from_environment"]
+__all__ = ["BasicCredentials", "Download", "Fetcher", "Source", "credentials_from_environment"]
 
 MIB = 1024 * 1024
 MAX_REDIRECTS = 3
@@ -45,6 +45,13 @@ NO_VALIDATORS = Validators()
 _HEADERS = (("Accept", "*/*"), ("Accept-Encoding", "gzip"), ("User-Agent", "livedash-pipeline"))
 _NETWORK_FAILURES = (httpcore2.NetworkError, httpcore2.TimeoutException, httpcore2.ProtocolError, ssl.SSLError)
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
+
+
+class Download(NamedTuple):
+    """What a server says about a file that it sent."""
+
+    validators: Validators
+    charset: str | None
 
 
 class Fetcher:
@@ -94,9 +101,8 @@ class Fetcher:
         target, response = await self._fetch(url, source, body, max_bytes, self._total_seconds)
         try:
             return decode(body.getvalue(), response.charset)
-        except UnicodeDecodeError:
-            # Not `from exc`: the exception contains the whole body.
-            raise PermanentError(f"{source.company}: {target.shown} is not text in UTF-8 or cp1252") from None
+        except PermanentError as error:
+            raise PermanentError(f"{source.company}: {target.shown} is not text in UTF-8 or cp1252: {error}") from None
 
     async def download(
         self,
@@ -107,13 +113,15 @@ class Fetcher:
         max_bytes: int = 64 * MIB,
         total_seconds: float = 300,
         known: Validators = NO_VALIDATORS,
-    ) -> Validators | None:
+    ) -> Download | None:
         """Fetch a CSV into ``into``; returns None if the server still has the version that ``known`` identifies.
 
         Raises the same errors as ``text``; ``into`` then holds a part of the CSV.
         """
-        _, response = await self._fetch(url, source, into, max_bytes, total_seconds, known)
-        return None if response.status == httpx2.codes.NOT_MODIFIED else validators_of(response.headers)
+        _, response = await self._fetch(url, source, into, max_bytes, total_seconds, known, may_be_archive=True)
+        if response.status == httpx2.codes.NOT_MODIFIED:
+            return None
+        return Download(validators_of(response.headers), response.charset)
 
     async def _fetch(
         self,
@@ -123,6 +131,8 @@ class Fetcher:
         max_bytes: int,
         total_seconds: float,
         known: Validators = NO_VALIDATORS,
+        *,
+        may_be_archive: bool = False,
     ) -> tuple[Target, Response]:
         """Fetch a body into ``into``; returns the URL after redirects, and the response's status and headers."""
         target = source.target(address)
@@ -136,7 +146,9 @@ class Fetcher:
                     began = time.monotonic()
                     try:
                         async with asyncio.timeout(seconds_left):
-                            response = await self._request(target, source, at_home, into, max_bytes, known)
+                            response = await self._request(
+                                target, source, at_home, into, max_bytes, known, may_be_archive=may_be_archive
+                            )
                     except TimeoutError as exc:
                         raise TransientError(
                             f"{source.company}: {target.shown} took longer than {total_seconds:g} s"
@@ -162,6 +174,8 @@ class Fetcher:
         into: BinaryIO,
         max_bytes: int,
         known: Validators,
+        *,
+        may_be_archive: bool,
     ) -> Response:
         headers = [*_HEADERS, *known.headers]
         credentials = source.credentials if at_home else None
@@ -170,8 +184,15 @@ class Fetcher:
         async with self._stream(target, source, credentials, headers) as raw:
             response = Response(raw.status, httpx2.Headers(raw.headers))
             if response.status not in _REDIRECTS:
-                check(response, target, source, at_home=at_home, conditional=bool(known))
-                body = Body(into, f"{source.company}: {target.shown}", max_bytes, gzipped=response.coding in GZIP)
+                check(
+                    response,
+                    target,
+                    source,
+                    at_home=at_home,
+                    conditional=bool(known),
+                    may_be_archive=may_be_archive,
+                )
+                body = Body(into, f"{source.company}: {target.shown}", max_bytes, gzipped=response.is_gzip)
                 async for chunk in raw.aiter_stream():
                     body.write(chunk)
                 body.finish()

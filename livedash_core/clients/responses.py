@@ -17,8 +17,6 @@ from livedash_core.errors import PermanentError, TransientError
 
 #: A longer Retry-After is cut to this.
 MAX_RETRY_AFTER_SECONDS = 86_400.0
-#: Values of ``Response.coding`` for gzip.
-GZIP = ("gzip", "x-gzip")
 #: The statuses of a refusal.
 REFUSED = (401, 403)
 #: https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html, "Permissions"
@@ -26,9 +24,19 @@ _STORAGE = "; storage services answer so for a file that is missing or a signatu
 _QUOTED = re.compile(r'"[^"]*"')
 #: A scheme stands alone, or before a token or a parameter: ``Digest realm="x", qop="auth"``.
 _SCHEME = re.compile(r"(?:^|,)\s*([A-Za-z][\w-]{0,40})(?=\s*(?:,|$)|\s+[^\s=,]{1,200}\s*(?:=|,|$))", re.ASCII)
+_GZIP = frozenset(("gzip", "x-gzip"))
+#: Content codings that would have to be decompressed. Other values of the header are mistakes (``utf-8``), say how the
+#: file was uploaded (``aws-chunked``) or nothing (``identity``).
+_COMPRESSIONS = frozenset(
+    ("br", "compress", "x-compress", "deflate", "zstd", "dcb", "dcz", "lzma", "xz", "bzip2", "exi")
+)
 # The standard library's parser raises ValueError for what a hostile server can send: charset*=%00''.
 _CHARSET = re.compile(r";\s*charset\s*=\s*[\"']?([\w.:+-]+)", re.ASCII | re.IGNORECASE)
-_CONTENT_TYPES = frozenset(("", "application/octet-stream", "application/csv", "application/json"))
+#: Media types of other content. Servers send any other type for a CSV or text; the content decides.
+_NOT_TEXT = re.compile(
+    r"(image|audio|video|font|model|multipart)/.*|application/(pdf|wasm|java-archive|x-tar|x-msdownload)"
+)
+_ARCHIVES = frozenset(("application/zip", "application/x-zip-compressed"))
 
 
 class Response(NamedTuple):
@@ -49,12 +57,29 @@ class Response(NamedTuple):
         return label and label[1]
 
     @property
-    def coding(self) -> str:
-        """The content coding, such as gzip."""
-        return self.headers.get("Content-Encoding", "").strip().lower()
+    def codings(self) -> frozenset[str]:
+        """The content codings, such as gzip."""
+        return frozenset(filter(None, (part.strip().lower() for part in self._codings.split(","))))
+
+    @property
+    def is_gzip(self) -> bool:
+        """Whether the body is declared as gzip."""
+        return not self.codings.isdisjoint(_GZIP)
+
+    @property
+    def _codings(self) -> str:
+        return str(self.headers.get("Content-Encoding", ""))
 
 
-def check(response: Response, target: Target, source: Source, *, at_home: bool, conditional: bool = False) -> None:
+def check(
+    response: Response,
+    target: Target,
+    source: Source,
+    *,
+    at_home: bool,
+    conditional: bool = False,
+    may_be_archive: bool = False,
+) -> None:
     """Check that the body is a whole text file or, for a ``conditional`` request, that there is no newer version.
 
     ``at_home``: the request went to the company's own origin without redirects, with its credentials if it has any.
@@ -63,7 +88,7 @@ def check(response: Response, target: Target, source: Source, *, at_home: bool, 
     where = f"{source.company}: {target.shown}"
     match response.status:
         case 200 | 204:
-            _check_content(response, where)
+            _check_content(response, where, may_be_archive=may_be_archive)
         case 304 if conditional:
             return
         case (401 | 403) as status if source.is_home(target) and not at_home:
@@ -140,8 +165,9 @@ def retry_after_seconds(value: str, now: datetime) -> float | None:
     return min(max(seconds, 0.0), MAX_RETRY_AFTER_SECONDS)
 
 
-def _check_content(response: Response, where: str) -> None:
-    if response.coding not in ("", "identity", *GZIP):
-        raise PermanentError(f"{where} has the content coding {response.coding[:50]!r}; only gzip or none is accepted")
-    if not (response.content_type.startswith("text/") or response.content_type in _CONTENT_TYPES):
+def _check_content(response: Response, where: str, *, may_be_archive: bool) -> None:
+    if compressions := response.codings & _COMPRESSIONS:
+        raise PermanentError(f"{where} has the content coding {min(compressions)!r}; only gzip or none is accepted")
+    is_archive = response.content_type in _ARCHIVES and not may_be_archive
+    if is_archive or _NOT_TEXT.fullmatch(response.content_type):
         raise PermanentError(f"{where} is {response.content_type[:50]!r}, not text")

@@ -85,7 +85,17 @@ def update_company(
     if columns:
         connection.execute(update(Company).where(Company.id == company.id).values(columns))
     # A changed setting may change what an unchanged CSV yields.
-    connection.execute(delete(CompanyCsv).where(CompanyCsv.company_id == company.id))
+    of_company = CompanyCsv.company_id == company.id
+    connection.execute(update(CompanyCsv).where(of_company).values(etag=None, last_modified=None, sha256=None))
+
+
+def confirm_csv(connection: Connection, name: str) -> None:
+    """Confirm that a company's CSV is right although it has fewer rows; the next import closes the incident.
+
+    Raises ``UnknownCompany``.
+    """
+    confirmed = update(CompanyCsv).where(CompanyCsv.company_id == company_id(connection, name))
+    connection.execute(confirmed.values(shrunk_from=None))
 
 
 def set_status(connection: Connection, name: str, status: str) -> None:

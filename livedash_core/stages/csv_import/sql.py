@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from livedash_core.parsing.csv_rows import COLUMNS
+from livedash_core.stages.row_columns import FOLLOWING
 from livedash_core.status import NEW_SESSIONS
 
 STAGING = "pg_temp.incoming"
 
 #: A change of one of these columns reopens the stages of the session.
 REOPENING = ("start_time", "end_time", "messages_sent", "full_transcript_url")
+
+#: A change of one of these columns, or of how numbers are read, changes the session.
+_FOLLOWED = ("notes", "language", *FOLLOWING.values())
 
 _RAW = tuple(column for column in COLUMNS if column != "external_session_id")
 
@@ -27,18 +31,45 @@ CREATE_STAGING = f"""
 INDEX_STAGING = f"CREATE INDEX ON {STAGING} (line_number)"
 COUNT_CHUNK = f"SELECT count(*) FROM {STAGING} WHERE line_number >= :first AND line_number < :end"  # noqa: S608 - made of constants
 
-#: Of several lines for one session only the last one is kept, with a note of how many earlier lines there are.
-LAST_OF_EACH_WINS = f"""
+#: Contradicting lines of one file that are shown; the others are only counted in a note.
+MAX_CONTRADICTIONS = 1000
+#: Of several lines for one session the one that ends last is kept, whatever the order of the file; of equals the last
+#: one. A note says how many others there are. Returns the lines that start at another time or have another transcript:
+#: these are other sessions with the same id.
+ONE_OF_EACH = f"""
     WITH repeated AS (
-        SELECT external_session_id, max(line_number) AS last, count(*) - 1 AS earlier FROM {STAGING}
-        WHERE reason IS NULL GROUP BY external_session_id HAVING count(*) > 1
+        SELECT external_session_id FROM {STAGING} WHERE reason IS NULL
+        GROUP BY external_session_id HAVING count(*) > 1
+    ), ranked AS (
+        SELECT staged.ctid AS place, external_session_id, line_number, start_time, full_transcript_url,
+            row_number() OVER latest AS rank,
+            first_value(line_number) OVER latest AS kept,
+            first_value(start_time) OVER latest AS kept_start,
+            first_value(split_part(full_transcript_url, '?', 1)) OVER latest AS kept_url,
+            count(*) OVER (PARTITION BY external_session_id) - 1 AS others
+        FROM {STAGING} AS staged JOIN repeated USING (external_session_id)
+        WINDOW latest AS (PARTITION BY external_session_id ORDER BY ended_at DESC NULLS LAST, line_number DESC)
     ), noted AS (
-        UPDATE {STAGING} AS staged SET notes = coalesce(notes, '{{}}') || jsonb_build_object('earlier_lines', earlier)
-        FROM repeated
-        WHERE staged.external_session_id = repeated.external_session_id AND line_number = repeated.last
+        UPDATE {STAGING} AS staged SET notes = coalesce(notes, '{{}}') || jsonb_build_object('earlier_lines', others)
+        FROM ranked WHERE staged.ctid = place AND rank = 1
+    ), dropped AS (
+        DELETE FROM {STAGING} AS staged USING ranked WHERE staged.ctid = place AND rank > 1
+        RETURNING staged.line_number, concat_ws(',', {", ".join(f"staged.{column}" for column in COLUMNS)}) AS raw_text,
+            kept, staged.start_time IS DISTINCT FROM kept_start
+                OR split_part(staged.full_transcript_url, '?', 1) IS DISTINCT FROM kept_url AS contradicts
     )
-    DELETE FROM {STAGING} AS staged USING repeated
-    WHERE staged.external_session_id = repeated.external_session_id AND line_number < repeated.last
+    SELECT line_number, left(raw_text, 10000) AS raw_text,
+        'has the {COLUMNS[0]} of line ' || kept || ', which ends later, but another start_time or transcript' AS reason
+    FROM dropped WHERE contradicts ORDER BY line_number LIMIT {MAX_CONTRADICTIONS}
+"""  # noqa: S608 - made of constants
+ADD_REJECTION = f"INSERT INTO {STAGING} (line_number, raw_text, reason) VALUES (:line_number, :raw_text, :reason)"  # noqa: S608 - made of constants
+
+_AMBIGUOUS_NUMBER = r"'^\s*[+-]?[1-9][0-9]{0,2}[.,][0-9]{3}\s*$'"
+#: Notes the decimal mark of the file at rows with a number that would be read otherwise without it (values.py).
+NOTE_DECIMAL_MARK = f"""
+    UPDATE {STAGING} SET notes = coalesce(notes, '{{}}') || jsonb_build_object('decimal_mark', CAST(:mark AS text))
+    WHERE (avg_response_time_seconds LIKE '%' || :other || '%' AND avg_response_time_seconds ~ {_AMBIGUOUS_NUMBER})
+       OR (tokens_eur LIKE '%' || :other || '%' AND tokens_eur ~ {_AMBIGUOUS_NUMBER})
 """  # noqa: S608 - made of constants
 
 _NEW = ("id", *COLUMNS, "started_at", "ended_at", "notes")
@@ -115,17 +146,31 @@ UPDATE_CHANGED = f"""
     WHERE row.line_number >= :first AND row.line_number < :end
       AND known.id = before.id AND known.erased_at IS NULL
       AND ({_row("before", _RAW)} IS DISTINCT FROM {_row("row", _RAW)}
-        OR before.notes -> 'transcript_url_blanked' IS DISTINCT FROM row.notes -> 'transcript_url_blanked')
+         OR before.notes -> 'transcript_url_blanked' IS DISTINCT FROM row.notes -> 'transcript_url_blanked'
+         OR before.notes -> 'decimal_mark' IS DISTINCT FROM row.notes -> 'decimal_mark')
     RETURNING known.id,
-        {_reopening("before")} IS DISTINCT FROM {_reopening("row")} OR ({_FAILED_FETCH}) AS reopens
+        {_reopening("before")} IS DISTINCT FROM {_reopening("row")} OR ({_FAILED_FETCH}) AS reopens,
+        {_row("before", _FOLLOWED)} IS DISTINCT FROM {_row("row", _FOLLOWED)} AS follows
 """  # noqa: S608 - made of constants
 
-#: Moves the rejected lines out of the staging table; the first :most are stored.
+#: Makes the rejections those of this file: the first :most are stored, and those that are not in it are deleted. An
+#: erased one stays as it is.
 REJECT = f"""
     WITH rejected AS (
-        DELETE FROM {STAGING} WHERE reason IS NOT NULL RETURNING line_number, raw_text, reason
+        DELETE FROM {STAGING} WHERE reason IS NOT NULL RETURNING line_number, raw_text, reason, md5(raw_text) AS digest
+    ), lines AS (
+        SELECT DISTINCT ON (digest) line_number, raw_text, reason, digest, count(*) OVER (PARTITION BY digest) AS number
+        FROM rejected ORDER BY digest, line_number
+    ), shown AS (
+        SELECT * FROM lines ORDER BY line_number LIMIT :most
+    ), gone AS (
+        DELETE FROM livedash.import_rejection
+        WHERE company_id = CAST(:company_id AS uuid) AND digest NOT IN (SELECT digest FROM shown)
     )
-    INSERT INTO livedash.import_rejection (company_id, line_number, raw_text, reason, digest)
-    SELECT CAST(:company_id AS uuid), *, md5(raw_text) FROM rejected ORDER BY line_number LIMIT :most
-    ON CONFLICT (company_id, digest) DO NOTHING
+    INSERT INTO livedash.import_rejection AS known (company_id, line_number, raw_text, reason, digest, occurrences)
+    SELECT CAST(:company_id AS uuid), line_number, raw_text, reason, digest, number FROM shown ORDER BY line_number
+    ON CONFLICT (company_id, digest) DO UPDATE SET
+        line_number = excluded.line_number, occurrences = excluded.occurrences, reason = excluded.reason
+    WHERE known.raw_text <> '' AND (known.line_number, known.occurrences, known.reason)
+        IS DISTINCT FROM (excluded.line_number, excluded.occurrences, excluded.reason)
 """  # noqa: S608 - made of constants
