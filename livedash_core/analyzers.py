@@ -15,7 +15,8 @@ from typing import Any
 from livedash_core.errors import ConfigurationError
 
 ENTRY_POINTS = "livedash.analyzers"
-#: The choice of the installation's default: the model if there is a key, otherwise the offline rules.
+#: The choice of the installation's default: the model if there is a key or a server of one's own, otherwise the
+#: offline rules.
 AUTO = "auto"
 
 
@@ -66,13 +67,15 @@ class Analyzers:
             f"the analyzer {name!r} is not installed here; the analyzers are {', '.join(self.choices)}"
         )
 
-    def resolve(self, *choices: str, has_key: bool) -> AnalyzerDefinition:
+    def resolve(self, *choices: str, has_model_server: bool) -> AnalyzerDefinition:
         """The analyzer of the first of ``choices`` that is not ``auto``.
 
-        If all are ``auto``, it is the model when ``has_key``, otherwise the offline rules. Raises
+        If all are ``auto``, it is the model when ``has_model_server``, otherwise the offline rules. Raises
         ``ConfigurationError`` when it is not installed.
         """
-        chosen = next((choice for choice in choices if choice != AUTO), OPENAI.name if has_key else OFFLINE.name)
+        chosen = next(
+            (choice for choice in choices if choice != AUTO), OPENAI.name if has_model_server else OFFLINE.name
+        )
         return self.find(chosen)
 
     def with_analyzers(self, added: Iterable[AnalyzerDefinition]) -> Analyzers:

@@ -39,7 +39,8 @@ class Settings(BaseSettings):
 
     analyzer: str = Field(
         default=AUTO,
-        description="analyzer of companies that choose none; auto: openai if OPENAI_API_KEY is set, else offline",
+        description="analyzer of companies that choose none; auto: openai if OPENAI_API_KEY or a server of your own is "
+        "set, else offline",
     )
     model: str | None = Field(
         default=None, description="name of the model to call; unset: the default row of the table ai_model"
@@ -69,7 +70,9 @@ class Settings(BaseSettings):
         default=16, ge=1, description="concurrent transcript requests of a lane, to all servers together"
     )
     fetch_per_origin: int = Field(default=8, ge=1, description="concurrent transcript requests of a lane to one server")
-    analysis_concurrency: int = Field(default=16, ge=1, description="concurrent model requests of a lane")
+    analysis_concurrency: int = Field(
+        default=64, ge=1, description="limit of the concurrent model requests of a lane, which adapt to the server"
+    )
     transcript_tokens: int = Field(
         default=60_000, ge=1000, description="limit of the conversation text in a prompt, in estimated tokens"
     )
@@ -95,6 +98,12 @@ class Settings(BaseSettings):
     lane_seconds: float = Field(
         default=600, gt=0, le=900, description="seconds after which a lane ends and a new run continues its work"
     )
+
+    @property
+    def has_model_server(self) -> bool:
+        """Whether a model can be asked: there is a key, or a base URL that is not OpenAI's, which needs none."""
+        base_url = (self.openai_base_url or "").strip()
+        return self.openai_api_key is not None or (bool(base_url) and "api.openai.com" not in base_url)
 
     @field_validator("analyzer")
     @classmethod

@@ -94,11 +94,12 @@ async def asettings() -> Settings:
 def _settings(found: Connection | None) -> Settings:
     if found is None:
         return Settings()
-    return Settings().model_copy(
-        update={
-            "openai_api_key": SecretStr(found.password) if found.password else Settings().openai_api_key,
-            "openai_base_url": found.host or Settings().openai_base_url,
-        }
+    settings = Settings()
+    key = SecretStr(found.password) if found.password else settings.openai_api_key
+    if found.host and not found.password and found.host != settings.openai_base_url:
+        key = None  # the environment's key belongs to another server
+    return settings.model_copy(
+        update={"openai_api_key": key, "openai_base_url": found.host or settings.openai_base_url}
     )
 
 

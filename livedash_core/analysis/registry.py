@@ -30,6 +30,8 @@ class AnalyzerContext:
     ledger: Ledger[StoredAnalysis]
     slots: asyncio.Semaphore
     model: str | None = None
+    #: To remember what was found out about a server; None: nothing is remembered.
+    engine: Engine | None = None
 
 
 class ResolvedAnalyzer(NamedTuple):
@@ -44,7 +46,7 @@ def resolve_analyzer(settings: Settings, *choices: str) -> AnalyzerDefinition:
 
     Raises ``ConfigurationError`` when it is not installed.
     """
-    return load_analyzers().resolve(*choices, settings.analyzer, has_key=settings.openai_api_key is not None)
+    return load_analyzers().resolve(*choices, settings.analyzer, has_model_server=settings.has_model_server)
 
 
 class AnalyzerRegistry:
@@ -56,6 +58,7 @@ class AnalyzerRegistry:
 
     def __init__(self, settings: Settings, engine: Engine, analyzers: Analyzers | None = None) -> None:
         self._settings = settings
+        self._engine = engine
         self._analyzers = analyzers or load_analyzers()
         self._ledger = DatabaseLedger(
             engine, Limits(settings.requests_per_minute, settings.tokens_per_minute), store_results=store_analyses
@@ -70,7 +73,7 @@ class AnalyzerRegistry:
         """
         try:
             definition = self._analyzers.resolve(
-                choice or AUTO, self._settings.analyzer, has_key=self._settings.openai_api_key is not None
+                choice or AUTO, self._settings.analyzer, has_model_server=self._settings.has_model_server
             )
             if definition.asks_model and model is None:
                 raise ConfigurationError("there is no model to ask: set LIVEDASH_MODEL")
@@ -89,7 +92,7 @@ class AnalyzerRegistry:
                 make = getattr(import_module(module), name)
             except (ImportError, AttributeError) as error:
                 raise ConfigurationError(f"the analyzer {definition.name!r} cannot be loaded: {error}") from error
-        analyzer: Analyzer = make(AnalyzerContext(self._settings, self._ledger, self._slots, model))
+        analyzer: Analyzer = make(AnalyzerContext(self._settings, self._ledger, self._slots, model, self._engine))
         return analyzer
 
     async def close(self) -> None:

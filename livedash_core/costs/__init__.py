@@ -5,6 +5,7 @@ Record calls one by one     ``DatabaseLedger``, which implements ``Ledger``
 Record many calls           ``open_calls``, ``close_calls``, in a transaction of the caller
 Prices                      ``load_prices``, ``import_price_catalogue``, ``set_price``, ``list_prices``
 Exchange rates              ``set_rate``
+Model servers               ``list_traits``, ``store_traits``: what they do not accept
 Reports                     ``read_costs``, ``describe_forecast``, ``miscounted_batches``
 ==========================  ====================================================================
 
@@ -26,6 +27,7 @@ from livedash_core.costs.ledger_store import (
     stored_totals,
 )
 from livedash_core.costs.ledger_writer import DatabaseLedger
+from livedash_core.costs.model_servers import ServerTraits, forget_traits, list_traits, store_traits
 from livedash_core.costs.prices import import_price_catalogue, list_prices, load_prices, set_price, set_rate
 from livedash_core.costs.pricing import Price, PriceList, cost_of, max_cost_of
 from livedash_core.costs.rate_limiter import Limits
@@ -54,6 +56,7 @@ __all__ = [
     "Price",
     "PriceList",
     "RateLimitUpdate",
+    "ServerTraits",
     "Usage",
     "abandon_calls",
     "add_reused",
@@ -62,8 +65,10 @@ __all__ = [
     "cost_of",
     "describe_forecast",
     "forecast",
+    "forget_traits",
     "import_price_catalogue",
     "list_prices",
+    "list_traits",
     "load_prices",
     "mark_unusable",
     "max_cost_of",
@@ -74,5 +79,6 @@ __all__ = [
     "recount",
     "set_price",
     "set_rate",
+    "store_traits",
     "stored_totals",
 ]

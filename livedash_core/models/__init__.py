@@ -7,6 +7,7 @@ from livedash_core.models.ai import (
     AiModelPricing,
     AiProcessingRequest,
     CurrencyRate,
+    ModelServer,
     RateLimitState,
     SessionAnalysis,
 )
@@ -42,6 +43,7 @@ __all__ = [
     "FailureDelta",
     "ImportRejection",
     "Message",
+    "ModelServer",
     "ProcessingActivity",
     "ProcessingCount",
     "ProcessingDelta",

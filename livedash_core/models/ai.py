@@ -254,3 +254,24 @@ class RateLimitState(Base):
     #: No call before then: the server refused ``refusals`` calls in a row.
     blocked_until: Mapped[datetime] = mapped_column(server_default=func.now())
     refusals: Mapped[int] = mapped_column(server_default=text("0"))
+
+
+class ModelServer(Base):
+    """What a model server was found not to accept, or to limit, for a model; a row only if there is something.
+
+    It is forgotten after a day (``costs.model_servers``), because servers and models are updated.
+    """
+
+    __tablename__ = "model_server"
+
+    #: The base URL without login and query.
+    server: Mapped[str] = mapped_column(primary_key=True)
+    model: Mapped[str] = mapped_column(primary_key=True)
+    #: The form of the requests that it accepts (``analysis.openai.request_form``).
+    response_format: Mapped[str]
+    reply_limit: Mapped[str]
+    instructions_role: Mapped[str]
+    #: The largest prompt and reply together, and the largest reply, in tokens; NULL if not known.
+    context_tokens: Mapped[int | None] = mapped_column(BigInteger)
+    completion_tokens: Mapped[int | None] = mapped_column(BigInteger)
+    found_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, text
 
 from livedash_core.analyzers import load_analyzers
-from livedash_core.costs import ABANDONED_AFTER_SECONDS, load_prices, recount, stored_totals
+from livedash_core.costs import ABANDONED_AFTER_SECONDS, list_traits, load_prices, recount, stored_totals
 from livedash_core.operations.erasure import count_expired
 from livedash_core.operations.rejections import csv_findings
 from livedash_core.pipeline import Pipeline
@@ -39,6 +39,12 @@ def examine(connection: Connection, pipeline: Pipeline) -> list[Finding]:
             connection, "batch", _UNCOLLECTED, "no run has polled it for a day; the next analysis run collects it"
         ),
         *_csvs(connection),
+        *_counted(
+            connection,
+            "batch",
+            _OVERDUE,
+            "it should have ended within a day; cancel it at the provider, or wait: it is given up after a week",
+        ),
         *_expired(connection),
         *_drift(connection, pipeline),
         *_counted(
@@ -48,6 +54,7 @@ def examine(connection: Connection, pipeline: Pipeline) -> list[Finding]:
             "the process that made them ended; the next analysis run counts them as unknown",
         ),
         *_prices(connection),
+        *_model_servers(connection),
     ]
 
 
@@ -118,6 +125,13 @@ def _prices(connection: Connection) -> list[Finding]:
     ]
 
 
+def _model_servers(connection: Connection) -> list[Finding]:
+    return [
+        Finding("model server", f"{traits.sentence}; this is taken into account, and tried again after a day")
+        for traits in list_traits(connection)
+    ]
+
+
 _STUCK_LEASES = """
     SELECT stage || ': ' || count(*) || ' expired, held by ' || string_agg(DISTINCT owner, ', ') AS what
     FROM livedash.session_processing_lease WHERE expires_at < now() GROUP BY stage ORDER BY stage
@@ -144,6 +158,15 @@ _UNCOLLECTED = """
     FROM livedash.ai_batch AS batch
     JOIN livedash.company ON company.id = batch.company_id
     WHERE batch.status <> 'closed' AND batch.monitored_until < now() - interval '1 day'
+    ORDER BY batch.id
+"""
+_OVERDUE = """
+    SELECT company.name || ': a batch of ' || batch.requests || ' sessions, sent '
+           || to_char(batch.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI"Z"')
+           || coalesce(', is still ' || batch.remote_status, '') AS what
+    FROM livedash.ai_batch AS batch
+    JOIN livedash.company ON company.id = batch.company_id
+    WHERE batch.status = 'submitted' AND batch.created_at < now() - interval '25 hours'
     ORDER BY batch.id
 """
 _WITHOUT_CSV = """

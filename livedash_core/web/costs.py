@@ -8,7 +8,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from livedash_core.costs import CostLine, read_costs
+from livedash_core.costs import CostLine, list_traits, read_costs
 from livedash_core.pipeline import Pipeline
 from livedash_core.web.charts import Column, columns
 from livedash_core.web.database import Reader
@@ -43,9 +43,11 @@ def make_router(read: Reader, _pipeline: Pipeline) -> APIRouter:
                 read_costs(connection, by="company", **period),
                 read_costs(connection, by="model", **period),
             )
+            servers = [traits.sentence for traits in list_traits(connection)]
         return render(
             request,
             "costs.html",
+            servers=servers,
             filters=filters,
             companies=companies,
             first=first,

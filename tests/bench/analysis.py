@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from livedash_core.analysis.contract import Turn
 from livedash_core.analysis.openai import prompt
+from livedash_core.analysis.openai.base_url import parse_base_url
 from livedash_core.analysis.openai.chat_request import ChatRequest
 from livedash_core.analysis.openai.client import make_client
 from livedash_core.settings import Settings
@@ -136,5 +137,5 @@ async def _bare_loop(url: str, sessions: int, concurrency: int) -> None:
         for _ in waiting:
             await client.chat.completions.with_raw_response.create(model=MODEL, messages=(), extra_body=body)
 
-    async with make_client(KEY, url, TIMEOUT_SECONDS) as client:
+    async with make_client(KEY, parse_base_url(url), TIMEOUT_SECONDS) as client:
         await asyncio.gather(*(lane() for _ in range(concurrency)))

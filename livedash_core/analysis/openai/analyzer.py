@@ -7,49 +7,38 @@ import hashlib
 import json
 from contextlib import nullcontext
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
 from uuid import UUID
-
-import openai
 
 from livedash_core.analysis.batches import BatchRequest, BatchResult
 from livedash_core.analysis.contract import Analysis, AnalysisRequest
 from livedash_core.analysis.openai import prompt
+from livedash_core.analysis.openai.adaptive_limit import AdaptiveLimit
+from livedash_core.analysis.openai.base_url import parse_base_url
 from livedash_core.analysis.openai.batch_api import OpenAIBatches
+from livedash_core.analysis.openai.caller import Answered, Caller
 from livedash_core.analysis.openai.chat_request import ChatRequest
-from livedash_core.analysis.openai.client import ClientPool, make_client, server_of
-from livedash_core.analysis.openai.completion import Completion, raise_unless_completion
-from livedash_core.analysis.openai.errors import (
-    Call,
-    RateLimited,
-    TranscriptTooLong,
-    deferred,
-    outcome,
-    translated,
-)
-from livedash_core.analysis.openai.rate_limit_headers import RateLimitHeaders
+from livedash_core.analysis.openai.client import ClientPool, make_client
+from livedash_core.analysis.openai.completion import Completion
+from livedash_core.analysis.openai.errors import Call, NoJson, ParameterRefused, Refused, TranscriptTooLong, translated
+from livedash_core.analysis.openai.gate import Gate
+from livedash_core.analysis.openai.memory import ServerMemory
 from livedash_core.analysis.openai.reply import ReplyCutOff, UnusableReply, read_completion
+from livedash_core.analysis.openai.sender import Sender
 from livedash_core.analysis.stored_analyses import StoredAnalysis, stored_analysis_of
-from livedash_core.costs.ledger import CallEnd, Ledger, PlannedCall
-from livedash_core.enums import Mode
-from livedash_core.errors import ProcessingError, SystemicError, TransientError
+from livedash_core.costs.ledger import Ledger
+from livedash_core.errors import ProcessingError, TransientError
 from livedash_core.outcomes import Deferred
-
-if TYPE_CHECKING:
-    # The SDK has no public name for the type of its raw responses.
-    from openai._legacy_response import LegacyAPIResponse
-    from openai.types.chat import ChatCompletion
-
-    Answer = LegacyAPIResponse[ChatCompletion]
 
 
 class OpenAIAnalyzer:
     """Analyses sessions with a model: one chat completion each, and up to three more for corrections.
 
-    ``base_url`` None is OpenAI. ``timeout_seconds`` bounds a whole call, however slowly the response arrives.
+    ``base_url`` None is OpenAI; without ``api_key`` none is sent. What the server does not accept is read from
+    ``memory`` and stored there. ``timeout_seconds`` bounds a whole call, however slowly the response arrives.
     ``max_completion_tokens`` includes reasoning; a reply of our schema takes about 400.
-    ``max_transcript_characters`` is the most that is sent of a conversation; 200 000 are about 60 000 tokens. ``slots``
-    bounds the concurrent calls; a call that the ledger is opening or closing has no slot.
+    ``max_transcript_characters`` is the most that is sent of a conversation; 200 000 are about 60 000 tokens.
+    ``concurrency`` bounds the concurrent calls, whose number adapts to the server; ``slots`` those of several
+    analyzers. A call that the ledger is opening or closing has no slot.
 
     Raises ``ConfigurationError`` for an invalid key or base URL.
     """
@@ -60,47 +49,63 @@ class OpenAIAnalyzer:
     def __init__(
         self,
         *,
-        api_key: str,
+        api_key: str | None,
         base_url: str | None,
         model: str,
         ledger: Ledger[StoredAnalysis],
         timeout_seconds: float = 120,
         max_completion_tokens: int = 4_096,
         max_transcript_characters: int = 200_000,
+        concurrency: int = 64,
         slots: asyncio.Semaphore | None = None,
+        memory: ServerMemory | None = None,
     ) -> None:
-        self._server = server_of(base_url)
+        address = parse_base_url(base_url)
+        self._server = address.server
         self._model = model
         self._ledger = ledger
         self._timeout_seconds = timeout_seconds
         self._max_completion_tokens = max_completion_tokens
         self._max_transcript_characters = max_transcript_characters
-        self._slots = slots or nullcontext()
-        self._client = make_client(api_key, base_url, timeout_seconds)
+        self._client = make_client(api_key, address, timeout_seconds)
         self._clients = ClientPool(self._client)
         #: Identifies the server and key that share rate limits; the digest reveals neither.
-        self._connection = hashlib.sha256(f"{self._client.base_url}\n{api_key}".encode()).hexdigest()[:16]
-        self._rate_limits = RateLimitHeaders(self._connection, model)
-        self._stopped: SystemicError | None = None
-        self._refused: RateLimited | None = None
+        self._connection = hashlib.sha256(f"{self._client.base_url}\n{api_key or ''}".encode()).hexdigest()[:16]
+        gate = Gate(AdaptiveLimit(concurrency, timeout_seconds))
+        self._sender = Sender(
+            self._clients,
+            ledger,
+            gate,
+            server=self._server,
+            model=model,
+            connection=self._connection,
+            memory=memory,
+            prompt_version=self.prompt_version,
+            timeout_seconds=timeout_seconds,
+            slots=slots or nullcontext(),
+        )
+        self._caller = Caller(self._sender, gate, ledger, api_key)
 
     async def close(self) -> None:
-        """Close the connections."""
+        """Close the connections, after what was found out about the server is stored."""
+        await self._sender.close()
         await self._clients.close()
 
     async def analyze(self, request: AnalysisRequest) -> Analysis | Deferred:
         """Analyse one session; see ``contract.Analyzer``.
 
-        One repair of an unusable reply, twice the tokens for one that was cut off, and half of a transcript that is too
-        long for the model: each is tried once, then the failure is raised.
+        One repair of an unusable reply, and twice the tokens for one that was cut off: each is tried once, then the
+        failure is raised. A request that is too large is made smaller until it fits.
         """
         return await self._analyze_with_corrections(request, None, self.prompt_version)
 
     def batch_request(self, request: AnalysisRequest) -> BatchRequest:
         """The first call of ``analyze``, for a batch; see ``batches.BatchAnalyzer``."""
         chat = self._first_request(request)
-        body = json.dumps(self._body(chat), ensure_ascii=False, separators=(",", ":"))
-        return BatchRequest(self._planned_call(request, chat, "batch"), body.encode())
+        body = json.dumps(chat.body(self._model, self._sender.form), ensure_ascii=False, separators=(",", ":"))
+        # A batch has its own queue and no limit per minute.
+        planned = replace(self._sender.planned(request, chat), mode="batch", connection="")
+        return BatchRequest(planned, body.encode())
 
     async def analyze_result(
         self, request: AnalysisRequest, result: BatchResult, prompt_version: str
@@ -119,25 +124,37 @@ class OpenAIAnalyzer:
         chat = self._first_request(request)
         while True:
             try:
-                if result is None:
-                    analysis = await self._call_and_read(request, chat)
-                else:
+                if result is not None:
                     analysis = await self._read(request, result, prompt_version)
-            except (UnusableReply, ReplyCutOff, TranscriptTooLong) as failure:
+                else:
+                    called = await self._caller.call(request, chat)
+                    if isinstance(called, Deferred):
+                        return called
+                    chat = called.chat
+                    analysis = await self._read_answer(request, called)
+            except (UnusableReply, ReplyCutOff, NoJson) as failure:
                 chat, result = chat.corrected_for(failure), None
                 continue
-            if isinstance(analysis, Deferred):
-                return analysis
+            except TranscriptTooLong as failure:
+                if result is None:
+                    raise  # the caller has made it as small as it can be
+                chat, result = chat.corrected_for(failure), None
+                continue
+            except (Refused, ParameterRefused):
+                if ReplyCutOff in chat.corrected:
+                    raise ReplyCutOff from None  # twice the tokens are more than the server allows
+                if result is None:
+                    raise
+                # A batch does not say whether it refuses every request; a call is decided by comparison.
+                result = None
+                continue
             return replace(analysis, notes=analysis.notes | chat.notes)
 
-    async def _call_and_read(self, request: AnalysisRequest, chat: ChatRequest) -> Analysis | Deferred:
-        """Make one call and read its reply; close the call with its usage, and with the analysis if there is one."""
-        called = await self._call(request, chat)
-        if isinstance(called, Deferred):
-            return called
-        row, answer = called
+    async def _read_answer(self, request: AnalysisRequest, called: Answered) -> Analysis:
+        """Read the reply of a call; close the call with its usage, and with the analysis if there is one."""
+        row, answer, chat = called
         completion = Completion.read(answer.content)
-        end = replace(completion.end(answer.request_id), rate_limit=self._rate_limits.read_answer(answer.headers))
+        end = self._sender.end_of(completion, answer)
         # There is no await between here and the ledger, so that a cancellation cannot lose the usage of the reply.
         try:
             analysis = self._read_analysis(completion, request, self.prompt_version)
@@ -145,6 +162,12 @@ class OpenAIAnalyzer:
             message = str(exc) if isinstance(exc, ProcessingError) else f"internal error: {type(exc).__name__}"
             await self._ledger.close_call(row, replace(end, error_message=message))
             raise
+        usage = completion.usage
+        if not usage.cached_tokens and (sent := chat.tokens_unread(usage.prompt_tokens)):
+            analysis = replace(
+                analysis, notes={**analysis.notes, "tokens_sent": sent, "tokens_read": usage.prompt_tokens or 0}
+            )
+            self._sender.note_context(usage.prompt_tokens or 0)
         stored = stored_analysis_of(request, self._model, analysis)
         await self._ledger.close_call(row, end, stored)
         return analysis
@@ -172,95 +195,10 @@ class OpenAIAnalyzer:
         model = completion.model or self._model
         return replace(analysis, analyzer=self.name, model=model, prompt_version=prompt_version)
 
-    async def _call(self, request: AnalysisRequest, chat: ChatRequest) -> tuple[UUID, Answer] | Deferred:
-        """Make one call; returns its open row of the ledger and the answer. No other method sends a request.
-
-        After a systemic error no further call is sent, because it would fail as well. Neither is a call that waited
-        for its slot while the server refused another one because of a rate limit.
-        """
-        self._refuse_if_stopped(request.company_id)
-        refused_before = self._refused
-        row = await self._ledger.open_call(self._planned_call(request, chat, "realtime"))
-        if isinstance(row, Deferred):
-            return row
-        sent = False
-        try:
-            async with self._slots:
-                self._refuse_if_stopped(request.company_id)  # another call may have failed while this one waited
-                if self._refused is None or self._refused is refused_before:
-                    sent = True
-                    return row, await self._send(chat)
-                refused = self._refused
-        except SystemicError:
-            await self._ledger.close_call(row, CallEnd("rejected", "not sent: calls to the model have stopped"))
-            raise
-        except (openai.APIError, TimeoutError) as exc:
-            error = translated(exc, Call(self._server, self._model, self._timeout_seconds, request.company_id))
-            end = CallEnd(outcome(exc), str(error), provider_request_id=getattr(exc, "request_id", None))
-            if isinstance(error, SystemicError):
-                self._stopped = error
-            if isinstance(error, RateLimited) and isinstance(exc, openai.APIStatusError):
-                self._refused = error
-                limits = self._rate_limits.read_refusal(exc.response.headers, error.retry_after_seconds)
-                await self._ledger.close_call(row, replace(end, rate_limit=limits))
-                return deferred(error)
-            await self._ledger.close_call(row, end)
-            raise error from exc
-        except asyncio.CancelledError:
-            unanswered = CallEnd("unknown", "stopped before the answer came")
-            await self._ledger.close_call(
-                row, unanswered if sent else CallEnd("rejected", "stopped before it was sent")
-            )
-            raise
-        await self._ledger.close_call(row, CallEnd("rejected", "not sent: the server's rate limit is used up"))
-        return deferred(refused)
-
-    def _refuse_if_stopped(self, company_id: UUID) -> None:
-        if self._stopped is not None:
-            of_company = self._stopped.company_id is not None
-            raise SystemicError(str(self._stopped), company_id=company_id if of_company else None)
-
-    async def _send(self, chat: ChatRequest) -> Answer:
-        """Send the request; returns the raw response with status 200 and a completion.
-
-        Raises the SDK's errors, also for one that a response with status 200 describes, and ``TimeoutError``.
-        """
-        # The SDK's timeout applies to each read, so a server that sends a byte now and then would never reach it.
-        async with asyncio.timeout(self._timeout_seconds):
-            # As an extra body, which is sent unchanged and replaces the empty messages. Otherwise the SDK walks through
-            # messages and schema to translate names (there are none), which takes two fifths of a call's CPU time.
-            with self._clients.acquire() as client:
-                answer = await client.chat.completions.with_raw_response.create(
-                    model=self._model, messages=(), extra_body=self._body(chat)
-                )
-        raise_unless_completion(answer.http_response)
-        return answer
-
-    def _planned_call(self, request: AnalysisRequest, chat: ChatRequest, mode: Mode) -> PlannedCall:
-        return PlannedCall(
-            request.session_id,
-            request.company_id,
-            self._model,
-            self.prompt_version,
-            chat.max_prompt_tokens,
-            chat.max_completion_tokens,
-            mode,
-            # A batch has its own queue and no limit per minute.
-            self._connection if mode == "realtime" else "",
-        )
-
     def _first_request(self, request: AnalysisRequest) -> ChatRequest:
         return ChatRequest.first(
             request.turns,
             max_characters=self._max_transcript_characters,
             max_completion_tokens=self._max_completion_tokens,
+            limits=self._sender.limits,
         )
-
-    def _body(self, chat: ChatRequest) -> dict[str, Any]:
-        # No optional parameter, because a server may refuse one that it does not know.
-        return {
-            "model": self._model,
-            "messages": chat.messages,
-            "max_completion_tokens": chat.max_completion_tokens,
-            "response_format": prompt.RESPONSE_FORMAT,
-        }

@@ -9,18 +9,29 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import IO, Any, Final, TypeVar
+from typing import IO, Annotated, Any, Final, TypeVar
 from uuid import UUID
 
 import httpx2
 import openai
-from pydantic import BaseModel, Field, NonNegativeInt, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    Field,
+    NonNegativeInt,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 from livedash_core.analysis.batches import BatchResult, BatchState, RemoteBatch, ResultFileGone
+from livedash_core.analysis.openai.base_url import parse_base_url
 from livedash_core.analysis.openai.batch_lines import ENDPOINT, read_result, request_line
-from livedash_core.analysis.openai.client import make_client, server_of
-from livedash_core.analysis.openai.errors import IDENTIFIER, Call, translated
+from livedash_core.analysis.openai.client import make_client
+from livedash_core.analysis.openai.errors import IDENTIFIER, Call, Refused, translated
 from livedash_core.errors import ConfigurationError, PermanentError, ProcessingError, SystemicError, TransientError
+from livedash_core.parsing.text import clean
+from livedash_core.parsing.values import MAX_INTEGER
 from livedash_core.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -28,11 +39,11 @@ log = logging.getLogger(__name__)
 #: A batch is finished within this time, or expires.
 _COMPLETION_WINDOW: Final = "24h"
 _METADATA_KEY = "livedash_batch"
+#: OpenAI's words and those of compatible servers, in lower case.
 _STATES: dict[str, BatchState] = {
-    "completed": "completed",
-    "failed": "refused",
-    "expired": "cut_short",
-    "cancelled": "cut_short",
+    **dict.fromkeys(("completed", "complete", "ended", "finished", "done", "succeeded", "success"), "completed"),
+    **dict.fromkeys(("failed", "error", "errored", "rejected", "invalid"), "refused"),
+    **dict.fromkeys(("expired", "cancelled", "canceled", "timeout", "aborted", "partial"), "cut_short"),
 }
 #: The error code of a batch whose tokens do not fit into the queue.
 _QUEUE_FULL = "token_limit_exceeded"
@@ -46,18 +57,40 @@ _CLOCK_DIFFERENCE_SECONDS = 3_600
 Model = TypeVar("Model", bound=BaseModel)
 
 
+def _or_none(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+    try:
+        return handler(value)
+    except ValidationError:
+        return None
+
+
+def _id(value: Any) -> Any:
+    """A name of the server: a number is text, and an empty one is none."""
+    text = str(value) if isinstance(value, str | int) else None
+    return text if text and text.strip() else None
+
+
+_Id = Annotated[str | None, BeforeValidator(_id)]
+_Count = Annotated[int | None, WrapValidator(_or_none)]
+
+
 class _Counts(BaseModel):
-    total: int = 0
-    completed: int = 0
-    failed: int = 0
+    total: _Count = None
+    completed: _Count = None
+    failed: _Count = None
+
+    @property
+    def done(self) -> int:
+        """The requests that have had their turn."""
+        return max(0, (self.completed or 0) + (self.failed or 0))
 
 
 class _Error(BaseModel):
-    code: str | None = None
+    code: _Id = None
 
 
 class _Errors(BaseModel):
-    data: list[_Error] | None = None
+    data: Annotated[list[Annotated[_Error | None, WrapValidator(_or_none)]] | None, WrapValidator(_or_none)] = None
 
 
 class _Usage(BaseModel):
@@ -66,33 +99,47 @@ class _Usage(BaseModel):
 
 
 class _File(BaseModel):
-    id: str
+    id: Annotated[str, BeforeValidator(_id)]
 
 
 class _Batch(BaseModel):
-    """A batch object of the API. A ``status`` that is unknown here counts as in progress."""
+    """A batch object of the API; whatever is missing or invalid beside its id is None.
 
-    id: str
-    status: str
-    output_file_id: str | None = None
-    error_file_id: str | None = None
-    counts: _Counts | None = Field(default=None, alias="request_counts")
-    errors: _Errors | None = None
+    A ``status`` that is unknown here counts as in progress, unless every request has had its turn.
+    """
+
+    id: Annotated[str, BeforeValidator(_id)]
+    status: Annotated[str | None, WrapValidator(_or_none)] = None
+    output_file_id: _Id = None
+    error_file_id: _Id = None
+    counts: Annotated[_Counts | None, WrapValidator(_or_none)] = Field(default=None, alias="request_counts")
+    errors: Annotated[_Errors | None, WrapValidator(_or_none)] = None
     usage: Any = None
 
     def neutral(self) -> RemoteBatch:
-        codes = [error.code for error in (self.errors.data if self.errors else None) or () if error.code]
+        found = (self.errors.data if self.errors else None) or []
+        codes = [error.code for error in found if error is not None and error.code]
+        status = clean(self.status or "unknown")
         return RemoteBatch(
             self.id,
-            _STATES.get(self.status, "in_progress"),
-            self.status,
-            self.counts.completed + self.counts.failed if self.counts else 0,
+            self._state(status),
+            status,
+            min(self.counts.done, MAX_INTEGER) if self.counts else 0,
             tuple(file_id for file_id in (self.output_file_id, self.error_file_id) if file_id is not None),
             self._tokens(),
             # Each code once, if it is one: free text of the server is never shown.
             tuple(dict.fromkeys(code for code in codes if IDENTIFIER.fullmatch(code))),
             is_queue_full=_QUEUE_FULL in codes,
         )
+
+    def _state(self, status: str) -> BatchState:
+        state = _STATES.get(status.strip().lower().removeprefix("batch_state_").removeprefix("job_state_"))
+        if state == "refused" and self.output_file_id is not None:
+            return "cut_short"  # what it has finished is paid for
+        counts = self.counts
+        if state is None and self.output_file_id and counts and counts.total and counts.done >= counts.total:
+            return "completed"
+        return state or "in_progress"
 
     def _tokens(self) -> tuple[int, int] | None:
         try:
@@ -104,18 +151,18 @@ class _Batch(BaseModel):
 
 class _Page(BaseModel):
     data: list[dict[str, Any]]
-    has_more: bool = False
+    has_more: Annotated[bool | None, WrapValidator(_or_none)] = False
 
 
 def create_watcher(settings: Settings) -> OpenAIBatches:
     """See ``batches.create_watcher``."""
-    key = settings.openai_api_key
-    if key is None:
+    if not settings.has_model_server:
         raise ConfigurationError(
             "there is no OpenAI API key any more: set OPENAI_API_KEY or create the Airflow connection livedash_openai"
         )
-    call = Call(server_of(settings.openai_base_url), "", _WATCH_SECONDS, UUID(int=0))
-    return OpenAIBatches(make_client(key.get_secret_value(), settings.openai_base_url, _WATCH_SECONDS), call)
+    key, address = settings.openai_api_key, parse_base_url(settings.openai_base_url)
+    call = Call(address.server, "", _WATCH_SECONDS, UUID(int=0))
+    return OpenAIBatches(make_client(key.get_secret_value() if key else None, address, _WATCH_SECONDS), call)
 
 
 class OpenAIBatches:
@@ -169,7 +216,7 @@ class OpenAIBatches:
             return answer.content
 
         async for entry in self._entries(page, since):
-            if entry.get("filename") == key:
+            if entry.get("filename") == key and "id" in entry:
                 return str(entry["id"])
         return None
 
@@ -180,7 +227,8 @@ class OpenAIBatches:
             return (await self._client.batches.with_raw_response.list(limit=100, after=after)).content
 
         async for entry in self._entries(page, since):
-            if (entry.get("metadata") or {}).get(_METADATA_KEY) == key:
+            metadata = entry.get("metadata")
+            if isinstance(metadata, dict) and metadata.get(_METADATA_KEY) == key and "id" in entry:
                 return str(entry["id"])
         return None
 
@@ -237,10 +285,11 @@ class OpenAIBatches:
             with self._translating(self._no_batches()):
                 found = self._read(_Page, await page(after))
             for entry in found.data:
-                if entry.get("created_at", since) < since - _CLOCK_DIFFERENCE_SECONDS:
+                created_at = entry.get("created_at")
+                if isinstance(created_at, int | float) and created_at < since - _CLOCK_DIFFERENCE_SECONDS:
                     return
                 yield entry
-            if not (found.has_more and found.data):
+            if not (found.has_more and found.data and "id" in found.data[-1]):
                 return
             after = str(found.data[-1]["id"])
 
@@ -259,7 +308,9 @@ class OpenAIBatches:
             if exc.status_code in (404, 405, 501):
                 raise not_found from exc
             error = translated(exc, self._call)
-            if isinstance(error, PermanentError):
+            if isinstance(error, Refused) and exc.status_code == 403:
+                error = SystemicError(f"{error.for_everyone}; {error.advice}", company_id=self._call.company_id)
+            elif isinstance(error, PermanentError):
                 error = SystemicError(
                     f"{self._call.server} did not take a batch ({exc.status_code}); if it was too large, set "
                     "LIVEDASH_BATCH_REQUESTS or LIVEDASH_BATCH_MEGABYTES lower",

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import httpx2
 import openai
-from pydantic import AfterValidator, BaseModel
+from pydantic import BaseModel, BeforeValidator, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 
 from livedash_core.analysis.batches import BatchResult
 from livedash_core.analysis.openai.completion import Completion
@@ -26,24 +26,51 @@ ENDPOINT: Final = "/v1/chat/completions"
 _NOT_RUN = ("batch_expired", "batch_cancelled")
 
 
-def _storable(text: str) -> str:
-    return clean(text)[:200]
+def _storable(value: Any) -> Any:
+    return clean(str(value))[:200] if isinstance(value, str | int) else None
+
+
+def _or_none(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+    try:
+        return handler(value)
+    except ValidationError:
+        return None
+
+
+def _parsed(value: Any) -> Any:
+    """Some servers encode the body a second time."""
+    if isinstance(value, str):
+        try:
+            return json.loads(value)
+        except (ValueError, RecursionError):
+            return value
+    return value
+
+
+_Code = Annotated[str | None, BeforeValidator(_storable)]
 
 
 class _Response(BaseModel):
-    status_code: int
-    request_id: Annotated[str, AfterValidator(_storable)] | None = None
-    body: Any = None
+    status_code: Annotated[int | None, WrapValidator(_or_none)] = None
+    request_id: _Code = None
+    body: Annotated[Any, BeforeValidator(_parsed)] = None
+
+    @property
+    def status(self) -> int:
+        """The status, which some servers leave out when all is well."""
+        if self.status_code is not None and 100 <= self.status_code <= 599:
+            return self.status_code
+        return 200 if isinstance(self.body, dict) and self.body.get("choices") else 500
 
 
 class _Fault(BaseModel):
-    code: str | None = None
+    code: _Code = None
 
 
 class _Line(BaseModel):
     custom_id: UUID
-    response: _Response | None = None
-    error: _Fault | None = None
+    response: Annotated[_Response | None, WrapValidator(_or_none)] = None
+    error: Annotated[_Fault | None, BeforeValidator(lambda value: value or None), WrapValidator(_or_none)] = None
 
 
 def request_line(call_id: UUID, body: bytes) -> bytes:
@@ -59,14 +86,14 @@ def read_result(line: bytes, call: Call) -> BatchResult | None:
     except (ValueError, RecursionError):
         return None
     code = found.error.code if found.error else None
-    if found.response is not None and found.response.status_code == 200:
+    if found.response is not None and found.response.status == 200:
         body = json.dumps(found.response.body).encode()
         end = Completion.read(body).end(found.response.request_id)
         return BatchResult(found.custom_id, end, body)
     if code in _NOT_RUN:
         return BatchResult(found.custom_id, CallEnd("rejected", "its turn in the batch never came"), has_run=False)
     if found.response is not None:
-        error = _error(found.response.status_code, found.response.body, call)
+        error = _error(found.response.status, found.response.body, call)
         request_id = found.response.request_id
     elif code is not None:
         error, request_id = _error(500, {"error": {"code": code}}, call), None

@@ -6,29 +6,33 @@ import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
-from urllib.parse import urlsplit
 
 import httpx2
 import openai
 
+from livedash_core.analysis.openai.base_url import BaseUrl
 from livedash_core.errors import ConfigurationError
 
-#: The SDK's own default. It is passed explicitly, so that the SDK does not read another one from the environment.
-OPENAI_URL = "https://api.openai.com/v1"
-_CONNECT_SECONDS = 5.0
+CONNECT_SECONDS = 5.0
+_NO_KEY = "no-key"
 
 
-def make_client(api_key: str, base_url: str | None, timeout_seconds: float) -> openai.AsyncOpenAI:
-    """Create a client of OpenAI, or of the server at ``base_url``; ``timeout_seconds`` applies to each read.
+def make_client(api_key: str | None, base_url: BaseUrl, timeout_seconds: float) -> openai.AsyncOpenAI:
+    """Create a client of the server at ``base_url``; ``timeout_seconds`` applies to each read.
 
-    Raises ``ConfigurationError`` for an invalid key.
+    Without a key a word is sent in its place, because not every server needs one. Raises ``ConfigurationError`` for an
+    invalid key.
     """
+    key = None if api_key is None else _checked_key(api_key)
     return openai.AsyncOpenAI(
-        api_key=_checked_key(api_key),
-        base_url=base_url or OPENAI_URL,
+        # The SDK demands one, and would read it from the environment otherwise.
+        api_key=key or _NO_KEY,
+        base_url=base_url.url,
+        default_query=dict(base_url.query),
+        default_headers={"api-key": key} if key and base_url.is_azure else None,
         # A retry by the SDK would be billed but not recorded in the ledger.
         max_retries=0,
-        timeout=openai.Timeout(timeout_seconds, connect=_CONNECT_SECONDS),
+        timeout=openai.Timeout(timeout_seconds, connect=CONNECT_SECONDS),
     )
 
 
@@ -64,21 +68,6 @@ class ClientPool:
         """Close all connections."""
         for client in self._idle:
             await client.close()
-
-
-def server_of(base_url: str | None) -> str:
-    """Host and port for messages, because a base URL may contain a password.
-
-    Raises ``ConfigurationError`` for an invalid base URL.
-    """
-    try:
-        parts = urlsplit(base_url or OPENAI_URL)
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        host = port = None
-    if not host or parts.scheme not in ("http", "https"):
-        raise ConfigurationError("the OpenAI base URL is not like https://host/v1; check OPENAI_BASE_URL")
-    return f"{host}:{port}" if port else host
 
 
 def _checked_key(api_key: str) -> str:

@@ -94,7 +94,8 @@ def raise_unless_completion(response: httpx2.Response) -> None:
     if b'"choices"' in response.content and b'"error"' not in response.content:
         return
     completion = Completion.read(response.content)
-    if completion.choices or completion.usage != Usage():
+    is_silent = completion.reply is None or not completion.reply.says_something
+    if completion.usage != Usage() or (completion.choices and not (completion.error is not None and is_silent)):
         return
     if completion.error is not None:
         raise completion.error.as_status_error(response)

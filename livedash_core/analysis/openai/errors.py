@@ -1,7 +1,8 @@
-"""Translate the errors of a chat completions server into ours.
+"""Classify the errors of a chat completions server: first by status, then by code, and by text last.
 
-The classification follows OpenAI's error codes guide and the deviations of Azure, llama.cpp, vLLM and Ollama. A
-server's free text is inspected but never quoted, because some servers echo the request and with it the transcript.
+A refusal that may be due to the one conversation or to every request (a key, a model, an address) is ``Refused``; the
+analyzer decides it by comparison (``trial``). A server's free text is inspected but not quoted here, because some
+servers echo the request and with it the transcript.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ from uuid import UUID
 import httpx2
 import openai
 
+from livedash_core.analysis.openai.error_body import ErrorBody
+from livedash_core.analysis.openai.request_form import Parameter, refused_parameter
+from livedash_core.analysis.openai.token_limits import NO_LIMITS, TokenLimits, read_limits
 from livedash_core.clients.responses import MAX_RETRY_AFTER_SECONDS, retry_after_seconds
 from livedash_core.costs.ledger import Outcome
 from livedash_core.errors import PermanentError, ProcessingError, SystemicError, TransientError
@@ -26,12 +30,21 @@ _ACCOUNT = re.compile(
 _REFUSAL = re.compile("content_filter|content_policy_violation|invalid_prompt|ResponsibleAIPolicyViolation")
 _TOO_LONG = re.compile("context_length_exceeded|exceed_context_size_error|request_too_large")
 _TOO_LONG_TEXT = re.compile(
-    r"context (length|size|window)|prompt is too long|too many tokens|request too large", re.IGNORECASE
+    r"context (length|size|window)|prompt is too long|too many (input )?tokens|request too large|input token count|"
+    r"max_new_tokens|maximum (input|prompt|sequence) length",
+    re.IGNORECASE,
 )
-_MODEL = re.compile("model_not_found|invalid_model|model_not_available|unknown_model")
-_MODEL_TEXT = re.compile(r"\bmodel\b.*(not found|not exist|not available|deprecated|shut ?down)", re.IGNORECASE)
-_REQUEST = re.compile("unsupported_parameter|unsupported_value|unknown_parameter|invalid_json_schema")
-_REQUEST_TEXT = re.compile("response_format|json_schema|max_completion_tokens|grammar", re.IGNORECASE)
+#: A rate limit counts tokens too, so that only these words tell a request that no waiting makes smaller.
+_REQUEST_TOO_LARGE = re.compile(r"request too large|tokens per request|reduced in order to run", re.IGNORECASE)
+_TOO_MANY_COMPLETION_TOKENS = re.compile(r"max_(completion_|new_|output_)?tokens", re.IGNORECASE)
+_MODEL = re.compile("model_not_found|invalid_model|model_not_available|unknown_model|DeploymentNotFound")
+_MODEL_TEXT = re.compile(
+    r"\b(model|deployment)\b.*(not found|not exist|not available|deprecated|shut ?down)|invalid model|"
+    r"not a valid model|unknown model|no such model|unsupported model",
+    re.IGNORECASE,
+)
+_KEY_TEXT = re.compile(r"api[ _-]?key|credential|unauthorized|authenticat|\bcredit|billing|quota", re.IGNORECASE)
+_NO_JSON = "json_validate_failed"
 #: The form of an error code that is safe to show.
 IDENTIFIER = re.compile(r"[\w.\-\[\]]{1,60}", re.ASCII)
 
@@ -46,6 +59,8 @@ _NEVER_SENT = (
 )
 #: The timeouts of a gateway. The model behind it may still answer and be billed; 524 is Cloudflare's.
 _GATEWAY_TIMEOUTS = (408, 504, 524)
+#: The statuses of a server that works but takes no more requests for now; 529 is Anthropic's.
+_OVERLOADED = (503, 529)
 
 
 #: The default without Retry-After. The shared rate limiter (``costs.rate_limiter``) holds the other calls back.
@@ -53,11 +68,66 @@ _RATE_LIMITED_SECONDS = 5.0
 
 
 class TranscriptTooLong(PermanentError):
-    """The conversation does not fit in the model's context."""
+    """The request does not fit in the model's context; ``limits`` are those that the server states.
+
+    ``of_bytes``: the server limits the size of a request in bytes, which the tokens of the reply do not change.
+    """
+
+    def __init__(self, message: str, limits: TokenLimits = NO_LIMITS, *, of_bytes: bool = False) -> None:
+        super().__init__(message)
+        self.limits = limits
+        self.of_bytes = of_bytes
 
 
 class RateLimited(TransientError):
     """The server refused the call because of a rate limit."""
+
+
+class NoJson(PermanentError):
+    """The server checked the model's reply against the requested format and discarded it."""
+
+
+class ParameterRefused(PermanentError):
+    """The server does not accept a part of the request's form."""
+
+    def __init__(self, message: str, parameter: Parameter) -> None:
+        super().__init__(message)
+        self.parameter = parameter
+
+
+class Refused(PermanentError):
+    """The server refused the call, and it does not say whether it refuses this conversation or every request.
+
+    ``for_everyone`` is the beginning of the sentence if it refuses every request, ``advice`` its end, and ``words`` are
+    the server's. They may quote the request: show them only if the request contained no transcript.
+    """
+
+    def __init__(self, message: str, *, for_everyone: str, advice: str, words: str, of_account: bool) -> None:
+        super().__init__(message)
+        self.for_everyone = for_everyone
+        self.advice = advice
+        self.words = words
+        self.of_account = of_account
+
+
+class Disturbed(TransientError):
+    """The server is busy or out of order. ``is_billed``: it may have answered nevertheless; ``words`` as above."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        retry_after_seconds: float | None = None,
+        is_billed: bool = False,
+        form: bool = False,
+        is_overload: bool = False,
+    ) -> None:
+        super().__init__(message, retry_after_seconds=retry_after_seconds)
+        self.is_billed = is_billed
+        #: The server works, but takes no more calls at the moment.
+        self.is_overload = is_overload
+        #: Whether a simpler form of the request may help: some servers crash over a response format.
+        self.may_be_form = form
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +140,10 @@ class Call:
     company_id: UUID
 
 
+class Overloaded(TransientError):
+    """The server refused the call because of the other calls that are under way."""
+
+
 def outcome(exc: openai.APIError | TimeoutError) -> Outcome:
     """The outcome for the ledger: ``rejected`` if the call is not billed, ``unknown`` if it may be."""
     if isinstance(exc, openai.APIStatusError):
@@ -80,69 +154,111 @@ def outcome(exc: openai.APIError | TimeoutError) -> Outcome:
 def translated(exc: openai.APIError | TimeoutError, call: Call) -> ProcessingError:
     """Translate an error of the SDK: permanent for the session, systemic or transient."""
     if isinstance(exc, openai.APIStatusError):
-        return _of_status(exc, call)
+        # The SDK keeps the inner object only, and the codes of some servers are beside it.
+        whole = ErrorBody.read(exc.response.content)
+        error = whole if whole.is_json else ErrorBody.of(exc.body)
+        return translated_status(exc.status_code, error, call, exc.response.headers)
     if isinstance(exc, openai.APIResponseValidationError):
-        return SystemicError(f"{call.server} answered 200 without a completion; check the base URL, and its /v1")
-    if isinstance(exc, TimeoutError | openai.APITimeoutError):
-        return TransientError(f"{call.server} did not answer within {call.timeout_seconds:g} seconds")
+        return Refused(
+            f"{call.server} answered 200 without a completion",
+            for_everyone=f"{call.server} answered 200 without a completion",
+            advice=_BASE_URL,
+            words="",
+            of_account=True,
+        )
+    if isinstance(exc, TimeoutError | openai.APITimeoutError) and not isinstance(exc.__cause__, _NEVER_SENT):
+        return Disturbed(f"{call.server} did not answer within {call.timeout_seconds:g} seconds", is_billed=True)
     if isinstance(exc.__cause__, _NEVER_SENT):
-        return TransientError(f"no connection to {call.server}; is it up, and its address right?")
-    return TransientError(f"{call.server} broke the connection before it had answered")
+        return Disturbed(f"no connection to {call.server}; is it up, and its address right?")
+    return Disturbed(f"{call.server} broke the connection before it had answered", is_billed=True)
 
 
-def deferred(error: RateLimited) -> Deferred:
+def deferred(error: RateLimited | Overloaded) -> Deferred:
     """A deferral instead of a failure: a rate limit costs the session no attempt, and it waits for Retry-After."""
     wait = _RATE_LIMITED_SECONDS if error.retry_after_seconds is None else error.retry_after_seconds
     return Deferred(str(error), "rate limit", retry_after_seconds=wait, this_session=True)
 
 
-def _of_status(exc: openai.APIStatusError, call: Call) -> ProcessingError:
-    status, codes = exc.status_code, [str(value) for value in (exc.code, exc.type) if value]
+def translated_status(
+    status: int, error: ErrorBody, call: Call, headers: Mapping[str, str] | None = None
+) -> ProcessingError:
+    """Translate an error that the server reported, in a response with this status or inside of another one."""
     # The first code of the server that is safe to show: a stable text, so that failures can be grouped by it.
-    what = " ".join([str(status), *[code for code in codes if IDENTIFIER.fullmatch(code)][:1]])
-    text = _message(exc)
+    safe = [code for code in error.codes if IDENTIFIER.fullmatch(code) and code != str(status)]
+    what = " ".join([str(status), *safe[:1]])
 
     def says(pattern: re.Pattern[str]) -> bool:
-        return any(pattern.fullmatch(code) for code in codes)
+        return any(pattern.fullmatch(code) for code in error.codes)
 
     if status in (401, 402) or (status in (400, 403, 429) and says(_ACCOUNT)):
         return SystemicError(f"{call.server} refuses the API key or its account ({what}); check the key and its credit")
-    if status in (400, 403, 404) and (says(_MODEL) or _MODEL_TEXT.search(text)):
-        return SystemicError(
-            f"{call.server} has no model {call.model!r} for this key ({what}); choose another for the company",
-            company_id=call.company_id,
+    if status == 429 and not (says(_TOO_LONG) or _REQUEST_TOO_LARGE.search(error.message)):
+        return RateLimited(_busy(call, what), retry_after_seconds=_retry_after(headers or {}))
+    if status in (400, 403, 404) and says(_MODEL):
+        return SystemicError(f"{_no_model(call)} ({what}); {_OTHER_MODEL}", company_id=call.company_id)
+    if status in (413, 429) or (
+        status in (400, 422, 500) and (says(_TOO_LONG) or _TOO_LONG_TEXT.search(error.message))
+    ):
+        return TranscriptTooLong(
+            f"the conversation is too long for {call.model!r} ({what}); set LIVEDASH_TRANSCRIPT_TOKENS lower",
+            read_limits(error.message),
+            of_bytes=status == 413,
         )
-    if status == 403:
-        return SystemicError(f"{call.server} forbids the use of {call.model!r} ({what}); check the key's permissions")
-    if status == 413 or (status in (400, 429) and (says(_TOO_LONG) or _TOO_LONG_TEXT.search(text))):
-        return TranscriptTooLong(f"the conversation is too long for {call.model!r} ({what})")
-    if status == 400 and says(_REFUSAL):
+    if status in (400, 403, 422) and says(_REFUSAL):
         return PermanentError(f"the model refused to analyse this conversation ({what})")
-    if status == 422 or (status == 400 and (says(_REQUEST) or _is_constant(exc.param) or _REQUEST_TEXT.search(text))):
-        return SystemicError(
-            f"{call.server} does not take our requests for {call.model!r} ({what}); it needs a model and a server "
-            "with structured outputs (response_format json_schema)",
-            company_id=call.company_id,
+    if status in (408, 409, 425) or (status >= 500 and status not in (501, 505)):
+        return Disturbed(
+            _busy(call, what),
+            retry_after_seconds=_retry_after(headers or {}),
+            is_billed=status in _GATEWAY_TIMEOUTS,
+            form=status == 500 and error.is_json,
+            is_overload=status in _OVERLOADED,
         )
-    if status == 400:
-        return PermanentError(f"{call.server} refused this conversation ({what})")
-    if status in (408, 409, 425, 429) or status >= 500:
-        kind = RateLimited if status == 429 else TransientError
-        return kind(
-            f"{call.server} is busy or out of order ({what})", retry_after_seconds=_retry_after(exc.response.headers)
+    if status in (400, 422) and _NO_JSON in error.codes:
+        return NoJson(f"{call.server} could not make the model answer with JSON ({what})")
+    if status in (400, 404, 415, 422, 501) and (parameter := refused_parameter(error)):
+        return ParameterRefused(f"{call.server} refuses {parameter} for {call.model!r} ({what})", parameter)
+    if status in (400, 422) and _TOO_MANY_COMPLETION_TOKENS.search(error.message):
+        return TranscriptTooLong(
+            f"{call.server} does not let {call.model!r} write that many tokens ({what})", read_limits(error.message)
         )
-    return SystemicError(f"{call.server} is no chat completions server ({what}); check the base URL, and its /v1")
+    return _refused(status, error, call, what)
 
 
-def _message(exc: openai.APIStatusError) -> str:
-    """The beginning of the server's message: an echoed transcript behind it must not affect the classification."""
-    body = exc.body.get("message") if isinstance(exc.body, dict) else exc.body
-    return str(body)[:200]
+def _refused(status: int, error: ErrorBody, call: Call, what: str) -> Refused:
+    of_account = False
+    if _MODEL_TEXT.search(error.message):
+        sentence, advice = _no_model(call), _OTHER_MODEL
+    elif _KEY_TEXT.search(error.message):
+        sentence, advice, of_account = f"{call.server} refuses the API key or its account", _KEY, True
+    elif status == 403:
+        sentence, advice, of_account = f"{call.server} forbids the use of {call.model!r}", _PERMISSIONS, True
+    elif status in (400, 422):
+        sentence, advice = f"{call.server} does not take our requests for {call.model!r}", _REQUESTS
+    else:
+        sentence, advice, of_account = f"{call.server} is no chat completions server", _BASE_URL, True
+    return Refused(
+        f"{call.server} refused this conversation ({what})",
+        for_everyone=f"{sentence} ({what})",
+        advice=advice,
+        words=error.message,
+        of_account=of_account,
+    )
 
 
-def _is_constant(param: object) -> bool:
-    """Whether the server objects to a parameter that is the same in every request."""
-    return isinstance(param, str) and bool(param) and not param.startswith("messages")
+_KEY = "check the key and its credit"
+_OTHER_MODEL = "choose another for the company"
+_PERMISSIONS = "check the key's permissions"
+_REQUESTS = "check the key, the model and the server"
+_BASE_URL = "check the base URL, and its /v1"
+
+
+def _no_model(call: Call) -> str:
+    return f"{call.server} has no model {call.model!r} for this key"
+
+
+def _busy(call: Call, what: str) -> str:
+    return f"{call.server} is busy or out of order ({what})"
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from livedash_core.analysis.contract import SUMMARY_MAX_CHARACTERS, SUMMARY_MIN_CHARACTERS
 from livedash_core.enums import SENTIMENTS, UNDETERMINED, Category
@@ -106,6 +106,19 @@ def conversation_messages(lines: Sequence[str]) -> list[ChatCompletionMessagePar
         {"role": "system", "content": INSTRUCTIONS},
         {"role": "user", "content": "\n".join([fence, *lines, fence])},
     ]
+
+
+def in_role(
+    messages: Sequence[ChatCompletionMessageParam], role: Literal["system", "developer", "user"]
+) -> Sequence[ChatCompletionMessageParam]:
+    """The messages with the instructions in another role; as a part of the first user message for ``user``."""
+    if role == "system":
+        return messages
+    instructions, conversation, *more = messages
+    if role == "developer":
+        return [{"role": "developer", "content": str(instructions["content"])}, conversation, *more]
+    # One message: many chat templates require that the roles alternate.
+    return [{"role": "user", "content": f"{instructions.get('content')}\n\n{conversation.get('content')}"}, *more]
 
 
 def repair_messages(

@@ -116,6 +116,19 @@ def upgrade() -> None:
         schema="livedash",
     )
     op.create_table(
+        "model_server",
+        sa.Column("server", sa.Text(), nullable=False),
+        sa.Column("model", sa.Text(), nullable=False),
+        sa.Column("response_format", sa.Text(), nullable=False),
+        sa.Column("reply_limit", sa.Text(), nullable=False),
+        sa.Column("instructions_role", sa.Text(), nullable=False),
+        sa.Column("context_tokens", sa.BigInteger(), nullable=True),
+        sa.Column("completion_tokens", sa.BigInteger(), nullable=True),
+        sa.Column("found_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.PrimaryKeyConstraint("server", "model", name=op.f("pk_model_server")),
+        schema="livedash",
+    )
+    op.create_table(
         "rate_limit_state",
         sa.Column("connection", sa.Text(), nullable=False),
         sa.Column("model", sa.Text(), nullable=False),
@@ -794,6 +807,7 @@ def downgrade() -> None:
     op.drop_table("session_failure_delta", schema="livedash")
     op.drop_table("session_failure_count", schema="livedash")
     op.drop_table("rate_limit_state", schema="livedash")
+    op.drop_table("model_server", schema="livedash")
     op.drop_table("currency_rate", schema="livedash")
     op.drop_table("company", schema="livedash")
     op.drop_table("ai_model_pricing", schema="livedash")

@@ -68,6 +68,8 @@ class End:
     usage: Any = None
     #: Looks before it has ended.
     looks: int = 0
+    #: Fields of the batch that the server shows as they are here.
+    shown: Body = field(default_factory=dict)
 
 
 def all_answered(requests: list[Body]) -> list[bytes]:
@@ -266,9 +268,11 @@ class BatchServer:
     def _shown(self, key: str) -> Body:
         batch = self.batches[key]
         counts = {"total": len(batch["requests"]), "completed": 0, "failed": 0}
-        return {name: value for name, value in batch.items() if name not in ("requests", "end", "looks")} | {
-            "request_counts": counts
-        }
+        return (
+            {name: value for name, value in batch.items() if name not in ("requests", "end", "looks")}
+            | {"request_counts": counts}
+            | batch["end"].shown
+        )
 
 
 def conversation(body: Body) -> str:

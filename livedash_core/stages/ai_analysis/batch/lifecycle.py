@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import IO, Any
 
 from sqlalchemy import Connection, Engine
@@ -24,6 +25,8 @@ from livedash_core.stages.ai_analysis.batch import rows
 from livedash_core.stages.ai_analysis.batch.collector import ResultCollector
 from livedash_core.stages.ai_analysis.stage import AiAnalysis, AnalysisResult, Conversation
 from livedash_core.stages.execution.claim_settler import ClaimSettler
+
+HOUR = timedelta(hours=1)
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +77,14 @@ class BatchLifecycle:
             self._handle_refusal(remote)
         elif remote.state != "in_progress":
             self._collect(remote)
+        elif (age := datetime.now(UTC) - self._row.created_at) > rows.OVERDUE:
+            sent = f"{self._row.created_at.astimezone(UTC):%Y-%m-%d %H:%MZ}"
+            raise SystemicError(
+                f"a batch of {self._row.requests:,} sessions, sent {sent},"
+                f" has not ended after {age / HOUR:.0f} hours: {self._adapter.server} says {remote.status[:50]!r}. "
+                "Cancel it there, or wait: it is given up after a week, and its sessions are sent again",
+                company_id=self._row.company_id,
+            )
 
     def return_claims(self, why: str, delay_seconds: float = 0) -> None:
         """Close a batch of which nothing was sent or accepted: nothing is paid, and its sessions are due again."""

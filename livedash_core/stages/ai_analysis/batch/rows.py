@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -112,6 +112,8 @@ def reduced_size(connection: Connection, company_id: UUID) -> int | None:
     return None if requests is None else max(1, requests // 2)
 
 
+#: A batch ends within the day that it was asked for (its completion window), or shortly afterwards.
+OVERDUE = timedelta(hours=25)
 #: The ``error_message`` of a batch that did not fit into the provider's queue.
 QUEUE_FULL = "the server's queue of batch tokens is full"
 

@@ -31,6 +31,7 @@ from livedash_core.stages.ai_analysis.batch.builder import BatchBuilder
 from livedash_core.stages.ai_analysis.batch.lifecycle import BatchLifecycle
 from livedash_core.stages.ai_analysis.stage import AiAnalysis, AnalysisResult, Conversation
 from livedash_core.stages.execution.claim_settler import ClaimSettler
+from livedash_core.stages.execution.failures import describe
 from livedash_core.stages.execution.lease_heartbeat import LeaseHeartbeat
 from livedash_core.stages.report import StageReport
 from livedash_core.status import Claim, Scope
@@ -211,7 +212,7 @@ class BatchRunner:
                 return  # another process works on it, or has just closed it
             # A batch whose sessions are lost is collected too: its results have been paid for.
             self._hold(row)
-            with self._noting_errors() as systemic:
+            with self._noting_errors(row) as systemic:
                 self._lifecycle = self._lifecycle_of(row)
                 self._lifecycle.advance()
             if systemic and self._lifecycle and (datetime.now(UTC) - row.created_at).total_seconds() > LEASE_SECONDS:
@@ -246,19 +247,33 @@ class BatchRunner:
     # --- errors
 
     @contextmanager
-    def _noting_errors(self) -> Iterator[list[SystemicError]]:
+    def _noting_errors(self, row: rows.BatchRow | None = None) -> Iterator[list[SystemicError]]:
         """Note a systemic error, which stops its company; log a transient one, as the next poll tries again.
 
-        Yields the systemic errors.
+        A transient error of a batch that is overdue is noted too, and so is a bug: the batches of other companies go
+        on. Yields the systemic errors.
         """
         systemic: list[SystemicError] = []
+
+        def note(error: SystemicError) -> None:
+            self._settler.note_systemic(error)
+            systemic.append(error)
+
         try:
             yield systemic
         except TransientError as error:
             log.warning("%s", error)
+            if row is not None and datetime.now(UTC) - row.created_at > rows.OVERDUE:
+                note(SystemicError(f"a batch that is overdue cannot be polled: {error}", company_id=row.company_id))
         except SystemicError as error:
-            self._settler.note_systemic(error)
-            systemic.append(error)
+            note(error)
+        except DBAPIError:
+            raise
+        except Exception as error:
+            if row is None:
+                raise
+            log.exception("the batch %s of %s cannot be handled", row.id, row.company)
+            note(SystemicError(f"a batch cannot be handled: {describe(error)}", company_id=row.company_id))
 
     @contextmanager
     def _translating_database_errors(self) -> Iterator[None]:

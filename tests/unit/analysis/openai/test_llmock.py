@@ -10,10 +10,10 @@ import pytest
 from llmock.pytest_plugin import LLMock
 
 from livedash_core.analysis.contract import AnalysisRequest, Turn
-from livedash_core.errors import PermanentError, ProcessingError, SystemicError, TransientError
+from livedash_core.errors import PermanentError, ProcessingError, SystemicError, TransientError, UnavailableError
 from livedash_core.outcomes import Deferred
 from tests.unit.analysis.openai.conftest import MakeAnalyzer, RecordingLedger
-from tests.unit.analysis.openai.scripted_server import SECRET, VALID_REPLY, request_of
+from tests.unit.analysis.openai.scripted_server import SECRET, VALID_REPLY, ScriptedServer, request_of
 
 
 def posts(llmock: LLMock) -> int:
@@ -79,30 +79,33 @@ async def test_a_second_unusable_reply_fails_the_session(
 
 
 @pytest.mark.parametrize(
-    ("status", "code", "kind", "says"),
+    ("status", "code", "kind", "says", "posted"),
     [
-        (401, None, SystemicError, "refuses the API key or its account"),
-        (402, None, SystemicError, "check the key and its credit"),
-        (403, None, SystemicError, "forbids the use of 'small-model'"),
-        (403, "model_not_found", SystemicError, "has no model 'small-model'"),
-        (404, "model_not_found", SystemicError, "has no model 'small-model'"),
-        (404, None, SystemicError, "check the base URL"),
-        (422, None, SystemicError, "does not take our requests"),
-        (400, "unsupported_parameter", SystemicError, "does not take our requests"),
-        (429, "insufficient_quota", SystemicError, "429 insufficient_quota"),
-        (429, "credit_balance_exhausted", SystemicError, "check the key and its credit"),
-        (429, "billing_hard_limit_reached", SystemicError, "check the key and its credit"),
-        (400, "content_filter", PermanentError, "the model refused"),
-        (400, "invalid_prompt", PermanentError, "the model refused"),
-        (400, None, PermanentError, "refused this conversation"),
-        (413, None, PermanentError, "too long for 'small-model'"),
-        (408, None, TransientError, "busy or out of order"),
-        (409, None, TransientError, "busy or out of order"),
-        (500, None, TransientError, "busy or out of order"),
-        (503, "server_is_overloaded", TransientError, "503 server_is_overloaded"),
+        # Certain at once: nothing in a conversation causes them.
+        (401, None, SystemicError, "refuses the API key or its account", 1),
+        (402, None, SystemicError, "check the key and its credit", 1),
+        (403, "model_not_found", SystemicError, "has no model 'small-model'", 1),
+        (404, "model_not_found", SystemicError, "has no model 'small-model'", 1),
+        (429, "insufficient_quota", SystemicError, "429 insufficient_quota", 1),
+        (429, "credit_balance_exhausted", SystemicError, "check the key and its credit", 1),
+        (429, "billing_hard_limit_reached", SystemicError, "check the key and its credit", 1),
+        (400, "content_filter", PermanentError, "the model refused", 1),
+        (400, "invalid_prompt", PermanentError, "the model refused", 1),
+        (413, None, PermanentError, "too long for 'small-model'", 1),
+        # A harmless question is refused as well, in the simplest form too.
+        (403, None, SystemicError, "forbids the use of 'small-model'", 3),
+        (404, None, SystemicError, "check the base URL", 3),
+        (422, None, SystemicError, "does not take our requests", 3),
+        (400, "unsupported_parameter", SystemicError, "does not take our requests", 3),
+        (400, None, SystemicError, "does not take our requests", 3),
+        # An outage: a harmless question fails as well, but is not sent if it might be billed.
+        (408, None, TransientError, "busy or out of order", 1),
+        (409, None, UnavailableError, "busy or out of order", 2),
+        (500, None, UnavailableError, "busy or out of order", 3),
+        (503, "server_is_overloaded", UnavailableError, "503 server_is_overloaded", 2),
     ],
 )
-async def test_an_error_status_is_not_retried_and_has_its_error_kind(
+async def test_an_error_status_has_its_error_kind(
     llmock: LLMock,
     make_analyzer: MakeAnalyzer,
     ledger: RecordingLedger,
@@ -111,17 +114,35 @@ async def test_an_error_status_is_not_retried_and_has_its_error_kind(
     code: str | None,
     kind: type[ProcessingError],
     says: str,
+    posted: int,
 ) -> None:
-    llmock.fail(status, code=code, times=None, message=f"You wrote: {SECRET}")
+    llmock.fail(status, code=code, times=None, message="the server's own words")
     with pytest.raises(kind, match=says) as raised:
         await make_analyzer(llmock.base_url()).analyze(request_to_analyse)
-    assert SECRET not in str(raised.value)
     assert "sk-very-secret" not in str(raised.value)
-    assert posts(llmock) == 1
+    assert ("the server's own words" in str(raised.value)) == (posted == 3 and status < 500)
+    assert posts(llmock) == posted
     # A gateway's time limit does not tell whether the model behind it answered and is billed.
-    assert ledger.history == ["opened", "unknown" if status == 408 else "rejected"]
-    assert ledger.only.end
-    assert ledger.only.end.error_message == str(raised.value)
+    assert ledger.history == ["opened", "unknown" if status == 408 else "rejected"] * posted
+
+
+@pytest.mark.parametrize("status", [400, 403, 422, 500])
+async def test_the_servers_words_about_a_conversation_are_not_quoted(
+    server: ScriptedServer,
+    make_analyzer: MakeAnalyzer,
+    ledger: RecordingLedger,
+    request_to_analyse: AnalysisRequest,
+    status: int,
+) -> None:
+    server.says({"error": {"message": f"You wrote: {SECRET}"}}, status=f"{status} No")
+    server.completes(json.dumps(VALID_REPLY))
+    with pytest.raises((PermanentError, TransientError)) as raised:
+        await make_analyzer(server.url).analyze(request_to_analyse)
+    assert SECRET not in str(raised.value)
+    assert [row.error_message for row in ledger.rows.values()] == [
+        str(raised.value),
+        "a check whether the server works",
+    ]
 
 
 async def test_a_rate_limit_defers_without_quoting_the_server(
@@ -150,7 +171,7 @@ async def test_a_key_error_stops_all_companies_and_a_model_error_only_one(
     code: str | None,
     only_the_company: bool,
 ) -> None:
-    llmock.fail(status, code=code)
+    llmock.fail(status, code=code, times=None)
     with pytest.raises(SystemicError) as raised:
         await make_analyzer(llmock.base_url()).analyze(request_to_analyse)
     assert raised.value.company_id == (request_to_analyse.company_id if only_the_company else None)
@@ -179,11 +200,11 @@ async def test_a_rate_limit_defers_the_session_until_retry_after(
 async def test_a_500_is_not_retried_here_and_has_no_retry_after(
     llmock: LLMock, make_analyzer: MakeAnalyzer, request_to_analyse: AnalysisRequest
 ) -> None:
-    llmock.fail(500)
+    llmock.fail(500)  # the next request, a harmless question, is answered
     with pytest.raises(TransientError) as raised:
         await make_analyzer(llmock.base_url()).analyze(request_to_analyse)
     assert raised.value.retry_after_seconds is None
-    assert posts(llmock) == 1
+    assert posts(llmock) == 2
 
 
 async def test_a_short_conversation_that_is_too_long_fails_without_another_call(
@@ -208,13 +229,13 @@ async def test_a_long_conversation_that_is_too_long_is_halved_once(
     assert analysis.notes["calls_wasted"] == 1
 
 
-async def test_a_conversation_that_is_still_too_long_after_halving_fails(
+async def test_a_context_that_is_too_small_for_the_instructions_fails(
     llmock: LLMock, make_analyzer: MakeAnalyzer
 ) -> None:
     llmock.limits(context_window=100)
     with pytest.raises(PermanentError, match="too long"):
         await make_analyzer(llmock.base_url()).analyze(request_of(Turn("User", "woord " * 5_000)))
-    assert posts(llmock) == 2
+    assert posts(llmock) == 1  # the server says that not even the instructions fit
 
 
 async def test_a_timeout_closes_the_call_as_unknown(
@@ -238,15 +259,15 @@ async def test_a_cancelled_task_closes_the_call_as_unknown(
     assert ledger.history == ["opened", "unknown"]
 
 
-async def test_a_refused_connection_is_transient_and_not_billed(
+async def test_a_refused_connection_is_an_outage_and_not_billed(
     make_analyzer: MakeAnalyzer, ledger: RecordingLedger, request_to_analyse: AnalysisRequest
 ) -> None:
     with socket.socket() as closed_port:
         closed_port.bind(("127.0.0.1", 0))  # bound but not listening, so that no other process gets the port
         url = f"http://127.0.0.1:{closed_port.getsockname()[1]}/v1"
-        with pytest.raises(TransientError, match="no connection to 127"):
+        with pytest.raises(UnavailableError, match="no connection to 127"):
             await make_analyzer(url).analyze(request_to_analyse)
-    assert ledger.history == ["opened", "rejected"]
+    assert ledger.history == ["opened", "rejected"] * 2
 
 
 async def test_many_sessions_share_one_analyzer_with_a_row_each(
@@ -281,13 +302,15 @@ async def test_after_a_systemic_error_no_call_is_sent_and_each_company_gets_the_
 async def test_calls_in_progress_finish_after_a_systemic_error_of_another(
     llmock: LLMock, make_analyzer: MakeAnalyzer, ledger: RecordingLedger
 ) -> None:
-    llmock.fail(429, code="insufficient_quota")  # the first of three; the others are answered
     analyzer = make_analyzer(llmock.base_url())
-    requests = [request_of(Turn("User", f"Vraag {number}?")) for number in range(3)]
+    for _ in range(3):  # so that more than one call is made at a time
+        await analyzer.analyze(request_of(Turn("User", "Hoi")))
+    llmock.fail(429, code="insufficient_quota")  # the first of two; the other is answered
+    requests = [request_of(Turn("User", f"Vraag {number}?")) for number in range(2)]
     results = await asyncio.gather(*map(analyzer.analyze, requests), return_exceptions=True)
     assert sum(isinstance(result, SystemicError) for result in results) == 1
-    assert posts(llmock) == 3
-    assert sorted(row.end.outcome for row in ledger.rows.values() if row.end) == ["answered", "answered", "rejected"]
+    assert posts(llmock) == 5
+    assert sorted(row.end.outcome for row in ledger.rows.values() if row.end) == [*["answered"] * 4, "rejected"]
 
 
 async def test_a_request_above_the_limit_per_minute_is_halved_and_not_deferred(

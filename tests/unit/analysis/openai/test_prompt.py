@@ -9,7 +9,7 @@ import pytest
 from livedash_core.analysis.contract import Turn
 from livedash_core.analysis.openai import prompt
 from livedash_core.analysis.openai.chat_request import ChatRequest
-from livedash_core.analysis.openai.errors import TranscriptTooLong
+from livedash_core.analysis.openai.errors import NoJson, TranscriptTooLong
 from livedash_core.analysis.openai.excerpt import create_excerpt
 from livedash_core.analysis.openai.reply import ReplyCutOff, UnusableReply
 from livedash_core.enums import CATEGORIES, SENTIMENTS
@@ -133,8 +133,8 @@ def test_ten_thousand_messages_are_reduced_to_the_budget() -> None:
     assert shown.omitted > 9_000
 
 
-@pytest.mark.parametrize("failure", [UnusableReply("x", ["y"]), ReplyCutOff(), TranscriptTooLong("z")])
-def test_each_kind_of_failure_is_corrected_once(failure: UnusableReply | ReplyCutOff | TranscriptTooLong) -> None:
+@pytest.mark.parametrize("failure", [UnusableReply("x", ["y"]), ReplyCutOff(), NoJson("z")])
+def test_each_kind_of_failure_is_corrected_once(failure: UnusableReply | ReplyCutOff | NoJson) -> None:
     first = ChatRequest.first(conversation(100), max_characters=100_000, max_completion_tokens=100)
     second = first.corrected_for(failure)
     with pytest.raises(type(failure)):

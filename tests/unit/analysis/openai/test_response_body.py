@@ -10,7 +10,7 @@ import pytest
 from livedash_core.analysis.contract import AnalysisRequest
 from livedash_core.analysis.openai.completion import Completion
 from livedash_core.costs.ledger import Usage
-from livedash_core.errors import PermanentError, ProcessingError, SystemicError, TransientError
+from livedash_core.errors import PermanentError, ProcessingError, SystemicError, TransientError, UnavailableError
 from livedash_core.outcomes import Deferred
 from tests.unit.analysis.openai.conftest import MakeAnalyzer, RecordingLedger
 from tests.unit.analysis.openai.scripted_server import VALID_REPLY, ScriptedServer
@@ -32,23 +32,23 @@ REPLY = json.dumps(VALID_REPLY)
         ({"code": 401, "message": "token invalid"}, SystemicError, "refuses the API key"),
         ({"error": {"code": "insufficient_quota", "message": "top up"}}, SystemicError, "refuses the API key"),
         ({"error": {"message": "model 'x' not found"}}, SystemicError, "has no model"),
-        ({"error": {"message": "overloaded"}}, TransientError, "busy or out of order"),
-        ({"error": {"code": "502", "message": "bad gateway"}}, TransientError, r"\(502"),
-        ({"error": "something odd"}, TransientError, r"\(500"),
+        ({"error": {"message": "overloaded"}}, UnavailableError, "busy or out of order"),
+        ({"error": {"code": "502", "message": "bad gateway"}}, UnavailableError, r"\(502"),
+        ({"error": "something odd"}, UnavailableError, r"\(500"),
         (
             {"object": "error", "message": "HarmonyError", "type": "BadRequestError", "code": 400},
-            PermanentError,
-            "refused this conversation",
+            SystemicError,
+            "does not take our requests",
         ),
         ({"error": {"code": 400, "message": "maximum context length is 4096 tokens"}}, PermanentError, "too long"),
         ({"error": {"code": "content_filter", "message": "flagged"}}, PermanentError, "the model refused"),
         ({"detail": "Unauthorized"}, SystemicError, "refuses the API key"),
         (
             {"choices": [{"error": {"code": 502, "message": "provider"}, "message": {"content": ""}}]},
-            TransientError,
+            UnavailableError,
             "502",
         ),
-        ({"choices": None, "error": {"code": 503, "message": "no"}}, TransientError, "503"),
+        ({"choices": None, "error": {"code": 503, "message": "no"}}, UnavailableError, "503"),
         (
             b'data: {"error": {"message": "no such model", "code": 401}}\n\ndata: [DONE]\n\n',
             SystemicError,
@@ -56,7 +56,7 @@ REPLY = json.dumps(VALID_REPLY)
         ),
         (
             b'event: error\ndata: {"type": "error", "error": {"type": "overloaded_error"}}\n\n',
-            TransientError,
+            UnavailableError,
             "overloaded",
         ),
     ],
@@ -70,11 +70,11 @@ async def test_an_error_with_status_200_is_read_as_that_error(
     kind: type[ProcessingError],
     says: str,
 ) -> None:
-    server.says(body)
+    for _ in range(12):  # the question that decides whose error it is gets the same answer
+        server.says(body)
     with pytest.raises(kind, match=says):
         await make_analyzer(server.url).analyze(request_to_analyse)
-    assert len(server.posted) == 1
-    assert ledger.only.error_message
+    assert all(row.error_message for row in ledger.rows.values())
 
 
 async def test_a_rate_limit_with_status_200_defers_the_session(
