@@ -37,5 +37,6 @@ LABEL org.opencontainers.image.title="LiveDash pipeline" \
 WORKDIR ${AIRFLOW_HOME}
 # By number, so that Kubernetes can check runAsNonRoot.
 USER 50000:50000
-ENTRYPOINT ["dumb-init", "--"]
+# It checks the environment, then becomes the command.
+ENTRYPOINT ["dumb-init", "--", "livedash", "start"]
 CMD ["airflow", "version"]

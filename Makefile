@@ -50,6 +50,14 @@ test-debian13: ## The quick tests and `livedash up` on a fresh Debian 13 (needs 
 soak: install ## The longest end-to-end test: a backlog larger than a run, runs that overlap
 	@exec "$(BIN)/python" -m pytest tests/soak
 
+# Not among the requirements: it has no wheel for some supported versions of Python.
+ATHERIS_VERSION := 3.0.0
+
+.PHONY: fuzz
+fuzz: install ## Fuzz the transcript parser for a minute, guided by coverage
+	VIRTUAL_ENV="$(VENV)" "$(BIN)/uv" pip install --quiet "atheris==$(ATHERIS_VERSION)"
+	@exec "$(BIN)/python" -m tests.fuzz.transcripts -max_total_time=60 -max_len=400 -timeout=5
+
 .PHONY: lint
 lint: install ## ruff, mypy (strict on livedash_core), import-linter
 	"$(BIN)/ruff" check .

@@ -14,6 +14,21 @@ from typing import Literal, get_args
 Role = Literal["User", "Assistant", "System"]
 ROLES: tuple[Role, ...] = get_args(Role)
 
+#: Notes of SESSION_CREATION that cast doubt on who said what or when; the pages filter by them.
+TranscriptDoubt = Literal[
+    "unknown_speakers",
+    "message_count_differs",
+    "assumed_speakers",
+    "role_lines_inside_messages",
+    "lines_split",
+    "lines_without_speaker",
+    "labels_without_text",
+    "times_far_from_session",
+    "times_ambiguous",
+    "times_unreadable",
+]
+TRANSCRIPT_DOUBTS: tuple[TranscriptDoubt, ...] = get_args(TranscriptDoubt)
+
 Sentiment = Literal["POSITIVE", "NEUTRAL", "NEGATIVE"]
 SENTIMENTS: tuple[Sentiment, ...] = get_args(Sentiment)
 

@@ -1,7 +1,8 @@
 """Airflow connections as engines, settings and credentials.
 
 ``livedash_postgres``: the LiveDash database. ``livedash_openai``: the key (password) and, as its host, the base URL of
-any OpenAI-compatible server. A company's ``http_conn_id``: login and password of its CSV endpoint.
+any OpenAI-compatible server. A company's ``http_conn_id``: the credentials of its CSV endpoint, a login or what
+``credentials_of`` reads from the extras.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 from pydantic import SecretStr
 from sqlalchemy import Engine
 
-from livedash_core.clients.credentials import BasicCredentials
+from livedash_core.clients.credentials import Credentials, credentials_of
 from livedash_core.db import check_schema, engine_from_creator, first_line
 from livedash_core.errors import ConfigurationError, SystemicError
 from livedash_core.settings import Settings
@@ -66,12 +67,15 @@ def checked_engine(*, keep: int = 0) -> Engine:
     return engine
 
 
-def basic_credentials(conn_id: str) -> BasicCredentials | None:
-    """Login and password of a company's connection; None without such a connection or without a login in it."""
+def source_credentials(conn_id: str) -> Credentials | None:
+    """The credentials of a company's connection; None without such a connection or without credentials in it.
+
+    Raises ``ConfigurationError`` for credentials that cannot be sent.
+    """
     found = _find(conn_id)
-    if found is None or not found.login:
+    if found is None:
         return None
-    return BasicCredentials(found.login, found.password or "")
+    return credentials_of(found.login, found.password, found.extra_dejson, f"the Airflow connection {conn_id}")
 
 
 def settings() -> Settings:
@@ -101,4 +105,4 @@ def _settings(found: Connection | None) -> Settings:
 
 def stage_context(*, analyzer: str | None = None, model: str | None = None) -> StageContext:
     """The context of a stage in an Airflow task. Raises like ``checked_engine``."""
-    return StageContext(checked_engine(), settings(), basic_credentials, analyzer=analyzer, model=model)
+    return StageContext(checked_engine(), settings(), source_credentials, analyzer=analyzer, model=model)

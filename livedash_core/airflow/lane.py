@@ -79,6 +79,8 @@ def _push_report(report: StageReport, *, out_of_time: bool) -> None:
     """
     instance = get_current_context()["ti"]
     pushed = {**report.as_dict(), "out_of_time": out_of_time, "first_try": instance.try_number == 1}
+    if report.rejected:
+        pushed["rejected_lines"] = report.rejected_lines
     instance.xcom_push(key=REPORT, value=pushed)
     log_report(report)
     emit_metrics(report)

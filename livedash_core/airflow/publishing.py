@@ -32,7 +32,8 @@ def publish(stage: str, lanes: list[dict[str, Any]], outlet_events: Any) -> None
     log_run_summary(stage, get_current_context()["dag_run"], reports)
     if not _moved_on(stage, lanes, reports):
         raise AirflowSkipException(f"{stage}: no session moved on, so no stage is woken")
-    outlet_events[published(stage)].extra = sum_reports(reports)
+    rejected = sum(report.get("rejected_lines", 0) for report in reports)
+    outlet_events[published(stage)].extra = sum_reports(reports) | ({"rejected_lines": rejected} if rejected else {})
     out_of_time = any(report["out_of_time"] for report in reports)
     if out_of_time and stage != load_pipeline().first and stage in _due_stages():
         outlet_events[WAKE].add(awaited(stage), extra={"woken_by": stage})

@@ -35,6 +35,10 @@ def log_report(report: StageReport) -> None:
         log.warning("session %s failed: %s", session_id, message)
     for deferred in report.deferred:
         log.warning("%s", deferred)
+    for company, (lines, first) in report.rejected.items():
+        log.warning(
+            "%s: %d lines of its CSV were rejected; %s; `livedash rejections` lists them", company, lines, first
+        )
     if report.failed:
         base = conf.get("api", "base_url", fallback="") or ""
         log.warning(

@@ -11,6 +11,7 @@ import re
 import unicodedata
 from contextlib import suppress
 from functools import cache
+from itertools import pairwise
 
 from livedash_core.enums import CATEGORIES, UNDETERMINED, Category, Sentiment
 
@@ -18,6 +19,13 @@ from livedash_core.enums import CATEGORIES, UNDETERMINED, Category, Sentiment
 _MAX_LABEL_CHARACTERS = 100
 #: The languages in which the name of a language is recognised: English and those of the chats.
 _NAMING_LOCALES = ("en", "nl", "de", "fr", "es", "it", "pl", "pt", "tr")
+
+#: Said instead of a language. Some are codes of languages that no chat is in: Nauruan, Min Nan, Avaric.
+_NO_LANGUAGE = frozenset(
+    ("na", "nan", "n a", "nil", "null", "none", "unk", "und", "mul", "mis", "zxx", "xx", "xxx", "av", "un", "unknown",
+     "no text", "no language", "not available", "undetermined", "undefined", "other", "mixed", "multiple")
+)  # fmt: skip
+_DENIALS = frozenset(("not", "unknown", "undetermined", "unclear", "neither", "niet", "nicht", "onbekend", "unbekannt"))
 
 _POSITIVE = (
     "positive", "pos", "happy", "satisfied", "excited", "pleased", "grateful", "favorable", "favourable",
@@ -92,17 +100,31 @@ _CATEGORY_WORDS: dict[Category, frozenset[str]] = {name: frozenset(name.casefold
 
 
 def language_code(text: str) -> str:
-    """ISO 639-1 for a tag ("nl-NL", "NL", "dut") or a name ("Dutch", "Nederlands"); otherwise ``und``.
+    """ISO 639-1 for a tag ("nl-NL", "NL", "dut"), a name ("Dutch", "Nederlands") or a phrase with one ("it is Dutch").
 
-    Names and aliases come from the CLDR, through Babel.
+    Of several languages ("Dutch/English") it is the first; otherwise ``und``. Names and aliases come from the CLDR,
+    through Babel.
     """
     name = _folded(text)
-    words = name.split()
-    if not words or len(words) > 3:
+    if not name or name in _NO_LANGUAGE:
         return UNDETERMINED
     languages = _languages()
-    # "Brazilian Portuguese" is a known name; "nl nl", "chinese simplified" and "flemish dutch" are not.
-    return next((languages[key] for key in (name, words[0], words[-1]) if key in languages), UNDETERMINED)
+    if name in languages:
+        return languages[name]
+    first = re.split(r"[/,;|&+(\[]", text.strip("([ ")[:_MAX_LABEL_CHARACTERS])[0].strip()
+    # A code counts alone, or with a country: in "it is Dutch" and "no text" the short words are English.
+    if tag := re.fullmatch(r"([A-Za-z]{2,3})(?:[-_][A-Za-z0-9]{2,8})*[.:]?", first):
+        code = tag[1].casefold()
+        return UNDETERMINED if code in _NO_LANGUAGE else languages.get(code, UNDETERMINED)
+    words = name.split()
+    if not _DENIALS.isdisjoint(words):
+        return UNDETERMINED
+    pairs = [f"{word} {following}" for word, following in pairwise(words)]
+    for position, word in enumerate(words):
+        for key in (*pairs[position : position + 1], word):
+            if len(key) > 3 and key in languages:
+                return languages[key]
+    return UNDETERMINED
 
 
 def sentiment(text: str) -> Sentiment | None:

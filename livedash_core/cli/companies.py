@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import shlex
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
 
 from livedash_core.analyzers import load_analyzers
 from livedash_core.cli.context import database
-from livedash_core.cli.output import print_json, print_table, say
+from livedash_core.cli.output import print_json, print_table, say, shown
 from livedash_core.enums import Mode
 from livedash_core.errors import UsageError
-from livedash_core.operations.companies import add_company, list_companies, set_status, update_company
+from livedash_core.operations.companies import add_company, confirm_csv, list_companies, set_status, update_company
+from livedash_core.pipeline import load_pipeline
 from livedash_core.settings import Settings
+from livedash_core.stages.redating import redate as redate_sessions
+from livedash_core.stages.stage import StageContext
 
 app = typer.Typer(help="The companies whose chats are processed.", no_args_is_help=True)
 
@@ -34,6 +39,14 @@ AllowOrigin = Annotated[
     list[str] | None,
     typer.Option(
         metavar="ORIGIN", help="Another origin to fetch transcripts from, without the credentials; repeatable."
+    ),
+]
+SpeakerRole = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--role",
+        metavar="NAME=ROLE",
+        help="Role of a speaker in the transcripts: User, Assistant or System, such as Lisa=Assistant; repeatable.",
     ),
 ]
 Analyzer = Annotated[
@@ -68,6 +81,7 @@ def add(
     tz: Timezone = None,
     allow_network: AllowNetwork = None,
     allow_origin: AllowOrigin = None,
+    role: SpeakerRole = None,
     analyzer: Analyzer = None,
     model: Model = None,
     mode: CallMode = None,
@@ -82,6 +96,7 @@ def add(
         timezone=tz,
         allowed_networks=allow_network,
         allowed_origins=allow_origin,
+        speaker_roles=role,
         analyzer=analyzer,
         model=model,
         mode=mode,
@@ -109,6 +124,10 @@ def update(
     clear_allowed_origins: Annotated[
         bool, typer.Option("--clear-allowed-origins", help="Empty the list, before --allow-origin adds to it.")
     ] = False,
+    role: SpeakerRole = None,
+    clear_roles: Annotated[
+        bool, typer.Option("--clear-roles", help="Forget the speakers' roles, before --role adds to them.")
+    ] = False,
     analyzer: Analyzer = None,
     model: Model = None,
     clear_model: Annotated[bool, typer.Option("--clear-model", help="Use the installation's model.")] = False,
@@ -122,10 +141,13 @@ def update(
     clear_monthly_budget: Annotated[
         bool, typer.Option("--clear-monthly-budget", help="Remove the limit on cost.")
     ] = False,
+    confirm: Annotated[
+        bool, typer.Option("--confirm-csv", help="Its CSV is right although it has lost most of its rows.")
+    ] = False,
 ) -> None:
     """Change the given settings of a company; the others stay. The next import reads its CSV in full.
 
-    --allow-network and --allow-origin add to what is allowed already.
+    --allow-network, --allow-origin and --role add to what is there already.
     """
     changes = _columns(
         csv_url=csv_url,
@@ -133,6 +155,7 @@ def update(
         timezone=tz,
         allowed_networks=allow_network,
         allowed_origins=allow_origin,
+        speaker_roles=role,
         analyzer=analyzer,
         model=model,
         mode=mode,
@@ -144,19 +167,48 @@ def update(
         "http_conn_id": clear_http_conn_id,
         "allowed_networks": clear_allowed_networks,
         "allowed_origins": clear_allowed_origins,
+        "speaker_roles": clear_roles,
         "model": clear_model,
         "retention_days": clear_retention_days,
         "monthly_budget_usd": clear_monthly_budget,
     }
     clear = [column for column, given in cleared.items() if given]
-    for column in changes.keys() & set(clear) - {"allowed_networks", "allowed_origins"}:
+    for column in changes.keys() & set(clear) - {"allowed_networks", "allowed_origins", "speaker_roles"}:
         option = column.removesuffix("_usd").replace("_", "-")
         raise UsageError(f"--{option} and --clear-{option} exclude each other")
     if not changes and not clear:
         raise UsageError("nothing to change: give at least one option; `livedash company update --help` lists them")
     with database(Settings()) as engine, engine.begin() as connection:
         update_company(connection, name, changes, clear=clear)
+        if confirm:
+            confirm_csv(connection, name)
     say(f"{name}: updated.")
+    if tz is not None:
+        say(f"Stored sessions keep their times; to read them again: livedash company redate {shlex.quote(name)}")
+
+
+@app.command()
+def redate(
+    name: Name,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count the sessions.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Read the times of all sessions again in the company's time zone, after it was corrected.
+
+    Messages and the numbers per day follow; analyses stay, and no stage runs again.
+    """
+    with database(Settings()) as engine:
+        found = redate_sessions(StageContext(engine, Settings()), load_pipeline(), name, dry_run=dry_run)
+    if as_json:
+        print_json({"dry_run": dry_run, **asdict(found)})
+        return
+    would = "would be" if dry_run else "were"
+    say(
+        f"{name}: {found.changed:,} sessions {would} dated again in {found.timezone}, {found.unchanged:,} have "
+        f"right times, {found.unreadable:,} have times that do not exist there and keep theirs."
+    )
+    for external_id, before, after in found.examples:
+        say(f"{external_id}: {shown(before)} becomes {shown(after)}")
 
 
 def _columns(**options: Any) -> dict[str, Any]:

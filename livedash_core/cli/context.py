@@ -10,7 +10,7 @@ from datetime import date
 
 from sqlalchemy import Engine
 
-from livedash_core.clients.credentials import BasicCredentials, credentials_from_environment
+from livedash_core.clients.credentials import Credentials, credentials_from_environment
 from livedash_core.db import check_schema, make_engine
 from livedash_core.errors import LocalConfigurationError
 from livedash_core.local.embedded_postgres import EmbeddedPostgres
@@ -40,7 +40,7 @@ def database(settings: Settings) -> Iterator[Engine]:
         engine.dispose()
 
 
-def credentials(settings: Settings, conn_id: str) -> BasicCredentials | None:
+def credentials(settings: Settings, conn_id: str) -> Credentials | None:
     """Read a connection from ``AIRFLOW_CONN_<ID>``, else from the configured Airflow, else from that of `livedash up`.
 
     Raises ``LocalConfigurationError`` if there is neither the variable nor an Airflow that has the connection.
@@ -59,9 +59,9 @@ def credentials(settings: Settings, conn_id: str) -> BasicCredentials | None:
     # Airflow logs to standard output when it is imported, where the command's results belong.
     with redirect_stdout(sys.stderr):
         # Imported here: Airflow takes seconds to import, and most commands do not need it.
-        from livedash_core.airflow.connections import basic_credentials
+        from livedash_core.airflow.connections import source_credentials
 
-        found = basic_credentials(conn_id)
+        found = source_credentials(conn_id)
     if found is None:
         raise LocalConfigurationError(
             f"the Airflow in {os.environ['AIRFLOW_HOME']} has no connection {conn_id!r} with a login: create it there "

@@ -1,4 +1,4 @@
-"""`livedash status`, `failures`, `session`, `doctor`: read-only commands."""
+"""`livedash status`, `failures`, `notes`, `rejections`, `session`, `doctor`: read-only commands."""
 
 from __future__ import annotations
 
@@ -21,9 +21,12 @@ from livedash_core.cli.output import (
 )
 from livedash_core.cli.processing import Company, Json, Stages
 from livedash_core.operations.doctor import examine
+from livedash_core.operations.rejections import CsvFindings, csv_findings, list_rejections
 from livedash_core.operations.sessions import describe_session, find_session
+from livedash_core.operations.transcript_notes import count_noted, list_noted
 from livedash_core.pipeline import load_pipeline
 from livedash_core.settings import Settings
+from livedash_core.stages.csv_import.merge import STAGE as CSV_IMPORT
 from livedash_core.status import ProcessingStatusManager
 from livedash_core.status.incidents import cause_sentence, group_by_cause, list_incidents
 
@@ -38,6 +41,8 @@ def status(company: Company = None, as_json: Json = False) -> None:
             manager = ProcessingStatusManager(connection, pipeline=load_pipeline())
             breakdown = manager.get_pipeline_status(scope.company_ids)
             incidents = list_incidents(connection)
+            noted = count_noted(connection, scope.company_ids)
+            findings = csv_findings(connection, scope.company_ids)
     if as_json:
         print_json(breakdown.as_dict())
         return
@@ -45,6 +50,29 @@ def status(company: Company = None, as_json: Json = False) -> None:
     shown_incidents = [incident for incident in incidents if company is None or incident.company in (None, company)]
     for group in group_by_cause(shown_incidents):
         complain(cause_sentence(group), style="red" if group[0].kind == "systemic" else "yellow")
+    _complain_of(findings)
+    if noted:
+        say(f"The transcripts of {noted:,} sessions were read with doubts: livedash notes")
+
+
+def notes(company: Company = None, as_json: Json = False) -> None:
+    """List the sessions whose transcript was read with doubts, and why, newest first."""
+    with database(Settings()) as engine:
+        scope = scope_of(engine, company=company)
+        with engine.connect() as connection:
+            noted = list_noted(connection, scope.company_ids, limit=None if as_json else SHOWN_FAILURES)
+            total = count_noted(connection, scope.company_ids)
+    if as_json:
+        print_json([found._asdict() for found in noted])
+        return
+    if not noted:
+        say("No transcript in this selection was read with doubts.")
+        return
+    print_table(
+        ("company", "session", "notes"),
+        ((found.company, found.external_session_id, "; ".join(found.notes)) for found in noted),
+        title=f"{total} read with doubts" + (f", the newest {len(noted)}" if total > len(noted) else ""),
+    )
 
 
 def failures(stage: Stages = None, company: Company = None, as_json: Json = False) -> None:
@@ -59,9 +87,11 @@ def failures(stage: Stages = None, company: Company = None, as_json: Json = Fals
                 for name, counts in manager.get_pipeline_status(scope.company_ids).stages.items()
                 if stage is None or name in stage
             )
+            findings = csv_findings(connection, scope.company_ids) if not stage or CSV_IMPORT in stage else []
     if as_json:
         print_json([failure._asdict() for failure in failed])
         return
+    _complain_of(findings)
     if not failed:
         say("There are no failed sessions in this selection.")
         return
@@ -80,6 +110,33 @@ def failures(stage: Stages = None, company: Company = None, as_json: Json = Fals
         ),
         title=f"{total} failed" + (f", the newest {len(failed)}" if total > len(failed) else ""),
     )
+
+
+def rejections(company: Company = None, as_json: Json = False) -> None:
+    """List the lines of companies' CSVs that were not taken, with the reasons; all of them as JSON."""
+    with database(Settings()) as engine:
+        scope = scope_of(engine, company=company)
+        with engine.connect() as connection:
+            lines = list(list_rejections(connection, scope.company_ids, limit=None if as_json else SHOWN_FAILURES))
+            findings = csv_findings(connection, scope.company_ids)
+    if as_json:
+        print_json([line._asdict() for line in lines])
+        return
+    if lines:
+        total = sum(found.rejected for found in findings)
+        print_table(
+            ("company", "line", "times", "reason", "text", "since"),
+            (
+                (line.company, line.line_number, line.occurrences, line.reason, line.raw_text[:200], line.rejected_at)
+                for line in lines
+            ),
+            title=f"{total} rejected" + (f", the first {len(lines)}" if total > len(lines) else ""),
+        )
+    else:
+        say("No line was rejected in this selection.")
+    for found in findings:
+        for note in found.notes:
+            say(f"{found.company}: {note}")
 
 
 def session(session_id: Annotated[str, typer.Argument(metavar="ID")], as_json: Json = False) -> None:
@@ -144,4 +201,10 @@ def doctor(as_json: Json = False) -> None:
         raise typer.Exit(1)
 
 
-COMMANDS = (status, failures, session, doctor)
+def _complain_of(findings: list[CsvFindings]) -> None:
+    for found in findings:
+        if found.rejected:
+            complain(found.sentence, style="yellow")
+
+
+COMMANDS = (status, failures, notes, rejections, session, doctor)

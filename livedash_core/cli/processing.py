@@ -108,6 +108,10 @@ def process(
             complain(f"{report.stage}: {incident}")
         for deferred in report.deferred:
             complain(f"{report.stage}: {deferred}", style="yellow")
+        for name, (lines, first) in report.rejected.items():
+            complain(
+                f"{name}: {lines:,} lines of its CSV were rejected; {first}; see: livedash rejections", style="yellow"
+            )
     if interruption.exit_code is not None:
         raise typer.Exit(interruption.exit_code)
     if any(report.failed or report.incidents for report in reports.values()):

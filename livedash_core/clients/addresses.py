@@ -23,6 +23,30 @@ _NOT_PUBLIC: tuple[Network, ...] = (
 )
 
 
+#: Link-local addresses and the metadata services of cloud providers: they answer only the machine itself, and serve its
+#: credentials. No company publishes a CSV there.
+HOST_SERVICES: tuple[Network, ...] = (
+    IPv4Network("169.254.0.0/16"),  # link-local (RFC 3927); AWS, Azure, GCP, OpenStack: 169.254.169.254
+    IPv6Network("fe80::/10"),  # link-local (RFC 4291)
+    IPv6Network("fd00:ec2::254/128"),  # AWS's metadata
+    IPv4Network("100.100.100.200/32"),  # Alibaba's metadata
+    IPv4Network("168.63.129.16/32"),  # Azure's host agent
+    IPv4Network("192.0.0.192/32"),  # Oracle's metadata
+)
+
+
+def is_host_service(address: Address) -> bool:
+    """Return whether ``address`` belongs to the machine's own network services, such as its cloud's metadata."""
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return is_inside(mapped or address, HOST_SERVICES)
+
+
+def is_own_machine(address: Address) -> bool:
+    """Return whether ``address`` is this machine, or one of its network services."""
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return is_host_service(address) or (mapped or address).is_loopback or (mapped or address).is_unspecified
+
+
 def may_connect(address: Address, allowed_networks: Iterable[Network]) -> bool:
     """Return whether ``address`` is public or inside one of the allowed networks."""
     return is_inside(address, allowed_networks) or is_public(address)

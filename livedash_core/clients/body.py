@@ -12,6 +12,8 @@ from livedash_core.errors import PermanentError, TransientError
 _PIECE_BYTES = 65_536
 #: zlib's code for a gzip header and the largest window (https://docs.python.org/3/library/zlib.html).
 _GZIP = 16 + zlib.MAX_WBITS
+#: With these bytes, no text begins (RFC 1952, 2.3.1): S3 and others serve gzip files without saying so.
+_GZIP_MAGIC = b"\x1f\x8b\x08"
 
 
 class Body:
@@ -22,12 +24,21 @@ class Body:
         self._where = where
         self._max_bytes = max_bytes
         self._decompressor = zlib.decompressobj(_GZIP) if gzipped else None
+        #: The first bytes of a body that is not declared as gzip, until there are enough to recognise one.
+        self._beginning: bytes | None = None if gzipped else b""
         self._received = self._written = 0
 
     def write(self, chunk: bytes) -> None:
         """Write the next chunk. Raises ``PermanentError`` if the body is too large or not valid gzip."""
         self._received += len(chunk)
         self._check_size(self._received)
+        if self._beginning is not None:
+            chunk = self._beginning + chunk
+            self._beginning = chunk if len(chunk) < len(_GZIP_MAGIC) else None
+            if self._beginning is not None:
+                return
+            if chunk.startswith(_GZIP_MAGIC):
+                self._decompressor = zlib.decompressobj(_GZIP)
         if self._decompressor is None:
             self._write(chunk)
             return
@@ -39,6 +50,8 @@ class Body:
 
     def finish(self) -> None:
         """Write what is left after the last chunk. Raises ``TransientError`` if the gzip stream is incomplete."""
+        if self._beginning:
+            self._write(self._beginning)
         if self._decompressor is not None and self._received:
             self._write(self._decompressor.flush())
             if not self._decompressor.eof:

@@ -12,26 +12,32 @@ import asyncio
 import io
 import ssl
 import time
-from contextlib import AsyncExitStack
-from functools import cached_property
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from functools import cached_property, partial
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import BinaryIO, NamedTuple, Self
 
 import httpcore2
 import httpx2
 
 from livedash_core.clients.body import Body
-from livedash_core.clients.credentials import BasicCredentials, credentials_from_environment
+from livedash_core.clients.credentials import (
+    BasicCredentials,
+    ClientCertificate,
+    Credentials,
+    credentials_from_environment,
+)
 from livedash_core.clients.decoding import Text, decode
 from livedash_core.clients.network import SsrfGuardBackend
 from livedash_core.clients.origins import Origin
-from livedash_core.clients.responses import GZIP, Response, check
+from livedash_core.clients.refusals import RefusedError
+from livedash_core.clients.responses import REFUSED, Response, check
 from livedash_core.clients.source import Source
 from livedash_core.clients.urls import Target
 from livedash_core.clients.validators import Validators, validators_of
 from livedash_core.errors import PermanentError, ProcessingError, SystemicError, TransientError
 
-__all__ = ["BasicCredentials", "Fetcher", "Source", "credentials_from_environment"]
+__all__ = ["BasicCredentials", "Download", "Fetcher", "Source", "credentials_from_environment"]
 
 MIB = 1024 * 1024
 MAX_REDIRECTS = 3
@@ -41,13 +47,20 @@ _NETWORK_FAILURES = (httpcore2.NetworkError, httpcore2.TimeoutException, httpcor
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
 
 
+class Download(NamedTuple):
+    """What a server says about a file that it sent."""
+
+    validators: Validators
+    charset: str | None
+
+
 class Fetcher:
     """Fetches for any number of companies, with connections kept open; an async context manager for one event loop.
 
     A company's ``Source`` says which addresses it may reach. A connection is only used for the source that it was
     opened for, so that one company's permissions never serve another's requests. An origin gets at most ``per_origin``
-    concurrent requests, none for a while after repeated failures (``UnavailableError``), and none for a source whose
-    credentials it refused (``SystemicError``) until a new fetcher is made.
+    concurrent requests, none for a while after repeated failures (``UnavailableError``), and none for a source to which
+    it refuses everything (``SystemicError``, see ``Refusals``) until a new fetcher is made.
 
     ``connect_seconds`` limits the lookup of a name and the connection to each of its addresses, ``read_seconds`` the
     wait for each chunk, ``total_seconds`` a whole fetch except its wait for a slot.
@@ -66,7 +79,7 @@ class Fetcher:
         self._total_seconds = total_seconds
         self._per_origin = per_origin
         self._given_tls = tls
-        self._pools: dict[tuple[Source, str], httpcore2.AsyncConnectionPool] = {}
+        self._pools: dict[tuple[Source, str, bool], httpcore2.AsyncConnectionPool] = {}
         self._origins: dict[str, Origin] = {}
         self._exit = AsyncExitStack()
 
@@ -88,9 +101,8 @@ class Fetcher:
         target, response = await self._fetch(url, source, body, max_bytes, self._total_seconds)
         try:
             return decode(body.getvalue(), response.charset)
-        except UnicodeDecodeError:
-            # Not `from exc`: the exception contains the whole body.
-            raise PermanentError(f"{source.company}: {target.shown} is not text in UTF-8 or cp1252") from None
+        except PermanentError as error:
+            raise PermanentError(f"{source.company}: {target.shown} is not text in UTF-8 or cp1252: {error}") from None
 
     async def download(
         self,
@@ -101,13 +113,15 @@ class Fetcher:
         max_bytes: int = 64 * MIB,
         total_seconds: float = 300,
         known: Validators = NO_VALIDATORS,
-    ) -> Validators | None:
+    ) -> Download | None:
         """Fetch a CSV into ``into``; returns None if the server still has the version that ``known`` identifies.
 
         Raises the same errors as ``text``; ``into`` then holds a part of the CSV.
         """
-        _, response = await self._fetch(url, source, into, max_bytes, total_seconds, known)
-        return None if response.status == httpx2.codes.NOT_MODIFIED else validators_of(response.headers)
+        _, response = await self._fetch(url, source, into, max_bytes, total_seconds, known, may_be_archive=True)
+        if response.status == httpx2.codes.NOT_MODIFIED:
+            return None
+        return Download(validators_of(response.headers), response.charset)
 
     async def _fetch(
         self,
@@ -117,25 +131,34 @@ class Fetcher:
         max_bytes: int,
         total_seconds: float,
         known: Validators = NO_VALIDATORS,
+        *,
+        may_be_archive: bool = False,
     ) -> tuple[Target, Response]:
         """Fetch a body into ``into``; returns the URL after redirects, and the response's status and headers."""
         target = source.target(address)
         at_home = source.is_home(target)
         seconds_left = total_seconds
         for _ in range(1 + MAX_REDIRECTS):
-            # A slot per redirect: limits and failures are those of the server that gets the request.
-            async with self._origin(target.origin).slot(source):
-                began = time.monotonic()
-                try:
-                    async with asyncio.timeout(seconds_left):
-                        response = await self._request(target, source, at_home, into, max_bytes, known)
-                except TimeoutError as exc:
-                    raise TransientError(
-                        f"{source.company}: {target.shown} took longer than {total_seconds:g} s"
-                    ) from exc
-                except _NETWORK_FAILURES as exc:
-                    raise _translated(exc, target, source) from exc
-                seconds_left -= time.monotonic() - began
+            origin = self._origin(target.origin)
+            try:
+                # A slot per redirect: limits and failures are those of the server that gets the request.
+                async with origin.slot(source):
+                    began = time.monotonic()
+                    try:
+                        async with asyncio.timeout(seconds_left):
+                            response = await self._request(
+                                target, source, at_home, into, max_bytes, known, may_be_archive=may_be_archive
+                            )
+                    except TimeoutError as exc:
+                        raise TransientError(
+                            f"{source.company}: {target.shown} took longer than {total_seconds:g} s"
+                        ) from exc
+                    except _NETWORK_FAILURES as exc:
+                        raise _translated(exc, target, source) from exc
+                    seconds_left -= time.monotonic() - began
+            except RefusedError as error:
+                # A new error: the first one's traceback references its whole request.
+                raise await origin.refusals(source).judge(error, partial(self._serves_csv, source)) from None
             if response.status not in _REDIRECTS:
                 return target, response
             target, before = _redirected(target, response.headers.get("Location", ""), source), target
@@ -151,23 +174,51 @@ class Fetcher:
         into: BinaryIO,
         max_bytes: int,
         known: Validators,
+        *,
+        may_be_archive: bool,
     ) -> Response:
         headers = [*_HEADERS, *known.headers]
-        if at_home and source.credentials is not None:
-            headers.append(("Authorization", source.credentials.authorization))
-        url = target.url
-        whole = httpcore2.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
-        async with self._pool(source, url.scheme).stream(
-            "GET", whole, headers=headers, extensions={"timeout": self._timeouts}
-        ) as raw:
+        credentials = source.credentials if at_home else None
+        if credentials is not None:
+            headers += credentials.headers
+        async with self._stream(target, source, credentials, headers) as raw:
             response = Response(raw.status, httpx2.Headers(raw.headers))
             if response.status not in _REDIRECTS:
-                check(response, target, source, at_home=at_home, conditional=bool(known))
-                body = Body(into, f"{source.company}: {target.shown}", max_bytes, gzipped=response.coding in GZIP)
+                check(
+                    response,
+                    target,
+                    source,
+                    at_home=at_home,
+                    conditional=bool(known),
+                    may_be_archive=may_be_archive,
+                )
+                body = Body(into, f"{source.company}: {target.shown}", max_bytes, gzipped=response.is_gzip)
                 async for chunk in raw.aiter_stream():
                     body.write(chunk)
                 body.finish()
         return response
+
+    def _stream(
+        self, target: Target, source: Source, credentials: Credentials | None, headers: list[tuple[str, str]]
+    ) -> AbstractAsyncContextManager[httpcore2.Response]:
+        url = target.url
+        whole = httpcore2.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
+        pool = self._pool(source, url.scheme, None if credentials is None else credentials.certificate)
+        return pool.stream("GET", whole, headers=headers, extensions={"timeout": self._timeouts})
+
+    async def _serves_csv(self, source: Source) -> bool:
+        """Whether the company's CSV is served with its credentials; only the headers of the answer are read.
+
+        Without credentials everything but a refusal counts as served.
+        """
+        target, credentials = source.target(source.csv_url), source.credentials
+        headers = [*_HEADERS, *(credentials.headers if credentials else ())]
+        try:
+            async with asyncio.timeout(self._total_seconds):
+                async with self._stream(target, source, credentials, headers) as raw:
+                    return raw.status < httpx2.codes.BAD_REQUEST if credentials else raw.status not in REFUSED
+        except (*_NETWORK_FAILURES, TimeoutError, ProcessingError):
+            return credentials is None
 
     def _origin(self, name: str) -> Origin:
         origin = self._origins.get(name)
@@ -175,12 +226,16 @@ class Fetcher:
             origin = self._origins[name] = Origin(name, self._per_origin)
         return origin
 
-    def _pool(self, source: Source, scheme: str) -> httpcore2.AsyncConnectionPool:
-        pool = self._pools.get((source, scheme))
+    def _pool(
+        self, source: Source, scheme: str, certificate: ClientCertificate | None
+    ) -> httpcore2.AsyncConnectionPool:
+        key = source, scheme, certificate is not None
+        pool = self._pools.get(key)
         if pool is None:
             encrypted = scheme == "https"
-            pool = self._pools[source, scheme] = httpcore2.AsyncConnectionPool(
-                ssl_context=self._tls if encrypted else None,
+            tls = (self._tls if certificate is None else _certified(certificate, source)) if encrypted else None
+            pool = self._pools[key] = httpcore2.AsyncConnectionPool(
+                ssl_context=tls,
                 max_connections=None,  # the origin's slots limit them
                 keepalive_expiry=5.0,
                 network_backend=SsrfGuardBackend(source, encrypted=encrypted),
@@ -192,6 +247,20 @@ class Fetcher:
     def _tls(self) -> ssl.SSLContext:
         """Created once per fetcher, for the first https URL: loading all certificates takes 60 ms."""
         return self._given_tls or httpcore2.default_ssl_context()
+
+
+def _certified(certificate: ClientCertificate, source: Source) -> ssl.SSLContext:
+    """The system's trust store with the company's client certificate."""
+    context = httpcore2.default_ssl_context()
+    try:
+        context.load_cert_chain(certificate.path, certificate.key_path, certificate.key_password or "")
+    except (OSError, ValueError):  # ssl.SSLError is an OSError
+        raise SystemicError(
+            f"{source.company}: the client certificate {certificate.path[:200]!r} of its Airflow connection cannot be "
+            "read, does not fit its key, or has another key password; the files must be PEM files on every worker",
+            company_id=source.company_id,
+        ) from None
+    return context
 
 
 def _redirected(target: Target, location: str, source: Source) -> Target:

@@ -10,7 +10,7 @@ from ipaddress import ip_address, ip_network
 
 import httpcore2
 
-from livedash_core.clients.addresses import Address, is_inside, may_connect
+from livedash_core.clients.addresses import Address, is_host_service, is_inside, is_own_machine, may_connect
 from livedash_core.clients.source import Source
 from livedash_core.errors import PermanentError, TransientError
 
@@ -60,12 +60,18 @@ class SsrfGuardBackend(httpcore2.AsyncNetworkBackend):
 
     def _check_address(self, host: str, address: Address) -> None:
         networks = self._source.allowed_networks
-        if not may_connect(address, networks):
+        if is_host_service(address) or not may_connect(address, networks):
             problem = "which is not on the public internet"
         elif not (self._encrypted or is_inside(address, networks)):
             problem = "and http is not encrypted: use https"
         else:
             return
+        if is_own_machine(address):
+            # An attacker who controls a transcript URL must not get an operator to allow this.
+            raise PermanentError(
+                f"{self._source.company}: {host[:200]} has the address {address}, which is not on the public internet "
+                "but belongs to the machine that runs LiveDash: nothing is fetched from there"
+            )
         raise PermanentError(
             f"{self._source.company}: {host[:200]} has the address {address}, {problem}; if it is your own network, "
             f"allow it with: {self._source.command(f'--allow-network {ip_network(address)}')}"

@@ -1,4 +1,4 @@
-"""Per-origin limits: concurrent requests, a circuit breaker, and refused credentials."""
+"""Per-origin limits: concurrent requests, a circuit breaker, and refusals."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
+from livedash_core.clients.refusals import Refusals
 from livedash_core.clients.source import Source
-from livedash_core.errors import SystemicError, TransientError, UnavailableError
+from livedash_core.errors import TransientError, UnavailableError
 
 #: Consecutive failures; a single one may be due to the file.
 FAILURES_BEFORE_OPEN = 3
@@ -27,7 +28,7 @@ class Origin:
         self._failures = 0
         self._open_until = 0.0
         self._notice = ""
-        self._refusals: dict[Source, str] = {}
+        self._refusals: dict[Source, Refusals] = {}
 
     @asynccontextmanager
     async def slot(self, source: Source) -> AsyncIterator[None]:
@@ -36,28 +37,43 @@ class Origin:
         ``FAILURES_BEFORE_OPEN`` consecutive ``TransientError`` open the circuit: the last of them, and every request
         while it is open, becomes an ``UnavailableError``. After that time a single failure opens it again.
 
-        A ``SystemicError`` ends the requests of its source: those that waited for a slot raise the same error.
-        Sending a refused password repeatedly looks like an attack and may lock the account.
+        Once the origin refuses everything of a source, the requests of this source that waited raise the same error:
+        sending a refused password repeatedly looks like an attack and may lock the account.
         """
         async with self._slots:
-            self._check_credentials_accepted(source)
-            self._check_closed(source.company)
+            refusals = self.refusals(source)
+            await refusals.begin()
+            outcome: BaseException | None = None
             try:
-                yield
-            except TransientError as error:
-                self._failures += 1
-                if self._failures >= FAILURES_BEFORE_OPEN:
-                    self._open_circuit(max(error.retry_after_seconds or 0.0, OPEN_CIRCUIT_SECONDS))
-                    self._check_closed(source.company)
+                self._check_closed(source.company)
+                async with self._circuit(source.company):
+                    yield
+            except BaseException as error:
+                outcome = error
                 raise
-            except SystemicError as error:
-                self._failures = 0
-                self._refusals[source] = str(error)
-                raise
-            except Exception:
-                self._failures = 0  # the server answered
-                raise
-            self._failures = 0
+            finally:
+                refusals.end(outcome)
+
+    def refusals(self, source: Source) -> Refusals:
+        """What ``source`` has been refused here."""
+        if source not in self._refusals:
+            self._refusals[source] = Refusals(source, is_home=self._name == source.csv_origin)
+        return self._refusals[source]
+
+    @asynccontextmanager
+    async def _circuit(self, company: str) -> AsyncIterator[None]:
+        try:
+            yield
+        except TransientError as error:
+            self._failures += 1
+            if self._failures >= FAILURES_BEFORE_OPEN:
+                self._open_circuit(max(error.retry_after_seconds or 0.0, OPEN_CIRCUIT_SECONDS))
+                self._check_closed(company)
+            raise
+        except Exception:
+            self._failures = 0  # the server answered
+            raise
+        self._failures = 0
 
     def _open_circuit(self, seconds: float) -> None:
         self._open_until = self._clock() + seconds
@@ -66,11 +82,6 @@ class Origin:
             f"{self._name} failed {FAILURES_BEFORE_OPEN} times in a row and is left alone until "
             f"{until:%Y-%m-%d %H:%MZ}, and its sessions wait without losing an attempt"
         )
-
-    def _check_credentials_accepted(self, source: Source) -> None:
-        # A new error each time: the first one's traceback references its whole request.
-        if source in self._refusals:
-            raise SystemicError(self._refusals[source], company_id=source.company_id)
 
     def _check_closed(self, company: str) -> None:
         remaining = self._open_until - self._clock()

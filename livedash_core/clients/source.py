@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from uuid import UUID
 
-from livedash_core.clients.addresses import Network
-from livedash_core.clients.credentials import BasicCredentials
-from livedash_core.clients.urls import Target, origin_of, url_of
+import httpx2
+
+from livedash_core.clients.addresses import Network, is_own_machine
+from livedash_core.clients.credentials import Credentials
+from livedash_core.clients.urls import Target, literal_address, origin_of, url_of
 from livedash_core.errors import PermanentError, SystemicError
 
 
@@ -24,19 +26,23 @@ class Source:
     company_id: UUID
     company: str
     csv_url: str
-    credentials: BasicCredentials | None
+    credentials: Credentials | None
     allowed_origins: tuple[str, ...]
     allowed_networks: tuple[Network, ...]
 
     def target(self, address: str) -> Target:
         """Return ``address`` as a target that this company permits.
 
+        A relative one is resolved against the CSV's URL, as links in a document are.
+
         Raises ``PermanentError`` if it is not permitted, ``SystemicError`` if one of the company's own URLs is invalid.
         The network addresses of its host are checked later, when the connection is made.
         """
         try:
             url = url_of(address)
-        except ValueError:
+            if address and not url.scheme:
+                url = url_of(self.csv_url).join(url)
+        except (httpx2.InvalidURL, ValueError):
             raise PermanentError(f"{self.company}: the address is not a URL") from None
         if url.scheme not in ("https", "http") or not url.raw_host or (url.port or 0) > 65_535:
             raise PermanentError(f"{self.company}: only https URLs can be fetched")
@@ -47,9 +53,11 @@ class Source:
                 f"which this command sets: {self.command('--http-conn-id ID')}"
             )
         if target.origin not in self._origins:
+            elsewhere = f"{self.company}: {target.shown} is not on the origin of the company's CSV ({self.csv_origin})"
+            if _is_this_machine(url):
+                raise PermanentError(f"{elsewhere}, but on the machine that runs LiveDash: it is not fetched")
             raise PermanentError(
-                f"{self.company}: {target.shown} is not on the origin of the company's CSV ({self.csv_origin}); "
-                f"allow it with: {self.command('--allow-origin ' + shlex.quote(target.origin))}"
+                f"{elsewhere}; allow it with: {self.command('--allow-origin ' + shlex.quote(target.origin))}"
             )
         return target
 
@@ -79,3 +87,8 @@ class Source:
                 f"{self.company}: one of its URLs is invalid; correct it with: {self.command(option)}",
                 company_id=self.company_id,
             ) from None
+
+
+def _is_this_machine(url: httpx2.URL) -> bool:
+    address = literal_address(url)
+    return url.raw_host.lower() == b"localhost" if address is None else is_own_machine(address)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import NamedTuple
 
 import httpx2
@@ -20,6 +21,14 @@ def url_of(address: str) -> httpx2.URL:
     except (httpx2.InvalidURL, ValueError):  # UnicodeError: a lone surrogate from the command line
         # Not `from exc`: the exception quotes the URL, which may contain a password.
         raise ValueError("not a URL") from None
+
+
+def literal_address(url: httpx2.URL) -> IPv4Address | IPv6Address | None:
+    """Return the IP address that a URL names instead of a host name, or None."""
+    try:
+        return ip_address(url.raw_host.decode("ascii").strip("[]"))
+    except ValueError:
+        return None
 
 
 def origin_of(url: httpx2.URL) -> str:

@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import CIDR, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 from uuid6 import uuid7
 
-from livedash_core.enums import COMPANY_STATUSES, MODES, CompanyStatus, Mode
+from livedash_core.enums import COMPANY_STATUSES, MODES, CompanyStatus, Mode, Role
 from livedash_core.models.base import Base, one_of
 
 
@@ -37,6 +37,8 @@ class Company(Base):
     timezone: Mapped[str] = mapped_column(server_default="UTC")
     #: Origins besides the CSV's own that transcripts may be fetched from, without the credentials.
     allowed_origins: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
+    #: The roles of speakers whom no table of words knows, by the name that transcripts call them ("Lisa": "Assistant").
+    speaker_roles: Mapped[dict[str, Role]] = mapped_column(JSONB, server_default=text("'{}'"))
     #: Private networks that the company's server may be in (on premises, a laptop).
     allowed_networks: Mapped[list[IPv4Network | IPv6Network]] = mapped_column(ARRAY(CIDR), server_default=text("'{}'"))
     analyzer: Mapped[str] = mapped_column(server_default="auto")
@@ -54,7 +56,10 @@ class Company(Base):
 
 
 class CompanyCsv(Base):
-    """The version of a company's CSV that was last imported in full: the same version is not imported again."""
+    """The version of a company's CSV that was last imported in full: the same version is not imported again.
+
+    Without ``etag``, ``last_modified`` and ``sha256`` the file is read again, whatever it is.
+    """
 
     __tablename__ = "company_csv"
 
@@ -65,8 +70,16 @@ class CompanyCsv(Base):
     #: Of the file's bytes, in hexadecimal: many servers send neither ETag nor Last-Modified, or new ones for the same
     #: file.
     sha256: Mapped[str | None]
-    #: Name of the Python codec.
-    encoding: Mapped[str]
+    #: The charset that the server declared.
+    charset: Mapped[str | None]
+    #: How the file was read: encoding, delimiter, header, decimal mark, notes (``parsing/csv_reading.py``).
+    reading: Mapped[dict[str, Any]] = mapped_column(JSONB)
     lines: Mapped[int]
+    #: Rows that were taken.
+    rows: Mapped[int]
     rejected_lines: Mapped[int]
+    #: Rejected lines of the version before.
+    rejected_before: Mapped[int | None]
+    #: The rows of the version before the CSV shrank by more than half, until it grows again or is confirmed.
+    shrunk_from: Mapped[int | None]
     taken_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -61,14 +61,19 @@ class SessionImport(Base):
 
 
 class ImportRejection(Base):
-    """A CSV line that could not be imported. The same line in the next import is the same rejection."""
+    """A line of a company's present CSV that could not be imported.
+
+    The same line in the next import is the same rejection; one that is gone from the CSV or can be read is deleted.
+    """
 
     __tablename__ = "import_rejection"
     __table_args__ = (UniqueConstraint("company_id", "digest"),)
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     company_id: Mapped[UUID] = mapped_column(ForeignKey("livedash.company.id"))
+    #: Of the first of its ``occurrences``.
     line_number: Mapped[int]
+    occurrences: Mapped[int] = mapped_column(server_default=text("1"))
     #: Empty once it is erased; the digest still identifies the line.
     raw_text: Mapped[str]
     #: MD5 of ``raw_text``, which may be too long for an index entry.

@@ -25,8 +25,22 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from livedash_core.enums import ERROR_KINDS, INCIDENT_KINDS, STAGE_STATUSES, ErrorKind, IncidentKind, Status
+from livedash_core.enums import (
+    ERROR_KINDS,
+    INCIDENT_KINDS,
+    STAGE_STATUSES,
+    TRANSCRIPT_DOUBTS,
+    ErrorKind,
+    IncidentKind,
+    Status,
+)
 from livedash_core.models.base import Base, one_of
+
+#: A row of a session that has a note of ``TRANSCRIPT_DOUBTS``. The index is used for this very text.
+HAS_DOUBTS = (
+    "stage = 'SESSION_CREATION' AND status = 'COMPLETED' "
+    f"AND metadata ?| ARRAY[{', '.join(repr(note) for note in TRANSCRIPT_DOUBTS)}]"
+)
 
 
 class ProcessingStatus(Base):
@@ -82,6 +96,8 @@ class ProcessingStatus(Base):
             "completed_at",
             postgresql_where=text("status = 'SKIPPED'"),
         ),
+        # The sessions whose transcript was read with doubts, of which there are few.
+        Index("ix_processing_status_noted", "company_id", "completed_at", postgresql_where=text(HAS_DOUBTS)),
     )
 
     session_id: Mapped[UUID] = mapped_column(primary_key=True)

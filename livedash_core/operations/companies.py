@@ -14,8 +14,9 @@ from sqlalchemy.dialects.postgresql import insert
 from uuid6 import uuid7
 
 from livedash_core.analyzers import load_analyzers
-from livedash_core.clients.urls import origin_of, url_of
-from livedash_core.enums import ACTIVE, COMPANY_STATUSES
+from livedash_core.clients.addresses import is_host_service
+from livedash_core.clients.urls import literal_address, origin_of, url_of
+from livedash_core.enums import ACTIVE, COMPANY_STATUSES, ROLES, Role
 from livedash_core.errors import CompanyExists, UnknownCompany, UsageError
 from livedash_core.models import Company, CompanyCsv, SystemicIncident
 
@@ -29,6 +30,7 @@ _SHOWN = (
     Company.timezone,
     Company.allowed_origins,
     Company.allowed_networks,
+    Company.speaker_roles,
     Company.analyzer,
     Company.model,
     Company.mode,
@@ -39,7 +41,11 @@ _SHOWN = (
 #: A century. Longer periods could end before the first date that Python has.
 MAX_RETENTION_DAYS = 36_500
 _LISTS = (Company.allowed_networks, Company.allowed_origins)
+#: The longest name of a speaker; a transcript's labels are not longer.
+MAX_SPEAKER_CHARACTERS = 60
 _LIST_NAMES = tuple(column.key for column in _LISTS)
+#: What a cleared setting becomes; NULL where nothing is listed.
+_EMPTY: dict[str, Any] = {**{name: [] for name in _LIST_NAMES}, "speaker_roles": {}}
 
 
 def add_company(connection: Connection, name: str, settings: Mapping[str, Any]) -> None:
@@ -61,22 +67,35 @@ def update_company(
 ) -> None:
     """Change the columns of a company that ``changes`` names, and read its CSV in full at the next import.
 
-    Allowed networks and origins are added to those that are there. The columns in ``clear`` are cleared first: a list
-    becomes empty, a value NULL. Raises ``UnknownCompany``, or ``UsageError`` for an invalid value.
+    Allowed networks and origins, and speakers' roles, are added to those that are there. The columns in ``clear`` are
+    cleared first: a list becomes empty, a value NULL. Raises ``UnknownCompany``, or ``UsageError`` for an invalid
+    value.
     """
     company = connection.execute(
-        select(Company.id, *_LISTS).where(Company.name == name.strip()).with_for_update()
+        select(Company.id, Company.speaker_roles, *_LISTS).where(Company.name == name.strip()).with_for_update()
     ).first()
     if company is None:
         raise UnknownCompany(name)
-    columns: dict[str, Any] = {column: [] if column in _LIST_NAMES else None for column in clear}
+    columns: dict[str, Any] = {column: _EMPTY.get(column) for column in clear}
     for column, value in changes.items():
         present = getattr(company, column) if column in _LIST_NAMES and column not in clear else ()
         columns[column] = _checked(column, [*map(str, present), *value] if column in _LIST_NAMES else value)
+        if column == "speaker_roles" and column not in clear:
+            columns[column] = {**company.speaker_roles, **columns[column]}
     if columns:
         connection.execute(update(Company).where(Company.id == company.id).values(columns))
     # A changed setting may change what an unchanged CSV yields.
-    connection.execute(delete(CompanyCsv).where(CompanyCsv.company_id == company.id))
+    of_company = CompanyCsv.company_id == company.id
+    connection.execute(update(CompanyCsv).where(of_company).values(etag=None, last_modified=None, sha256=None))
+
+
+def confirm_csv(connection: Connection, name: str) -> None:
+    """Confirm that a company's CSV is right although it has fewer rows; the next import closes the incident.
+
+    Raises ``UnknownCompany``.
+    """
+    confirmed = update(CompanyCsv).where(CompanyCsv.company_id == company_id(connection, name))
+    connection.execute(confirmed.values(shrunk_from=None))
 
 
 def set_status(connection: Connection, name: str, status: str) -> None:
@@ -135,10 +154,18 @@ def _checked(column: str, value: Any) -> Any:
             networks = list(dict.fromkeys(map(ip_network, value)))
         except ValueError as error:
             raise UsageError(f"not a network like 10.0.0.0/8: {error}") from error
+        for network in networks:
+            if is_host_service(network.network_address) and is_host_service(network.broadcast_address):
+                raise UsageError(
+                    f"the network {network} belongs to the machine's own network services, such as its "
+                    "cloud's metadata; name the networks of the company's servers"
+                )
         # "localhost" resolves to both, and all addresses of a name must be allowed.
         return networks + [_LOOPBACK_V6] * (_LOOPBACK_V4 in networks and _LOOPBACK_V6 not in networks)
     if column == "allowed_origins":
         return list(dict.fromkeys(origin_of(url_of(checked_url(origin, "an allowed origin"))) for origin in value))
+    if column == "speaker_roles":
+        return dict(map(_speaker_role, value))
     if column == "retention_days":
         if not 1 <= value <= MAX_RETENTION_DAYS:
             raise UsageError(f"sessions can be kept for 1 to {MAX_RETENTION_DAYS:,} days")
@@ -152,6 +179,16 @@ def _checked(column: str, value: Any) -> Any:
             raise UsageError(f"{column} must not be empty")
         return value.strip()
     return value
+
+
+def _speaker_role(value: str) -> tuple[str, Role]:
+    """``Lisa=Assistant`` as a name and its role."""
+    name, separator, word = value.rpartition("=")
+    role = next((role for role in ROLES if role.lower() == word.strip().lower()), None)
+    name = name.strip()
+    if not separator or role is None or not name.isprintable() or not 1 <= len(name) <= MAX_SPEAKER_CHARACTERS:
+        raise UsageError(f"{value!r} is not a speaker's role such as Lisa=Assistant; the roles are {', '.join(ROLES)}")
+    return name, role
 
 
 def _budget(value: str) -> Decimal:
@@ -174,6 +211,11 @@ def checked_url(value: str, what: str) -> str:
         raise UsageError(f"{what} must begin with https:// (or http://, within an allowed network)")
     if b"%" in url.raw_host or (url.port or 0) > 65_535:
         raise UsageError(f"{what} names a host or a port that cannot exist")
+    if (address := literal_address(url)) is not None and is_host_service(address):
+        raise UsageError(
+            f"{what} names {address}, an address of the network services of the machine that runs LiveDash; no CSV is "
+            "published there"
+        )
     if url.userinfo:
         raise UsageError(f"{what} carries a user name; put it into an Airflow connection and name that: --http-conn-id")
     return value

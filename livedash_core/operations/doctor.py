@@ -11,6 +11,7 @@ from sqlalchemy import Connection, text
 from livedash_core.analyzers import load_analyzers
 from livedash_core.costs import ABANDONED_AFTER_SECONDS, list_traits, load_prices, recount, stored_totals
 from livedash_core.operations.erasure import count_expired
+from livedash_core.operations.rejections import csv_findings
 from livedash_core.pipeline import Pipeline
 from livedash_core.status import read_breakdown
 from livedash_core.status.incidents import cause_sentence, group_by_cause, list_incidents
@@ -37,6 +38,7 @@ def examine(connection: Connection, pipeline: Pipeline) -> list[Finding]:
         *_counted(
             connection, "batch", _UNCOLLECTED, "no run has polled it for a day; the next analysis run collects it"
         ),
+        *_csvs(connection),
         *_counted(
             connection,
             "batch",
@@ -65,6 +67,14 @@ def _incidents(connection: Connection) -> list[Finding]:
 
 def _counted(connection: Connection, check: str, query: str, advice: str) -> list[Finding]:
     return [Finding(check, f"{row.what}: {advice}") for row in connection.execute(text(query))]
+
+
+def _csvs(connection: Connection) -> list[Finding]:
+    findings = csv_findings(connection)
+    return [
+        *(Finding("rejection", found.sentence) for found in findings if found.rejected),
+        *(Finding("csv", f"{found.company}: {note}") for found in findings for note in found.notes),
+    ]
 
 
 def _expired(connection: Connection) -> list[Finding]:

@@ -199,13 +199,13 @@ def _erase_chunk(connection: Connection, *, ids: list[UUID], pipeline: Pipeline)
     return Erased(_count(emptied), _count(messages), _count(transcripts), questions, _count(rejections))
 
 
-#: Rejected lines of these sessions, found by the id in the first cell, with either delimiter.
+#: Rejected lines of these sessions, found by the id in the first cell, with any usual delimiter.
 _BLANK_BROKEN_LINES = text(
     """
     UPDATE livedash.import_rejection SET raw_text = '', reason = :erased
     WHERE id IN (
         SELECT rejection.id
-        FROM livedash.import_rejection AS rejection CROSS JOIN (VALUES (','), (';')) AS delimiter (sign)
+        FROM livedash.import_rejection AS rejection CROSS JOIN (VALUES (','), (';'), (E'\t'), ('|')) AS delimiter (sign)
         JOIN livedash.session_import AS imported
           ON imported.company_id = rejection.company_id
          AND imported.external_session_id = btrim(split_part(raw_text, sign, 1), ' \t"')

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from livedash_core.enums import StageState
 from livedash_core.errors import UsageError
+from livedash_core.models.status import HAS_DOUBTS
 from livedash_core.pipeline import Pipeline
 from livedash_core.status import Scope
 
@@ -34,6 +35,8 @@ class SessionFilter:
     forwarded_hr: bool = False
     question_id: int | None = None
     error_group: str | None = None
+    #: Only sessions whose transcript was read with doubts (``TRANSCRIPT_DOUBTS``).
+    notes: bool = False
 
     def __post_init__(self) -> None:
         if self.scope.session_ids is not None:
@@ -110,6 +113,8 @@ def sources(wanted: SessionFilter, pipeline: Pipeline) -> list[Source]:
     # Nearly all sessions are completed: they need no index of their own. The other states have one.
     if wanted.state != "completed" and (wanted.scope.stages is not None or wanted.state is not None):
         return _of_state(wanted, pipeline)
+    if wanted.notes:
+        return [_NOTED]
     for column in ("escalated", "forwarded_hr"):
         if getattr(wanted, column):
             return [_analysed(f"source.{column}")]
@@ -139,6 +144,8 @@ def remaining_conditions(wanted: SessionFilter, source: Source) -> list[str]:
     for column in ("category", "sentiment", "language"):
         if getattr(wanted, column) is not None and f"source.{column}" not in source.conditions:
             conditions.append(f"analysed.{column} = :{column}")
+    if wanted.notes and source is not _NOTED:
+        conditions.append(_HAS_NOTES)
     if wanted.state == "completed":
         conditions.append(_HAS_COMPLETED)
     return conditions
@@ -147,6 +154,10 @@ def remaining_conditions(wanted: SessionFilter, source: Source) -> list[str]:
 _HAS_COMPLETED = (
     "EXISTS (SELECT FROM livedash.session_processing_status AS status "
     "WHERE status.session_id = imported.id AND status.stage = :completed_stage AND status.status = 'COMPLETED')"
+)
+_HAS_NOTES = (
+    "EXISTS (SELECT FROM livedash.session_processing_status AS status "
+    f"WHERE status.session_id = imported.id AND {HAS_DOUBTS})"
 )
 _OF = "source.company_id = company.id"
 _OF_ANY = "(CAST(:company_ids AS uuid[]) IS NULL OR source.company_id = ANY (CAST(:company_ids AS uuid[])))"
@@ -157,6 +168,13 @@ _WITHOUT_START = Source(
     "livedash.session_import AS source",
     f"{_OF} AND source.started_at IS NULL",
     by_id=True,
+)
+_NOTED = Source(
+    "transcripts that were read last first",
+    "source.completed_at",
+    "source.session_id",
+    _STATUS,
+    f"{_OF} AND {HAS_DOUBTS}",
 )
 _ASKED = Source(
     "most recently imported first",

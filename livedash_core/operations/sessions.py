@@ -164,7 +164,7 @@ _SESSION = """
            left(analysed.summary, 1000) AS summary,
            analysed.analyzer, left(analysed.model, 100) AS model,
            left(analysed.prompt_version, 40) AS prompt_version, analysed.analyzed_at,
-           left(imported.initial_message, 500) AS initial_message,
+           left(imported.initial_message, 500) AS initial_message, imported.notes,
            (SELECT max(position) FROM livedash.message WHERE session_id = imported.id) AS messages
     FROM livedash.session_import AS imported
     JOIN livedash.company ON company.id = imported.company_id
@@ -176,7 +176,7 @@ _STAGES = """
            available_at > now() AS is_later, started_at, completed_at,
            extract(epoch FROM completed_at - started_at) AS seconds, error_kind,
            left(error_message, 300) AS error_message, left(metadata ->> 'reason', 500) AS reason,
-           metadata ->> 'reused' = 'true' AS reused,
+           metadata ->> 'reused' = 'true' AS reused, metadata,
            lease.owner, lease.dag_run
     FROM livedash.session_processing_status AS status
     LEFT JOIN livedash.session_processing_lease AS lease ON lease.token = status.lease_token

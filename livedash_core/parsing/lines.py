@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import io
 from collections import deque
 from collections.abc import Iterator
+from typing import TextIO
 
 from livedash_core.errors import PermanentError
 
+#: What a line costs besides its characters, so that a million short lines are not held or read again at once.
+LINE_OVERHEAD = 32
 #: Characters that may be read again per character read, beyond an allowance of ``_INITIAL_ALLOWANCE``: without it a
-#: file that opens a quote on every line would be read two hundred times.
+#: file that opens a quote on every line would be read once for each of its lines.
 _ALLOWANCE_PER_CHARACTER = 4
 _INITIAL_ALLOWANCE = 16_777_216
 
@@ -21,13 +23,13 @@ class Lines:
     of the latest line. Raises ``PermanentError`` for a line beyond ``max_lines``.
     """
 
-    def __init__(self, stream: io.TextIOWrapper, *, max_characters: int, max_lines: int) -> None:
+    def __init__(self, stream: TextIO, *, max_characters: int, max_lines: int, allowance: int | None = None) -> None:
         self.number = 0
         self.max_characters = max_characters
         self._max_lines = max_lines
         self._stream = stream
         self._returned: deque[str] = deque()
-        self._allowance = _INITIAL_ALLOWANCE
+        self._allowance = self._most_allowance = _INITIAL_ALLOWANCE if allowance is None else allowance
         self._read_since = 0
 
     def __iter__(self) -> Iterator[str]:
@@ -53,11 +55,11 @@ class Lines:
         self._returned.extendleft(reversed(lines))
         self.number -= len(lines)
         self._extend_allowance()
-        self._allowance -= sum(map(len, lines))
+        self._allowance -= sum(map(len, lines)) + LINE_OVERHEAD * len(lines)
 
     def _extend_allowance(self) -> None:
         """Add the characters read since the last call; called rarely, as nearly all lines are read once."""
-        self._allowance = min(self._allowance + _ALLOWANCE_PER_CHARACTER * self._read_since, _INITIAL_ALLOWANCE)
+        self._allowance = min(self._allowance + _ALLOWANCE_PER_CHARACTER * self._read_since, self._most_allowance)
         self._read_since = 0
 
     def _read(self) -> str:

@@ -31,6 +31,8 @@ class StageReport:
     incidents: list[SystemicError] = field(default_factory=list)
     #: Companies whose CSV has not changed since it was last imported.
     unchanged: list[str] = field(default_factory=list)
+    #: Companies and how many lines of their CSVs were rejected, with the first reason.
+    rejected: dict[str, tuple[int, str]] = field(default_factory=dict)
     #: Why companies were deferred to a later run (a budget, a rate limit): not errors.
     deferred: list[Deferred] = field(default_factory=list)
 
@@ -38,6 +40,11 @@ class StageReport:
     def moved(self) -> int:
         """Sessions that moved on to the next stage."""
         return self.completed + self.skipped
+
+    @property
+    def rejected_lines(self) -> int:
+        """Lines of all CSVs that were rejected."""
+        return sum(lines for lines, _ in self.rejected.values())
 
     def note_failure(self, session_id: UUID, message: str) -> None:
         """Count a failed attempt and keep the first few messages."""
@@ -51,6 +58,7 @@ class StageReport:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.failures += other.failures[: SHOWN_FAILURES - len(self.failures)]
         self.unchanged += other.unchanged
+        self.rejected |= other.rejected
         self.deferred += other.deferred
         known = {str(incident) for incident in self.incidents}
         self.incidents += [incident for incident in other.incidents if str(incident) not in known]

@@ -9,13 +9,14 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, select, text
 
-from livedash_core.analysis.normalise import language_code
 from livedash_core.bulk_insert import copy_into, upsert
+from livedash_core.enums import Role
+from livedash_core.errors import PermanentError
 from livedash_core.insights import counted_questions, counted_sessions
 from livedash_core.models import Company, Session, SessionImport, SessionTranscript
 from livedash_core.outcomes import Completed, Outcome, Skipped
-from livedash_core.parsing.transcript import ParsedMessage, parse_transcript
-from livedash_core.parsing.values import decimal, integer
+from livedash_core.parsing.transcript import ParsedMessage, message_count_differs, parse_transcript
+from livedash_core.stages.row_columns import following_columns, unread_cells
 from livedash_core.stages.stage import Stage
 
 #: Columns that come from the CSV row; a second pass does not touch those that the analysis adds later.
@@ -31,7 +32,6 @@ _FROM_IMPORT = (
     "tokens_eur",
     "initial_message",
 )
-_NUMBERS = ("messages_sent", "avg_response_time_seconds", "tokens", "tokens_eur")
 
 
 class ImportedSession(NamedTuple):
@@ -42,6 +42,7 @@ class ImportedSession(NamedTuple):
     row: Any
     transcript: str | None
     zone: ZoneInfo
+    speaker_roles: Mapping[str, Role]
 
 
 class NewSession(NamedTuple):
@@ -60,12 +61,15 @@ class SessionCreation(Stage[ImportedSession, NewSession]):
     def load(self, connection: Connection, session_ids: Sequence[UUID]) -> list[ImportedSession]:
         """Read the rows with their transcripts."""
         rows = connection.execute(
-            select(SessionImport.__table__, SessionTranscript.content, Company.timezone)
+            select(SessionImport.__table__, SessionTranscript.content, Company.timezone, Company.speaker_roles)
             .join(Company, Company.id == SessionImport.company_id)
             .join(SessionTranscript, SessionTranscript.session_id == SessionImport.id, isouter=True)
             .where(SessionImport.id.in_(session_ids))
         )
-        return [ImportedSession(row.id, row.company_id, row, row.content, ZoneInfo(row.timezone)) for row in rows]
+        return [
+            ImportedSession(row.id, row.company_id, row, row.content, ZoneInfo(row.timezone), row.speaker_roles)
+            for row in rows
+        ]
 
     async def handle(self, item: ImportedSession) -> Outcome[NewSession]:
         """Parse the transcript. A session without messages is stored with the columns of its row, and skipped."""
@@ -75,22 +79,29 @@ class SessionCreation(Stage[ImportedSession, NewSession]):
             "company_id": item.company_id,
             "started_at": row.started_at,
             "ended_at": row.ended_at,
-            "country": row.country_code,
-            # The CSV's language, as an ISO code like that of an analysis, which replaces it later.
-            "language": language_code(row.language) if row.language else None,
-            "messages_sent": integer(row.messages_sent),
-            "avg_response_time_seconds": decimal(row.avg_response_time_seconds),
-            "tokens": integer(row.tokens),
-            "tokens_eur": decimal(row.tokens_eur),
-            "initial_message": row.initial_message,
+            **following_columns(row),
         }
-        notes = _unread_cells(row, columns)
+        notes = unread_cells(row, columns)
         if item.transcript is None:
             return Skipped("there is no transcript", NewSession(columns, []), notes)
-        read = parse_transcript(item.transcript, started_at=row.started_at, ended_at=row.ended_at, zone=item.zone)
+        messages_sent = columns["messages_sent"]
+        read = parse_transcript(
+            item.transcript,
+            started_at=row.started_at,
+            ended_at=row.ended_at,
+            zone=item.zone,
+            speaker_roles=item.speaker_roles,
+            messages_sent=messages_sent,
+        )
         notes |= read.notes
         if not read.messages:
             return Skipped("the transcript has no messages", NewSession(columns, []), notes)
+        if read.problem:
+            raise PermanentError(f"the transcript {read.problem}")
+        if message_count_differs(read.messages, messages_sent):
+            notes["message_count_differs"] = messages_sent
+        if read.format != "text":
+            notes["format"] = read.format
         return Completed(NewSession(columns, read.messages), {"messages": len(read.messages), **notes})
 
     def store(self, connection: Connection, results: Mapping[UUID, NewSession]) -> None:
@@ -115,9 +126,3 @@ class SessionCreation(Stage[ImportedSession, NewSession]):
 
 # An array instead of a hundred parameters: one statement text, prepared once.
 _FORGET_MESSAGES = text("DELETE FROM livedash.message WHERE session_id = ANY (CAST(:session_ids AS uuid[]))")
-
-
-def _unread_cells(row: Any, columns: dict[str, Any]) -> dict[str, Any]:
-    """The columns whose cell is not a number; the raw cells are kept as they came."""
-    names = [name for name in _NUMBERS if getattr(row, name) is not None and columns[name] is None]
-    return {"unread_cells": names} if names else {}

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
-from livedash_core.clients.credentials import BasicCredentials
+from livedash_core.clients.credentials import Credentials
 from livedash_core.clients.source import Source
 from livedash_core.errors import ConfigurationError, LocalConfigurationError, SystemicError
 from livedash_core.models import Company
@@ -25,7 +25,7 @@ class Sources:
         Company.allowed_networks,
     )
 
-    def __init__(self, credentials: Callable[[str], BasicCredentials | None]) -> None:
+    def __init__(self, credentials: Callable[[str], Credentials | None]) -> None:
         self._credentials = credentials
         self._sources: dict[UUID, Source] = {}
 
@@ -45,7 +45,7 @@ class Sources:
             )
         return self._sources[company.company_id]
 
-    def _look_up(self, company: Any) -> BasicCredentials | None:
+    def _look_up(self, company: Any) -> Credentials | None:
         conn_id = company.http_conn_id
         if conn_id is None:
             return None

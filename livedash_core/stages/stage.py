@@ -11,7 +11,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Engine
 
-from livedash_core.clients.credentials import BasicCredentials
+from livedash_core.clients.credentials import Credentials
 from livedash_core.errors import ConfigurationError
 from livedash_core.outcomes import Completed, Deferred, Outcome, Skipped
 from livedash_core.pipeline import Pipeline, StageDefinition
@@ -51,7 +51,7 @@ Item = TypeVar("Item", bound=StageItem)
 Result = TypeVar("Result")
 
 
-def no_credentials(_conn_id: str) -> BasicCredentials | None:
+def no_credentials(_conn_id: str) -> Credentials | None:
     """For a run that needs no credentials."""
     return None
 
@@ -66,7 +66,7 @@ class StageContext:
 
     engine: Engine
     settings: Settings = field(default_factory=Settings)
-    credentials: Callable[[str], BasicCredentials | None] = no_credentials
+    credentials: Callable[[str], Credentials | None] = no_credentials
     analyzer: str | None = None
     model: str | None = None
 

@@ -14,8 +14,9 @@ from livedash_core.clients.fetch import Fetcher
 from livedash_core.errors import PermanentError
 from livedash_core.models import Company, SessionImport, SessionTranscript
 from livedash_core.outcomes import Completed, Outcome, Skipped
-from livedash_core.parsing.text import clean
+from livedash_core.parsing.text import clean, is_null
 from livedash_core.parsing.transcript import not_a_transcript
+from livedash_core.stages.empty_transcripts import EMPTY
 from livedash_core.stages.sources import Sources
 from livedash_core.stages.stage import Stage, StageContext
 
@@ -59,14 +60,14 @@ class TranscriptFetch(Stage[TranscriptLink, str]):
 
     async def handle(self, item: TranscriptLink) -> Outcome[str]:
         """Fetch the text. A session without a URL or with an empty transcript is skipped."""
-        if not item.url:
+        if item.url is None or is_null(item.url):
             return Skipped("the CSV row has no transcript URL", "")
         fetched = await self._fetcher.text(item.url, self._sources.of(item.company))
         content = clean(fetched.content)
         counts = {"characters_replaced": fetched.replaced, "nul_characters": fetched.content.count("\0")}
         notes = {name: count for name, count in counts.items() if count}
         if not content.strip():
-            return Skipped("the transcript is empty", "", notes)
+            return Skipped(EMPTY, "", notes)
         if problem := not_a_transcript(content):
             raise PermanentError(f"{item.company.company_name}: what is at the row's transcript URL {problem}")
         return Completed(content, {"characters": len(content), "encoding": fetched.encoding, **notes})

@@ -1,4 +1,4 @@
-"""Exports a list of sessions as a CSV in which no cell is a formula to a spreadsheet."""
+"""Exports lists as CSVs in which no cell is a formula to a spreadsheet."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Iterable, Iterator
 
+from livedash_core.operations.rejections import RejectedLine
 from livedash_core.operations.session_list import ListedSession
 from livedash_core.pipeline import Pipeline
 
@@ -21,6 +22,13 @@ def csv_lines(sessions: Iterable[ListedSession], pipeline: Pipeline) -> Iterator
     for session in sessions:
         cells = [getattr(session, column) for column in _COLUMNS]
         yield _line((*cells, *(session.statuses.get(stage) for stage in pipeline.names)))
+
+
+def rejection_lines(rejections: Iterable[RejectedLine]) -> Iterator[str]:
+    """Yield a header and a line per rejected line of a company's CSV."""
+    yield _line(RejectedLine._fields)
+    for rejection in rejections:
+        yield _line(rejection)
 
 
 def escape_formula(value: object) -> str:

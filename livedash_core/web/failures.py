@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import StreamingResponse
 
+from livedash_core.operations.rejections import csv_findings, list_rejections
 from livedash_core.operations.session_filter import SessionFilter
 from livedash_core.operations.session_list import ListedSession, list_sessions
 from livedash_core.pipeline import Pipeline
 from livedash_core.stages.ai_analysis.batch.selection import STAGE
+from livedash_core.stages.csv_import.merge import STAGE as CSV_IMPORT
 from livedash_core.status import Scope
 from livedash_core.status.failure_groups import FailureGroup, list_failure_groups
 from livedash_core.web.actions import MAX_RUN_SESSIONS, Action
 from livedash_core.web.database import Reader
+from livedash_core.web.export import rejection_lines
 from livedash_core.web.filters import Companies, FilterForm, Filters, read_companies
 from livedash_core.web.labels import title
 from livedash_core.web.rendering import render
@@ -22,6 +27,9 @@ from livedash_core.web.rendering import render
 #: The most groups on the page, and the most example sessions and companies of each.
 MAX_GROUPS = 20
 EXAMPLES = 3
+#: The most rejected lines on the page, and in the export.
+MAX_REJECTIONS = 50
+MAX_EXPORTED = 20_000
 
 
 class GroupRow(NamedTuple):
@@ -56,9 +64,16 @@ def make_router(read: Reader, pipeline: Pipeline) -> APIRouter:
                 )
                 for group in groups[:MAX_GROUPS]
             ]
+            company_ids = filters.scope(companies).company_ids
+            shows_csvs = not stage or stage == CSV_IMPORT
+            csvs = csv_findings(connection, company_ids) if shows_csvs else []
+            rejected = list(list_rejections(connection, company_ids, limit=MAX_REJECTIONS)) if shows_csvs else []
         return render(
             request,
             "failures.html",
+            csvs=csvs,
+            rejected=rejected,
+            rejected_lines=sum(found.rejected for found in csvs),
             filters=filters,
             companies=companies,
             stage=stage,
@@ -81,6 +96,21 @@ def make_router(read: Reader, pipeline: Pipeline) -> APIRouter:
             wanted = retryable_sessions(companies, stage, filters, kind, group)
             page = list_sessions(connection, wanted, pipeline, after=None, size=MAX_RUN_SESSIONS)
         return {"session_ids": [str(session.id) for session in page.sessions], "more": page.next is not None}
+
+    @router.get("/failures/rejections.csv")
+    def rejections(filters: Filters) -> Response:
+        """Export the rejected lines of companies' CSVs as a CSV that is safe to open in a spreadsheet."""
+        with read() as connection:
+            companies, filters = read_companies(connection, filters)
+        company_ids = filters.scope(companies).company_ids
+
+        def rows() -> Iterator[str]:
+            with read() as connection:
+                yield from rejection_lines(list_rejections(connection, company_ids, limit=MAX_EXPORTED))
+
+        return StreamingResponse(
+            rows(), media_type="text/csv", headers={"Content-Disposition": 'attachment; filename="rejections.csv"'}
+        )
 
     return router
 

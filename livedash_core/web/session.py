@@ -12,6 +12,7 @@ from markupsafe import escape
 
 from livedash_core.enums import StageState
 from livedash_core.operations.sessions import MESSAGES, SessionDetails, read_session_details
+from livedash_core.parsing.transcript.notes import in_words
 from livedash_core.pipeline import Pipeline
 from livedash_core.stages.ai_analysis.batch.selection import is_asked_again
 from livedash_core.web.actions import Action
@@ -33,6 +34,7 @@ class Step(NamedTuple):
     #: Failed attempts so far, those before a retry by hand included.
     failed_attempts: int
     rerun: Action | None
+    notes: list[str]
 
 
 def make_router(read: Reader, pipeline: Pipeline) -> APIRouter:
@@ -50,6 +52,7 @@ def make_router(read: Reader, pipeline: Pipeline) -> APIRouter:
             "session.html",
             details=details,
             session=details.session,
+            row_notes=in_words(details.session["notes"]),
             steps=[_step(details, status, pipeline) for status in details.stages],
             after=after,
             messages=messages,
@@ -84,4 +87,5 @@ def _step(details: SessionDetails, status: Mapping[str, Any], pipeline: Pipeline
             forecast={"session": session_id} if costs else None,
         )
     attempts = details.attempts.get(stage, [])
-    return Step(stage, state, status, attempts, attempts[-1]["attempt"] if attempts else 0, rerun)
+    failed = attempts[-1]["attempt"] if attempts else 0
+    return Step(stage, state, status, attempts, failed, rerun, in_words(status["metadata"]))

@@ -43,6 +43,7 @@ class SearchForm:
     question: Annotated[int | None, Query(ge=1, le=2**63 - 1)] = None
     kind: str = ""
     group: str = ""
+    notes: str = ""
 
     def as_query(self) -> dict[str, Any]:
         """The fields as query parameters."""
@@ -135,4 +136,5 @@ def _session_filter(companies: Companies, filters: FilterForm, search: SearchFor
         forwarded_hr=bool(search.forwarded_hr),
         question_id=search.question,
         error_group=search.group.replace("\x00", "") if search.group else None,
+        notes=bool(search.notes),
     )

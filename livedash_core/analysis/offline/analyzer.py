@@ -11,6 +11,10 @@ from livedash_core.analysis.offline.questions import QuestionRule
 from livedash_core.analysis.offline.sentiment import SentimentRule
 from livedash_core.analysis.offline.summary import summarize
 from livedash_core.analysis.offline.text import fold, truncate
+from livedash_core.enums import Sentiment
+
+#: The categories that a message about harassment or exhaustion can have.
+_TOPICS_OF_DISTRESS = ("SICK_LEAVE_RECOVERY", "OFFBOARDING", "PERSONAL_QUESTIONS")
 
 
 class OfflineAnalyzer:
@@ -22,7 +26,7 @@ class OfflineAnalyzer:
 
     name = "offline"
     #: Change it with every change to a rule or a list.
-    prompt_version = "rules-1"
+    prompt_version = "rules-2"
 
     def __init__(self) -> None:
         self._language = LanguageRule()
@@ -40,13 +44,18 @@ class OfflineAnalyzer:
         language, source = self._language("\n".join(lines), request.language_hint)
         category = self._category(self._courtesy.strip(fold(line), language) for line in lines)
         questions = self._questions(lines, language)
+        sentiment: Sentiment = self._sentiment(lines, language)
+        if self._cues("distress", turns):
+            # Who is bullied by a manager does not ask for the manager's telephone number.
+            sentiment = "NEGATIVE"
+            category = category if category in _TOPICS_OF_DISTRESS else "PERSONAL_QUESTIONS"
         escalated, forwarded_hr = self._cues("escalated", turns), self._cues("forwarded_hr", turns)
         notes: dict[str, str | int] = {"language_from": source}
         if omitted_characters:
             notes["characters_omitted"] = omitted_characters
         return Analysis(
             language=language,
-            sentiment=self._sentiment(lines, language),
+            sentiment=sentiment,
             escalated=escalated,
             forwarded_hr=forwarded_hr,
             category=category,

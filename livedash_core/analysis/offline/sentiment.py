@@ -18,6 +18,16 @@ THRESHOLD = 2
 NEGATION_REACH = 3
 
 _SHOUT = re.compile(r"!{2,}|\b[A-Z]{3,}\W+[A-Z]{3,}\W+[A-Z]{2,}\b")
+#: A demand that is shouted: "WHERE IS MY SALARY???", "ANSWER ME NOW".
+_SHOUTED_DEMAND = re.compile(
+    r"\b[A-ZÀ-Þ]{2,20}(?:\W{1,3}[A-ZÀ-Þ]{2,20}){2,8}\W{0,3}?(?:\?{2,}|!\?|\?!)"
+    r"|\b[A-ZÀ-Þ]{2,20}(?:\W{1,3}[A-ZÀ-Þ]{2,20}){1,8} (?:NOW|NU|JETZT|SOFORT|MAINTENANT|AHORA)\b"
+)
+#: A question, or a procedure that the word for a complaint is a part of: it says nothing about the mood.
+_QUESTION = re.compile(
+    r"\?|procedure|procédure|procedimiento|regeling|formulier|formular|formulaire|formulario|\bform\b|stelle\b|policy"
+    r"|informati|\b(?:weten|know|wissen|savoir|saber)\b|\bhow to\b"
+)
 _ANGRY, _HAPPY = re.compile("[😠😡🤬👎]"), re.compile("[😀😃😄😁😊🥰😍🎉👍]")
 
 
@@ -27,6 +37,10 @@ class _WordLists:
 
     praise: re.Pattern[str]
     complaints: re.Pattern[str]
+    #: The word for a complaint, which a neutral question contains as well: "Where is the complaints form?"
+    mentions: re.Pattern[str]
+    #: Anger without a word for it: "for the third time", "how often do I have to ask".
+    anger: re.Pattern[str]
     negations: frozenset[str]
     positive: frozenset[str]
     negative: frozenset[str]
@@ -43,6 +57,8 @@ class SentimentRule:
             language: _WordLists(
                 praise=phrases(own["praise"] + english["praise"]),
                 complaints=phrases(own["complaints"] + english["complaints"]),
+                mentions=phrases(own["mentions"] + english["mentions"]),
+                anger=re.compile(rf"\b(?:{'|'.join(own['anger'] + english['anger'])})"),
                 negations=frozenset(own["negations"] + english["negations"]),
                 positive=frozenset(own["positive"] + english["positive"]),
                 negative=frozenset(own["negative"] + english["negative"]),
@@ -55,6 +71,7 @@ class SentimentRule:
         score = sum(self._score(sentence, language) for line in lines for sentence in sentences(fold(line)))
         text = "\n".join(lines)
         score += PHRASE_WEIGHT * (len(_HAPPY.findall(text)) - len(_ANGRY.findall(text)))
+        score -= PHRASE_WEIGHT * bool(_SHOUTED_DEMAND.search(text))
         # Shouting only strengthens a negative score; alone it may be joy, or a heading.
         if score < 0 and _SHOUT.search(text):
             score -= 1
@@ -64,9 +81,12 @@ class SentimentRule:
 
     def _score(self, sentence: str, language: str) -> int:
         lists = self._lists.get(language, self._lists[LINGUA_FRANCA])
-        if complaints := lists.complaints.findall(sentence):
+        complaints = len(lists.complaints.findall(sentence)) + len(lists.anger.findall(sentence))
+        if not _QUESTION.search(sentence):
+            complaints += len(lists.mentions.findall(sentence))
+        if complaints:
             # Praise in the same sentence as a complaint is sarcasm: "great, my schedule changed again without a word".
-            return -PHRASE_WEIGHT * len(complaints)
+            return -PHRASE_WEIGHT * complaints
         plain = self._courtesy.strip(sentence, language)
         spoken = words(plain)
         score, negated = 0, False

@@ -25,6 +25,7 @@ from livedash_core.analysis.openai.json_objects import Found, find_objects, read
 from livedash_core.analysis.openai.model_reply import ModelReply
 from livedash_core.analysis.openai.reasoning import strip_leading_reasoning
 from livedash_core.analysis.openai.reply_fields import OWN_KEYS, candidates, plain
+from livedash_core.analysis.written_language import foreign_language
 from livedash_core.enums import UNDETERMINED, Category, Sentiment
 from livedash_core.errors import PermanentError, TransientError
 from livedash_core.parsing.questions import MAX_CHARACTERS, clean_questions, normal_form
@@ -81,10 +82,24 @@ def read_completion(completion: Completion, language_hint: str | None = None) ->
                 "the model refused to analyse this conversation: its content filter stopped the reply"
             ) from None
         raise
+    analysis = _with_written_language(analysis)
     language = normalise.language_code(language_hint or "")
     if analysis.language == UNDETERMINED != language:
         return replace(analysis, language=language, notes={**analysis.notes, "language": "from the import"})
     return analysis
+
+
+def _with_written_language(analysis: Analysis) -> Analysis:
+    """The analysis, marked if its questions or summary are not in English."""
+    questions = foreign_language("\n".join(analysis.questions))
+    summary = foreign_language(analysis.summary)
+    notes = {"questions_language": questions, "summary_language": summary}
+    found: dict[str, str | int] = {name: language for name, language in notes.items() if language is not None}
+    if not found:
+        return analysis
+    return replace(
+        analysis, questions_language=questions or analysis.questions_language, notes={**analysis.notes, **found}
+    )
 
 
 def read_reply(reply: ModelReply) -> Analysis:

@@ -84,6 +84,9 @@ def upgrade() -> None:
         sa.Column("http_conn_id", sa.Text(), nullable=True),
         sa.Column("timezone", sa.Text(), server_default="UTC", nullable=False),
         sa.Column("allowed_origins", sa.ARRAY(sa.Text()), server_default=sa.text("'{}'"), nullable=False),
+        sa.Column(
+            "speaker_roles", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'"), nullable=False
+        ),
         sa.Column("allowed_networks", sa.ARRAY(postgresql.CIDR()), server_default=sa.text("'{}'"), nullable=False),
         sa.Column("analyzer", sa.Text(), server_default="auto", nullable=False),
         sa.Column("model", sa.Text(), nullable=True),
@@ -333,6 +336,19 @@ def upgrade() -> None:
         postgresql_where=sa.text("status = 'PENDING' AND available_at < 'infinity'"),
     )
     op.create_index(
+        "ix_processing_status_noted",
+        "session_processing_status",
+        ["company_id", "completed_at"],
+        unique=False,
+        schema="livedash",
+        postgresql_where=sa.text(
+            "stage = 'SESSION_CREATION' AND status = 'COMPLETED' AND metadata ?| ARRAY['unknown_speakers', "
+            "'message_count_differs', 'assumed_speakers', 'role_lines_inside_messages', 'lines_split', "
+            "'lines_without_speaker', 'labels_without_text', 'times_far_from_session', 'times_ambiguous', "
+            "'times_unreadable']"
+        ),
+    )
+    op.create_index(
         "ix_processing_status_skipped",
         "session_processing_status",
         ["stage", "company_id", "completed_at"],
@@ -405,9 +421,13 @@ def upgrade() -> None:
         sa.Column("etag", sa.Text(), nullable=True),
         sa.Column("last_modified", sa.Text(), nullable=True),
         sa.Column("sha256", sa.Text(), nullable=True),
-        sa.Column("encoding", sa.Text(), nullable=False),
+        sa.Column("charset", sa.Text(), nullable=True),
+        sa.Column("reading", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("lines", sa.Integer(), nullable=False),
+        sa.Column("rows", sa.Integer(), nullable=False),
         sa.Column("rejected_lines", sa.Integer(), nullable=False),
+        sa.Column("rejected_before", sa.Integer(), nullable=True),
+        sa.Column("shrunk_from", sa.Integer(), nullable=True),
         sa.Column("taken_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.ForeignKeyConstraint(["company_id"], ["livedash.company.id"], name=op.f("fk_company_csv_company_id")),
         sa.PrimaryKeyConstraint("company_id", name=op.f("pk_company_csv")),
@@ -418,6 +438,7 @@ def upgrade() -> None:
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
         sa.Column("company_id", sa.Uuid(), nullable=False),
         sa.Column("line_number", sa.Integer(), nullable=False),
+        sa.Column("occurrences", sa.Integer(), server_default=sa.text("1"), nullable=False),
         sa.Column("raw_text", sa.Text(), nullable=False),
         sa.Column("digest", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),

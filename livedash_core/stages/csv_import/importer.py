@@ -9,20 +9,25 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import shlex
 import tempfile
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any, BinaryIO, NamedTuple
 
-from sqlalchemy import Connection, Engine, delete, insert, select, update
+from sqlalchemy import Connection, Engine, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
 
-from livedash_core.clients.fetch import MIB, Fetcher
+from livedash_core.clients.csv_content import csv_in
+from livedash_core.clients.fetch import MIB, Download, Fetcher
 from livedash_core.clients.validators import Validators
 from livedash_core.db import advisory_lock
 from livedash_core.enums import ACTIVE
-from livedash_core.errors import ProcessingError, SystemicError
+from livedash_core.errors import PermanentError, ProcessingError, SystemicError
 from livedash_core.models import Company, CompanyCsv
+from livedash_core.parsing.csv_reading import reading_of
 from livedash_core.pipeline import Pipeline
 from livedash_core.settings import Settings
 from livedash_core.stages.csv_import.merge import STAGE, MergedChunk, merge_in_parallel, merge_partition
@@ -40,10 +45,18 @@ PARTITIONS = 2
 
 
 class Version(NamedTuple):
-    """What identifies a version of a file: the validators that its server sent, and its SHA-256 in hexadecimal."""
+    """What identifies a version of a file: the validators and charset that its server sent, and its SHA-256 (hex).
+
+    ``rows`` and ``rejected`` are numbers of its lines; ``shrunk_from`` are the rows of the version before, if this one
+    has less than half as many and nobody has confirmed it.
+    """
 
     validators: Validators
-    sha256: str | None
+    charset: str | None = None
+    sha256: str | None = None
+    rows: int = 0
+    rejected: int | None = None
+    shrunk_from: int | None = None
 
 
 class CsvImporter:
@@ -101,37 +114,64 @@ class CsvImporter:
     def _import_locked(self, company: Any, should_stop: Callable[[], bool]) -> None:
         began = time.monotonic()
         name = company.company_name
-        with tempfile.TemporaryFile() as file:
+        with ExitStack() as opened:
+            file = opened.enter_context(tempfile.TemporaryFile())
             known = self._stored_version(company)
-            validators = self._download(company, file, known.validators)
+            download = self._download(company, file, known.validators)
             file.seek(0)
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-            if validators is None or sha256 == known.sha256:
-                with self._engine.begin() as connection:
-                    close_incidents(connection, STAGE, [company.company_id], for_everyone=False)
-                    if validators not in (None, known.validators):
-                        _update_validators(connection, company, validators)
-                self._report.unchanged.append(name)
-                log.info("%s: the CSV has not changed since it was last imported; nothing to do", name)
+            if download is None or (sha256, download.charset) == (known.sha256, known.charset):
+                self._keep(company, known, download)
                 return
-            staged, merged = self._stage_and_merge(company, file, should_stop)
+            content = csv_in(file, max_bytes=self._settings.csv_max_mib * MIB, opened=opened)
+            staged, merged = self._stage_and_merge(company, content, download.charset, should_stop)
         if should_stop():
             return
+        version = Version(download.validators, download.charset, sha256, staged.rows, staged.rejections)
+        before = known.shrunk_from or known.rows
+        version = version._replace(shrunk_from=before if 2 * staged.rows < before else None)
         with self._engine.begin() as connection:
             close_incidents(connection, STAGE, [company.company_id], for_everyone=False)
-            _store_version(connection, company, Version(validators, sha256), staged)
+            _store_version(connection, company, version, staged, known)
+        reading = reading_of(staged.encoding, staged.layout, staged.numbers)
         log.info(
             "%s: %d new and %d changed sessions, %d lines rejected, read as %s, in %.1f s",
             name,
             sum(chunk.new for chunk in merged),
             sum(chunk.changed for chunk in merged),
             staged.rejections,
-            staged.encoding,
+            reading["encoding"],
             time.monotonic() - began,
         )
+        if staged.rejections:
+            self._report.rejected[name] = (staged.rejections, staged.first_rejection)
+        for note in reading["notes"]:
+            log.warning("%s: %s", name, note)
+        self._check_size(company, version)
+
+    def _keep(self, company: Any, known: Version, download: Download | None) -> None:
+        """Keep the version that is stored, because the file is the same."""
+        with self._engine.begin() as connection:
+            if not known.shrunk_from:
+                close_incidents(connection, STAGE, [company.company_id], for_everyone=False)
+            if download and download.validators != known.validators:
+                _update_validators(connection, company, download.validators)
+        self._report.unchanged.append(company.company_name)
+        log.info("%s: the CSV has not changed since it was last imported; nothing to do", company.company_name)
+        self._check_size(company, known)
+
+    def _check_size(self, company: Any, version: Version) -> None:
+        """Raise ``PermanentError``, which becomes an incident, for a CSV that has lost most of its rows."""
+        if version.shrunk_from:
+            name = company.company_name
+            raise PermanentError(
+                f"{name}: its CSV has {version.rows:,} rows; before, it had {version.shrunk_from:,}. The rows were "
+                "taken, and no session was deleted. Is the export complete? If it is meant to be so short, confirm it "
+                f"with: livedash company update {shlex.quote(name)} --confirm-csv"
+            )
 
     def _stage_and_merge(
-        self, company: Any, file: BinaryIO, should_stop: Callable[[], bool]
+        self, company: Any, file: BinaryIO, charset: str | None, should_stop: Callable[[], bool]
     ) -> tuple[StagedFile, list[MergedChunk]]:
         """Stage ``file`` and merge its chunks, which are all of them unless ``should_stop()``."""
         merged: list[MergedChunk] = []
@@ -148,11 +188,17 @@ class CsvImporter:
                 opened.callback(
                     connection.invalidate
                 )  # not returned to the pool: its temporary table contains personal data
-            max_lines = self._settings.csv_max_lines
-            staged = stage_file(connections, company, file, max_lines=max_lines, should_stop=should_stop)
+            staged = stage_file(
+                connections,
+                company,
+                file,
+                charset=charset,
+                max_lines=self._settings.csv_max_lines,
+                should_stop=should_stop,
+            )
             # Until all of it is merged, what is stored is of no version.
             with self._engine.begin() as connection:
-                _delete_version(connection, company)
+                _forget_version(connection, company)
             partitions = [
                 merge_partition(one, company.company_id, self._pipeline, staged.last_line) for one in connections
             ]
@@ -161,18 +207,21 @@ class CsvImporter:
 
     def _stored_version(self, company: Any) -> Version:
         """The version that was last imported completely from the company's present CSV URL."""
-        wanted = select(CompanyCsv.etag, CompanyCsv.last_modified, CompanyCsv.sha256).where(
+        wanted = select(CompanyCsv).where(
             CompanyCsv.company_id == company.company_id, CompanyCsv.url == company.csv_url
         )
-        with self._engine.connect() as connection:
-            row = connection.execute(wanted).first()
-        return Version(Validators(row.etag, row.last_modified), row.sha256) if row else Version(Validators(), None)
+        with Session(self._engine) as session:
+            row = session.scalar(wanted)
+            if row is None:
+                return Version(Validators())
+            validators = Validators(row.etag, row.last_modified)
+            return Version(validators, row.charset, row.sha256, row.rows, row.rejected_lines, row.shrunk_from)
 
-    def _download(self, company: Any, file: BinaryIO, known: Validators) -> Validators | None:
+    def _download(self, company: Any, file: BinaryIO, known: Validators) -> Download | None:
         source = self._sources.of(company)
         max_bytes = self._settings.csv_max_mib * MIB
 
-        async def download() -> Validators | None:
+        async def download() -> Download | None:
             async with Fetcher() as fetcher:
                 return await fetcher.download(company.csv_url, source, file, max_bytes=max_bytes, known=known)
 
@@ -189,8 +238,9 @@ class CsvImporter:
             open_incident(connection, STAGE, company.company_id, message)
 
 
-def _delete_version(connection: Connection, company: Any) -> None:
-    connection.execute(delete(CompanyCsv).where(CompanyCsv.company_id == company.company_id))
+def _forget_version(connection: Connection, company: Any) -> None:
+    known = update(CompanyCsv).where(CompanyCsv.company_id == company.company_id)
+    connection.execute(known.values(etag=None, last_modified=None, sha256=None))
 
 
 def _update_validators(connection: Connection, company: Any, validators: Validators) -> None:
@@ -199,16 +249,20 @@ def _update_validators(connection: Connection, company: Any, validators: Validat
     connection.execute(known.values(validators._asdict()))
 
 
-def _store_version(connection: Connection, company: Any, version: Version, staged: StagedFile) -> None:
+def _store_version(connection: Connection, company: Any, version: Version, staged: StagedFile, before: Version) -> None:
     """Store the version of a file that was imported completely."""
-    connection.execute(
-        insert(CompanyCsv).values(
-            company_id=company.company_id,
-            url=company.csv_url,
-            **version.validators._asdict(),
-            sha256=version.sha256,
-            encoding=staged.encoding,
-            lines=staged.last_line,
-            rejected_lines=staged.rejections,
-        )
-    )
+    values = {
+        "url": company.csv_url,
+        **version.validators._asdict(),
+        "charset": version.charset,
+        "sha256": version.sha256,
+        "reading": reading_of(staged.encoding, staged.layout, staged.numbers),
+        "lines": staged.last_line,
+        "rows": version.rows,
+        "rejected_lines": version.rejected,
+        "rejected_before": before.rejected,
+        "shrunk_from": version.shrunk_from,
+        "taken_at": func.now(),
+    }
+    statement = insert(CompanyCsv).values(company_id=company.company_id, **values)
+    connection.execute(statement.on_conflict_do_update(index_elements=["company_id"], set_=values))

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Row, text
 
 from livedash_core.db import in_transaction_on
+from livedash_core.parsing.text import NULLS
 from livedash_core.pipeline import Pipeline
 from livedash_core.stages.csv_import import sql
+from livedash_core.stages.csv_import.follow import follow_rows
 from livedash_core.status import ProcessingStatusManager
 
 #: Lines of the file per chunk; a transaction merges those that its connection has staged.
@@ -35,7 +37,6 @@ def merge_partition(
     manager = ProcessingStatusManager(connection, pipeline=pipeline)
     with connection.begin():
         manager.expect_new_sessions()
-        connection.execute(text(sql.LAST_OF_EACH_WINS))
         connection.execute(text(sql.INDEX_STAGING))
     for first in range(1, last_line + 1, CHUNK_LINES):
         chunk = {"company_id": company_id, "first": first, "end": first + CHUNK_LINES}
@@ -46,10 +47,17 @@ def _merge_chunk(connection: Connection, manager: ProcessingStatusManager, chunk
     new = connection.execute(text(sql.INSERT_NEW), chunk).one()
     manager.initialize_new_sessions()
     is_all_new = new.sessions == connection.scalar(text(sql.COUNT_CHUNK), chunk)
-    changed = [] if is_all_new else connection.execute(text(sql.UPDATE_CHANGED), chunk).all()
+    changed = [] if is_all_new else _update_changed(connection, chunk)
     if reopened := [row.id for row in changed if row.reopens]:
         manager.reopen(STAGE, reopened)
+    if followed := [row.id for row in changed if row.follows and not row.reopens]:
+        follow_rows(connection, manager, followed)
     return MergedChunk(new.sessions, new.readable, len(changed))
+
+
+def _update_changed(connection: Connection, chunk: Mapping[str, object]) -> Sequence[Row[Any]]:
+    connection.execute(text(sql.KEEP_BLANKED_URLS), {**chunk, "nulls": sorted(NULLS)})
+    return connection.execute(text(sql.UPDATE_CHANGED), chunk).all()
 
 
 def merge_in_parallel(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -9,15 +10,19 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, select, text
 
+from livedash_core.db import in_transaction
 from livedash_core.models import Company, SessionImport
 from livedash_core.outcomes import Completed, Outcome
 from livedash_core.parsing.session_times import Times, interpret
 from livedash_core.pipeline import Pipeline
 from livedash_core.stages.csv_import.importer import CsvImporter
+from livedash_core.stages.empty_transcripts import STAGE, reopen_empty_transcripts
 from livedash_core.stages.report import StageReport
 from livedash_core.stages.sources import Sources
 from livedash_core.stages.stage import RunControl, Stage
 from livedash_core.status import Scope
+
+log = logging.getLogger(__name__)
 
 
 class RawTimes(NamedTuple):
@@ -45,6 +50,13 @@ class CsvImport(Stage[RawTimes, Times]):
             context, sources = self.context, Sources(self.context.credentials)
             importer = CsvImporter(context.engine, context.settings, pipeline, sources, report, run.report_progress)
             importer.run(scope, run.should_stop)
+            if not run.should_stop() and STAGE in pipeline.names:
+                reopened = in_transaction(
+                    context.engine,
+                    lambda connection: reopen_empty_transcripts(connection, pipeline, scope.company_ids),
+                )
+                if reopened:
+                    log.info("%d transcripts that were empty are fetched again", len(reopened))
 
     def load(self, connection: Connection, session_ids: Sequence[UUID]) -> list[RawTimes]:
         """Read the raw cells."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import operator
 import time
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from itertools import count
@@ -16,8 +18,10 @@ from uuid6 import uuid7
 
 from livedash_core.bulk_insert import copying
 from livedash_core.errors import PermanentError, TransientError
-from livedash_core.parsing.csv_rows import COLUMNS, Rejection, Row, read_rows
-from livedash_core.parsing.encoding import encoding_of
+from livedash_core.parsing.csv_layout import Layout
+from livedash_core.parsing.csv_rows import COLUMNS, CsvReader, Rejection, Row
+from livedash_core.parsing.encoding import Encoding
+from livedash_core.parsing.number_style import NumberStyle
 from livedash_core.parsing.session_times import PlainTimes, interpret, peculiarities
 from livedash_core.stages.csv_import import sql
 
@@ -30,6 +34,12 @@ MAX_REJECTIONS = 100_000
 #: The rejected lines of a refused file that are stored, to show what is wrong with it.
 SHOWN_REJECTIONS = 100
 _LINES_BETWEEN_CHECKS = 1000
+#: Of the line that a refusal quotes.
+_QUOTED_CHARACTERS = 60
+_MARKUP = ("<!doctype", "<html", "<head", "<body", "<?xml", "<!--", "<error")
+_NUMBERS = operator.itemgetter(
+    *(COLUMNS.index(name) for name in ("messages_sent", "avg_response_time_seconds", "tokens", "tokens_eur"))
+)
 
 #: Writes a row to the staging table of one connection.
 _Partition = Callable[[tuple[str | None, ...]], None]
@@ -40,16 +50,25 @@ class StoppedReading(Exception):
 
 
 class StagedFile(NamedTuple):
-    """The number of the last line, of the rows (repeated ones too) and of the rejected lines, and the encoding."""
+    """The number of the last line, of the rows (repeated ones too) and of the rejected lines; how the file was read."""
 
     last_line: int
     rows: int
     rejections: int
-    encoding: str
+    encoding: Encoding
+    layout: Layout
+    numbers: NumberStyle
+    first_rejection: str
 
 
 def stage_file(
-    connections: Sequence[Connection], company: Any, file: BinaryIO, *, max_lines: int, should_stop: Callable[[], bool]
+    connections: Sequence[Connection],
+    company: Any,
+    file: BinaryIO,
+    *,
+    charset: str | None = None,
+    max_lines: int,
+    should_stop: Callable[[], bool],
 ) -> StagedFile:
     """Distribute the rows of ``file`` to the ``connections``' staging tables and store its rejected lines; commits.
 
@@ -58,34 +77,58 @@ def stage_file(
     Raises ``PermanentError`` for a file that is not text, is too long, or seems to have another layout;
     ``TransientError`` if reading it takes too long; ``StoppedReading``.
     """
-    encoding = encoding_of(file)
-    reading = _Reading(company, should_stop)
+    reader = CsvReader(file, charset=charset, max_lines=max_lines)
+    reading = Reading(company, should_stop)
     with ExitStack() as copies:
         partitions: list[_Partition] = []
         for connection in connections:
             connection.execute(text(sql.CREATE_STAGING))
             partitions.append(copies.enter_context(copying(connection, sql.STAGING, sql.STAGED)).write_row)
-        reading.stage(read_rows(file, encoding=encoding, max_lines=max_lines), partitions)
-    problem = reading.problem()
+        reading.stage(reader, partitions)
+    with ThreadPoolExecutor(len(connections)) as threads:
+        contradictions = [line for lines in threads.map(_one_of_each, connections) for line in lines]
+    if contradictions:
+        connections[0].execute(text(sql.ADD_REJECTION), contradictions)
+        reading.add_contradictions(contradictions)
+    problem = reading.problem(reader.layout)
     rejected = {"company_id": company.company_id, "most": SHOWN_REJECTIONS if problem else None}
     connections[0].execute(text(sql.REJECT), rejected)
+    mark = reading.numbers.mark(reader.layout.dialect.delimiter)
     for connection in connections:
+        if reading.numbers.ambiguous:
+            # Without a mark, the only dot or comma of a number is its decimal mark.
+            connection.execute(text(sql.NOTE_DECIMAL_MARK), {"other": "." if mark == "," else ",", "mark": mark})
         connection.commit()
     if problem:
         raise PermanentError(problem)
-    return StagedFile(reading.last_line, reading.rows, reading.rejections, encoding)
+    return StagedFile(
+        reading.last_line,
+        reading.rows - reading.contradictions,
+        reading.rejections + reading.contradictions,
+        reader.encoding,
+        reader.layout,
+        reading.numbers,
+        reading.first_rejection,
+    )
 
 
-class _Reading:
-    """Makes staged rows of records and counts them."""
+def _one_of_each(connection: Connection) -> list[dict[str, Any]]:
+    """Keep one line of each session, and return the lines that contradict it as rejections."""
+    return [dict(row._mapping) for row in connection.execute(text(sql.ONE_OF_EACH))]
+
+
+class Reading:
+    """Makes staged rows of records, whose cells are ``sql.STAGED``, and counts them."""
 
     def __init__(self, company: Any, should_stop: Callable[[], bool]) -> None:
-        self.last_line = self.rows = self.rejections = 0
+        self.last_line = self.rows = self.rejections = self.contradictions = 0
+        self.numbers = NumberStyle()
         self._company = company
         self._zone, self._now = ZoneInfo(company.timezone), datetime.now(UTC)
         self._plain_times = PlainTimes(self._zone, self._now)
         self._should_stop = should_stop
         self._first_rejection: Rejection | None = None
+        self._first_contradiction: Rejection | None = None
         self._ends_at = time.monotonic() + MAX_READING_SECONDS
         # Ids count up from a random one (RFC 9562, 6.2, "Monotonic Random"): generating one for each line took as long
         # as reading it.
@@ -100,6 +143,7 @@ class _Reading:
             self.last_line = record.line_number
             if isinstance(record, Row):
                 self.rows += 1
+                self.numbers.add(*_NUMBERS(record.values))
                 partition = partitions[hash(record.values[0]) % len(partitions)]
                 partition(
                     (
@@ -115,7 +159,12 @@ class _Reading:
                 self._reject(record)
                 partitions[0]((str(self.last_line), *nothing, record.raw_text, record.reason))
 
-    def problem(self) -> str | None:
+    def add_contradictions(self, lines: list[dict[str, Any]]) -> None:
+        """Count rows that contradict another row of the same session as rejected lines."""
+        self.contradictions = len(lines)
+        self._first_contradiction = Rejection(lines[0]["line_number"], lines[0]["raw_text"], lines[0]["reason"])
+
+    def problem(self, layout: Layout) -> str | None:
         """Why the file as a whole is refused; None if it is not."""
         few = self.rejections < FEW_REJECTIONS and self.rows > 0
         first = self._first_rejection
@@ -123,9 +172,16 @@ class _Reading:
             return None
         return (
             f"{self._company.company_name}: {self.rejections:,} of {self.rejections + self.rows:,} lines of its CSV "
-            f"cannot be taken, so nothing was; the first is line {first.line_number}: {first.reason}. Is it the right "
-            f"file? It has no header and {len(COLUMNS)} columns"
+            f"cannot be taken, so nothing was; the first is line {first.line_number}: {first.reason}, in "
+            f"{_quoted(first.raw_text)}. {_guess(first.raw_text)} Cells are separated by {layout.delimiter_name}; "
+            f"`livedash preview` shows how the file is read"
         )
+
+    @property
+    def first_rejection(self) -> str:
+        """The first rejected line and the reason; empty without one."""
+        first = self._first_rejection or self._first_contradiction
+        return f"line {first.line_number}: {first.reason}" if first else ""
 
     def _interpreted(self, row: Row) -> tuple[str | None, str | None, str | None]:
         start_time, end_time = row.values[1], row.values[2]
@@ -159,3 +215,14 @@ class _Reading:
                 f"{self._company.company_name}: its CSV could not be read within {MAX_READING_SECONDS} s; nothing of "
                 "it was taken"
             )
+
+
+def _quoted(text: str) -> str:
+    """Return the beginning of a line as people see it, without characters that do not show."""
+    return repr(text[:_QUOTED_CHARACTERS] + ("…" if len(text) > _QUOTED_CHARACTERS else ""))
+
+
+def _guess(text: str) -> str:
+    if text.lstrip("\ufeff \t").lower().startswith(_MARKUP):
+        return "It is an HTML or XML page: a login page, or an error message?"
+    return "Is it the right file?"

@@ -23,6 +23,8 @@ def test_a_company_is_added_updated_listed_and_suspended(livedash: CommandLine) 
         "--monthly-budget",
         "12.50",
         "--mask-personal-data",
+        "--role",
+        "Lisa Jansen=Assistant",
     )
     updated, _ = livedash("company", "update", "Grüne Wiese", *options, "--allow-origin", "https://files.example.com/x")
     assert (added, updated) == ("Grüne Wiese: added.\n", "Grüne Wiese: updated.\n")
@@ -38,6 +40,7 @@ def test_a_company_is_added_updated_listed_and_suspended(livedash: CommandLine) 
             "allowed_origins": ["https://files.example.com"],
             "allowed_networks": ["127.0.0.0/8", "::1/128"],  # localhost is both
             "analyzer": "openai",
+            "speaker_roles": {"Lisa Jansen": "Assistant"},
             "model": "small",
             "mode": "batch",
             "retention_days": 30,
@@ -67,6 +70,7 @@ def test_each_clear_option_clears_its_setting_and_add_never_changes_a_company(li
         "http-conn-id": "acme",
         "allow-network": "10.0.0.0/8",
         "allow-origin": "https://files.example.com",
+        "role": "Lisa=Assistant",
         "model": "small",
         "retention-days": "30",
         "monthly-budget": "12.50",
@@ -89,9 +93,11 @@ def test_each_clear_option_clears_its_setting_and_add_never_changes_a_company(li
     (company,) = livedash.json("company", "list")
     assert (company["timezone"], company["monthly_budget_usd"], company["model"]) == ("UTC", "12.50", "small")
 
+    assert company["speaker_roles"] == {"Lisa": "Assistant"}
+
     cleared = ("http-conn-id", "allowed-networks", "allowed-origins", "model", "retention-days", "monthly-budget")
-    livedash("company", "update", "Acme", *(f"--clear-{setting}" for setting in cleared))
+    livedash("company", "update", "Acme", "--clear-roles", *(f"--clear-{setting}" for setting in cleared))
     (company,) = livedash.json("company", "list")
     assert [company[name] for name in ("http_conn_id", "model", "retention_days", "monthly_budget_usd")] == [None] * 4
-    assert (company["allowed_networks"], company["allowed_origins"]) == ([], [])
+    assert (company["allowed_networks"], company["allowed_origins"], company["speaker_roles"]) == ([], [], {})
     assert company["csv_url"] == CSV

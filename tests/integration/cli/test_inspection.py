@@ -60,6 +60,24 @@ def test_status_has_every_stage_and_every_status(livedash: CommandLine, engine: 
     assert all(stage in table for stage in BUILT_IN.names)
 
 
+def test_transcripts_read_with_doubts_are_counted_and_listed(
+    livedash: CommandLine, engine: Engine, world: Records
+) -> None:
+    assert "No transcript" in livedash("notes")[0] + livedash("notes")[1]
+    acme, other = world.company("Acme"), world.company("Other")
+    world.sessions(acme, 2, completed_stages=2)
+    world.sessions(other, 1, completed_stages=2)
+    with engine.begin() as connection:
+        manager = ProcessingStatusManager(connection)
+        claim = manager.claim("SESSION_CREATION", 10)
+        manager.complete("SESSION_CREATION", claim.token, {each: {"lines_split": 3} for each in claim.attempts})
+    assert "The transcripts of 2 sessions were read with doubts" in "".join(livedash("status", "--company", "Acme"))
+    table, _ = livedash("notes")
+    assert table.startswith("3 read with doubts")
+    (only,) = livedash.json("notes", "--company", "Other")
+    assert only["notes"] == ["3 messages that begin in the middle of a line"]
+
+
 def test_failures_are_printed_without_truncation(livedash: CommandLine, engine: Engine, world: Records) -> None:
     failed(engine, world)
     table, _ = livedash("failures", "--company", "Acme")

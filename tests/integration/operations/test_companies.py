@@ -20,6 +20,10 @@ from livedash_core.operations.companies import active_company, add_company, list
         ("csv_url", "https:///x.csv", "begin with https"),
         ("csv_url", "https://exam ple.com/x", "cannot exist"),
         ("csv_url", "https://example.com:99999/x", "cannot exist"),
+        ("csv_url", "http://169.254.169.254/latest", "network services of the machine"),
+        ("csv_url", "http://[fe80::1]/x.csv", "network services of the machine"),
+        ("csv_url", "http://[::ffff:169.254.169.254]/x.csv", "network services of the machine"),
+        ("allowed_networks", ["169.254.0.0/16"], "its cloud's metadata"),
         ("csv_url", "https://me:hunter2@example.com/x", "carries a user name"),
         ("csv_url", "https://me:hunter2@example.com:port/x", "not a URL"),
         ("allowed_origins", ["https://me:hunter2@example.com"], "carries a user name"),
@@ -31,6 +35,10 @@ from livedash_core.operations.companies import active_company, add_company, list
         ("monthly_budget_usd", "NaN", "not a budget"),
         ("allowed_networks", ["127.0.0.1/8"], "has host bits set"),
         ("allowed_networks", ["office"], "not a network"),
+        ("speaker_roles", ["Lisa"], "Lisa=Assistant"),
+        ("speaker_roles", ["Lisa=Boss"], "User, Assistant, System"),
+        ("speaker_roles", ["=User"], "is not a speaker's role"),
+        ("speaker_roles", ["x" * 61 + "=User"], "is not a speaker's role"),
         ("http_conn_id", "", "http_conn_id must not be empty"),
         ("model", " ", "model must not be empty"),
         ("monthly_budget_usd", "", "not a budget"),
@@ -121,6 +129,19 @@ def test_an_update_adds_to_the_allowed_lists_unless_they_are_cleared(connection:
         ["fd00::/8"],
         ["https://c.example"],
     )
+
+
+def test_an_update_adds_to_the_speakers_roles_unless_they_are_cleared(connection: Connection) -> None:
+    add_company(connection, "Acme", {"speaker_roles": ["Lisa=assistant", "a=b = User"]})
+
+    def roles(*given: str, clear: Sequence[str] = ()) -> dict[str, str]:
+        update_company(connection, "Acme", {"speaker_roles": given} if given else {}, clear=clear)
+        (found,) = list_companies(connection)
+        return dict(found["speaker_roles"])
+
+    assert roles("Jan=User") == {"Lisa": "Assistant", "a=b": "User", "Jan": "User"}
+    assert roles("Jan=System", clear=["speaker_roles"]) == {"Jan": "System"}
+    assert roles(clear=["speaker_roles"]) == {}
 
 
 def test_only_an_active_company_may_be_processed(connection: Connection) -> None:

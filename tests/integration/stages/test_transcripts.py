@@ -8,6 +8,8 @@ import pytest
 from sqlalchemy import Engine
 
 from livedash_core.clients.origins import FAILURES_BEFORE_OPEN
+from livedash_core.operations.companies import update_company
+from livedash_core.status import ProcessingStatusManager, Scope
 from tests.integration.records import Records
 from tests.integration.stages.stage_runs import Pipeline
 from tests.integration.stages.website import CSV, Answer, Site
@@ -43,7 +45,7 @@ def test_refused_credentials_stop_one_company_after_the_first_few_and_cost_no_at
     ) == [(theirs, "COMPLETED", 1, 20), (acme, "PENDING", 0, 30)]
     (incident,) = pipeline.incidents()
     assert (incident.stage, incident.company) == (FETCH, "Acme")
-    assert "answered 401: check login and password" in incident.message
+    assert "answered 401, and no credentials are configured" in incident.message
     assert pipeline.leases() == 0
 
     site.answers.update(fine)
@@ -122,12 +124,12 @@ def test_an_unreachable_server_costs_a_few_attempts_and_the_rest_is_released(
     [
         (b"<!doctype html><title>Sign in</title>\nUser: you", (), "FAILED", "HTML or XML page"),
         (b'{"messages": []}', (("Content-Type", "application/json"),), "FAILED", "is JSON"),
-        (b"Klant: hoi\nBot: dag", (), "FAILED", "no line that begins with User:"),
+        (b"Dear all,\nsee you", (), "FAILED", "its first line is 'Dear all,'"),
         (b"User: " + b"x" * 10_000_000, (), "FAILED", "larger than 2,097,152 bytes"),
         (b"User: \x81\x8d\xe9", (), "FAILED", "not text in UTF-8 or cp1252"),
         (b" \r\n", (), "SKIPPED", "the transcript is empty"),
     ],
-    ids=["HTML", "JSON", "other roles", "10 MB", "no text", "blank"],
+    ids=["HTML", "JSON", "no speaker", "10 MB", "no text", "blank"],
 )
 def test_content_that_is_no_transcript_fails_when_it_is_fetched(
     site: Site, acme, pipeline: Pipeline, records: Records, body: bytes, headers, status: str, says: str
@@ -190,3 +192,34 @@ def test_repaired_text_and_unreadable_cells_are_noted_in_the_metadata(
         ("b",),
         ("c Z\ufffd",),
     ]
+
+
+def test_speakers_are_unknown_until_the_company_names_them(site: Site, acme, pipeline: Pipeline, world: Records):
+    site.publish([site.row("S1", messages_sent="2")])
+    site.answers["/transcripts/S1.txt"] = Answer(b"Jan: Can I take leave?\nLisa: Yes, you can.")
+    for stage in ("CSV_IMPORT", FETCH, "SESSION_CREATION"):
+        pipeline.run(stage)
+    session = pipeline.session("S1")
+    row = world.row(session, "SESSION_CREATION")
+    assert (row.status, row.error_kind) == ("FAILED", "permanent")
+    assert "'Jan: Can I take leave?'" in row.error_message
+    assert pipeline.query("SELECT count(*) FROM livedash.message") == [(0,)]
+
+    with pipeline.engine.begin() as connection:
+        update_company(connection, "Acme", {"speaker_roles": ["Jan=User", "Lisa=Assistant"]})
+        ProcessingStatusManager(connection).reset_failed(Scope(stages=("SESSION_CREATION",)))
+    pipeline.run("SESSION_CREATION")
+    assert pipeline.query("SELECT role, content FROM livedash.message ORDER BY position") == [
+        ("User", "Can I take leave?"),
+        ("Assistant", "Yes, you can."),
+    ]
+
+
+def test_a_session_whose_row_counts_other_messages_is_marked(site: Site, acme, pipeline: Pipeline, world: Records):
+    site.publish([site.row("S1", messages_sent="6")])
+    site.answers["/transcripts/S1.txt"] = Answer(b'[{"role": "user", "content": "hi"}]')
+    for stage in ("CSV_IMPORT", FETCH, "SESSION_CREATION"):
+        pipeline.run(stage)
+    row = world.row(pipeline.session("S1"), "SESSION_CREATION")
+    assert row.status == "COMPLETED"
+    assert row.metadata == {"messages": 1, "message_count_differs": 6, "format": "json"}

@@ -98,6 +98,7 @@ ADDRESSES = {
     # Through the leases of the stage, of which there are never many: 20,000 sessions are held here.
     f"sessions?{FETCH}&state=in-progress": 50_000,
     "sessions?state=skipped": PAGE,
+    "sessions?notes=yes": PAGE,
     "sessions?state=completed": WALK,
     f"sessions?{FETCH}&state=completed": WALK,
     "sessions?sentiment=NEGATIVE": PAGE,

@@ -22,6 +22,7 @@ from livedash_core.costs.prices import load_prices, set_price
 from livedash_core.insights import counted_questions, counted_sessions
 from livedash_core.models import (
     AiProcessingRequest,
+    ImportRejection,
     Message,
     Question,
     Session,
@@ -377,3 +378,27 @@ def test_every_page_links_to_the_others_and_marks_itself(page: TestClient, conne
         links = re.findall(r'<a href="/livedash/(\w*)"(?: aria-current="(\w+)")?>', html)[:5]
         assert [link for link, _ in links] == list(PAGES)
         assert [link for link, current in links if current == "page"] == [address]
+
+
+def test_rejected_lines_are_on_the_failures_page_escaped_and_exported_without_formulas(
+    page: TestClient, records: Records, engine: Engine
+) -> None:
+    company_id = records.company("Acme")
+    with engine.begin() as connection:
+        connection.execute(
+            insert(ImportRejection),
+            [
+                {"company_id": company_id, "line_number": 7, "raw_text": text, "digest": text, "reason": "2 columns"}
+                for text in ("<script>alert(1)</script>", "=HYPERLINK(1)")
+            ],
+        )
+    html = page.get("failures").text
+    assert "Acme: 2 lines of its CSV were not taken" in html
+    assert "&lt;script&gt;alert(1)" in html
+    assert "<script>alert(1)" not in html
+    exported = list(csv.DictReader(io.StringIO(page.get("failures/rejections.csv").text)))
+    assert sorted(row["raw_text"] for row in exported) == ["'=HYPERLINK(1)", "<script>alert(1)</script>"]
+
+    with engine.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM livedash.import_rejection")
+    assert "Rejected CSV lines" not in page.get("failures").text

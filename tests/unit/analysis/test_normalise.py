@@ -94,3 +94,36 @@ def test_no_label_raises(label: str) -> None:
     assert normalise.category(label) in (*CATEGORIES, None)
     assert normalise.sentiment(label) in (*SENTIMENTS, None)
     assert normalise.boolean(label) in (True, False, None)
+
+
+@pytest.mark.parametrize(
+    ("label", "code"),
+    [
+        *(
+            (label, "und")
+            for label in ("NA", "N/A", "n.a.", "None", "null", "NaN", "no text", "unknown", "-", "?", "mul")
+        ),
+        *((label, "und") for label in ("not English", "geen tekst", "I do not know", "no language detected", "mixed")),
+        *(
+            (label, "nl")
+            for label in ("it is Dutch", "It's Dutch.", "Nederlands", "nl-NL", "nl_BE", "NL.", "nl (Dutch)")
+        ),
+        *(
+            (label, "nl")
+            for label in ("Dutch/English", "nl/en", "nl, en", "Dutch (Netherlands)", "mostly Dutch with English")
+        ),
+        *(
+            (label, "nl")
+            for label in ("The user writes in Dutch", "Dutch; some English", "Niederländisch", "néerlandais")
+        ),
+        ("English and Dutch", "en"),
+        ("zh-Hans-CN", "zh"),
+        ("Brazilian Portuguese", "pt"),
+        ("it", "it"),
+        ("no", "no"),
+        ("is", "is"),
+        ("Norwegian Bokmål", "nb"),
+    ],
+)
+def test_a_phrase_about_a_language_names_it(label: str, code: str) -> None:
+    assert normalise.language_code(label) == code

@@ -4,6 +4,7 @@ import asyncio
 import datetime
 import re
 import ssl
+from dataclasses import replace
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from livedash_core.clients.credentials import ClientCertificate, ExtraCredentials
 from livedash_core.clients.fetch import BasicCredentials, Fetcher
 from livedash_core.clients.origins import FAILURES_BEFORE_OPEN
 from livedash_core.errors import PermanentError, SystemicError, TransientError, UnavailableError
@@ -36,7 +38,9 @@ async def test_an_origin_that_is_not_allowed_is_refused_and_named(serve, fetcher
     home, other = await serve({}), await serve({"/t": TEXT})
     with pytest.raises(PermanentError) as caught:
         await fetcher.text(other.url("/t?token=hunter2"), source_at(home))
-    assert f"livedash company update 'Acme & Sons' --allow-origin {other.url('')}" in str(caught.value)
+    # An attacker may have chosen the URL: the message must not talk an operator into allowing this machine.
+    assert f"{other.url('/t')} is not on the origin" in str(caught.value)
+    assert "--allow" not in str(caught.value)
     assert "hunter2" not in str(caught.value)
     assert not other.connections
 
@@ -59,10 +63,9 @@ def test_the_default_port_is_the_same_origin(source_at) -> None:
 @pytest.mark.parametrize(
     "address",
     [
-        *("file:///etc/passwd", "ftp://127.0.0.1/t", "gopher://127.0.0.1/", "javascript:alert(1)", "//127.0.0.1/t"),
+        *("file:///etc/passwd", "ftp://127.0.0.1/t", "gopher://127.0.0.1/", "javascript:alert(1)"),
         *(
             "",
-            "t/1.txt",
             "https:///t",
             "https://[::1",
             "https://h:port/",
@@ -109,6 +112,20 @@ async def test_a_company_whose_own_url_is_broken_stops_alone(serve, fetcher, sou
     assert "hunter2" not in str(caught.value)
 
 
+@pytest.mark.parametrize("address", ["t/1.txt", "/t/1.txt", "./t/1.txt", "?id=1", "//{host}/t/1.txt"])
+async def test_a_relative_url_is_resolved_against_that_of_the_csv(address: str, serve, fetcher, source_at) -> None:
+    server = await serve({"/t/1.txt": TEXT, "/sessions.csv": TEXT})
+    address = address.format(host=f"{server.host}:{server.port}")
+    assert (await fetcher.text(address, source_at(server))).content == "User: Hoi"
+    assert "authorization" in server.requests[0].headers
+
+
+async def test_a_relative_url_may_not_leave_the_permitted_origins(fetcher, source_at) -> None:
+    source = source_at(Server(), csv_url="https://files.example/sessions.csv")
+    with pytest.raises(PermanentError, match="--allow-origin"):
+        await fetcher.text("//other.example/t", source)
+
+
 # Redirects
 
 
@@ -127,7 +144,7 @@ def redirect_to(url: str) -> bytes:
 async def test_a_redirect_to_an_origin_that_is_not_allowed_is_refused_and_named(serve, fetcher, source_at) -> None:
     other = await serve({"/t": TEXT})
     server = await serve({"/t": redirect_to(other.url("/t?token=hunter2"))})
-    with pytest.raises(PermanentError, match=f"--allow-origin {other.url('')}") as caught:
+    with pytest.raises(PermanentError, match=f"{other.url('/t')} is not on the origin") as caught:
         await fetcher.text(server.url("/t"), source_at(server))
     assert "hunter2" not in str(caught.value)
     assert not other.connections
@@ -198,7 +215,7 @@ async def test_redirects_end_after_three(serve, fetcher, source_at) -> None:
 async def test_a_private_address_is_refused_however_it_is_written(host: str, serve, fetcher, source_at) -> None:
     server = await serve({"/t": TEXT})
     server.host = host
-    with pytest.raises(PermanentError, match=r"not on the public internet.*--allow-network (127\.0\.0\.1/32|::1/128)"):
+    with pytest.raises(PermanentError, match="not on the public internet but belongs to the machine"):
         await fetcher.text(server.url("/t"), source_at(server, allowed_networks=()))
     assert not server.connections
 
@@ -291,6 +308,38 @@ async def test_the_certificate_is_checked_for_the_name_and_not_the_address(serve
             await fetcher.text(server.url("/t"), source_at(server))
     assert caught.value.company_id == COMPANY_ID
     assert [request.headers["host"] for request in server.requests] == [f"localhost:{server.port}"]
+
+
+async def test_a_client_certificate_is_shown_at_home_only(serve, source_at, tmp_path, monkeypatch) -> None:
+    theirs, _ = server_tls(tmp_path, x509.IPAddress(ip_address("127.0.0.1")))
+    path = str(tmp_path / "both.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", path)
+    theirs.load_verify_locations(path)
+    theirs.verify_mode = ssl.CERT_OPTIONAL
+    theirs.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    shown: list[bool] = []
+
+    async def note(writer: asyncio.StreamWriter) -> None:
+        shown.append(bool(writer.get_extra_info("peercert")))
+        writer.write(TEXT)
+        await writer.drain()
+
+    home, other = await serve({"/t": note}, tls=theirs), await serve({"/t": note}, tls=theirs)
+    credentials = ExtraCredentials(certificate=ClientCertificate(path))
+    source = source_at(home, allowed_origins=(other.url(""),), credentials=credentials)
+    async with Fetcher() as fetcher:
+        for url in (home.url("/t"), other.url("/t")):
+            assert (await fetcher.text(url, source)).content == "User: Hoi"
+    assert shown == [True, False]
+
+
+async def test_a_client_certificate_that_cannot_be_read_stops_the_company(serve, fetcher, source_at, tmp_path) -> None:
+    server = source_at(Server(port=443, scheme="https"))
+    broken = ExtraCredentials(certificate=ClientCertificate(str(tmp_path / "missing.pem"), key_password="hunter2"))
+    with pytest.raises(SystemicError, match=r"client certificate .*missing\.pem") as caught:
+        await fetcher.text("https://127.0.0.1:443/t", replace(server, credentials=broken))
+    assert caught.value.company_id == COMPANY_ID
+    assert "hunter2" not in f"{caught.value}{broken!r}"
 
 
 async def test_a_certificate_of_an_unknown_authority_is_refused(serve, fetcher, source_at, tmp_path) -> None:

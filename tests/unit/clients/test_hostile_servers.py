@@ -133,7 +133,7 @@ async def test_a_csv_is_asked_for_again_only_if_it_changed(serve, fetcher, sourc
     version = ('ETag: "v1"', "Last-Modified: Mon, 02 Nov 2026 12:00:00 GMT")
     server = await serve({"/sessions.csv": http(b"a,b", *version)})
     source, into = source_at(server), io.BytesIO()
-    known = await fetcher.download(source.csv_url, source, into)
+    known, _ = await fetcher.download(source.csv_url, source, into)
     assert known == Validators('"v1"', "Mon, 02 Nov 2026 12:00:00 GMT")
 
     server.answers["/sessions.csv"] = b"HTTP/1.1 304 Not Modified\r\n\r\n"
@@ -147,7 +147,7 @@ async def test_a_csv_is_asked_for_again_only_if_it_changed(serve, fetcher, sourc
 async def test_validators_that_cannot_be_sent_back_are_forgotten(serve, fetcher, source_at) -> None:
     server = await serve({"/sessions.csv": http(b"a", "ETag: " + "x" * 501, "Last-Modified: z\u00fcrich")})
     source = source_at(server)
-    assert await fetcher.download(source.csv_url, source, io.BytesIO()) == Validators(None, None)
+    assert await fetcher.download(source.csv_url, source, io.BytesIO()) == (Validators(None, None), None)
 
 
 # A server that is busy, or gone

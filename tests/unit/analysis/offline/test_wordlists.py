@@ -39,5 +39,5 @@ def test_no_word_is_both_praise_and_complaint() -> None:
 
 def test_the_sentiment_lists_hold_folded_text_in_the_same_lists_per_language() -> None:
     for listed in load("sentiment").values():
-        assert set(listed) == {"negations", "positive", "praise", "negative", "complaints"}
+        assert set(listed) == {"negations", "positive", "praise", "negative", "complaints", "mentions", "anger"}
         assert [item for items in listed.values() for item in items if item != fold(item)] == []

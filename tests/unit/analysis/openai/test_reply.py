@@ -113,6 +113,33 @@ def test_the_models_language_takes_precedence_over_the_import() -> None:
     assert read_completion(completion, "turkish").language == "nl"
 
 
+@pytest.mark.parametrize(
+    ("fields", "questions_language", "notes"),
+    [
+        (
+            {
+                "summary": "De werknemer wilde weten hoeveel dagen er over zijn en kreeg antwoord.",
+                "questions": ["Hoeveel verlofdagen heb ik nog over?"],
+            },
+            "nl",
+            {"questions_language": "nl", "summary_language": "nl"},
+        ),
+        ({"questions": ["Wie beantrage ich einen Urlaubstag im Portal?"]}, "de", {"questions_language": "de"}),
+        ({"questions": ["Comment puis-je demander un congé parental ?"]}, "fr", {"questions_language": "fr"}),
+        ({"summary": "Mitarbeiter fragte nach dem Dienstplan."}, "en", {"summary_language": "de"}),
+        ({"questions": ["Payslip?"], "summary": "Asked about leave."}, "en", {}),
+        ({"questions": ["How to log in to AFAS InSite?", "Is Jan van der Berg my manager?"]}, "en", {}),
+        ({"questions": []}, "en", {}),
+    ],
+)
+def test_text_in_another_language_than_english_is_marked(
+    fields: dict[str, Any], questions_language: str, notes: dict[str, str]
+) -> None:
+    content = json.dumps(VALID_REPLY | fields)
+    analysis = read_completion(Completion.model_validate({"choices": [{"message": {"content": content}}]}))
+    assert (analysis.questions_language, analysis.notes) == (questions_language, notes)
+
+
 @pytest.mark.parametrize("length", [301, 1_000, 100_000])
 def test_a_long_summary_is_shortened_at_a_word(length: int) -> None:
     summary = read(summary=("word " * length)[:length]).summary

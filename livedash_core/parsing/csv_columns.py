@@ -1,0 +1,117 @@
+"""The columns of a company's CSV, and the names that a header may call them by."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+from unicodedata import normalize
+
+COLUMNS: tuple[str, ...] = (
+    "external_session_id",
+    "start_time",
+    "end_time",
+    "ip_address",
+    "country_code",
+    "language",
+    "messages_sent",
+    "sentiment",
+    "escalated",
+    "forwarded_hr",
+    "full_transcript_url",
+    "avg_response_time_seconds",
+    "tokens",
+    "tokens_eur",
+    "category",
+    "initial_message",
+)
+#: Columns without which a row is no session: a header is read by name only if it names all of them.
+REQUIRED = (0, 1, 2)
+#: Columns whose cells may be missing at the end of a row, because spreadsheets leave out empty cells there.
+OPTIONAL_AT_THE_END = frozenset((COLUMNS.index("category"), COLUMNS.index("initial_message")))
+#: The fewest known names that make a header of a record in the middle of a file.
+MANY_NAMES = 4
+
+#: Names by column, the likeliest first, as ``_key`` writes them: English, Dutch, German, French and Spanish.
+_NAMES: dict[str, str] = {
+    "external_session_id": "externalsessionid sessionid chatsessionid externalid conversationid chatid sessieid "
+    "gespreksid sitzungsid sessionsid sessionuuid idsession idsesion idconversation session sessie sitzung id uuid",
+    "start_time": "starttime startedat startdatetime starttimestamp sessionstart starttijd begintijd startdatum start "
+    "begin beginn startzeit anfang anfangszeit datedebut heuredebut debut inicio horainicio fechainicio "
+    "started startdate startuhrzeit",
+    "end_time": "endtime endedat enddatetime endtimestamp sessionend eindtijd einddatum einde end ende endzeit "
+    "enddatum datefin heurefin fin horafin fechafin ended enddate finished finishedat",
+    "ip_address": "ipaddress ip ipadres ipadresse adresseip direccionip clientip userip remoteip",
+    "country_code": "countrycode country land landcode landescode landeskuerzel pays codepays pais codigopais",
+    "language": "language languagecode lang taal taalcode sprache sprachcode langue idioma locale",
+    "messages_sent": "messagessent messagecount messages numberofmessages nummessages berichten aantalberichten "
+    "nachrichten anzahlnachrichten nbmessages nombredemessages mensajes numeromensajes",
+    "sentiment": "sentiment stimmung sentimiento",
+    "escalated": "escalated isescalated escalation geescaleerd eskaliert escalade escalado",
+    "forwarded_hr": "forwardedhr forwardedtohr hrforwarded isforwardedhr doorgestuurdhr doorgestuurdnaarhr "
+    "weitergeleitethr anhrweitergeleitet transmisrh transfererh reenviadorrhh hr",
+    "full_transcript_url": "fulltranscripturl transcripturl transcript transcriptlink transcriptie transkript "
+    "transkripturl transcription urltranscript transcripcion url link",
+    "avg_response_time_seconds": "avgresponsetimeseconds avgresponsetime averageresponsetime "
+    "averageresponsetimeseconds responsetime responsetimeseconds antwoordtijd gemiddeldeantwoordtijd antwortzeit "
+    "durchschnittlicheantwortzeit tempsdereponse tempsreponse tempsdereponsemoyen tiemporespuesta tiempoderespuesta",
+    "tokens": "tokens tokencount totaltokens tokenstotal numtokens aantaltokens anzahltokens nombredetokens jetons",
+    "tokens_eur": "tokenseur tokencosteur tokenscosteur costeur tokencost tokenscost cost costs kosten kosteneur cout "
+    "couteur coste costo tokenkosten price eur",
+    "category": "category categorie kategorie categoria topic thema onderwerp",
+    "initial_message": "initialmessage firstmessage initialmsg firstusermessage message question eerstebericht "
+    "erstenachricht premiermessage primermensaje mensajeinicial vraag frage",
+}
+_COLUMN_OF: dict[str, tuple[int, int]] = {
+    name: (COLUMNS.index(column), rank) for column, names in _NAMES.items() for rank, name in enumerate(names.split())
+}
+_NOT_A_WORD = re.compile(r"[\W_]+")
+#: Letters that German, Danish and others also write as two.
+_SPELT_OUT = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "ø": "o", "æ": "ae"})
+
+
+class Header(NamedTuple):
+    """A header's names, and for each of its places the position in ``COLUMNS``; None for other columns."""
+
+    names: tuple[str, ...]
+    slots: tuple[int | None, ...]
+
+    @property
+    def known(self) -> int:
+        """The number of names that are known."""
+        return sum(slot is not None for slot in self.slots)
+
+    @property
+    def names_required(self) -> bool:
+        """Whether rows can be read by these names."""
+        return all(column in self.slots for column in REQUIRED)
+
+    @property
+    def is_in_place(self) -> bool:
+        """Whether every known name is that of the column at its position."""
+        return all(slot is None or slot == position for position, slot in enumerate(self.slots))
+
+
+def header_of(cells: Sequence[str]) -> Header:
+    """Look up each cell as a name: without regard to case, accents, spaces and punctuation.
+
+    Of two cells that name one column the likelier name counts: ``session_id`` beside ``id``, say.
+    """
+    found = [_column_of(cell) for cell in cells]
+    best: dict[int, tuple[int, int]] = {}
+    for position, column in enumerate(found):
+        if column is not None:
+            best[column[0]] = min(best.get(column[0], (column[1], position)), (column[1], position))
+    chosen = {position: column for column, (_, position) in best.items()}
+    return Header(tuple(cell.strip() for cell in cells), tuple(chosen.get(place) for place in range(len(cells))))
+
+
+def _column_of(cell: str) -> tuple[int, int] | None:
+    if not 1 < len(cell) <= 60:
+        return None
+    name = normalize("NFKC", cell).casefold()
+    for spelling in (name.translate(_SPELT_OUT), name):
+        plain = normalize("NFKD", spelling).encode("ascii", "ignore").decode()
+        if column := _COLUMN_OF.get(_NOT_A_WORD.sub("", plain)):
+            return column
+    return None

@@ -1,0 +1,18 @@
+"""Transcripts: from the text that a company publishes to messages with roles and times.
+
+``reader`` recognises the format and puts the parts together; ``plain_text``, ``json_messages``, ``html_text`` and
+``webvtt`` each read one format; ``speakers`` knows whose role a label names; ``stamps`` and ``times`` read times.
+"""
+
+from livedash_core.parsing.transcript.messages import ParsedMessage, Transcript
+from livedash_core.parsing.transcript.reader import message_count_differs, not_a_transcript, parse_transcript
+from livedash_core.parsing.transcript.times import FAR_FROM_SESSION
+
+__all__ = [
+    "FAR_FROM_SESSION",
+    "ParsedMessage",
+    "Transcript",
+    "message_count_differs",
+    "not_a_transcript",
+    "parse_transcript",
+]

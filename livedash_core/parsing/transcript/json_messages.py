@@ -1,0 +1,271 @@
+"""The messages in a JSON document or in JSON lines, whatever the export calls their fields."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from livedash_core.parsing.transcript.html_text import html_to_text, is_html
+from livedash_core.parsing.transcript.messages import RawMessage, Reading
+from livedash_core.parsing.transcript.speakers import MARKS, Speaker, SpeakerTable
+from livedash_core.parsing.transcript.stamps import STAMP, UNREADABLE, Stamp, at_instant, read_stamp
+
+#: Field names in lower case without separators, most telling first.
+_TEXT = ("content", "text", "message", "body", "msg", "value", "utterance", "plaintext", "parts", "payload", "data")
+_SPEAKER = (
+    "role", "senderrole", "sendertype", "participantrole", "participantpurpose", "authorrole", "authortype", "usertype",
+    "sender", "author", "from", "speaker", "participant", "participantid", "who", "by", "event", "direction", "source",
+    "sendername", "authorname", "username", "user", "name", "authorid", "senderid", "userid", "type",
+)  # fmt: skip
+_TIME = (
+    "timestamp", "time", "createdat", "createtime", "created", "sentat", "date", "datetime", "datecreated", "ts", "at",
+    "absolutetime", "starttime", "starttimestampusec", "timestampms", "starttimems", "senttime", "senddate", "when",
+)  # fmt: skip
+#: A word from these fields is a speaker only if the table knows it: they hold other things as well.
+_ONLY_KNOWN = frozenset(("type", "event", "direction", "source", "userid", "participantid", "authorid", "senderid"))
+_SPEAKER_FLAGS: dict[str, tuple[str, str]] = {
+    "isbot": ("assistant", "user"),
+    "frombot": ("assistant", "user"),
+    "isagent": ("assistant", "user"),
+    "isuser": ("user", "assistant"),
+    "fromuser": ("user", "assistant"),
+    "iscustomer": ("user", "assistant"),
+}
+#: The Bot Framework's numbers: https://learn.microsoft.com/power-apps/developer/data-platform/conversationtranscript
+_ROLE_NUMBERS = {0: "bot", 1: "user"}
+_BEGINS_WITH_JSON = re.compile(rf'[\s{MARKS}]*(?:\{{|\[\s*[{{\["\]]|"(?:[^"\\]|\\.){{1,2000}})')
+_WHOLE_STAMP = re.compile(STAMP, re.ASCII | re.IGNORECASE)
+_NUMBER = re.compile(r"[0-9]{9,19}(?:\.[0-9]{1,9})?", re.ASCII)
+_SEPARATORS = re.compile(r"[^a-z0-9]")
+
+
+class NotJson(ValueError):
+    """The text is no JSON document and no lines of JSON."""
+
+
+def may_be_json(text: str) -> bool:
+    """Whether ``text`` begins like JSON."""
+    return _BEGINS_WITH_JSON.match(text) is not None
+
+
+def load_json(text: str) -> Any:
+    """The document, or a list of the documents in JSON lines. Raises ``NotJson``."""
+    text = text.strip("\ufeff \t\r\n")
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as exc:
+        lines = [line for line in text.split("\n") if line.strip()]
+        if len(lines) < 2 or not all(line.lstrip().startswith(("{", "[")) for line in lines[:2]):
+            raise NotJson from exc
+    try:
+        return [json.loads(line) for line in lines]
+    except (ValueError, RecursionError) as exc:
+        raise NotJson from exc
+
+
+def read_json(document: Any, table: SpeakerTable) -> Reading:
+    """Every object of the document that has a text and a speaker, in order; nothing inside such an object again."""
+    reading = Reading([], format="json", in_fields=True, newest_first=True)
+    try:
+        people = dict(_people(document))
+        for item in _items(document, table, people):
+            messages = list(_messages(item, table, people))
+            reading.notes["items_without_text"] += not messages
+            reading.messages += messages
+    except RecursionError:
+        reading.messages.clear()
+    if reading.messages:
+        first = reading.messages[0]
+        reading.first_line = f"{first.speaker.name if first.speaker else ''}: {first.content[:80]}"
+    return reading
+
+
+def text_inside(document: Any) -> str:
+    """The text of a document that holds a conversation in one string, or a line of it in each string of a list."""
+    strings: list[str] = []
+    waiting: list[Any] = [document]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, str):
+            strings.append(value)
+        elif isinstance(value, list):
+            waiting += reversed(value)
+        elif isinstance(value, dict):
+            waiting += reversed(value.values())
+    return "\n".join(strings)
+
+
+def _fields(item: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields by name in lower case without separators; a message inside an envelope is unpacked."""
+    fields = {_SEPARATORS.sub("", key.lower()): value for key, value in item.items()}
+    inner = fields.get("message")
+    if isinstance(inner, dict) and any(_SEPARATORS.sub("", key.lower()) in _TEXT for key in inner):
+        fields = {**fields, **{_SEPARATORS.sub("", key.lower()): value for key, value in inner.items()}}
+        if fields["message"] is inner:
+            del fields["message"]
+    return fields
+
+
+def _items(document: Any, table: SpeakerTable, people: Mapping[str, str]) -> Iterator[Mapping[str, Any]]:
+    """The objects that are messages, and in a list of messages every other object as well."""
+    waiting: list[Any] = [document]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, list):
+            found = [isinstance(item, dict) and _is_message(item, table, people) for item in value]
+            has_messages = any(found)
+            for item, is_message in zip(reversed(value), reversed(found), strict=True):
+                if is_message or (has_messages and isinstance(item, dict) and _has_text(item)):
+                    waiting.append(_Item(item))
+                elif isinstance(item, (list, dict)):
+                    waiting.append(item)
+                    if has_messages:
+                        waiting.append(_Item({}))  # counted as an entry that says nothing
+        elif isinstance(value, _Item):
+            yield value.fields
+        elif isinstance(value, dict):
+            if _is_message(value, table, people):
+                yield value
+            else:
+                waiting += [inner for inner in reversed(value.values()) if isinstance(inner, (list, dict))]
+
+
+class _Item:
+    __slots__ = ("fields",)
+
+    def __init__(self, fields: Mapping[str, Any]) -> None:
+        self.fields = fields
+
+
+def _is_message(item: Mapping[str, Any], table: SpeakerTable, people: Mapping[str, str]) -> bool:
+    fields = _fields(item)
+    for name in _TEXT:
+        if isinstance(inner := fields.get(name), list) and any(
+            isinstance(part, dict) and _is_message(part, table, people) for part in inner
+        ):
+            return False  # the envelope of a list of messages
+    has_text = any(isinstance(fields.get(name), str) or _flat(fields.get(name)) for name in _TEXT)
+    return (has_text and _speaker(fields, table, people) is not None) or bool(_pairs(item, table))
+
+
+def _has_text(item: Mapping[str, Any]) -> bool:
+    fields = _fields(item)
+    return any(_flat(fields.get(name)) for name in _TEXT)
+
+
+def _messages(item: Mapping[str, Any], table: SpeakerTable, people: Mapping[str, str]) -> Iterator[RawMessage]:
+    fields = _fields(item)
+    stamp = next((_stamp(fields[name]) for name in _TIME if fields.get(name) not in (None, "")), None)
+    if pairs := _pairs(item, table):
+        for label, content in pairs:
+            yield RawMessage(Speaker(label), content, stamp)
+        return
+    speaker = _speaker(fields, table, people)
+    content = next((flat for name in _TEXT if (flat := _flat(fields.get(name)).strip())), "")
+    if is_html(content):
+        content = html_to_text(content).strip()
+    if content:
+        yield RawMessage(None if speaker is None else Speaker(speaker), content, stamp)
+
+
+def _pairs(item: Mapping[str, Any], table: SpeakerTable) -> list[tuple[str, str]]:
+    """``{"user": "hi", "bot": "hello"}``: fields named like speakers, for both sides or nothing beside."""
+    if any(_SEPARATORS.sub("", key.lower()) in _TEXT for key in item):
+        return []
+    pairs = [
+        (key, value.strip())
+        for key, value in item.items()
+        if isinstance(value, str) and value.strip() and table.find(Speaker(key), loosely=False)
+    ]
+    return pairs if len(pairs) > 1 or (len(pairs) == len(item) == 1) else []
+
+
+def _flat(value: Any, depth: int = 0) -> str:
+    """The text of a content, which may be a list of parts."""
+    if isinstance(value, str):
+        return value
+    if depth < 4 and isinstance(value, list):
+        return "\n".join(filter(None, (_flat(part, depth + 1) for part in value)))
+    if depth < 4 and isinstance(value, dict):
+        fields = _fields(value)
+        return next((flat for name in _TEXT if (flat := _flat(fields.get(name), depth + 1))), "")
+    return ""
+
+
+def _speaker(fields: Mapping[str, Any], table: SpeakerTable, people: Mapping[str, str]) -> str | None:
+    """The word of the table that says who speaks, else the first name."""
+    unknown: str | None = None
+    for name in _SPEAKER:
+        value = fields.get(name)
+        for word in _speaker_words(value):
+            known = people.get(word, word)
+            if table.find_field(known):
+                return known
+            if unknown is None and name not in _ONLY_KNOWN and known.strip() and name not in ("name", "user"):
+                unknown = known
+    for name, (yes, no) in _SPEAKER_FLAGS.items():
+        if isinstance(fields.get(name), bool):
+            return yes if fields[name] else no
+    if unknown is None:
+        unknown = next((word for name in ("name", "user") for word in _speaker_words(fields.get(name))), None)
+    return unknown
+
+
+def _speaker_words(value: Any) -> Iterator[str]:
+    if isinstance(value, str) and value.strip() and len(value) <= 80:
+        yield value
+    elif isinstance(value, int) and not isinstance(value, bool) and value in _ROLE_NUMBERS:
+        yield _ROLE_NUMBERS[value]
+    elif isinstance(value, dict):
+        fields = {_SEPARATORS.sub("", key.lower()): inner for key, inner in value.items()}
+        for name in ("role", "type", "kind", "name", "displayname", "id"):
+            inner = fields.get(name)
+            if not isinstance(inner, dict):
+                yield from _speaker_words(inner)
+
+
+def _people(document: Any) -> Iterator[tuple[str, str]]:
+    """Who is behind an id, where the document lists its participants apart from what they say."""
+    waiting: list[Any] = [document]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            for key, inner in value.items():
+                if key.lower() in ("users", "participants", "members", "actors") and isinstance(inner, list):
+                    yield from _listed(inner)
+                elif isinstance(inner, (dict, list)):
+                    waiting.append(inner)
+        elif isinstance(value, list):
+            waiting += [inner for inner in value if isinstance(inner, (dict, list))]
+
+
+def _listed(people: list[Any]) -> Iterator[tuple[str, str]]:
+    for person in people:
+        if isinstance(person, dict):
+            fields = {_SEPARATORS.sub("", key.lower()): value for key, value in person.items()}
+            key = fields.get("id") or fields.get("userid") or fields.get("participantid")
+            role = fields.get("role") or fields.get("type") or fields.get("purpose") or fields.get("name")
+            if isinstance(key, str) and isinstance(role, str):
+                yield key, role
+
+
+def _stamp(value: Any) -> Stamp:
+    if isinstance(value, str):
+        value = value.strip()
+        if _WHOLE_STAMP.fullmatch(value):
+            return read_stamp(value)
+        if not _NUMBER.fullmatch(value):
+            return UNREADABLE
+        value = float(value)
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return UNREADABLE
+    try:
+        seconds = float(value)
+        while abs(seconds) > 1e11:  # milliseconds, microseconds, nanoseconds
+            seconds /= 1000
+        return at_instant(datetime.fromtimestamp(seconds, UTC))
+    except (ValueError, OverflowError, OSError):
+        return UNREADABLE

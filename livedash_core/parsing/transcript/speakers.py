@@ -1,0 +1,186 @@
+"""Which role a speaker's label stands for: a table of words in seven languages, and a company's own names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import NamedTuple
+
+from livedash_core.enums import ROLES, Role
+
+#: What does not show: direction marks of right-to-left text, zero-width characters, byte order marks.
+MARKS = "\u200b-\u200f\u202a-\u202e\u2066-\u2069\u061c\ufeff"
+_MARK = re.compile(f"[{MARKS}]")
+_SEPARATORS = re.compile(r"[\s_\-/]+")
+
+_USER = """
+user, end user, enduser, customer, client, visitor, guest, human, caller, requester, contact person, consumer,
+member, gebruiker, eindgebruiker, klant, bezoeker, gast, beller, mens, aanvrager, benutzer, benutzerin,
+nutzer, nutzerin, anwender, anwenderin, kunde, kundin, besucher, besucherin, mensch, anrufer, utilisateur,
+utilisatrice, visiteur, visiteuse, cliente, usager, invité, humain, internaute, demandeur, usuario, usuaria,
+visitante, invitado, invitada, humano, humana, consultante, persona usuaria, you said, utente, visitatore,
+visitatrice, ospite, umano, umana, utilizador, utilizadora, usuário, usuária, convidado, convidada
+"""
+_ASSISTANT = """
+assistant, bot, chatbot, chat bot, ai, a.i., ai assistant, ai agent, agent, virtual assistant, virtual agent,
+digital assistant, hr assistant, hr bot, hrbot, hr chatbot, hr agent, human agent, live agent, automated
+agent, support agent, service agent, customer service, customer support, helpdesk, help desk, service desk,
+operator, advisor, adviser, representative, model, chatgpt, gpt, copilot, claude, gemini, chatgpt said,
+copilot said, llm, assistent, assistente, virtuele assistent, digitale assistent, hr assistent, agente,
+klantenservice, adviseur, robot, virtuelle assistentin, virtueller assistent, digitaler assistent,
+assistentin, ki, ki assistent, kundenservice, berater, beraterin, kundenberater, sachbearbeiter,
+sachbearbeiterin, assistante, assistant virtuel, assistante virtuelle, ia, agent virtuel, conseiller,
+conseillère, service client, opérateur, opératrice, asistente, asistenta, asistente virtual, agente virtual,
+asesor, asesora, operador, operadora, atención al cliente, assistente virtuale, assistente virtual, operatore,
+operatrice, consulente, servizio clienti, atendente, consultor, consultora, assistente digital
+"""
+_SYSTEM = """
+system, system message, developer, info message, systemnachricht, systeem, systeembericht, systemmeldung, système,
+systeme, message système, sistema, mensaje del sistema, messaggio di sistema, mensagem do sistema
+"""
+#: In a chat about work the employee asks; where another word already names the asking side, the employee answers.
+_EMPLOYEE = """
+employee, worker, staff, staff member, colleague, coworker, medewerker, medewerkster, werknemer, werkneemster,
+collega, mitarbeiter, mitarbeiterin, mitarbeitende, mitarbeitender, arbeitnehmer, arbeitnehmerin, kollege,
+kollegin, angestellter, employé, employée, employe, salarié, salariée, collaborateur, collaboratrice,
+collègue, empleado, empleada, trabajador, trabajadora, colaborador, colaboradora, dipendente, impiegato,
+impiegata, lavoratore, lavoratrice, funcionário, funcionária, trabalhador, trabalhadora, colega
+"""
+#: Words that also begin ordinary lines of an answer ("Support: 0800 ..."): they need a time or a missing side.
+_WEAK_USER = "me, you, i, ik, ich, moi, yo, u, q, question, vraag, frage, pregunta, contact, applicant, sender"
+_WEAK_ASSISTANT = (
+    "hr, support, a, answer, antwoord, antwort, réponse, respuesta, hr department, afdeling hr, personalabteilung, "
+    "rh, ressources humaines, recursos humanos, rrhh, p&o, advice, service, team"
+)
+#: What only the fields of a data format say.
+_FIELD_USER = "external, incoming, inbound, in, received, humanmessage, chat.visitor, participant, end_user, lead"
+_FIELD_ASSISTANT = (
+    "internal, outgoing, outbound, out, sent, aimessage, admin, teammate, acd, workflow, virtual, automated, "
+    "ivr, trigger, chatagent, server, business, company"
+)
+_FIELD_SYSTEM = "tool, function, note, systemmessage, toolmessage"
+
+_ROLE_OF: dict[str, Role] = {role.lower(): role for role in ROLES}
+#: Label of a side that the other speakers decide.
+EMPLOYEE = "employee"
+_MAX_WORDS = 4
+_REMEMBERED_LABELS = 1024
+
+
+def label_key(label: str) -> str:
+    """The form in which labels are compared: lower case, no marks, single spaces; never NFKC, which folds letters."""
+    if not label.isascii():
+        label = _MARK.sub("", label)
+    return _SEPARATORS.sub(" ", label.strip(" \t\u00a0\u202f*_`~#\"'").lower()).strip()
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(label_key(word) for word in text.replace("\n", " ").split(",") if word.strip())
+
+
+_USER_WORDS, _ASSISTANT_WORDS, _SYSTEM_WORDS = _words(_USER), _words(_ASSISTANT), _words(_SYSTEM)
+_EMPLOYEE_WORDS = _words(_EMPLOYEE)
+_WEAK_USER_WORDS, _WEAK_ASSISTANT_WORDS = _words(_WEAK_USER), _words(_WEAK_ASSISTANT)
+_FIELD_WORDS: dict[str, Role] = {
+    **dict.fromkeys(_words(_FIELD_USER), "User"),
+    **dict.fromkeys(_words(_FIELD_ASSISTANT), "Assistant"),
+    **dict.fromkeys(_words(_FIELD_SYSTEM), "System"),
+}
+_TABLE: dict[str, str] = {
+    **dict.fromkeys(_WEAK_USER_WORDS, "User"),
+    **dict.fromkeys(_WEAK_ASSISTANT_WORDS, "Assistant"),
+    **dict.fromkeys(_EMPLOYEE_WORDS, EMPLOYEE),
+    **dict.fromkeys(_ASSISTANT_WORDS, "Assistant"),
+    **dict.fromkeys(_USER_WORDS, "User"),
+    **dict.fromkeys(_SYSTEM_WORDS, "System"),
+}
+_WEAK_WORDS = _WEAK_USER_WORDS | _WEAK_ASSISTANT_WORDS
+_BOT_WORDS = frozenset(("bot", "chatbot", "assistant", "assistent", "asistente", "assistente", "robot", "agent"))
+
+
+class Speaker(NamedTuple):
+    """A label as it is written, with what stands in brackets behind it ("User (Jan)")."""
+
+    name: str
+    detail: str = ""
+
+
+@dataclass(slots=True)
+class Resolution:
+    """The role of every speaker, and how it was found."""
+
+    roles: dict[Speaker, Role] = field(default_factory=dict)
+    unknown: list[Speaker] = field(default_factory=list)
+    assumed: list[Speaker] = field(default_factory=list)
+
+
+class SpeakerTable:
+    """The words of the table and a company's own names, which come first."""
+
+    def __init__(self, names: Mapping[str, Role] | None = None) -> None:
+        self._names = {label_key(name): role for name, role in (names or {}).items()}
+        # A transcript has few speakers and many lines.
+        self._found = lru_cache(maxsize=_REMEMBERED_LABELS)(self._look_up)
+        self.is_weak = lru_cache(maxsize=_REMEMBERED_LABELS)(self._is_weak)
+
+    def find(self, speaker: Speaker, *, loosely: bool) -> str | None:
+        """A role, ``EMPLOYEE``, or None for a label that the table lacks.
+
+        ``loosely`` also reads the first or last word of a longer label ("Agent Sofia", "Visitor 4711", "ACME Bot"),
+        which without a time in front may be the beginning of a sentence.
+        """
+        return self._found(speaker, loosely)
+
+    def _look_up(self, speaker: Speaker, loosely: bool) -> str | None:
+        key = label_key(speaker.name)
+        if found := self._names.get(key) or _TABLE.get(key):
+            return found
+        detail = label_key(speaker.detail)
+        if detail and (found := self._names.get(detail) or _TABLE.get(detail)) and detail not in _WEAK_WORDS:
+            return found
+        words = key.split(" ")
+        if not 2 <= len(words) <= _MAX_WORDS:
+            return None
+        if words[-1].strip("#").isdigit() or loosely:
+            first = _TABLE.get(words[0]) if words[0] not in _WEAK_WORDS else None
+            if first:
+                return first
+        is_name = all(not word[:1].islower() for word in speaker.name.split())
+        return "Assistant" if words[-1] in _BOT_WORDS and (loosely or is_name) else None
+
+    def _is_weak(self, speaker: Speaker) -> bool:
+        """Whether the label also begins ordinary lines, so that it needs more than a colon to be a speaker."""
+        return (key := label_key(speaker.name)) in _WEAK_WORDS and key not in self._names
+
+    def find_field(self, value: str) -> str | None:
+        """``find`` for the value of a field that says who speaks; such fields know more words."""
+        speaker = Speaker(value.removeprefix("chat."))
+        return self.find(speaker, loosely=True) or _FIELD_WORDS.get(label_key(value))
+
+    def resolve(self, speakers: Iterable[Speaker], *, in_fields: bool = False) -> Resolution:
+        """The role of each speaker, by the table and by the other speakers of the transcript.
+
+        An employee is the User, unless another word names the User: then an employee is who answers. A single unknown
+        speaker beside one known side is the other side; two unknown speakers are not guessed.
+        """
+        result = Resolution()
+        found: dict[Speaker, str | None] = {
+            speaker: self.find_field(speaker.name) if in_fields else self.find(speaker, loosely=True)
+            for speaker in dict.fromkeys(speakers)
+        }
+        has_user = "User" in found.values()
+        for speaker, role in found.items():
+            if role is None:
+                result.unknown.append(speaker)
+            elif role == EMPLOYEE:
+                result.roles[speaker] = "Assistant" if has_user else "User"
+            else:
+                result.roles[speaker] = _ROLE_OF[role.lower()]
+        sides = {role for role in result.roles.values() if role != "System"}
+        if len(result.unknown) == 1 and len(sides) == 1:
+            result.assumed = result.unknown
+            result.unknown = []
+            result.roles[result.assumed[0]] = "Assistant" if sides == {"User"} else "User"
+        return result

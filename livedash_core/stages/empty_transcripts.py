@@ -1,0 +1,59 @@
+"""Fetches empty transcripts again: some systems publish the file first and fill it when the session has ended."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import Connection, text
+
+from livedash_core.pipeline import Pipeline
+from livedash_core.status import ProcessingStatusManager
+
+#: Why a session with such a transcript is skipped.
+EMPTY = "the transcript is empty"
+STAGE = "TRANSCRIPT_FETCH"
+#: Until then, every run of the import looks again; afterwards the pauses double.
+AT_FIRST_SECONDS = 300
+#: So long after its row was imported or changed, a transcript that is still empty stays so.
+LAST_CHECK_DAYS = 14
+#: Transcripts per run; the others follow in the next one.
+MOST_PER_RUN = 10_000
+
+# The time between the row's change and the last check is also the pause until the next one, which is why nothing has
+# to be stored.
+_DUE = text(
+    """
+    SELECT status.session_id
+    FROM livedash.session_processing_status AS status
+    JOIN livedash.session_import AS row ON row.id = status.session_id
+    JOIN livedash.company ON company.id = status.company_id AND company.status = 'ACTIVE'
+    WHERE status.stage = :stage AND status.status = 'SKIPPED' AND status.metadata ->> 'reason' = :reason
+      AND status.completed_at > now() - 2 * make_interval(days => :days)
+      AND (CAST(:company_ids AS uuid[]) IS NULL OR status.company_id = ANY (CAST(:company_ids AS uuid[])))
+      AND row.erased_at IS NULL
+      AND status.completed_at - row.changed_at < make_interval(days => :days)
+      AND (status.completed_at - row.changed_at < make_interval(secs => :at_first)
+           OR now() - status.completed_at >= status.completed_at - row.changed_at)
+    ORDER BY status.completed_at
+    LIMIT :most
+    """
+)
+
+
+def reopen_empty_transcripts(
+    connection: Connection, pipeline: Pipeline, company_ids: Sequence[UUID] | None = None
+) -> list[UUID]:
+    """Reopen TRANSCRIPT_FETCH of the sessions whose empty transcript is to be looked at again; returns their ids."""
+    due = connection.scalars(
+        _DUE,
+        {
+            "stage": STAGE,
+            "reason": EMPTY,
+            "company_ids": None if company_ids is None else list(company_ids),
+            "days": LAST_CHECK_DAYS,
+            "at_first": AT_FIRST_SECONDS,
+            "most": MOST_PER_RUN,
+        },
+    ).all()
+    return ProcessingStatusManager(connection, pipeline=pipeline).reopen(STAGE, due) if due else []

@@ -1,0 +1,176 @@
+"""Reads the times of stored sessions again, after the time zone of a company was corrected.
+
+No stage runs again: sessions, messages and the counts per day change in place, and analyses stay.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, select, text, update
+
+from livedash_core.db import in_transaction
+from livedash_core.errors import PermanentError, UnknownCompany
+from livedash_core.insights import counted_sessions
+from livedash_core.models import Company, Session, SessionImport
+from livedash_core.outcomes import Completed, Outcome, Skipped
+from livedash_core.parsing.session_times import Times, interpret, peculiarities
+from livedash_core.pipeline import Pipeline
+from livedash_core.stages.session_creation import ImportedSession, NewSession, SessionCreation
+from livedash_core.stages.stage import StageContext
+from livedash_core.status import ProcessingStatusManager
+
+#: Sessions per transaction; each may hold a transcript.
+_CHUNK = 200
+#: Changes that are named.
+SHOWN_EXAMPLES = 3
+
+
+@dataclass
+class Redating:
+    """Sessions by what happens to their times, and examples: external id, start before, start after."""
+
+    timezone: str
+    unchanged: int = 0
+    changed: int = 0
+    unreadable: int = 0
+    examples: list[tuple[str, datetime, datetime]] = field(default_factory=list)
+
+
+def redate(context: StageContext, pipeline: Pipeline, company: str, *, dry_run: bool) -> Redating:
+    """Read the start and end cells of all sessions of a company in its present time zone.
+
+    A session whose cells cannot be read in it keeps its times and is counted as unreadable. Each chunk is a
+    transaction, so that an interrupted call can be repeated. Raises ``UnknownCompany``.
+    """
+    with context.engine.connect() as connection:
+        row = connection.execute(select(Company.id, Company.timezone).where(Company.name == company)).first()
+    if row is None:
+        raise UnknownCompany(company)
+    found = Redating(row.timezone)
+    stage = SessionCreation(context)
+    last = UUID(int=0)
+    while True:
+        work = partial(_redate_chunk, stage=stage, pipeline=pipeline, company_id=row.id, after=last, dry_run=dry_run)
+        chunk, counted = in_transaction(context.engine, partial(work, zone=ZoneInfo(row.timezone)))
+        found.unchanged += counted.unchanged
+        found.changed += counted.changed
+        found.unreadable += counted.unreadable
+        found.examples += counted.examples[: SHOWN_EXAMPLES - len(found.examples)]
+        if not chunk:
+            return found
+        last = chunk[-1]
+
+
+def _redate_chunk(
+    connection: Connection,
+    *,
+    stage: SessionCreation,
+    pipeline: Pipeline,
+    company_id: UUID,
+    after: UUID,
+    dry_run: bool,
+    zone: ZoneInfo,
+) -> tuple[list[UUID], Redating]:
+    wanted = (
+        select(SessionImport)
+        .with_only_columns(
+            SessionImport.id,
+            SessionImport.external_session_id,
+            SessionImport.start_time,
+            SessionImport.end_time,
+            SessionImport.started_at,
+            SessionImport.ended_at,
+            SessionImport.notes,
+        )
+        .where(SessionImport.company_id == company_id, SessionImport.id > after, SessionImport.erased_at.is_(None))
+        .where(SessionImport.started_at.is_not(None))
+        .order_by(SessionImport.id)
+        .limit(_CHUNK)
+    )
+    rows = connection.execute(wanted if dry_run else wanted.with_for_update()).all()
+    counted = Redating(zone.key)
+    changes: dict[UUID, tuple[Times, dict[str, Any]]] = {}
+    for row in rows:
+        try:
+            times = interpret(row.start_time, row.end_time, zone)
+        except PermanentError:
+            counted.unreadable += 1
+            continue
+        if (times.started_at, times.ended_at) == (row.started_at, row.ended_at):
+            counted.unchanged += 1
+            continue
+        notes = {key: value for key, value in (row.notes or {}).items() if key not in ("ambiguous", "in_future")}
+        changes[row.id] = times, notes | peculiarities(times, zone, datetime.now(UTC))
+        counted.changed += 1
+        counted.examples.append((row.external_session_id, row.started_at, times.started_at))
+    if changes and not dry_run:
+        _write(connection, stage, pipeline, changes)
+    return [row.id for row in rows], counted
+
+
+def _write(
+    connection: Connection,
+    stage: SessionCreation,
+    pipeline: Pipeline,
+    changes: Mapping[UUID, tuple[Times, dict[str, Any]]],
+) -> None:
+    connection.execute(
+        _SET_TIMES,
+        {
+            "ids": list(changes),
+            "started": [times.started_at for times, _ in changes.values()],
+            "ended": [times.ended_at for times, _ in changes.values()],
+            "notes": [json.dumps(notes) if notes else None for _, notes in changes.values()],
+        },
+    )
+    if stage.name not in pipeline.names:
+        return
+    # A session that is being made at this moment would be stored with the times before.
+    held = connection.scalars(_IN_PROGRESS, {"stage": stage.name, "ids": list(changes)}).all()
+    if held:
+        ProcessingStatusManager(connection, pipeline=pipeline).reopen(stage.name, held)
+    made = select(Session.id, Session.language).where(Session.id.in_([key for key in changes if key not in set(held)]))
+    languages = {row.id: row.language for row in connection.execute(made)}
+    results = asyncio.run(_make(stage, stage.load(connection, list(languages))))
+    stage.store(connection, results)
+    with counted_sessions(connection, results):
+        for session_id, language in languages.items():  # an analysis may have found another one than the row's
+            connection.execute(update(Session).where(Session.id == session_id).values(language=language))
+
+
+async def _make(stage: SessionCreation, items: list[ImportedSession]) -> dict[UUID, NewSession]:
+    results: dict[UUID, NewSession] = {}
+    for item in items:
+        try:
+            outcome: Outcome[NewSession] = await stage.handle(item)
+        except PermanentError:
+            continue  # the transcript was refused when the session was made, too
+        if isinstance(outcome, Completed | Skipped) and outcome.result is not None:
+            results[item.session_id] = outcome.result
+    return results
+
+
+_SET_TIMES = text(
+    """
+    UPDATE livedash.session_import AS session
+    SET started_at = read.started_at, ended_at = read.ended_at, notes = CAST(read.notes AS jsonb)
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:started AS timestamptz[]), CAST(:ended AS timestamptz[]),
+                CAST(:notes AS text[])) AS read (id, started_at, ended_at, notes)
+    WHERE session.id = read.id
+    """
+)
+_IN_PROGRESS = text(
+    """
+    SELECT session_id FROM livedash.session_processing_status
+    WHERE stage = :stage AND status = 'IN_PROGRESS' AND session_id = ANY (CAST(:ids AS uuid[]))
+    """
+)

@@ -1,0 +1,141 @@
+"""Rows that are corrected at their source, or contradict each other: what the session shows afterwards."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from livedash_core.insights.counting import recount
+from tests.integration.records import Records
+from tests.integration.stages.stage_runs import Pipeline
+from tests.integration.stages.website import CSV, Answer, Site
+
+IMPORT = "CSV_IMPORT"
+
+
+@pytest.fixture(autouse=True)
+def _company(acme): ...
+
+
+@pytest.mark.parametrize(
+    ("column", "corrected", "shown_as", "shown"),
+    [
+        ("country_code", "BE", "country", "BE"),
+        ("country_code", "NULL", "country", None),
+        ("tokens", "701", "tokens", 701),
+        ("tokens_eur", "0.5", "tokens_eur", "0.5"),
+        ("avg_response_time_seconds", "3.5", "avg_response_time_seconds", "3.5"),
+        ("initial_message", "How many days?", "initial_message", "How many days?"),
+        ("initial_message", "", "initial_message", None),
+    ],
+)
+def test_a_corrected_cell_corrects_the_session_and_repeats_no_stage(
+    site: Site, pipeline: Pipeline, records: Records, column: str, corrected: str, shown_as: str, shown: Any
+):
+    site.publish([site.row("S1"), site.row("S2")])
+    pipeline.run_all()
+    session, other = pipeline.session("S1"), pipeline.rows_of(pipeline.session("S2"))
+
+    site.publish([site.row("S1", **{column: corrected}), site.row("S2")])
+    reports = pipeline.run_all()
+
+    assert [report.claimed for report in reports.values()] == [0] * 5
+    cast = "text" if isinstance(shown, str) else "int" if isinstance(shown, int) else "text"
+    assert pipeline.query(f"SELECT CAST({shown_as} AS {cast}) FROM livedash.session WHERE id = :id", id=session) == [
+        (shown,)
+    ]
+    assert pipeline.rows_of(pipeline.session("S2")) == other
+    records.assert_ledger_equals_rows()
+
+
+def test_a_corrected_language_is_followed_with_its_counts_until_an_analysis_has_one(site: Site, pipeline: Pipeline):
+    site.publish([site.row("S1", "Assistant: Hello?\n", language="en"), site.row("S2", language="en")])
+    pipeline.run_all()
+    site.publish([site.row("S1", "Assistant: Hello?\n", language="de"), site.row("S2", language="de")])
+    pipeline.run(IMPORT)
+
+    shown = (
+        "SELECT session.language FROM livedash.session JOIN livedash.session_import USING (id)"
+        " ORDER BY external_session_id"
+    )
+    assert pipeline.query(shown) == [("de",), ("en",)]
+    with pipeline.engine.connect() as connection:
+        sessions, _ = recount(connection)
+    stored = pipeline.query(
+        "SELECT facet, company_id, day, value, sessions FROM livedash.session_day_count WHERE sessions > 0"
+    )
+    assert {tuple(row[:4]): row[4] for row in stored} == dict(sessions)
+
+
+def test_a_number_that_is_corrected_loses_its_note(site: Site, pipeline: Pipeline, records: Records):
+    site.publish([site.row("S1", tokens="many")])
+    pipeline.run_all()
+    site.publish([site.row("S1", tokens="7")])
+    pipeline.run_all()
+    assert pipeline.query("SELECT tokens FROM livedash.session") == [(7,)]
+    assert "unread_cells" not in records.row(pipeline.session("S1"), "SESSION_CREATION").metadata
+
+
+def test_a_message_that_was_cut_off_by_a_broken_download_becomes_whole(site: Site, pipeline: Pipeline):
+    site.publish(site.rows(2))
+    whole = site.answers[CSV].body
+    site.answers[CSV] = Answer(whole[:-12])
+    pipeline.run_all()
+    site.answers[CSV] = Answer(whole)
+    pipeline.run_all()
+    assert len({message for (message,) in pipeline.query("SELECT initial_message FROM livedash.session")}) == 1
+
+
+def test_an_ambiguous_number_follows_the_numbers_of_its_file(site: Site, pipeline: Pipeline):
+    number = (
+        "SELECT CAST(session.tokens_eur AS text) FROM livedash.session JOIN livedash.session_import USING (id)"
+        " WHERE external_session_id = 'S1'"
+    )
+    site.publish([site.row("S1", tokens_eur="1,234", avg_response_time_seconds="2")])
+    pipeline.run_all()
+    assert pipeline.query(number) == [("1234",)]
+    site.publish(
+        [
+            site.row("S1", tokens_eur="1,234", avg_response_time_seconds="2"),
+            site.row("S2", tokens_eur="0,05", avg_response_time_seconds="2,5"),
+        ]
+    )
+    pipeline.run_all()
+    assert pipeline.query(number) == [("1.234",)]
+
+
+# --- several rows of one session
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+def test_the_state_that_ends_later_wins_whatever_the_order(site: Site, pipeline: Pipeline, newest_first: bool):
+    early, late = site.row("S1", messages_sent="2"), site.row("S1", messages_sent="9", end_time="02.03.2026 12:30:00")
+    site.publish([late, early] if newest_first else [early, late])
+    report = pipeline.run(IMPORT)
+    assert pipeline.query("SELECT messages_sent, notes FROM livedash.session_import") == [("9", {"earlier_lines": 1})]
+    assert (report.rejected, pipeline.query("SELECT * FROM livedash.import_rejection")) == ({}, [])
+
+
+def test_rows_of_one_id_that_are_different_sessions_are_shown(site: Site, pipeline: Pipeline):
+    one = site.row("S1", start_time="02.03.2026 09:00:00", end_time="02.03.2026 09:05:00")
+    site.publish([one, site.row("S1"), site.row("S2")])
+    report = pipeline.run(IMPORT)
+    assert report.rejected["Acme"][0] == 1
+    ((line, reason, raw),) = pipeline.query("SELECT line_number, reason, raw_text FROM livedash.import_rejection")
+    assert (line, raw[:3]) == (1, "S1,")
+    assert reason == "has the external_session_id of line 2, which ends later, but another start_time or transcript"
+
+    site.publish([site.row("S1"), site.row("S2")])
+    pipeline.run(IMPORT)
+    assert pipeline.query("SELECT * FROM livedash.import_rejection") == []
+
+
+def test_ids_that_a_spreadsheet_shortened_are_rejected_line_by_line(site: Site, pipeline: Pipeline):
+    site.publish(
+        [site.row("S1"), *(site.row("1.23457E+15", ip_address=f"192.0.2.{n}") for n in (1, 2, 3)), *site.rows(4)]
+    )
+    pipeline.run(IMPORT)
+    found = pipeline.query("SELECT line_number, reason FROM livedash.import_rejection ORDER BY 1")
+    assert [line for line, _ in found] == [2, 3, 4]
+    assert "a spreadsheet shortened to 1.23457E+15" in found[0].reason
