@@ -195,9 +195,9 @@ def doctor(as_json: Json = False) -> None:
     else:
         for finding in findings:
             say(f"{finding.check}: {finding.message}")
-        if not findings:
+        if not any(finding.is_problem for finding in findings):
             say("No problems were found.")
-    if findings:
+    if any(finding.is_problem for finding in findings):
         raise typer.Exit(1)
 
 

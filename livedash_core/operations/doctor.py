@@ -21,10 +21,12 @@ _RETENTION_GRACE = timedelta(days=2)
 
 
 class Finding(NamedTuple):
-    """A problem. ``check`` is the stable short name of the check."""
+    """A problem, or a fact to know. ``check`` is the stable short name of the check."""
 
     check: str
     message: str
+    #: False for what LiveDash takes into account by itself: it does not make `livedash doctor` exit with 1.
+    is_problem: bool = True
 
 
 def examine(connection: Connection, pipeline: Pipeline) -> list[Finding]:
@@ -73,7 +75,7 @@ def _csvs(connection: Connection) -> list[Finding]:
     findings = csv_findings(connection)
     return [
         *(Finding("rejection", found.sentence) for found in findings if found.rejected),
-        *(Finding("csv", f"{found.company}: {note}") for found in findings for note in found.notes),
+        *(Finding("csv", f"{found.company}: {note}", is_problem=False) for found in findings for note in found.notes),
     ]
 
 
@@ -127,7 +129,7 @@ def _prices(connection: Connection) -> list[Finding]:
 
 def _model_servers(connection: Connection) -> list[Finding]:
     return [
-        Finding("model server", f"{traits.sentence}; this is taken into account, and tried again after a day")
+        Finding("model server", f"{traits.sentence}; this is taken into account, and tried again after a day", False)
         for traits in list_traits(connection)
     ]
 
