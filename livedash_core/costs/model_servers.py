@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from sqlalchemy import Connection, delete, func, select
@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from livedash_core.models import ModelServer
 
 #: After this time the full form is tried again.
-REMEMBERED = timedelta(days=1)
+REMEMBERED_DAYS = 1
 
 
 class ServerTraits(NamedTuple):
@@ -48,7 +48,9 @@ class ServerTraits(NamedTuple):
 
 def list_traits(connection: Connection, server: str | None = None, model: str | None = None) -> list[ServerTraits]:
     """What is remembered of all servers and models, or of one."""
-    query = select(ModelServer.__table__).where(ModelServer.found_at > func.now() - REMEMBERED)
+    query = select(ModelServer.__table__).where(
+        ModelServer.found_at > func.now() - func.make_interval(0, 0, 0, REMEMBERED_DAYS)
+    )
     if server is not None:
         query = query.where(ModelServer.server == server, ModelServer.model == model)
     return [ServerTraits(*row) for row in connection.execute(query.order_by(ModelServer.server, ModelServer.model))]
@@ -58,7 +60,7 @@ def store_traits(connection: Connection, traits: ServerTraits) -> None:
     """Remember what was found out now; the time of the first finding is kept for as long as it holds."""
     values = {name: value for name, value in traits._asdict().items() if name != "found_at"}
     statement = insert(ModelServer).values(values)
-    outdated = ModelServer.found_at <= func.now() - REMEMBERED
+    outdated = ModelServer.found_at <= func.now() - func.make_interval(0, 0, 0, REMEMBERED_DAYS)
     connection.execute(
         delete(ModelServer).where(ModelServer.server == traits.server, ModelServer.model == traits.model, outdated)
     )

@@ -13,8 +13,8 @@ from livedash_core.status import ProcessingStatusManager
 #: Why a session with such a transcript is skipped.
 EMPTY = "the transcript is empty"
 STAGE = "TRANSCRIPT_FETCH"
-#: Until then, every run of the import looks again; afterwards the pauses double.
-AT_FIRST_SECONDS = 300
+#: The shortest pause between two looks; later ones double.
+MIN_PAUSE_SECONDS = 300
 #: So long after its row was imported or changed, a transcript that is still empty stays so.
 LAST_CHECK_DAYS = 14
 #: Transcripts per run; the others follow in the next one.
@@ -33,8 +33,7 @@ _DUE = text(
       AND (CAST(:company_ids AS uuid[]) IS NULL OR status.company_id = ANY (CAST(:company_ids AS uuid[])))
       AND row.erased_at IS NULL
       AND status.completed_at - row.changed_at < make_interval(days => :days)
-      AND (status.completed_at - row.changed_at < make_interval(secs => :at_first)
-           OR now() - status.completed_at >= status.completed_at - row.changed_at)
+      AND now() - status.completed_at >= greatest(status.completed_at - row.changed_at, make_interval(secs => :pause))
     ORDER BY status.completed_at
     LIMIT :most
     """
@@ -52,7 +51,7 @@ def reopen_empty_transcripts(
             "reason": EMPTY,
             "company_ids": None if company_ids is None else list(company_ids),
             "days": LAST_CHECK_DAYS,
-            "at_first": AT_FIRST_SECONDS,
+            "pause": MIN_PAUSE_SECONDS,
             "most": MOST_PER_RUN,
         },
     ).all()

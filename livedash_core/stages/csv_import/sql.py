@@ -12,7 +12,7 @@ STAGING = "pg_temp.incoming"
 REOPENING = ("start_time", "end_time", "messages_sent", "full_transcript_url")
 
 #: A change of one of these columns, or of how numbers are read, changes the session.
-_FOLLOWED = ("notes", "language", *FOLLOWING.values())
+_FOLLOWED = ("notes -> 'decimal_mark'", "language", *FOLLOWING.values())
 
 _RAW = tuple(column for column in COLUMNS if column != "external_session_id")
 

@@ -61,7 +61,7 @@ def test_databases_logs_xcoms_and_pages_hold_no_secret(
         # And once more, refused: the run is red and an incident says why.
         site.publish(site.rows(9))
         run("CSV_IMPORT", "scheduled", environment=environment)
-        site.answers["/transcripts/S9.txt"] = Answer("{authorization}", status=401)
+        site.answers = dict.fromkeys(site.answers, Answer("{authorization}", status=401))
         assert run("TRANSCRIPT_FETCH", "scheduled", environment=environment).state == "failed"
 
     assert llmock.requests, "the key was used"

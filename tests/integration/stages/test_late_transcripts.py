@@ -30,14 +30,16 @@ def age(engine: Engine, *, imported_hours: float, checked_hours: float) -> None:
         )
 
 
-def test_an_empty_transcript_that_is_filled_later_is_fetched_by_the_next_run(
-    site: Site, acme, pipeline: Pipeline, records: Records
+def test_an_empty_transcript_that_is_filled_later_is_fetched_by_a_run_after_the_pause(
+    site: Site, acme, pipeline: Pipeline, engine: Engine, records: Records
 ) -> None:
     site.publish(site.rows(3, transcript=""))
     pipeline.run_all()
     assert pipeline.statuses(FETCH) == {"SKIPPED": 3}
     site.rows(2)
+    assert pipeline.run_all()[FETCH].claimed == 0  # at once, there is nothing to look at again
 
+    age(engine, imported_hours=0.2, checked_hours=0.1)
     reports = pipeline.run_all()
 
     assert (reports[FETCH].completed, reports[FETCH].skipped) == (2, 1)
@@ -48,7 +50,8 @@ def test_an_empty_transcript_that_is_filled_later_is_fetched_by_the_next_run(
 @pytest.mark.parametrize(
     ("imported_hours", "checked_hours", "asked"),
     [
-        (0.1, 0.05, True),  # three minutes after the import: the next run looks again
+        (0.1, 0.05, False),  # looked at three minutes ago
+        (0.2, 0.1, True),
         (3, 1, False),  # looked at after two hours: the pause is two hours
         (5, 3, True),
         (14 * 24, 5 * 24, False),

@@ -126,7 +126,7 @@ def test_an_unreachable_server_costs_a_few_attempts_and_the_rest_is_released(
         (b'{"messages": []}', (("Content-Type", "application/json"),), "FAILED", "is JSON"),
         (b"Dear all,\nsee you", (), "FAILED", "its first line is 'Dear all,'"),
         (b"User: " + b"x" * 10_000_000, (), "FAILED", "larger than 2,097,152 bytes"),
-        (b"User: \x81\x8d\xe9", (), "FAILED", "not text in UTF-8 or cp1252"),
+        (b"\xff\xfeU\0s", (), "FAILED", "is broken UTF-16"),
         (b" \r\n", (), "SKIPPED", "the transcript is empty"),
     ],
     ids=["HTML", "JSON", "no speaker", "10 MB", "no text", "blank"],
