@@ -37,7 +37,7 @@ class Company(Base):
     timezone: Mapped[str] = mapped_column(server_default="UTC")
     #: Origins besides the CSV's own that transcripts may be fetched from, without the credentials.
     allowed_origins: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
-    #: The roles of speakers whom no table of words knows, by the name that transcripts call them ("Lisa": "Assistant").
+    #: The roles of speakers that no table of words has, by the name that transcripts call them ("Lisa": "Assistant").
     speaker_roles: Mapped[dict[str, Role]] = mapped_column(JSONB, server_default=text("'{}'"))
     #: Private networks that the company's server may be in (on premises, a laptop).
     allowed_networks: Mapped[list[IPv4Network | IPv6Network]] = mapped_column(ARRAY(CIDR), server_default=text("'{}'"))

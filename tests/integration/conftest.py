@@ -92,12 +92,6 @@ def records(engine: Engine) -> Records:
 
 
 @pytest.fixture
-def world(records: Records) -> Records:
-    """The former name of ``records``."""
-    return records
-
-
-@pytest.fixture
 def company_id(records: Records) -> UUID:
     return records.company("Acme")
 

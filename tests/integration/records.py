@@ -88,6 +88,3 @@ class Records:
     def assert_counts_equal_rows(self, pipeline: Pipeline = BUILT_IN) -> None:
         with self.engine.connect() as connection:
             assert read_breakdown(connection, pipeline) == read_breakdown(connection, pipeline, recount=True)
-
-    #: The former name.
-    assert_ledger_equals_rows = assert_counts_equal_rows

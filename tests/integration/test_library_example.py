@@ -14,9 +14,9 @@ PAGE = (Path(__file__).parents[2] / "docs" / "library.md").read_text(encoding="u
 
 
 def test_the_example_runs_every_stage_and_one_of_its_own(
-    world: Records, database_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    records: Records, database_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
-    world.sessions(world.company("Acme"), 3, completed_stages=3)
+    records.sessions(records.company("Acme"), 3, completed_stages=3)
     monkeypatch.setenv("LIVEDASH_DATABASE_URL", database_url)
     (example,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
     module = {"__name__": "example"}

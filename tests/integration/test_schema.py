@@ -65,9 +65,9 @@ def test_the_models_alone_make_the_same_schema(engine: Engine, postgres: Embedde
 
 
 def test_every_migration_can_be_taken_back_and_made_again_with_data(
-    engine: Engine, world: Records, company_id: UUID
+    engine: Engine, records: Records, company_id: UUID
 ) -> None:
-    (session,) = world.sessions(company_id, 1)
+    (session,) = records.sessions(company_id, 1)
     with engine.begin() as connection:
         manager = ProcessingStatusManager(connection)
         manager.fail_stage(session, "TRANSCRIPT_FETCH", manager.start_stage(session, "TRANSCRIPT_FETCH"), "no")
@@ -83,4 +83,4 @@ def test_every_migration_can_be_taken_back_and_made_again_with_data(
 
     db.check_schema(engine)
     assert catalogue(engine) == before
-    assert world.sessions(world.company("Again"), 1)
+    assert records.sessions(records.company("Again"), 1)

@@ -428,7 +428,7 @@ def _fenced(lines: Sequence[_Line]) -> set[int]:
 def _repeated_names(
     lines: Sequence[_Line], labels: dict[int, Label], starts: set[int], table: SpeakerTable
 ) -> set[int]:
-    """Lines of a name without a time that comes back in another message: a speaker whom the table lacks.
+    """Lines of a name without a time that comes back in another message: a speaker that the table lacks.
 
     A name inside the answers of the Assistant alone is a word of these ("Step:"), unless one side is missing.
     """
@@ -516,7 +516,7 @@ def with_colons(text: str, table: SpeakerTable) -> str:
 
 
 def has_labels(text: str, table: SpeakerTable) -> bool:
-    """Whether lines of ``text`` begin with at least two different names and colons: speakers whom no table knows."""
+    """Whether lines of ``text`` begin with at least two different names and colons: speakers that no table has."""
     labels = (label_of_line(line, table) for line in _physical_lines(text))
     names = {label_key(label.speaker.name) for label in labels if label is not None and label.speaker is not None}
     return len(names) > 1

@@ -48,7 +48,7 @@ class Version(NamedTuple):
     """What identifies a version of a file: the validators and charset that its server sent, and its SHA-256 (hex).
 
     ``rows`` and ``rejected`` are numbers of its lines; ``shrunk_from`` are the rows of the version before, if this one
-    has less than half as many and nobody has confirmed it.
+    has less than half as many without a confirmation.
     """
 
     validators: Validators

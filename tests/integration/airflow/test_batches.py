@@ -67,7 +67,7 @@ def test_a_run_in_batch_mode_submits_waits_collects_and_publishes(
     analyse: Analyse, batches: Batches, server: BatchServer
 ):
     server.ends = [End(output=all_answered, looks=3)]
-    batches.sessions(batches.world.company("Acme"), 5)
+    batches.sessions(batches.records.company("Acme"), 5)
 
     finished = analyse({"mode": "batch"})
 

@@ -13,9 +13,9 @@ from tests.integration.stages.batch_server import BatchServer, End, all_answered
 from tests.integration.stages.batches import Batches
 
 
-def called(engine: Engine, world: Records) -> None:
+def called(engine: Engine, records: Records) -> None:
     """Acme's one paid call, one that nobody knows, and one of a model without a price."""
-    acme = world.company("Acme")
+    acme = records.company("Acme")
     ends = [CallEnd("answered", usage=Usage(1, 1, 0, 0, 0)), CallEnd("unknown"), CallEnd("answered")]
     models = ("gpt-5.4-mini", "gpt-5.4-mini", "home-made")
     with engine.begin() as connection:
@@ -25,11 +25,11 @@ def called(engine: Engine, world: Records) -> None:
 
 
 def test_an_upgraded_database_has_prices_and_costs_are_printed_exactly(
-    livedash: CommandLine, engine: Engine, world: Records
+    livedash: CommandLine, engine: Engine, records: Records
 ) -> None:
     assert "no price" in livedash("price", "list")[0]
     assert "The schema is up to date" in livedash("db", "upgrade")[0]
-    called(engine, world)
+    called(engine, records)
     output, _ = livedash("costs", "--by", "model")
     assert "0.000000075" in output
     assert "Not included: 1 calls that may have been billed, 1 billed calls of unknown cost" in output
@@ -39,14 +39,14 @@ def test_an_upgraded_database_has_prices_and_costs_are_printed_exactly(
     assert (found["total"]["requests"], found["total"]["unknown"], found["total"]["unpriced"]) == (3, 1, 1)
 
 
-def test_a_price_and_a_rate_are_set_and_used(livedash: CommandLine, engine: Engine, world: Records) -> None:
+def test_a_price_and_a_rate_are_set_and_used(livedash: CommandLine, engine: Engine, records: Records) -> None:
     livedash("db", "upgrade")
     output, _ = livedash("price", "set", "home-made", "--input", "0.1", "--output", "2", "--from", "2026-01-01")
     assert output == "home-made: USD 0.1 in and 2 out per million tokens, from 2026-01-01 00:00Z on.\n"
     (price,) = livedash.json("price", "list", "--model", "home-made")
     assert (price["input"], price["cached_input"], price["output"], price["source"]) == ("0.1", "0.1", "2", "by hand")
     livedash("price", "rate", "eur", "0.5", "--from", "2026-01-01")
-    called(engine, world)
+    called(engine, records)
     total = livedash.json("costs", "--currency", "eur")["total"]
     assert float(total["cost"]) == float(total["cost_usd"]) / 2
 

@@ -17,10 +17,10 @@ from tests.integration.records import NOON, Records
 MESSAGE = "https://files.example.com/a/transcript/with/a/path/that/is/longer/than/a/terminal/is/wide.txt is gone"
 
 
-def failed(engine: Engine, world: Records) -> list[str]:
+def failed(engine: Engine, records: Records) -> list[str]:
     """Six sessions of Acme, one of Other: external ids in order. All fail in TRANSCRIPT_FETCH, Acme's third passing."""
-    acme, other = world.company("Acme"), world.company("Other")
-    ids = [*world.sessions(acme, 6), *world.sessions(other, 1)]
+    acme, other = records.company("Acme"), records.company("Other")
+    ids = [*records.sessions(acme, 6), *records.sessions(other, 1)]
     with engine.begin() as connection:
         for number, session_id in enumerate(ids):
             connection.execute(
@@ -40,8 +40,8 @@ def failed(engine: Engine, world: Records) -> list[str]:
     return [str(session_id) for session_id in ids]
 
 
-def test_status_has_every_stage_and_every_status(livedash: CommandLine, engine: Engine, world: Records) -> None:
-    failed(engine, world)
+def test_status_has_every_stage_and_every_status(livedash: CommandLine, engine: Engine, records: Records) -> None:
+    failed(engine, records)
     zeros = dict.fromkeys(("PENDING", "IN_PROGRESS", "COMPLETED", "FAILED", "SKIPPED"), 0)
     everything = livedash.json("status")
     assert everything == {
@@ -61,12 +61,12 @@ def test_status_has_every_stage_and_every_status(livedash: CommandLine, engine: 
 
 
 def test_transcripts_read_with_doubts_are_counted_and_listed(
-    livedash: CommandLine, engine: Engine, world: Records
+    livedash: CommandLine, engine: Engine, records: Records
 ) -> None:
     assert "No transcript" in livedash("notes")[0] + livedash("notes")[1]
-    acme, other = world.company("Acme"), world.company("Other")
-    world.sessions(acme, 2, completed_stages=2)
-    world.sessions(other, 1, completed_stages=2)
+    acme, other = records.company("Acme"), records.company("Other")
+    records.sessions(acme, 2, completed_stages=2)
+    records.sessions(other, 1, completed_stages=2)
     with engine.begin() as connection:
         manager = ProcessingStatusManager(connection)
         claim = manager.claim("SESSION_CREATION", 10)
@@ -78,8 +78,8 @@ def test_transcripts_read_with_doubts_are_counted_and_listed(
     assert only["notes"] == ["3 messages that begin in the middle of a line"]
 
 
-def test_failures_are_printed_without_truncation(livedash: CommandLine, engine: Engine, world: Records) -> None:
-    failed(engine, world)
+def test_failures_are_printed_without_truncation(livedash: CommandLine, engine: Engine, records: Records) -> None:
+    failed(engine, records)
     table, _ = livedash("failures", "--company", "Acme")
     assert table.startswith("6 failed")
     assert table.count(MESSAGE) == 6
@@ -89,9 +89,9 @@ def test_failures_are_printed_without_truncation(livedash: CommandLine, engine: 
 
 
 def test_retry_filters_by_every_option_and_a_dry_run_changes_nothing(
-    livedash: CommandLine, engine: Engine, world: Records
+    livedash: CommandLine, engine: Engine, records: Records
 ) -> None:
-    ids = failed(engine, world)
+    ids = failed(engine, records)
 
     def reset(*options: str) -> int:
         answer = livedash.json("retry", *options)
@@ -108,9 +108,9 @@ def test_retry_filters_by_every_option_and_a_dry_run_changes_nothing(
     assert "transient, permanent, lease_expired" in kind
 
 
-def test_retry_forecasts_the_cost_of_new_model_calls(livedash: CommandLine, world: Records) -> None:
-    ids = world.sessions(world.company("Acme"), 2, completed_stages=3)
-    with world.engine.begin() as connection:
+def test_retry_forecasts_the_cost_of_new_model_calls(livedash: CommandLine, records: Records) -> None:
+    ids = records.sessions(records.company("Acme"), 2, completed_stages=3)
+    with records.engine.begin() as connection:
         set_price(connection, "small", valid_from=NOON, input_=Decimal(1), output=Decimal(1))
         open_calls(connection, [PlannedCall(ids[0], uuid4(), "small", "1", 900, 100)], load_prices(connection))
         manager = ProcessingStatusManager(connection)

@@ -15,9 +15,9 @@ from tests.unit.parsing.test_csv_rows import line
 
 
 @pytest.fixture
-def rejected(engine: Engine, world: Records) -> None:
-    acme = world.company("Acme")
-    world.company("Other")
+def rejected(engine: Engine, records: Records) -> None:
+    acme = records.company("Acme")
+    records.company("Other")
     with engine.begin() as connection:
         connection.execute(
             insert(ImportRejection),

@@ -25,11 +25,11 @@ MAX_COST, CHEAP = Decimal(2), Usage(100_000, 0, 0, 0, 0)
 
 
 @pytest.fixture
-def acme(engine: Engine, world: Records) -> UUID:
+def acme(engine: Engine, records: Records) -> UUID:
     with engine.begin() as connection:
         long_ago = datetime(2020, 1, 1, tzinfo=UTC)
         set_price(connection, "small", valid_from=long_ago, input_=Decimal(1), output=Decimal(1))
-    return world.company("Acme", monthly_budget_usd=10)
+    return records.company("Acme", monthly_budget_usd=10)
 
 
 def planned(company_id: UUID, model: str = "small") -> PlannedCall:
@@ -89,8 +89,8 @@ def test_a_new_month_and_a_higher_budget_allow_further_calls(engine: Engine, acm
     assert count_opened(open_in_transaction(engine, planned(acme), planned(acme))) == 1
 
 
-def test_a_model_without_a_price_cannot_be_used_within_a_budget(engine: Engine, acme: UUID, world: Records) -> None:
-    other = world.company("Other")
+def test_a_model_without_a_price_cannot_be_used_within_a_budget(engine: Engine, acme: UUID, records: Records) -> None:
+    other = records.company("Other")
     answers = open_in_transaction(engine, planned(acme, "home-made"), planned(other, "home-made"))
     assert isinstance(answers[0], SystemicError)
     assert answers[0].company_id == acme

@@ -33,9 +33,9 @@ async def ledger(engine: Engine) -> AsyncIterator[DatabaseLedger]:
 
 
 @pytest.fixture
-def sessions(engine: Engine, world: Records) -> list[UUID]:
-    company_id = world.company("Acme")
-    ids = world.sessions(company_id, 6, completed_stages=3)
+def sessions(engine: Engine, records: Records) -> list[UUID]:
+    company_id = records.company("Acme")
+    ids = records.sessions(company_id, 6, completed_stages=3)
     times = {"company_id": company_id, "started_at": NOON, "ended_at": NOON}
     with engine.begin() as connection:
         connection.execute(insert(Session), [{"id": each, **times} for each in ids])

@@ -22,9 +22,9 @@ ANSWER = CallEnd("answered", usage=Usage(1_000, 400, 100, 50, 20))
 
 
 @pytest.fixture
-def companies(engine: Engine, world: Records) -> tuple[UUID, UUID]:
+def companies(engine: Engine, records: Records) -> tuple[UUID, UUID]:
     """Acme: two answered calls (one unusable) and an unknown one. Other: an answer a day later and an open call."""
-    acme, other = world.company("Acme"), world.company("Other")
+    acme, other = records.company("Acme"), records.company("Other")
     with engine.begin() as connection:
         long_ago = datetime(2020, 1, 1, tzinfo=UTC)
         for model in ("small", "large"):

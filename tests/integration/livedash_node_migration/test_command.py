@@ -92,7 +92,7 @@ def test_passwords_go_to_a_file_that_airflow_imports_and_only_its_owner_reads(
 
 
 def test_process_continues_migrated_sessions(
-    livedash: CommandLine, new_node: NewNode, engine: Engine, world: Records
+    livedash: CommandLine, new_node: NewNode, engine: Engine, records: Records
 ) -> None:
     """The company's CSV still has the same rows: nothing is done again but what was not done."""
     chats = [conversation(number) for number in range(12)]
@@ -125,7 +125,7 @@ def test_process_continues_migrated_sessions(
     assert {stage: counted["COMPLETED"] for stage, counted in counts["stages"].items()} == dict.fromkeys(
         BUILT_IN.names, 12
     )
-    world.assert_ledger_equals_rows()
+    records.assert_counts_equal_rows()
     with engine.connect() as connection:
         analyzers = connection.execute(
             text("SELECT analyzer, count(*) FROM livedash.session GROUP BY 1 ORDER BY 1")

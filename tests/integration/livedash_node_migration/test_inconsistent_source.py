@@ -40,7 +40,7 @@ def one(engine: Engine, query: str, **parameters: Any) -> Any:
 
 
 def test_every_row_is_copied_or_listed_with_a_reason(
-    node: LivedashNode, acme: str, migrate: Migrate, engine: Engine, world: Records
+    node: LivedashNode, acme: str, migrate: Migrate, engine: Engine, records: Records
 ) -> None:
     good = node.session(acme, analysed=True, questions=("Why?", "why", "?!"))
     first = node.session(acme, imported={"externalSessionId": "twice"}, questions=("Where?",))
@@ -82,7 +82,7 @@ def test_every_row_is_copied_or_listed_with_a_reason(
         name: node.count(name) if name in node.columns else 0 for name in report.tables
     }
     assert statuses(engine, first)[:3] == ["COMPLETED"] * 3
-    world.assert_ledger_equals_rows()
+    records.assert_counts_equal_rows()
 
 
 def test_a_session_without_import_and_an_import_without_session_are_sessions(
@@ -119,7 +119,7 @@ def test_two_sessions_of_one_import_are_two_sessions(
 
 @pytest.mark.parametrize("raw", ["31.02.2025 08:00:00", "yesterday", " "])
 def test_an_invalid_date_fails_the_import_unless_the_session_has_its_own_times(
-    node: LivedashNode, acme: str, migrate: Migrate, engine: Engine, world: Records, raw: str
+    node: LivedashNode, acme: str, migrate: Migrate, engine: Engine, records: Records, raw: str
 ) -> None:
     known = node.session(acme, imported={"startTimeRaw": raw})
     unknown = node.add("SessionImport", companyId=acme, startTimeRaw=raw, rawTranscriptContent="User: Hello")
@@ -127,7 +127,7 @@ def test_an_invalid_date_fails_the_import_unless_the_session_has_its_own_times(
     assert migrate(node).is_sound
     assert statuses(engine, known)[0] == "COMPLETED"
     assert statuses(engine, unknown) == ["FAILED", *["PENDING"] * 4]
-    assert "start_time" in world.row(target_id(unknown), "CSV_IMPORT").error_message
+    assert "start_time" in records.row(target_id(unknown), "CSV_IMPORT").error_message
     with engine.connect() as connection:
         due = ProcessingStatusManager(connection).get_due_stages()
     assert due == ["AI_ANALYSIS"]
@@ -180,7 +180,7 @@ def test_an_error_of_the_import_fails_the_stage_it_belongs_to(
 
 
 def test_rows_of_the_status_table_have_precedence(
-    new_node: NewNode, migrate: Migrate, engine: Engine, world: Records
+    new_node: NewNode, migrate: Migrate, engine: Engine, records: Records
 ) -> None:
     node = new_node(refactored=True)
     session = node.session(node.add("Company"), analysed=True)
@@ -189,7 +189,7 @@ def test_rows_of_the_status_table_have_precedence(
 
     assert migrate(node).is_sound
     assert statuses(engine, session) == ["COMPLETED", "SKIPPED", "COMPLETED", "PENDING", "FAILED"]
-    csv, fetch, failed = (world.row(UUID(session), BUILT_IN.names[number]) for number in (0, 1, 4))
+    csv, fetch, failed = (records.row(UUID(session), BUILT_IN.names[number]) for number in (0, 1, 4))
     assert csv.metadata == {"origin": "livedash-node", "reason": "it was imported"}
     assert fetch.metadata == {"origin": "livedash-node: SessionProcessingStatus", "reason": "no URL"}
     assert (failed.error_kind, failed.error_message, failed.attempts) == ("permanent", "QUESTION_EXTRACTION broke", 2)

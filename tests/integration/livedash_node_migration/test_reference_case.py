@@ -23,7 +23,7 @@ EXPECTED = {
 
 @pytest.mark.parametrize("refactored", [False, True])
 def test_every_stage_has_the_status_it_had(
-    new_node: NewNode, migrate: Migrate, engine: Engine, world: Records, refactored: bool
+    new_node: NewNode, migrate: Migrate, engine: Engine, records: Records, refactored: bool
 ) -> None:
     node = new_node(refactored=refactored)
     reference_case(node)
@@ -38,7 +38,7 @@ def test_every_stage_has_the_status_it_had(
     assert {stage: {s: n for s, n in counts.items() if n} for stage, counts in breakdown.stages.items()} == EXPECTED
     # Five are analysed and were never asked for their questions; the others wait for their analysis.
     assert (breakdown.ready("AI_ANALYSIS"), breakdown.ready("QUESTION_EXTRACTION")) == (93, 5)
-    world.assert_ledger_equals_rows()
+    records.assert_counts_equal_rows()
     copied = {name: table.copied for name, table in report.tables.items() if table.copied}
     assert copied == {
         "Company": 1,

@@ -71,7 +71,7 @@ def make_inconsistent(node: LivedashNode) -> None:
 
 @pytest.mark.parametrize("done", [10, 60])
 def test_a_killed_migration_that_is_run_again_has_the_same_result(
-    new_node: NewNode, migrate: Migrate, engine: Engine, database_url: str, tmp_path: Path, done: int, world: Records
+    new_node: NewNode, migrate: Migrate, engine: Engine, database_url: str, tmp_path: Path, done: int, records: Records
 ) -> None:
     node = new_node()
     make_inconsistent(node)
@@ -90,10 +90,12 @@ def test_a_killed_migration_that_is_run_again_has_the_same_result(
     assert report.is_sound
     assert report.tables["SessionImport"].existing == before
     assert dump(engine) == expected
-    world.assert_ledger_equals_rows()
+    records.assert_counts_equal_rows()
 
 
-def test_a_chunk_that_fails_is_rolled_back(new_node: NewNode, migrate: Migrate, engine: Engine, world: Records) -> None:
+def test_a_chunk_that_fails_is_rolled_back(
+    new_node: NewNode, migrate: Migrate, engine: Engine, records: Records
+) -> None:
     node = new_node()
     reference_case(node)
     with engine.begin() as connection:
@@ -111,7 +113,7 @@ def test_a_chunk_that_fails_is_rolled_back(new_node: NewNode, migrate: Migrate, 
         connection.execute(text("ALTER TABLE livedash.session_question DROP CONSTRAINT enough"))
     assert counts[0] % 5 == 0
     assert tuple(counts) == (counts[0], 3 * counts[0], counts[0])
-    world.assert_ledger_equals_rows()
+    records.assert_counts_equal_rows()
 
     report = migrate(node)
     assert report.is_sound
@@ -119,7 +121,7 @@ def test_a_chunk_that_fails_is_rolled_back(new_node: NewNode, migrate: Migrate, 
 
 
 def test_a_later_run_copies_new_rows_only_and_undoes_nothing(
-    new_node: NewNode, migrate: Migrate, engine: Engine, world: Records
+    new_node: NewNode, migrate: Migrate, engine: Engine, records: Records
 ) -> None:
     node = new_node()
     reference_case(node)
@@ -152,18 +154,18 @@ def test_a_later_run_copies_new_rows_only_and_undoes_nothing(
     assert tuple(company_now) == ("Acme BV", "Europe/Amsterdam")
     assert {UUID(new), UUID(waiting)} <= ids
     assert UUID(late) not in ids
-    world.assert_stage(first, "AI_ANALYSIS", "COMPLETED")
-    world.assert_stage(others[0], "AI_ANALYSIS", "FAILED")
-    world.assert_ledger_equals_rows()
+    records.assert_stage(first, "AI_ANALYSIS", "COMPLETED")
+    records.assert_stage(others[0], "AI_ANALYSIS", "FAILED")
+    records.assert_counts_equal_rows()
 
 
 def test_a_session_that_the_csv_import_created_is_not_duplicated(
-    new_node: NewNode, migrate: Migrate, engine: Engine, world: Records
+    new_node: NewNode, migrate: Migrate, engine: Engine, records: Records
 ) -> None:
     node = new_node()
     company = node.add("Company")
-    ours = world.company("Acme", csv_url="https://chats.acme.example/sessions.csv")
-    (session,) = world.sessions(ours, 1)
+    ours = records.company("Acme", csv_url="https://chats.acme.example/sessions.csv")
+    (session,) = records.sessions(ours, 1)
     old = node.session(company, imported={"externalSessionId": f"ext-{session}"})
     node.session(company)
     node.add("Company", csvUrl="https://other.example/sessions.csv", id="another")

@@ -38,7 +38,7 @@ class Batches:
 
     def __init__(self, engine: Engine, base_url: str, **settings: Any) -> None:
         self.engine = engine
-        self.world = Records(engine)
+        self.records = Records(engine)
         self.stages = BUILT_IN
         key = None if settings.pop("without_key", False) else SecretStr("sk-test")
         chosen = {"analyzer": "openai", "model": MODEL, "batch_requests": 100} | settings
@@ -47,7 +47,7 @@ class Batches:
 
     def sessions(self, company_id: UUID, number: int, *turns: tuple[str, str]) -> list[UUID]:
         """Sessions with a conversation each, their stages before the analysis done."""
-        ids = self.world.sessions(company_id, number, completed_stages=3)
+        ids = self.records.sessions(company_id, number, completed_stages=3)
         times = {"started_at": NOON, "ended_at": NOON}
         with self.engine.begin() as connection:
             import_price_catalogue(connection)
@@ -124,7 +124,7 @@ class Batches:
             sums = [row for row in recount(connection) if row["outcome"] == "answered"]
             held = connection.scalar(text("SELECT sum(cost) FROM livedash.ai_cost_daily"))
         assert sum(row["cost"] for row in sums) == (held or 0)
-        self.world.assert_ledger_equals_rows()
+        self.records.assert_counts_equal_rows()
 
 
 if __name__ == "__main__":

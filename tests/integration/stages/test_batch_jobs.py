@@ -228,7 +228,7 @@ def test_what_fails_in_every_batch_is_sent_as_often_as_there_are_attempts(
     batches.sessions(company_id, 1)
     for _ in range(4):
         batches.run(company_id)
-        batches.world.backoff_is_over()
+        batches.records.backoff_is_over()
 
     assert len(server.batches) == 2
     assert batches.statuses() == {"FAILED": 1}
@@ -348,7 +348,7 @@ def test_without_an_output_file_the_costs_are_unknown_and_all_is_sent_again(
 
     assert (report.completed, report.failed) == (0, 3)
     assert batches.outcomes() == {"unknown": 3}
-    batches.world.backoff_is_over()
+    batches.records.backoff_is_over()
     assert batches.run(company_id).completed == 3
     assert batches.outcomes() == {"unknown": 3, "answered": 3}
 
@@ -362,7 +362,7 @@ def test_a_full_queue_at_the_server_makes_batches_smaller_and_later(
     report = batches.run(company_id)
     assert (report.released, report.incidents) == (6, [])
     assert batches.run(company_id).claimed == 0  # later
-    batches.world.backoff_is_over()
+    batches.records.backoff_is_over()
     assert batches.run(company_id).completed == 6
 
     assert [len(server.requests_of(key)) for key in server.batches] == [6, 3, 3]

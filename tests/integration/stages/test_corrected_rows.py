@@ -46,7 +46,7 @@ def test_a_corrected_cell_corrects_the_session_and_repeats_no_stage(
         (shown,)
     ]
     assert pipeline.rows_of(pipeline.session("S2")) == other
-    records.assert_ledger_equals_rows()
+    records.assert_counts_equal_rows()
 
 
 def test_a_corrected_language_is_followed_with_its_counts_until_an_analysis_has_one(site: Site, pipeline: Pipeline):

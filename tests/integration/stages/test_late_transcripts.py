@@ -44,7 +44,7 @@ def test_an_empty_transcript_that_is_filled_later_is_fetched_by_a_run_after_the_
 
     assert (reports[FETCH].completed, reports[FETCH].skipped) == (2, 1)
     assert pipeline.query("SELECT count(*) FROM livedash.message") == [(4,)]
-    records.assert_ledger_equals_rows()
+    records.assert_counts_equal_rows()
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ def test_the_whole_sample_ends_as_it_should(
     }
     assert not any(report.incidents for report in reports.values())
     assert pipeline.leases() == 0
-    records.assert_ledger_equals_rows()
+    records.assert_counts_equal_rows()
     with engine.connect() as connection:
         breakdown = read_breakdown(connection, BUILT_IN)
     assert breakdown.total_sessions == sample.SESSIONS

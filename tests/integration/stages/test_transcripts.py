@@ -51,7 +51,7 @@ def test_refused_credentials_stop_one_company_after_the_first_few_and_cost_no_at
     site.answers.update(fine)
     assert pipeline.run(FETCH).completed == 30
     assert pipeline.incidents() == []
-    records.assert_ledger_equals_rows()
+    records.assert_counts_equal_rows()
 
 
 def test_retry_after_of_a_server_is_respected(site: Site, acme, pipeline: Pipeline, records: Records):
@@ -111,7 +111,7 @@ def test_an_unreachable_server_costs_a_few_attempts_and_the_rest_is_released(
     assert f"{files.url} failed 3 times in a row and is left alone until" in incident.message
     assert [error.company_id for error in report.incidents] == [acme]
     assert pipeline.run(FETCH).claimed == 0, "it is left alone"
-    records.assert_ledger_equals_rows()
+    records.assert_counts_equal_rows()
     if how == "answers 503":
         files.answers = fine
         records.backoff_is_over()
@@ -194,13 +194,13 @@ def test_repaired_text_and_unreadable_cells_are_noted_in_the_metadata(
     ]
 
 
-def test_speakers_are_unknown_until_the_company_names_them(site: Site, acme, pipeline: Pipeline, world: Records):
+def test_speakers_are_unknown_until_the_company_names_them(site: Site, acme, pipeline: Pipeline, records: Records):
     site.publish([site.row("S1", messages_sent="2")])
     site.answers["/transcripts/S1.txt"] = Answer(b"Jan: Can I take leave?\nLisa: Yes, you can.")
     for stage in ("CSV_IMPORT", FETCH, "SESSION_CREATION"):
         pipeline.run(stage)
     session = pipeline.session("S1")
-    row = world.row(session, "SESSION_CREATION")
+    row = records.row(session, "SESSION_CREATION")
     assert (row.status, row.error_kind) == ("FAILED", "permanent")
     assert "'Jan: Can I take leave?'" in row.error_message
     assert pipeline.query("SELECT count(*) FROM livedash.message") == [(0,)]
@@ -215,11 +215,11 @@ def test_speakers_are_unknown_until_the_company_names_them(site: Site, acme, pip
     ]
 
 
-def test_a_session_whose_row_counts_other_messages_is_marked(site: Site, acme, pipeline: Pipeline, world: Records):
+def test_a_session_whose_row_counts_other_messages_is_marked(site: Site, acme, pipeline: Pipeline, records: Records):
     site.publish([site.row("S1", messages_sent="6")])
     site.answers["/transcripts/S1.txt"] = Answer(b'[{"role": "user", "content": "hi"}]')
     for stage in ("CSV_IMPORT", FETCH, "SESSION_CREATION"):
         pipeline.run(stage)
-    row = world.row(pipeline.session("S1"), "SESSION_CREATION")
+    row = records.row(pipeline.session("S1"), "SESSION_CREATION")
     assert row.status == "COMPLETED"
     assert row.metadata == {"messages": 1, "message_count_differs": 6, "format": "json"}
