@@ -70,8 +70,8 @@ class Sessions:
 
     def ledger(self) -> Counter[str]:
         rows = self.companies.pipeline.query(
-            "SELECT outcome FROM livedash.ai_processing_request WHERE error_message IS DISTINCT FROM "
-            "'not sent: calls to the model have stopped'"
+            "SELECT outcome FROM livedash.ai_processing_request "
+            "WHERE starts_with(error_message, 'not sent: ') IS NOT TRUE"
         )
         self.companies.costs()  # asserts that the totals equal the rows
         return Counter(row.outcome for row in rows)
