@@ -5,9 +5,7 @@ WITH progress AS (
     FROM (
         SELECT company_id, stage, status
         FROM (
-            SELECT company_id, stage, status, sessions FROM livedash.session_processing_count
-            UNION ALL
-            SELECT company_id, stage, status, sessions FROM livedash.session_processing_delta
+-- include: counted
         ) AS counted
         WHERE EXISTS (SELECT FROM livedash.systemic_incident)
         GROUP BY company_id, stage, status
