@@ -37,19 +37,23 @@ HOST_SERVICES: tuple[Network, ...] = (
 
 def is_host_service(address: Address) -> bool:
     """Return whether ``address`` belongs to the machine's own network services, such as its cloud's metadata."""
-    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
-    return is_inside(mapped or address, HOST_SERVICES)
+    return is_inside(_unmapped(address), HOST_SERVICES)
 
 
 def is_own_machine(address: Address) -> bool:
     """Return whether ``address`` is this machine, or one of its network services."""
-    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
-    return is_host_service(address) or (mapped or address).is_loopback or (mapped or address).is_unspecified
+    unmapped = _unmapped(address)
+    return is_host_service(unmapped) or unmapped.is_loopback or unmapped.is_unspecified
+
+
+def _unmapped(address: Address) -> Address:
+    """The IPv4 address that ``address`` maps to IPv6 (RFC 4291, 2.5.5.2), else ``address``."""
+    return (address.ipv4_mapped if isinstance(address, IPv6Address) else None) or address
 
 
 def may_connect(address: Address, allowed_networks: Iterable[Network]) -> bool:
-    """Return whether ``address`` is public or inside one of the allowed networks."""
-    return is_inside(address, allowed_networks) or is_public(address)
+    """Return whether ``address`` is public or inside one of the allowed networks, and no host service."""
+    return not is_host_service(address) and (is_inside(address, allowed_networks) or is_public(address))
 
 
 def is_inside(address: Address, networks: Iterable[Network]) -> bool:

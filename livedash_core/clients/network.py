@@ -10,7 +10,7 @@ from ipaddress import ip_address, ip_network
 
 import httpcore2
 
-from livedash_core.clients.addresses import Address, is_host_service, is_inside, is_own_machine, may_connect
+from livedash_core.clients.addresses import Address, is_inside, is_own_machine, may_connect
 from livedash_core.clients.source import Source
 from livedash_core.errors import PermanentError, TransientError
 
@@ -60,7 +60,7 @@ class SsrfGuardBackend(httpcore2.AsyncNetworkBackend):
 
     def _check_address(self, host: str, address: Address) -> None:
         networks = self._source.allowed_networks
-        if is_host_service(address) or not may_connect(address, networks):
+        if not may_connect(address, networks):
             problem = "which is not on the public internet"
         elif not (self._encrypted or is_inside(address, networks)):
             problem = "and http is not encrypted: use https"
