@@ -106,11 +106,6 @@ def trusted_codec(charset: str | None) -> str | None:
     return codec if codec in TRUSTED_CHARSETS else None
 
 
-def is_mostly_utf8(pieces: Iterable[str]) -> bool:
-    """Return whether text decoded as UTF-8 with ``surrogateescape`` is UTF-8, possibly with a few broken characters."""
-    return _Damage(pieces).is_utf8
-
-
 def replace_broken(text: str) -> tuple[str, int]:
     """Replace each byte that ``surrogateescape`` preserved by U+FFFD; return the text and their number."""
     return _ESCAPED.subn("\ufffd", text)

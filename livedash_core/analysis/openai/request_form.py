@@ -54,23 +54,6 @@ class RequestForm:
         change: dict[str, Any] = {parameter: steps[next_step]} if next_step < len(steps) else {}
         return replace(self, **change) if change else None
 
-    def describe(self, parameter: Parameter) -> str:
-        """The value of ``parameter`` as the server sees it, for messages."""
-        value: str = getattr(self, parameter)
-        if parameter == "response_format":
-            return f"response_format {value}"
-        return f"the role {value}" if parameter == "instructions_role" else value
-
-    @property
-    def lacks(self) -> tuple[str, ...]:
-        """What the server was found not to accept, for messages; empty for OpenAI's own form."""
-        default = RequestForm()
-        return tuple(
-            default.describe(parameter)
-            for parameter in _STEPS
-            if getattr(self, parameter) != getattr(default, parameter)
-        )
-
 
 #: The form that any server accepts; used if a refusal does not say what was refused.
 SIMPLEST = RequestForm("none", "max_tokens", "user")

@@ -26,11 +26,6 @@ def read_body(body: bytes) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def is_event_stream(body: bytes) -> bool:
-    """Whether ``body`` begins like an event stream."""
-    return body.lstrip()[:6].startswith((b"data:", b"event:", b"id:", b"retry:", b":"))
-
-
 def _events(body: bytes) -> Iterator[dict[str, Any]]:
     text = body.decode("utf-8", errors="replace").lstrip("\ufeff")
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith((":", "event:", "id:"))]
