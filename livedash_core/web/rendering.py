@@ -24,15 +24,13 @@ def _thousands(number: int) -> str:
 
 
 def _usd(amount: Decimal) -> str:
-    """Format US dollars with two decimals; below one dollar, with two significant digits."""
-    if amount and abs(amount) < 1:
-        return f"${amount:.{max(2, 1 - amount.adjusted())}f}"
-    return f"${amount:,.2f}"
+    return _money(amount, "USD")
 
 
 def _money(amount: Decimal, currency: str) -> str:
-    """Format an amount as ``_usd`` does; another currency is written as its code before the amount."""
-    return _usd(amount) if currency == "USD" else f"{currency} {_usd(amount).removeprefix('$')}"
+    """Format an amount with two decimals; below one, with two significant digits."""
+    digits = max(2, 1 - amount.adjusted()) if amount and abs(amount) < 1 else 2
+    return f"{'$' if currency == 'USD' else f'{currency} '}{amount:,.{digits}f}"
 
 
 _templates = Environment(

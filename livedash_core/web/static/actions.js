@@ -27,7 +27,7 @@ async function showForecast(button) {
   for (const day of ask.querySelectorAll("#ask-days input:enabled")) query.set(day.name, day.value);
   let sentence;
   try {
-    sentence = (await answerOf(await fetch(`${document.body.dataset.here}/forecast?${query}`, { headers: { Accept: "application/json" } }))).sentence;
+    sentence = (await readJson(`${document.body.dataset.here}/forecast?${query}`)).sentence;
   } catch {
     sentence = "The cost of model calls cannot be estimated right now.";
   }
@@ -73,9 +73,11 @@ async function send(method, path, body) {
   return answerOf(response);
 }
 
-async function read(path) {
-  return answerOf(await fetch(document.body.dataset.airflowRoot + path, { headers: { Accept: "application/json" } }));
+async function readJson(address) {
+  return answerOf(await fetch(address, { headers: { Accept: "application/json" } }));
 }
+
+const read = (path) => readJson(document.body.dataset.airflowRoot + path);
 
 const FOLLOW_MILLISECONDS = 2000;
 const FOLLOW_TIMES = 450; // a quarter of an hour; a lane ends after ten minutes
@@ -178,7 +180,7 @@ const KINDS = {
   },
 
   async group(button) {
-    const found = await answerOf(await fetch(button.dataset.ids, { headers: { Accept: "application/json" } }));
+    const found = await readJson(button.dataset.ids);
     if (!found.session_ids.length) return say("The group has no more sessions of active companies.");
     const more = found.more ? " The group has more sessions: retry it again when the run is done." : "";
     await startRun(button.dataset.dag, { session_ids: found.session_ids, retry_failed: true }, more);
