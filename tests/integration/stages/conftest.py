@@ -10,7 +10,9 @@ from llmock.pytest_plugin import LLMock
 from sqlalchemy import Engine
 
 from tests.integration.records import Records
+from tests.integration.stages.faulty_server import FaultyServer
 from tests.integration.stages.llmock_companies import LlmockCompanies
+from tests.integration.stages.server_sessions import Sessions
 from tests.integration.stages.stage_runs import Pipeline
 from tests.integration.stages.website import Site
 
@@ -51,3 +53,14 @@ def add_company(records: Records) -> AddCompany:
 @pytest.fixture
 def acme(add_company: AddCompany, site: Site) -> UUID:
     return add_company("Acme", site.csv_url)
+
+
+@pytest.fixture
+def faulty() -> Iterator[FaultyServer]:
+    with FaultyServer() as server:
+        yield server
+
+
+@pytest.fixture
+def sessions(companies: LlmockCompanies, faulty: FaultyServer) -> Sessions:
+    return Sessions(companies, faulty)

@@ -8,9 +8,10 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, NamedTuple, Self
+from http.server import BaseHTTPRequestHandler
+from typing import Any, NamedTuple
 
+from tests.integration.stages.loopback_server import LoopbackServer
 from tests.unit.analysis.openai.scripted_server import VALID_REPLY
 
 #: Conversations are told apart by these words; a request without one is a question of LiveDash's own.
@@ -45,7 +46,7 @@ def good(**fields: Any) -> Answer:
     return Answer(200, {"object": "chat.completion", "choices": [choice], "usage": usage} | fields)
 
 
-class FaultyServer:
+class FaultyServer(LoopbackServer):
     """A context manager. ``most`` is the largest number of requests that it was handling at once."""
 
     def __init__(self, answer: Callable[[Asked], Answer] = lambda _asked: good()) -> None:
@@ -57,20 +58,8 @@ class FaultyServer:
         self._active = 0
         self._lock = threading.Lock()
 
-    def __enter__(self) -> Self:
-        self._server = _Server(("127.0.0.1", 0), _handler(self))
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}/v1"
+    def handler(self) -> type[BaseHTTPRequestHandler]:
+        return _handler(self)
 
     @property
     def posts(self) -> Counter[str]:
@@ -91,11 +80,6 @@ class FaultyServer:
             self._active -= 1
             self.after(answer)
         return answer
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 256
 
 
 def _handler(server: FaultyServer) -> type[BaseHTTPRequestHandler]:

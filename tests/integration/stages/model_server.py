@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
+from tests.integration.stages.loopback_server import LoopbackServer
 
-class Model:
+
+class Model(LoopbackServer):
     """Gives every POST the same answer, and counts them; ``on_post`` is called before each answer."""
 
     body = b""
@@ -18,20 +19,8 @@ class Model:
     def __init__(self, on_post: Callable[[], object] = lambda: None) -> None:
         self.on_post = on_post
 
-    def __enter__(self) -> Model:
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._thread = Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}/v1"
+    def handler(self) -> type[BaseHTTPRequestHandler]:
+        return _handler(self)
 
 
 def _handler(model: Model) -> type[BaseHTTPRequestHandler]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -58,16 +59,23 @@ LINES: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("case", LINES)
-def test_an_odd_line_is_read(batches: Batches, server: BatchServer, company_id: UUID, case: str) -> None:
-    def lines(requests: list[Body]) -> list[bytes]:
-        return [odd_line(request["custom_id"], **LINES[case]) for request in requests]
-
+def assert_all_answered(
+    batches: Batches, server: BatchServer, company_id: UUID, lines: Callable[[list[Body]], list[bytes]]
+) -> None:
+    """A batch whose output has these lines completes its three sessions, each with one answered call."""
     server.ends = [End(output=lines)]
     server._bill = lambda *_: None  # type: ignore[method-assign]
     batches.sessions(company_id, 3)
     assert batches.run(company_id).completed == 3
     assert batches.outcomes() == {"answered": 3}
+
+
+@pytest.mark.parametrize("case", LINES)
+def test_an_odd_line_is_read(batches: Batches, server: BatchServer, company_id: UUID, case: str) -> None:
+    def lines(requests: list[Body]) -> list[bytes]:
+        return [odd_line(request["custom_id"], **LINES[case]) for request in requests]
+
+    assert_all_answered(batches, server, company_id, lines)
 
 
 def test_lines_for_unknown_requests_and_second_lines_change_nothing(
@@ -88,11 +96,7 @@ def test_lines_for_unknown_requests_and_second_lines_change_nothing(
             b"null",
         ]
 
-    server.ends = [End(output=lines)]
-    server._bill = lambda *_: None  # type: ignore[method-assign]
-    batches.sessions(company_id, 3)
-    assert batches.run(company_id).completed == 3
-    assert batches.outcomes() == {"answered": 3}
+    assert_all_answered(batches, server, company_id, lines)
 
 
 def test_a_completed_batch_without_an_output_file_is_sent_again(

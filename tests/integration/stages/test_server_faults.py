@@ -6,7 +6,6 @@ Each case has eight sessions. The requests per conversation, the ledger and ever
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -16,17 +15,6 @@ from tests.integration.stages.llmock_companies import LlmockCompanies
 from tests.integration.stages.server_sessions import SESSIONS, Sessions, error
 
 WEB_PAGE = {"Content-Type": "text/html"}
-
-
-@pytest.fixture
-def faulty() -> Iterator[FaultyServer]:
-    with FaultyServer() as server:
-        yield server
-
-
-@pytest.fixture
-def sessions(companies: LlmockCompanies, faulty: FaultyServer) -> Sessions:
-    return Sessions(companies, faulty)
 
 
 #: What servers say to every request, whatever its code; and what the sentence must contain.

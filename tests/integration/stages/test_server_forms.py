@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,19 +11,7 @@ from livedash_core.costs import list_traits
 from livedash_core.operations.doctor import examine
 from livedash_core.pipeline import BUILT_IN
 from tests.integration.stages.faulty_server import OWN, Answer, Asked, FaultyServer, good
-from tests.integration.stages.llmock_companies import LlmockCompanies
 from tests.integration.stages.server_sessions import SESSIONS, Sessions, error
-
-
-@pytest.fixture
-def faulty() -> Iterator[FaultyServer]:
-    with FaultyServer() as server:
-        yield server
-
-
-@pytest.fixture
-def sessions(companies: LlmockCompanies, faulty: FaultyServer) -> Sessions:
-    return Sessions(companies, faulty)
 
 
 def role(asked: Asked) -> str:
