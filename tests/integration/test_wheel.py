@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -214,11 +215,10 @@ def test_up_works_from_the_wheel_in_an_empty_folder(started: tuple[Environment, 
     assert installed.directory.stat().st_mode & 0o066 == 0
     assert not list((installed.directory / "venv").rglob("*.log"))
 
-    processes = [process.pid, *(child.pid for child in psutil.Process(process.pid).children(recursive=True))]
-    listening = {
-        connection.laddr.ip
-        for pid in processes
-        for connection in psutil.Process(pid).net_connections("inet")
-        if connection.status == psutil.CONN_LISTEN
-    }
+    running = psutil.Process(process.pid)
+    listening: set[str] = set()
+    for each in [running, *running.children(recursive=True)]:
+        with contextlib.suppress(psutil.NoSuchProcess):  # a task's process may end meanwhile
+            found = each.net_connections("inet")
+            listening |= {connection.laddr.ip for connection in found if connection.status == psutil.CONN_LISTEN}
     assert listening == {"127.0.0.1"}
