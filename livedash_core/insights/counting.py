@@ -25,6 +25,8 @@ _SESSIONS = """
         ('language', language),
         ('sentiment', sentiment),
         ('category', category),
+        ('outcome', outcome),
+        ('missing', missing),
         ('escalated', CASE WHEN escalated THEN 'true' END),
         ('forwarded_hr', CASE WHEN forwarded_hr THEN 'true' END),
         ('analyzer', analyzer || '/' || coalesce(model, ''))

@@ -18,7 +18,7 @@ from livedash_core.models import Question, QuestionDayCount, SessionDayCount
 #: takes as long for a million questions as for a thousand. A question with more sessions in the period than the last
 #: candidate has overall is always among them.
 CANDIDATES = 100
-_FACETS = ("language", "sentiment", "category", "escalated", "forwarded_hr")
+_FACETS = ("language", "sentiment", "category", "escalated", "forwarded_hr", "outcome", "missing")
 
 
 class Period(NamedTuple):

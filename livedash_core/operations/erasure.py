@@ -184,7 +184,7 @@ def _erase_chunk(connection: Connection, *, ids: list[UUID], pipeline: Pipeline)
     questions = _erase_questions(connection, ids)
     connection.execute(delete(SessionAnalysis).where(SessionAnalysis.session_id.in_(ids)))
     # The country is an unchecked cell of the CSV, and no count depends on it.
-    content = dict.fromkeys(("initial_message", "country", "summary", "analysis_id"))
+    content = dict.fromkeys(("initial_message", "country", "summary", "outcome_reason", "analysis_id"))
     connection.execute(update(Session).where(Session.id.in_(ids)).values(content))
     connection.execute(
         update(AiProcessingRequest)

@@ -31,6 +31,8 @@ class SessionFilter:
     category: str | None = None
     sentiment: str | None = None
     language: str | None = None
+    outcome: str | None = None
+    missing: str | None = None
     escalated: bool = False
     forwarded_hr: bool = False
     question_id: int | None = None
@@ -58,6 +60,8 @@ class SessionFilter:
             "category": self.category,
             "sentiment": self.sentiment,
             "language": self.language,
+            "outcome": self.outcome,
+            "missing": self.missing,
             "question_id": self.question_id,
             "error_group": self.error_group,
         }
@@ -118,7 +122,7 @@ def sources(wanted: SessionFilter, pipeline: Pipeline) -> list[Source]:
     for column in ("escalated", "forwarded_hr"):
         if getattr(wanted, column):
             return [_analysed(f"source.{column}")]
-    for column in ("category", "sentiment", "language"):
+    for column in ("outcome", "category", "sentiment", "language"):
         if getattr(wanted, column) is not None:
             return [_analysed(f"source.{column} = :{column}")]
     by_start = Source(_BY_START, "source.started_at", "source.id", "livedash.session_import AS source", _OF + _WINDOW)
@@ -141,7 +145,7 @@ def remaining_conditions(wanted: SessionFilter, source: Source) -> list[str]:
     for column in ("escalated", "forwarded_hr"):
         if getattr(wanted, column) and f"source.{column}" not in source.conditions:
             conditions.append(f"analysed.{column}")
-    for column in ("category", "sentiment", "language"):
+    for column in ("category", "sentiment", "language", "outcome", "missing"):
         if getattr(wanted, column) is not None and f"source.{column}" not in source.conditions:
             conditions.append(f"analysed.{column} = :{column}")
     if wanted.notes and source is not _NOTED:

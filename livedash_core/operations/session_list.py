@@ -36,6 +36,9 @@ class ListedSession(NamedTuple):
     category: str | None
     escalated: bool | None
     forwarded_hr: bool | None
+    outcome: str | None
+    missing: str | None
+    outcome_reason: str | None
     summary: str | None
     statuses: dict[str, str]
 
@@ -137,6 +140,7 @@ _COLUMNS = f"""
     imported.id, left(company.name, {MAX_CHARACTERS}) AS company,
     left(imported.external_session_id, {MAX_CHARACTERS}) AS external_session_id, imported.started_at,
     analysed.language, analysed.sentiment, analysed.category, analysed.escalated, analysed.forwarded_hr,
+    analysed.outcome, analysed.missing, left(analysed.outcome_reason, {MAX_CHARACTERS}) AS outcome_reason,
     left(coalesce(analysed.summary, imported.initial_message), {MAX_CHARACTERS}) AS summary
 """
 

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import RedirectResponse, StreamingResponse
 from sqlalchemy import Connection
 
-from livedash_core.enums import CATEGORIES, SENTIMENTS, STAGE_STATES, StageState
+from livedash_core.enums import CATEGORIES, MISSING, SENTIMENTS, SESSION_OUTCOMES, STAGE_STATES, StageState
 from livedash_core.errors import UsageError
 from livedash_core.operations.session_filter import SessionFilter
 from livedash_core.operations.session_list import Cursor, Page, all_sessions, find_by_id, list_sessions
@@ -38,6 +38,8 @@ class SearchForm:
     category: str = ""
     sentiment: str = ""
     language: str = ""
+    outcome: str = ""
+    missing: str = ""
     escalated: str = ""
     forwarded_hr: str = ""
     question: Annotated[int | None, Query(ge=1, le=2**63 - 1)] = None
@@ -77,6 +79,7 @@ def make_router(read: Reader, pipeline: Pipeline) -> APIRouter:
             stages=pipeline.names,
             categories=CATEGORIES,
             sentiments=SENTIMENTS,
+            outcomes=SESSION_OUTCOMES,
             max_exported=MAX_EXPORTED,
         )
 
@@ -120,6 +123,8 @@ def _session_filter(companies: Companies, filters: FilterForm, search: SearchFor
         (search.state, STAGE_STATES),
         (search.category, CATEGORIES),
         (search.sentiment, SENTIMENTS),
+        (search.outcome, SESSION_OUTCOMES),
+        (search.missing, MISSING),
     ):
         if value and value not in choices:
             raise UsageError(f"there is no {value[:40]!r} to filter by; choose from the list")
@@ -132,6 +137,8 @@ def _session_filter(companies: Companies, filters: FilterForm, search: SearchFor
         category=search.category or None,
         sentiment=search.sentiment or None,
         language=search.language.replace("\x00", "") or None,
+        outcome=search.outcome or None,
+        missing=search.missing or None,
         escalated=bool(search.escalated),
         forwarded_hr=bool(search.forwarded_hr),
         question_id=search.question,

@@ -192,6 +192,9 @@ class OpenAIAnalyzer:
             raise translated(
                 error, Call(self._server, self._model, self._timeout_seconds, request.company_id)
             ) from error
+        if analysis.outcome is None and prompt_version == self.prompt_version:
+            # Asked for and not said; a reply to an older prompt was not asked for it.
+            analysis = replace(analysis, outcome="UNKNOWN", notes={**analysis.notes, "outcome": "not said"})
         model = completion.model or self._model
         return replace(analysis, analyzer=self.name, model=model, prompt_version=prompt_version)
 

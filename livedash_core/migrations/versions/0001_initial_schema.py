@@ -636,6 +636,9 @@ def upgrade() -> None:
         sa.Column("forwarded_hr", sa.Boolean(), nullable=True),
         sa.Column("category", sa.Text(), nullable=True),
         sa.Column("summary", sa.Text(), nullable=True),
+        sa.Column("outcome", sa.Text(), nullable=True),
+        sa.Column("outcome_reason", sa.Text(), nullable=True),
+        sa.Column("missing", sa.Text(), nullable=True),
         sa.Column("analysis_id", sa.BigInteger(), nullable=True),
         sa.Column("analyzer", sa.Text(), nullable=True),
         sa.Column("model", sa.Text(), nullable=True),
@@ -645,6 +648,15 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "category IN ('SCHEDULE_HOURS', 'LEAVE_VACATION', 'SICK_LEAVE_RECOVERY', 'SALARY_COMPENSATION', 'CONTRACT_HOURS', 'ONBOARDING', 'OFFBOARDING', 'WORKWEAR_STAFF_PASS', 'TEAM_CONTACTS', 'PERSONAL_QUESTIONS', 'ACCESS_LOGIN', 'SOCIAL_QUESTIONS', 'UNRECOGNIZED_OTHER')",
             name=op.f("ck_session_category_known"),
+        ),
+        sa.CheckConstraint(
+            "missing IN ('NO_ANSWER', 'WRONG_ANSWER', 'SYSTEM_FAULT', 'NEEDS_PERSON')",
+            name=op.f("ck_session_missing_known"),
+        ),
+        sa.CheckConstraint("missing IS NULL OR outcome = 'UNRESOLVED'", name=op.f("ck_session_only_unresolved_misses")),
+        sa.CheckConstraint(
+            "outcome IN ('RESOLVED', 'UNRESOLVED', 'ABANDONED', 'HANDED_OVER', 'UNKNOWN')",
+            name=op.f("ck_session_outcome_known"),
         ),
         sa.CheckConstraint("sentiment IN ('POSITIVE', 'NEUTRAL', 'NEGATIVE')", name=op.f("ck_session_sentiment_known")),
         sa.ForeignKeyConstraint(["company_id"], ["livedash.company.id"], name=op.f("fk_session_company_id")),
@@ -683,6 +695,14 @@ def upgrade() -> None:
         unique=False,
         schema="livedash",
         postgresql_where=sa.text("language IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_session_outcome",
+        "session",
+        ["company_id", "outcome", "started_at", "id"],
+        unique=False,
+        schema="livedash",
+        postgresql_where=sa.text("outcome IS NOT NULL"),
     )
     op.create_index(
         "ix_session_sentiment",

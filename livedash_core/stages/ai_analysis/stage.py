@@ -220,6 +220,9 @@ _NO_ANALYSIS = dict.fromkeys(
         "forwarded_hr",
         "category",
         "summary",
+        "outcome",
+        "outcome_reason",
+        "missing",
     )
 )
 _MAKE_CURRENT = text(
@@ -230,7 +233,9 @@ _MAKE_CURRENT = text(
         language = found.result ->> 'language', sentiment = found.result ->> 'sentiment',
         escalated = CAST(found.result ->> 'escalated' AS bool),
         forwarded_hr = CAST(found.result ->> 'forwarded_hr' AS bool),
-        category = found.result ->> 'category', summary = found.result ->> 'summary'
+        category = found.result ->> 'category', summary = found.result ->> 'summary',
+        outcome = found.result ->> 'outcome', outcome_reason = found.result ->> 'outcome_reason',
+        missing = found.result ->> 'missing'
     FROM unnest(CAST(:session_id AS uuid[]), CAST(:input_hash AS text[]), CAST(:analyzer AS text[]),
                 CAST(:model AS text[]), CAST(:prompt_version AS text[]))
          AS analysed (session_id, input_hash, analyzer, model, prompt_version)

@@ -115,6 +115,23 @@ def test_a_changed_or_deleted_session_is_counted_as_it_is_now(
     assert list(both.per_day.values()) == [1, 1]
 
 
+def test_the_outcome_is_counted_only_for_sessions_that_were_analysed_for_it(
+    records: Records, company_id: UUID, engine: Engine
+) -> None:
+    write(records, company_id, 3, sentiment="NEUTRAL")
+    ids = write(records, company_id, 2, sentiment="NEUTRAL", outcome="UNRESOLVED", missing="NO_ANSWER")
+
+    assert_counts_equal_a_recount(engine)
+    with engine.begin() as connection, counted_sessions(connection, ids):
+        better = update(Session).where(Session.id == ids[0]).values(outcome="RESOLVED", missing=None)
+        connection.execute(better)
+    assert_counts_equal_a_recount(engine)
+    with engine.connect() as connection:
+        found = counts(connection, [company_id], Period(DAY, DAY))
+    assert found.values["outcome"] == {"RESOLVED": 1, "UNRESOLVED": 1}
+    assert (found.total("outcome"), found.of("missing", "NO_ANSWER"), found.sessions) == (2, 1, 5)
+
+
 def test_a_rolled_back_change_is_not_counted(records: Records, company_id: UUID, engine: Engine) -> None:
     (session_id,) = records.sessions(company_id, 1)
     with engine.connect() as connection:

@@ -138,8 +138,10 @@ def test_filters_by_analysis_work_alone_and_combined(
 ) -> None:
     dutch, german, other = (records.sessions(company_id, 4, completed_stages=5) for _ in range(3))
     analyse(engine, company_id, dutch, language="nl", sentiment="NEGATIVE", category="ONBOARDING", escalated=True)
-    analyse(engine, company_id, german, language="de", sentiment="NEGATIVE", category="OFFBOARDING", forwarded_hr=True)
-    analyse(engine, company_id, other, language="nl", sentiment="NEUTRAL", category="ONBOARDING")
+    unresolved = {"outcome": "UNRESOLVED", "sentiment": "NEGATIVE"}
+    analyse(engine, company_id, german, language="de", category="OFFBOARDING", forwarded_hr=True, **unresolved)
+    lacking = {"outcome": "UNRESOLVED", "missing": "NO_ANSWER"}
+    analyse(engine, company_id, other, language="nl", sentiment="NEUTRAL", category="ONBOARDING", **lacking)
 
     acme = Scope(company_ids=(company_id,))
 
@@ -151,6 +153,9 @@ def test_filters_by_analysis_work_alone_and_combined(
     assert found(language="nl", category="ONBOARDING") == {*dutch, *other}
     assert found(escalated=True) == set(dutch)
     assert found(forwarded_hr=True, language="nl") == set()
+    assert found(outcome="UNRESOLVED") == {*german, *other}
+    assert found(outcome="UNRESOLVED", missing="NO_ANSWER") == set(other)
+    assert found(outcome="UNRESOLVED", category="ONBOARDING", sentiment="NEUTRAL") == set(other)
     assert found(replace(acme, stages=(BUILT_IN.names[4],)), sentiment="NEUTRAL", state="completed") == set(other)
     second = replace(acme, started_from=NOON, started_before=NOON + timedelta(seconds=1))
     assert found(second, sentiment="NEUTRAL") == set(other)
