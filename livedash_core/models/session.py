@@ -130,6 +130,13 @@ class Session(Base):
             Index(f"ix_session_{column}", "company_id", "started_at", "id", postgresql_where=text(column))
             for column in ("escalated", "forwarded_hr")
         ),
+        Index(
+            "ix_session_without_outcome",
+            "company_id",
+            "started_at",
+            "id",
+            postgresql_where=text("analyzed_at IS NOT NULL AND outcome IS NULL"),
+        ),
         # The views of livedash_compat show this text as the id, and the old dashboard looks rows up by it.
         Index("ix_session_shown_id", text("COALESCE(legacy_id, id::text)")),
     )

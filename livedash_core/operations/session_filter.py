@@ -33,6 +33,10 @@ class SessionFilter:
     language: str | None = None
     outcome: str | None = None
     missing: str | None = None
+    #: Only sessions that were analysed, but not for their outcome.
+    without_outcome: bool = False
+    #: An hour of a weekday in the time zone of the company: 1 (Monday) to 7, and 0 to 23.
+    hour: tuple[int, int] | None = None
     escalated: bool = False
     forwarded_hr: bool = False
     question_id: int | None = None
@@ -62,6 +66,8 @@ class SessionFilter:
             "language": self.language,
             "outcome": self.outcome,
             "missing": self.missing,
+            "weekday": self.hour[0] if self.hour else None,
+            "hour": self.hour[1] if self.hour else None,
             "question_id": self.question_id,
             "error_group": self.error_group,
         }
@@ -119,6 +125,10 @@ def sources(wanted: SessionFilter, pipeline: Pipeline) -> list[Source]:
         return _of_state(wanted, pipeline)
     if wanted.notes:
         return [_NOTED]
+    if wanted.hour is not None:
+        return [_analysed(_IN_HOUR)]
+    if wanted.without_outcome:
+        return [_analysed(WITHOUT_OUTCOME.format(session="source"))]
     for column in ("escalated", "forwarded_hr"):
         if getattr(wanted, column):
             return [_analysed(f"source.{column}")]
@@ -148,6 +158,10 @@ def remaining_conditions(wanted: SessionFilter, source: Source) -> list[str]:
     for column in ("category", "sentiment", "language", "outcome", "missing"):
         if getattr(wanted, column) is not None and f"source.{column}" not in source.conditions:
             conditions.append(f"analysed.{column} = :{column}")
+    if wanted.without_outcome and "analyzed_at" not in source.conditions:
+        conditions.append(WITHOUT_OUTCOME.format(session="analysed"))
+    if wanted.hour is not None and _IN_HOUR not in source.conditions:
+        conditions.append(_IN_HOUR.replace("source.", "imported."))
     if wanted.notes and source is not _NOTED:
         conditions.append(_HAS_NOTES)
     if wanted.state == "completed":
@@ -155,6 +169,12 @@ def remaining_conditions(wanted: SessionFilter, source: Source) -> list[str]:
     return conditions
 
 
+#: The condition of an index of its own.
+WITHOUT_OUTCOME = "{session}.analyzed_at IS NOT NULL AND {session}.outcome IS NULL"
+_IN_HOUR = (
+    "CAST(extract(isodow FROM source.started_at AT TIME ZONE company.timezone) AS int) = :weekday "
+    "AND CAST(extract(hour FROM source.started_at AT TIME ZONE company.timezone) AS int) = :hour"
+)
 _HAS_COMPLETED = (
     "EXISTS (SELECT FROM livedash.session_processing_status AS status "
     "WHERE status.session_id = imported.id AND status.stage = :completed_stage AND status.status = 'COMPLETED')"

@@ -195,7 +195,7 @@ def _keys(source: Source) -> str:
     return f"""
         SELECT keys.at, keys.id
         FROM (
-            SELECT id FROM livedash.company
+            SELECT id, timezone FROM livedash.company
             WHERE CAST(:company_ids AS uuid[]) IS NULL OR id = ANY (CAST(:company_ids AS uuid[]))
         ) AS company
         CROSS JOIN LATERAL ({wanted}) AS keys

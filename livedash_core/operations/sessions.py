@@ -165,6 +165,8 @@ _SESSION = """
            left(analysed.outcome_reason, 500) AS outcome_reason,
            analysed.analyzer, left(analysed.model, 100) AS model,
            left(analysed.prompt_version, 40) AS prompt_version, analysed.analyzed_at,
+           extract(epoch FROM analysed.ended_at - analysed.started_at) AS seconds,
+           least(analysed.avg_response_time_seconds, 1e9) AS response_seconds,
            left(imported.initial_message, 500) AS initial_message, imported.notes,
            (SELECT max(position) FROM livedash.message WHERE session_id = imported.id) AS messages
     FROM livedash.session_import AS imported

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, cast
@@ -23,12 +24,15 @@ from livedash_core.web.rendering import render
 PAGE_SIZE = 40
 #: The most rows of an export. Filters by days split a longer one.
 MAX_EXPORTED = 20_000
+#: In the address, instead of an outcome: analysed, but not for the outcome.
+WITHOUT_OUTCOME = "NONE"
 
 
 @dataclass(frozen=True, slots=True)
 class SearchForm:
     """The fields of the Sessions page beside those of the filter form; empty means no restriction.
 
+    ``hour`` is a weekday and an hour in the company's time zone, such as 1-9 for Monday from nine on.
     ``kind`` and ``group`` are the error kind and the group of failures that the Failures page links to.
     """
 
@@ -40,6 +44,7 @@ class SearchForm:
     language: str = ""
     outcome: str = ""
     missing: str = ""
+    hour: str = ""
     escalated: str = ""
     forwarded_hr: str = ""
     question: Annotated[int | None, Query(ge=1, le=2**63 - 1)] = None
@@ -123,7 +128,7 @@ def _session_filter(companies: Companies, filters: FilterForm, search: SearchFor
         (search.state, STAGE_STATES),
         (search.category, CATEGORIES),
         (search.sentiment, SENTIMENTS),
-        (search.outcome, SESSION_OUTCOMES),
+        (search.outcome, (*SESSION_OUTCOMES, WITHOUT_OUTCOME)),
         (search.missing, MISSING),
     ):
         if value and value not in choices:
@@ -137,7 +142,9 @@ def _session_filter(companies: Companies, filters: FilterForm, search: SearchFor
         category=search.category or None,
         sentiment=search.sentiment or None,
         language=search.language.replace("\x00", "") or None,
-        outcome=search.outcome or None,
+        outcome=search.outcome if search.outcome in SESSION_OUTCOMES else None,
+        without_outcome=search.outcome == WITHOUT_OUTCOME,
+        hour=_hour(search.hour) if search.hour else None,
         missing=search.missing or None,
         escalated=bool(search.escalated),
         forwarded_hr=bool(search.forwarded_hr),
@@ -145,3 +152,9 @@ def _session_filter(companies: Companies, filters: FilterForm, search: SearchFor
         error_group=search.group.replace("\x00", "") if search.group else None,
         notes=bool(search.notes),
     )
+
+
+def _hour(written: str) -> tuple[int, int]:
+    if not (found := re.fullmatch(r"([1-7])-([01]?\d|2[0-3])", written, re.ASCII)):
+        raise UsageError(f"there is no hour {written[:20]!r} of a weekday; one is like 1-9, Monday from nine on")
+    return int(found[1]), int(found[2])

@@ -63,11 +63,14 @@ SELECT company_id, stage, error_kind, error_group, count(*), min(completed_at), 
 FROM livedash.session_processing_status WHERE status = 'FAILED' GROUP BY 1, 2, 3, 4;
 
 INSERT INTO livedash.session (id, company_id, started_at, ended_at, language, sentiment, category, escalated,
-                              forwarded_hr, analyzer, model, prompt_version, summary, analyzed_at)
-SELECT id, company_id, moment, moment, (CAST('{nl,en,de,fr}' AS text[]))[n % 4 + 1],
+                              forwarded_hr, analyzer, model, prompt_version, summary, analyzed_at, outcome, missing,
+                              avg_response_time_seconds)
+SELECT id, company_id, moment, moment + n % 900 * interval '1 s', (CAST('{nl,en,de,fr}' AS text[]))[n % 4 + 1],
        (CAST('{POSITIVE,NEUTRAL,NEGATIVE}' AS text[]))[n % 3 + 1],
        (CAST('{ONBOARDING,OFFBOARDING,LEAVE_VACATION,SCHEDULE_HOURS,TEAM_CONTACTS}' AS text[]))[n % 5 + 1],
-       n % 100 = 0, n % 50 = 0, 'openai', 'a-model', '1', 'What the session was about, in a sentence or two.', moment
+       n % 100 = 0, n % 50 = 0, 'openai', 'a-model', '1', 'What the session was about, in a sentence or two.', moment,
+       (CAST('{RESOLVED,UNRESOLVED,ABANDONED,HANDED_OVER,UNKNOWN}' AS text[]))[n % 5 + 1],
+       CASE WHEN n % 5 = 1 THEN (CAST('{NO_ANSWER,WRONG_ANSWER}' AS text[]))[n / 5 % 2 + 1] END, n % 60
 FROM made WHERE fetched = 'COMPLETED' ORDER BY n;
 
 INSERT INTO livedash.message (session_id, position, role, content, sent_at)
@@ -83,7 +86,14 @@ WHERE fetched = 'COMPLETED' AND n % 5 < 4;
 
 INSERT INTO livedash.session_day_count (facet, company_id, day, value, sessions) {sessions};
 
+INSERT INTO livedash.session_month_count (facet, company_id, month, value, sessions)
+SELECT facet, company_id, date_trunc('month', day), value, sum(sessions) FROM livedash.session_day_count
+WHERE facet <> 'hour' GROUP BY 1, 2, 3, 4;
+
 INSERT INTO livedash.question_day_count (question_id, day, sessions) {questions};
+
+INSERT INTO livedash.question_month_count (question_id, month, sessions)
+SELECT question_id, date_trunc('month', day), sum(sessions) FROM livedash.question_day_count GROUP BY 1, 2;
 
 UPDATE livedash.question SET sessions = counted.sessions FROM (
     SELECT question_id, sum(sessions) AS sessions FROM livedash.question_day_count GROUP BY question_id

@@ -488,6 +488,19 @@ def upgrade() -> None:
         schema="livedash",
     )
     op.create_table(
+        "session_month_count",
+        sa.Column("facet", sa.Text(), nullable=False),
+        sa.Column("company_id", sa.Uuid(), nullable=False),
+        sa.Column("month", sa.Date(), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.Column("sessions", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["company_id"], ["livedash.company.id"], name=op.f("fk_session_month_count_company_id")
+        ),
+        sa.PrimaryKeyConstraint("facet", "company_id", "month", "value", name=op.f("pk_session_month_count")),
+        schema="livedash",
+    )
+    op.create_table(
         "session_import",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("company_id", sa.Uuid(), nullable=False),
@@ -619,6 +632,17 @@ def upgrade() -> None:
         schema="livedash",
     )
     op.create_table(
+        "question_month_count",
+        sa.Column("question_id", sa.BigInteger(), nullable=False),
+        sa.Column("month", sa.Date(), nullable=False),
+        sa.Column("sessions", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["question_id"], ["livedash.question.id"], name=op.f("fk_question_month_count_question_id")
+        ),
+        sa.PrimaryKeyConstraint("question_id", "month", name=op.f("pk_question_month_count")),
+        schema="livedash",
+    )
+    op.create_table(
         "session",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("company_id", sa.Uuid(), nullable=False),
@@ -719,6 +743,14 @@ def upgrade() -> None:
         unique=False,
         schema="livedash",
     )
+    op.create_index(
+        "ix_session_without_outcome",
+        "session",
+        ["company_id", "started_at", "id"],
+        unique=False,
+        schema="livedash",
+        postgresql_where=sa.text("analyzed_at IS NOT NULL AND outcome IS NULL"),
+    )
     op.create_index("ix_session_started", "session", ["company_id", "started_at"], unique=False, schema="livedash")
     op.create_table(
         "session_transcript",
@@ -809,9 +841,11 @@ def downgrade() -> None:
     op.drop_table("message", schema="livedash")
     op.drop_table("session_transcript", schema="livedash")
     op.drop_table("session", schema="livedash")
+    op.drop_table("question_month_count", schema="livedash")
     op.drop_table("question_day_count", schema="livedash")
     op.drop_table("ai_processing_request", schema="livedash")
     op.drop_table("session_import", schema="livedash")
+    op.drop_table("session_month_count", schema="livedash")
     op.drop_table("session_day_count", schema="livedash")
     op.drop_table("question", schema="livedash")
     op.drop_table("import_rejection", schema="livedash")
