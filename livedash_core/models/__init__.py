@@ -15,6 +15,7 @@ from livedash_core.models.base import SCHEMA, Base
 from livedash_core.models.company import Company, CompanyCsv
 from livedash_core.models.insight import QuestionDayCount, QuestionMonthCount, SessionDayCount, SessionMonthCount
 from livedash_core.models.question import Question, SessionQuestion
+from livedash_core.models.search import SessionSearch
 from livedash_core.models.session import ImportRejection, Message, Session, SessionImport, SessionTranscript
 from livedash_core.models.status import (
     FailureCount,
@@ -60,6 +61,7 @@ __all__ = [
     "SessionImport",
     "SessionMonthCount",
     "SessionQuestion",
+    "SessionSearch",
     "SessionTranscript",
     "SystemicIncident",
 ]

@@ -39,7 +39,12 @@ class SessionImport(Base):
         UniqueConstraint("company_id", "external_session_id"),
         # The time window of a Scope; with the id it gives the order of the session list.
         Index("ix_session_import_started", "company_id", "started_at", "id"),
-        Index("ix_session_import_external", "external_session_id"),
+        # By the first characters too.
+        Index(
+            "ix_session_import_external",
+            "external_session_id",
+            postgresql_ops={"external_session_id": "text_pattern_ops"},
+        ),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)

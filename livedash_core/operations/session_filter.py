@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
+from uuid import UUID
 
+from livedash_core import full_text
 from livedash_core.enums import StageState
 from livedash_core.errors import UsageError
 from livedash_core.models.status import HAS_DOUBTS
@@ -40,6 +42,9 @@ class SessionFilter:
     escalated: bool = False
     forwarded_hr: bool = False
     question_id: int | None = None
+    #: Words in the messages or the summary, and the sessions that have them: None if these are too many to list.
+    words: str | None = None
+    matches: tuple[UUID, ...] | None = None
     error_group: str | None = None
     #: Only sessions whose transcript was read with doubts (``TRANSCRIPT_DOUBTS``).
     notes: bool = False
@@ -69,6 +74,8 @@ class SessionFilter:
             "weekday": self.hour[0] if self.hour else None,
             "hour": self.hour[1] if self.hour else None,
             "question_id": self.question_id,
+            "words": self.words,
+            "matches": None if self.matches is None else list(self.matches),
             "error_group": self.error_group,
         }
 
@@ -123,6 +130,8 @@ def sources(wanted: SessionFilter, pipeline: Pipeline) -> list[Source]:
     # Nearly all sessions are completed: they need no index of their own. The other states have one.
     if wanted.state != "completed" and (wanted.scope.stages is not None or wanted.state is not None):
         return _of_state(wanted, pipeline)
+    if wanted.matches is not None:
+        return [MATCHED]
     if wanted.notes:
         return [_NOTED]
     if wanted.hour is not None:
@@ -147,6 +156,8 @@ def remaining_conditions(wanted: SessionFilter, source: Source) -> list[str]:
     ``:completed_stage`` is bound to the stage that must be completed.
     """
     conditions = []
+    if wanted.words is not None and source is not MATCHED:
+        conditions.append(full_text.MATCHES)
     if _WINDOW not in source.conditions:
         if wanted.scope.started_from is not None:
             conditions.append("imported.started_at >= :started_from")
@@ -199,6 +210,15 @@ _NOTED = Source(
     "source.session_id",
     _STATUS,
     f"{_OF} AND {HAS_DOUBTS}",
+)
+#: Each session of ``matches``; they are few enough to sort.
+MATCHED = Source(
+    _BY_START,
+    "source.started_at",
+    "source.id",
+    "livedash.session AS source",
+    f"{_OF_ANY} AND source.id = ANY (CAST(:matches AS uuid[]))" + _WINDOW,
+    per_company=False,
 )
 _ASKED = Source(
     "most recently imported first",

@@ -535,7 +535,12 @@ def upgrade() -> None:
         schema="livedash",
     )
     op.create_index(
-        "ix_session_import_external", "session_import", ["external_session_id"], unique=False, schema="livedash"
+        "ix_session_import_external",
+        "session_import",
+        ["external_session_id"],
+        unique=False,
+        schema="livedash",
+        postgresql_ops={"external_session_id": "text_pattern_ops"},
     )
     op.create_index(
         "ix_session_import_started",
@@ -753,6 +758,25 @@ def upgrade() -> None:
     )
     op.create_index("ix_session_started", "session", ["company_id", "started_at"], unique=False, schema="livedash")
     op.create_table(
+        "session_search",
+        sa.Column("session_id", sa.Uuid(), nullable=False),
+        sa.Column("part", sa.Text(), nullable=False),
+        sa.Column("document", postgresql.TSVECTOR(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["session_id"], ["livedash.session.id"], name=op.f("fk_session_search_session_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("session_id", "part", name=op.f("pk_session_search")),
+        schema="livedash",
+    )
+    op.create_index(
+        "ix_session_search_document",
+        "session_search",
+        ["document"],
+        unique=False,
+        schema="livedash",
+        postgresql_using="gin",
+    )
+    op.create_table(
         "session_transcript",
         sa.Column("session_id", sa.Uuid(), nullable=False),
         sa.Column("content", sa.Text(), nullable=False),
@@ -840,6 +864,7 @@ def downgrade() -> None:
     op.drop_table("session_analysis", schema="livedash")
     op.drop_table("message", schema="livedash")
     op.drop_table("session_transcript", schema="livedash")
+    op.drop_table("session_search", schema="livedash")
     op.drop_table("session", schema="livedash")
     op.drop_table("question_month_count", schema="livedash")
     op.drop_table("question_day_count", schema="livedash")

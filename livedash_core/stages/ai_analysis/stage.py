@@ -16,6 +16,7 @@ from livedash_core.analysis.registry import AnalyzerRegistry
 from livedash_core.analysis.stored_analyses import KEY, StoredAnalysis, input_digest, store_analyses, stored_analysis_of
 from livedash_core.costs.ledger_store import add_reused
 from livedash_core.errors import SystemicError
+from livedash_core.full_text import index_summaries
 from livedash_core.insights import counted_sessions
 from livedash_core.models import AiModel, Company, Message, Session, SessionAnalysis
 from livedash_core.outcomes import Completed, Deferred, Outcome, Skipped
@@ -191,6 +192,7 @@ class AiAnalysis(Stage[Conversation, AnalysisResult]):
         with counted_sessions(connection, results):
             connection.execute(update(Session).where(Session.id.in_(unanalysed)).values(_NO_ANALYSIS))
             connection.execute(_MAKE_CURRENT, {column: [getattr(each, column) for each in analysed] for column in KEY})
+            index_summaries(connection, results)
         reused = [(result.reused_for, result.stored and result.stored.model) for result in results.values()]
         add_reused(connection, Counter((company, model) for company, model in reused if company and model))
 

@@ -13,12 +13,13 @@ from uuid import UUID, uuid4
 
 import pytest
 from markupsafe import escape
-from sqlalchemy import Connection, Engine, insert
+from sqlalchemy import Connection, Engine, insert, select
 from starlette.testclient import TestClient
 
 from livedash_core.costs.ledger import PlannedCall
 from livedash_core.costs.ledger_store import open_calls
 from livedash_core.costs.prices import load_prices, set_price
+from livedash_core.full_text import index_summaries
 from livedash_core.insights import counted_questions, counted_sessions
 from livedash_core.models import (
     AiProcessingRequest,
@@ -377,6 +378,44 @@ def test_the_insights_compare_companies_in_the_same_days_and_offer_periods(
     assert 'aria-current="true"' not in page.get("insights?from=2026-03-02").text
     # Noon in UTC is an hour later in Amsterdam.
     assert "hour=1-13" in page.get("insights?company=Umbrella").text
+
+
+def test_sessions_are_searched_counted_and_paged_both_ways(
+    page: TestClient, records: Records, analyse: Analyse, engine: Engine
+) -> None:
+    acme = records.company("Acme")
+    ids = analyse(acme, 90, language="nl", summary="Asked about <i>holidays</i>.", outcome="RESOLVED")
+    analyse(acme, 3, language="de", summary="Asked about the canteen.", outcome="RESOLVED")
+    with engine.begin() as connection:
+        index_summaries(connection, list(connection.scalars(select(Session.id))))
+
+    def shown(address: str) -> tuple[list[str], str]:
+        html = page.get(address).text
+        return re.findall(r'<a href="/livedash/sessions/([0-9a-f-]{36})">', html), html
+
+    address = "sessions?q=holiday&company=Acme&outcome=RESOLVED"
+    first, html = shown(address)
+    assert "90 sessions</span>, most recently started first" in html
+    assert "Previous page" not in html
+    newest = [str(session_id) for session_id in sorted(ids, reverse=True)]
+    assert first == newest[:40]
+    following = re.search(r'rel="next" href="/livedash/([^"]+)"', html)
+    assert following is not None
+    second, html = shown(following[1].replace("&amp;", "&"))
+    assert second == newest[40:80]
+    previous = re.search(r'rel="prev" href="/livedash/([^"]+)"', html)
+    assert previous is not None
+    assert shown(previous[1].replace("&amp;", "&"))[0] == first
+    assert shown(address + "&sort=oldest")[0] == newest[::-1][:40]
+    assert shown("sessions?q=holiday&language=de")[0] == []
+    assert len(shown("sessions?q=asked+-holiday")[0]) == 3
+    exported = list(csv.reader(io.StringIO(page.get("sessions/export.csv?q=canteen").text)))
+    assert len(exported) == 4
+    for words in ("-holiday", "%21%21%21"):
+        assert page.get(f"sessions?q={words}").status_code == 400
+    for words in ("%00holiday", "%27%22%3C%2F", "x" * 200):
+        assert page.get(f"sessions?q={words}").status_code in (200, 400)
+    assert page.get("sessions?q=" + "x" * 201).status_code == 400
 
 
 def test_a_session_shows_its_outcome_its_duration_and_its_response_time(
