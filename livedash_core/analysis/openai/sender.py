@@ -167,6 +167,8 @@ class Sender:
             self._partial = PartialRead(sent, read)
             self.limits = self.limits.tightened(TokenLimits(context=read + MIN_COMPLETION_TOKENS))
         elif self._partial is not None and sent > self._partial.read and read >= sent:
+            if self.limits.context == self._partial.read + MIN_COMPLETION_TOKENS:
+                self.limits = replace(self.limits, context=None)
             self._partial = None
         else:
             return None
