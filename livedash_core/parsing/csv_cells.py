@@ -9,6 +9,7 @@ from itertools import combinations
 from livedash_core.parsing.csv_columns import COLUMNS, OPTIONAL_AT_THE_END
 from livedash_core.parsing.text import is_null
 from livedash_core.parsing.values import is_number
+from livedash_core.parsing.written_times import read_time
 
 _START, _END, _URL = (COLUMNS.index(name) for name in ("start_time", "end_time", "full_transcript_url"))
 _MESSAGES, _AVERAGE, _TOKENS, _COST = (
@@ -140,7 +141,7 @@ def _is_cut_fraction(values: Sequence[str]) -> bool:
 
 
 def _is_date(cell: str) -> bool:
-    return _DATE.fullmatch(cell) is not None
+    return _DATE.fullmatch(cell) is not None or read_time(cell) is not None
 
 
 def _may_be_url(cell: str) -> bool:

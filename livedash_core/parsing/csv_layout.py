@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from livedash_core.parsing.csv_cells import CATEGORY, arrange, arrangements, fit, may_be_header
-from livedash_core.parsing.csv_columns import COLUMNS, MANY_NAMES, Header, header_of
+from livedash_core.parsing.csv_columns import COLUMNS, MANY_NAMES, REQUIRED, Header, header_of
 from livedash_core.parsing.csv_records import Dialect, Record, read_record, without_marks
 from livedash_core.parsing.lines import Lines
+from livedash_core.parsing.text import clean, without_invisible
 
 #: Records of the beginning that are looked at.
 _SAMPLE_RECORDS = 200
@@ -25,6 +26,7 @@ _SAMPLE_ALLOWANCE = 1_000_000
 #: Records above the header, such as a title.
 _MAX_LINES_ABOVE_HEADER = 10
 _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+_MAX_ID_CHARACTERS = 500
 #: Excel's line that names the delimiter.
 _SEPARATOR_LINE = re.compile(r'\s*"?sep=(\\t|[^\w\s"]|\t)"?\s*', re.IGNORECASE)
 _BY_POSITION = tuple(range(len(COLUMNS)))
@@ -72,6 +74,14 @@ class Layout:
         if not fit(values) or (self.is_ambiguous and len(arrangements(cells, self.slots)) > 1):
             return self._misfit(cells)
         return values
+
+    def id_in(self, cells: Sequence[str], line: str) -> str | None:
+        """Return the cell that should be the id, of the cells of a rejected ``line``, or as they seem to be."""
+        place = self.slots.index(0) if 0 in self.slots else 0
+        if len(cells) < len(REQUIRED):
+            cells = line.split(max(_DELIMITERS, key=line.count), place + 1)
+        found = without_invisible(clean(cells[place])).strip(' \t\r\n"') if place < len(cells) else ""
+        return found[:_MAX_ID_CHARACTERS] or None
 
     def is_header(self, cells: Sequence[str]) -> bool:
         """Return whether a record is the header again, as in concatenated files, or another one."""

@@ -55,11 +55,15 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """A rejected line: its raw text, cut to ``MAX_RAW_CHARACTERS``, and the reason, for the user."""
+    """A rejected line: its raw text, cut to ``MAX_RAW_CHARACTERS``, and the reason, for the user.
+
+    ``external_id`` is what stands where the id should, as far as the line's cells can be told apart.
+    """
 
     line_number: int
     raw_text: str
     reason: str
+    external_id: str | None = None
 
 
 def read_rows(
@@ -161,7 +165,7 @@ class CsvReader:
                     continue
                 problem = values
             lines.unread(record.lines[1:])
-            yield Rejection(number, _raw([line]), problem)
+            yield Rejection(number, _raw([line]), problem, layout.id_in(record.cells, line))
 
 
 def _row_or_rejection(number: int, lines: list[str], cells: list[str], max_field_characters: int) -> Row | Rejection:
@@ -190,7 +194,7 @@ def _row_or_rejection(number: int, lines: list[str], cells: list[str], max_field
         reason = "has bytes that are not UTF-8, unlike the rest of the file"
     else:
         return Row(number, tuple([value or None for value in storable]), written.count("\0"))
-    return Rejection(number, _raw(lines), reason)
+    return Rejection(number, _raw(lines), reason, clean(external_id[:MAX_ID_CHARACTERS]) or None)
 
 
 def _mended(values: list[str]) -> list[str] | None:
