@@ -72,6 +72,18 @@ def fit(values: Sequence[str]) -> bool:
     )
 
 
+def kinds_missed(values: Sequence[str]) -> int:
+    """Return how many cells are not of their column's kind."""
+    times = [values[_START], values[_END]]
+    numbers = [values[column] for column in (_MESSAGES, _AVERAGE, _TOKENS, _COST)]
+    return (
+        sum(not is_null(time) and not _is_date(time.strip()) for time in times)
+        + sum(not is_null(number) and not is_number(number) for number in numbers)
+        + sum(looks_like_data(values[column]) for column in _WORDS)
+        + (not _may_be_url(values[_URL]))
+    )
+
+
 def looks_like_data(cell: str, *, but_numbers: bool = False) -> bool:
     """Return whether ``cell`` is a date, an address or a number, which no name and no word is."""
     cell = cell.strip()

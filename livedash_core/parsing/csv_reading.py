@@ -56,6 +56,8 @@ def _notes(encoding: Encoding, layout: Layout, numbers: NumberStyle, dates: Date
         notes.append(f"the header has no name for {missing}, so the columns are read by position")
     if header and (unknown := [name for name, slot in zip(*header, strict=True) if slot is None and name]):
         notes.append(f"names in the header that are not known: {', '.join(name[:40] for name in unknown[:20])}")
+    if layout.dialect.escapes:
+        notes.append("quotes inside cells are written with a backslash")
     if layout.joined:
         columns = ", ".join(COLUMNS[column] for column in sorted(layout.joined))
         notes.append(f"decimal commas without quotes: two cells each are read as one number in {columns}")

@@ -116,7 +116,8 @@ def at_instant(instant: datetime) -> Stamp:
 def read_stamp(text: str) -> Stamp:
     """Read a time that matches ``STAMP``; ``UNREADABLE`` for an impossible one."""
     text = re.sub("[\u00a0\u202f\u2009]", " ", text.replace("\u200e", "").replace("\u200f", ""))
-    year, first, second, order, end, begin = None, 0, 0, None, 0, len(text)
+    order: Order | None = None
+    year, first, second, end, begin = None, 0, 0, 0, len(text)
     if (match := _NAMED_DATE.search(text)) and (month := _MONTHS.get(match[2].lower())):
         begin, end = match.span()
         year, first, second, order = int(match[3]), int(match[1]), month, "day first"

@@ -65,7 +65,7 @@ def read_time(text: str) -> Stamp | None:
     """Read a date with a time of day; None for other text, and a stamp without a day for an impossible time."""
     if len(text) > _MAX_CHARACTERS:
         return None
-    text = _SPACES.sub(" ", without_invisible(text)).strip().strip("'\"").strip()
+    text = _SPACES.sub(" ", without_invisible(text)).strip().removeprefix("'")
     if since := _SINCE_1970.fullmatch(text):
         return _since_1970(since)
     for pattern, written in _REWRITTEN:

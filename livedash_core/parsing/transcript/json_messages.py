@@ -99,6 +99,7 @@ def read_json(document: Any, table: SpeakerTable) -> Reading:
         for item in _items(document, table, people):
             messages = list(_messages(item, table, people))
             reading.notes["items_without_text"] += not messages
+            reading.notes["lines_without_speaker"] += sum(message.speaker is None for message in messages)
             reading.messages += messages
     except RecursionError:
         reading.messages.clear()
@@ -126,6 +127,8 @@ def text_inside(document: Any) -> str:
 def _fields(item: Mapping[str, Any]) -> dict[str, Any]:
     """The fields by name in lower case without separators; a message inside an envelope is unpacked."""
     fields = {_SEPARATORS.sub("", key.lower()): value for key, value in item.items()}
+    if isinstance(arguments := fields.get("kwargs"), dict) and isinstance(path := fields.get("id"), list) and path:
+        return {**{_SEPARATORS.sub("", key.lower()): value for key, value in arguments.items()}, "role": path[-1]}
     inner = fields.get("message")
     if isinstance(inner, dict) and any(_SEPARATORS.sub("", key.lower()) in TEXT for key in inner):
         fields = {**fields, **{_SEPARATORS.sub("", key.lower()): value for key, value in inner.items()}}
@@ -140,6 +143,7 @@ def _items(document: Any, table: SpeakerTable, people: Mapping[str, str]) -> Ite
     while waiting:
         value = waiting.pop()
         if isinstance(value, list):
+            value = [_pair_as_message(item, table) for item in value]
             found = [isinstance(item, dict) and _is_message(item, table, people) for item in value]
             has_messages = any(found)
             for item, is_message in zip(reversed(value), reversed(found), strict=True):
@@ -156,6 +160,15 @@ def _items(document: Any, table: SpeakerTable, people: Mapping[str, str]) -> Ite
                 yield value
             else:
                 waiting += [inner for inner in reversed(value.values()) if isinstance(inner, (list, dict))]
+
+
+def _pair_as_message(item: Any, table: SpeakerTable) -> Any:
+    """``["user", "hi"]`` as an object."""
+    if isinstance(item, list) and len(item) == 2 and all(isinstance(part, str) for part in item):
+        speaker, content = item
+        if len(speaker) <= 80 and table.find_field(speaker):
+            return {"role": speaker, "content": content}
+    return item
 
 
 class _Item:
@@ -226,8 +239,9 @@ def _speaker(fields: Mapping[str, Any], table: SpeakerTable, people: Mapping[str
     """The word of the table that says who speaks, else the first name."""
     unknown: str | None = None
     for name in SPEAKER:
-        value = fields.get(name)
-        for word in _speaker_words(value):
+        if (value := fields.get(name)) is None:
+            continue
+        for word in _speaker_words(value, is_role=name.endswith("role")):
             known = people.get(word, word)
             if table.find_field(known):
                 return known
@@ -241,17 +255,21 @@ def _speaker(fields: Mapping[str, Any], table: SpeakerTable, people: Mapping[str
     return unknown
 
 
-def _speaker_words(value: Any) -> Iterator[str]:
+def _speaker_words(value: Any, *, is_role: bool = False) -> Iterator[str]:
     if isinstance(value, str) and value.strip() and len(value) <= 80:
         yield value
-    elif isinstance(value, int) and not isinstance(value, bool) and value in _ROLE_NUMBERS:
-        yield _ROLE_NUMBERS[value]
+    elif isinstance(value, int) and not isinstance(value, bool):
+        yield _ROLE_NUMBERS.get(value, str(value)) if is_role else str(value)
     elif isinstance(value, dict):
         fields = {_SEPARATORS.sub("", key.lower()): inner for key, inner in value.items()}
+        if fields.get("bot") is True or fields.get("isbot") is True or isinstance(fields.get("application"), dict):
+            yield "bot"
         for name in ("role", "type", "kind", "name", "displayname", "id"):
             inner = fields.get(name)
             if not isinstance(inner, dict):
-                yield from _speaker_words(inner)
+                yield from _speaker_words(inner, is_role=name == "role")
+        if isinstance(person := fields.get("user"), dict) and "user" not in person:
+            yield from _speaker_words(person)
 
 
 def _people(document: Any) -> Iterator[tuple[str, str]]:

@@ -28,6 +28,7 @@ _HEADING = re.compile(r"(?:#{1,6}[ \t]+|(?=[*_]{2,3}\w))([*_]{0,3})(\w[\w .-]{0,
 _EMPHASIS = re.compile(r"[*_`]{1,3}")
 _DIGIT = re.compile("[0-9]")
 _TAGGED_SPEAKER = re.compile(r"\s*<(\w[\w .-]{0,40})>")
+_SIMPLE = re.compile(r"([A-Za-z]+(?: [A-Za-z]+){0,3}):")
 _MAX_LABEL_LINE = 160
 _HEADING_MARKS = ("#", "*", "_")
 _SPACES = " \t\u00a0\u202f"
@@ -63,6 +64,13 @@ def _read_short_label(line: str, table: SpeakerTable) -> Label | None:
 
 
 def _read_label(line: str, table: SpeakerTable) -> Label | None:
+    if simple := _SIMPLE.match(line):
+        # Nothing but letters and a colon: no time, no marks. The quick way for most lines.
+        speaker, end = Speaker(simple[1]), simple.end()
+        known = table.find(speaker, loosely=False) is not None
+        if line.startswith("//", end) or not (known or end == len(line) or line[end].isspace()):
+            return None
+        return Label(speaker, end, is_known=known, is_weak=known and table.is_weak(speaker))
     begin = len(line) - len(line.lstrip(_SPACES + _MARKS_TO_STRIP))
     stamp, layout, position = _leading_time(line, begin)
     decorated = ""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from livedash_core.parsing.transcript.labels import Label, side_of
-from livedash_core.parsing.transcript.speakers import Speaker, SpeakerTable, label_key
+from livedash_core.parsing.transcript.speakers import VERBS, Speaker, SpeakerTable, label_key
 from livedash_core.parsing.transcript.text_lines import Line
 
 FENCE = "```"
@@ -18,6 +20,11 @@ link, naam, name, nb, nom, nombre, nota, note, objet, onderwerp, op, opmerking, 
 schritt, stap, step, subject, tel, telefon, telefoon, tip, to, url, van, von, voorbeeld, waarschuwing, warning,
 wichtig, étape
 """
+#: Parts of names that are written small.
+_PARTICLES = frozenset(
+    "van von der den de la le di da do dos das del della zu zur af av bin ibn al el ter ten y".split()  # noqa: SIM905
+)
+_APOSTROPHE = re.compile("['\u2019]")
 _FORM_WORDS = frozenset(word.strip() for word in _FORM_WORDS_TEXT.split(","))
 
 
@@ -41,7 +48,7 @@ def message_starts(
     timed = {position for position in timed if labels[position].speaker or _has_words(lines[position])}
     untimed = {position for position in known if not labels[position].is_timed}
     strong = {position for position in untimed if not labels[position].is_weak}
-    sides = {side_of(labels[position], table) for position in timed | strong}
+    sides = _sides(labels, timed | strong, table)
     if not {"User", "Assistant"} <= sides:
         strong |= untimed
     strong |= _repeated_names(lines, labels, timed | strong, table)
@@ -49,9 +56,18 @@ def message_starts(
     starts = timed | strong
     if first in timed and len(timed) > 1 and len(starts) != expected_messages:
         starts = timed
-    inside = len((known | fenced & _labelled(lines)) - starts)
-    notes["role_lines_inside_messages"] = inside
+    inside = (known | fenced & _labelled(lines)) - starts
+    if not {"User", "Assistant"} <= _sides(labels, starts, table):
+        # The other side may be among these names.
+        inside |= {at for at, label in labels.items() if label.speaker and _may_be_name(label.speaker)} - starts
+    notes["role_lines_inside_messages"] = len(inside)
     return frozenset(starts)
+
+
+def _sides(labels: dict[int, Label], positions: Iterable[int], table: SpeakerTable) -> set[str | None]:
+    """The sides of the lines at these positions; each speaker is looked up once."""
+    speakers = {(label.speaker, label.is_timed): label for label in map(labels.__getitem__, positions)}
+    return {side_of(label, table) for label in speakers.values()}
 
 
 def _layout(timed: Sequence[Label]) -> str:
@@ -103,7 +119,7 @@ def _repeated_names(lines: Sequence[Line], labels: dict[int, Label], starts: set
             under.setdefault(key, set()).add(message)
             if role == "User":
                 asked.add(key)
-    sides = {side_of(labels[position], table) for position in starts} & {"User", "Assistant"}
+    sides = _sides(labels, starts, table) & {"User", "Assistant"}
     both = len(sides) == 2
     return {
         position
@@ -113,8 +129,13 @@ def _repeated_names(lines: Sequence[Line], labels: dict[int, Label], starts: set
     }
 
 
+@lru_cache(maxsize=1024)
 def _may_be_name(speaker: Speaker) -> bool:
-    words = speaker.name.split()
-    return (
-        len(words) <= 3 and all(word[0].isupper() for word in words) and words[0].lower().strip(".") not in _FORM_WORDS
-    )
+    words = [word for word in speaker.name.split() if word.lower() not in _PARTICLES | VERBS]
+    return 1 <= len(words) <= 3 and all(map(_is_capital, words)) and words[0].lower().strip(".") not in _FORM_WORDS
+
+
+def _is_capital(word: str) -> bool:
+    """Whether a word is written as names are: "Jan", "d'Hondt", or in a script without capitals."""
+    last = _APOSTROPHE.split(word)[-1]
+    return bool(last) and (last[0].isupper() or (last[0].isalpha() and last[0].upper() == last[0].lower()))

@@ -126,10 +126,12 @@ def not_a_transcript(text: str) -> str | None:
         return "is an HTML or XML page (a login page?), not a transcript"
     if any(message.speaker is not None for message in reading.messages):
         return None
-    if json_messages.may_be_json(text):
+    if json_messages.may_be_json(text) and not text.lstrip().startswith("{\\rtf"):
         return "is JSON without messages that have a speaker and a text, not a transcript"
     if labels.has_labels(text, _TABLE):
         return None
+    if text.lstrip().startswith("{\\rtf"):
+        return "is Rich Text Format; export it as plain text"
     return (
         "has no line that begins with User:, Assistant:, System: or another speaker; "
         f"its first line is {quoted(reading.first_line)}"
@@ -200,7 +202,13 @@ def _read_html(text: str, table: SpeakerTable, messages_sent: int | None) -> Rea
         # A speaker in an element of its own has no colon behind it.
         reading = plain_text.read_plain_text(labels.with_colons(shown, table), table, messages_sent)
     if not _has_both_sides(reading, table):
-        reading = _read_other_layouts(shown, table, messages_sent) or reading
+        for other in (shown, html_text.html_to_text(text, apart=True), html_text.html_to_text(text, with_names=True)):
+            found = plain_text.read_plain_text(other, table, messages_sent)
+            if not _has_both_sides(found, table):
+                found = _read_other_layouts(other, table, messages_sent) or reading
+            if found is not reading:
+                reading = found
+                break
     reading.format = "html"
     return reading
 

@@ -17,6 +17,7 @@ MARKS = "\u200b-\u200f\u202a-\u202e\u2066-\u2069\u061c\ufeff"
 #: With emoji and what varies them.
 _MARK = re.compile(f"[{MARKS}\ufe00-\ufe0f\u2190-\u2bff\U0001f000-\U0001faff\U000e0020-\U000e007f]")
 _ACCENT = re.compile("[\u0300-\u036f]")
+_NUMBERED = re.compile(r"[ #_-]\d{1,9}$")
 _SEPARATORS = re.compile(r"[\s_\-/]+")
 
 _ROLE_OF: dict[str, Role] = {role.lower(): role for role in ROLES}
@@ -64,10 +65,16 @@ _TABLE: dict[str, str] = {
 }
 _WEAK_WORDS = _WEAK_USER_WORDS | _WEAK_ASSISTANT_WORDS
 #: What may stand behind a speaker: "User says:", "Jan wrote:".
-_VERBS = _words(
+VERBS = _words(
     "says, said, wrote, writes, asked, replied, zegt, zei, schreef, sagt, sagte, schrieb, dit, dice, dijo, disse"
 )
-_BOT_WORDS = frozenset(("bot", "chatbot", "assistant", "assistent", "asistente", "assistente", "robot", "agent"))
+#: The last word of a longer label: "ACME Bot", "HR Representative".
+_BOT_WORDS = frozenset(
+    ("bot", "chatbot", "assistant", "assistent", "asistente", "assistente", "robot", "agent", "representative",
+     "advisor", "adviser", "helpdesk", "desk", "operator")
+)  # fmt: skip
+#: "LeaveBot", "hr-bot"; not Talbot.
+_CALLED_BOT = re.compile(r".*(?:[a-zA-Z]Bot|[-_]bot)", re.DOTALL)
 
 
 class Speaker(NamedTuple):
@@ -110,15 +117,19 @@ class SpeakerTable:
         detail = label_key(speaker.detail)
         if detail and (found := self._names.get(detail) or _TABLE.get(detail)) and detail not in _WEAK_WORDS:
             return found
+        if key.endswith("bot") and _CALLED_BOT.fullmatch(speaker.name):
+            return "Assistant"
         words = key.split(" ")
         if not 2 <= len(words) <= _MAX_WORDS:
             return None
-        if words[-1] in _VERBS:
+        if words[-1] in VERBS:
             return self._look_up(Speaker(" ".join(words[:-1])), loosely)
         is_numbered = words[-1].strip("#").isdigit()
         is_telling = words[0] not in _WEAK_WORDS or (is_numbered and len(words) == len(("question", "1")))
         if (is_numbered or loosely) and is_telling and (first := _TABLE.get(words[0])):
             return first
+        if loosely and words[-1] not in _WEAK_WORDS and (last := _TABLE.get(words[-1])):
+            return last
         is_name = all(not word[:1].islower() for word in speaker.name.split())
         return "Assistant" if words[-1] in _BOT_WORDS and (loosely or is_name) else None
 
@@ -152,6 +163,12 @@ class SpeakerTable:
             else:
                 result.roles[speaker] = _ROLE_OF[role.lower()]
         sides = {role for role in result.roles.values() if role != "System"}
+        if len(sides) == 1 and len(numbered := [one for one in result.roles if _NUMBERED.search(one.name)]) > 1:
+            # "User 1" and "User 2": who answers is not told.
+            result.unknown += numbered
+            for speaker in numbered:
+                del result.roles[speaker]
+            sides = {role for role in result.roles.values() if role != "System"}
         if len(result.unknown) == 1 and len(sides) == 1:
             result.assumed = result.unknown
             result.unknown = []
