@@ -81,11 +81,11 @@ def encoding_of(file: BinaryIO, charset: str | None = None) -> Encoding:
     if damage.is_utf8:
         broken = f"{damage.broken:,} broken characters in UTF-8" if damage.broken else ""
         return Encoding("utf-8-sig", (contradicted + broken) or None)
-    name = guess(_lines_beyond_ascii(file), partial(_decodes, file))
-    if name is None:
+    guessed = guess(_lines_beyond_ascii(file), partial(_decodes, file))
+    if guessed is None:
         raise PermanentError("the file is neither UTF-8, UTF-16 nor text in another known encoding; export it as UTF-8")
     return Encoding(
-        name, f"{contradicted}neither UTF-8 nor declared: read as {name}, which is a guess; export it as UTF-8"
+        guessed, f"{contradicted}neither UTF-8 nor declared: read as {guessed}, which is a guess; export it as UTF-8"
     )
 
 
