@@ -439,6 +439,7 @@ def upgrade() -> None:
         sa.Column("company_id", sa.Uuid(), nullable=False),
         sa.Column("line_number", sa.Integer(), nullable=False),
         sa.Column("occurrences", sa.Integer(), server_default=sa.text("1"), nullable=False),
+        sa.Column("external_session_id", sa.Text(), nullable=True),
         sa.Column("raw_text", sa.Text(), nullable=False),
         sa.Column("digest", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
