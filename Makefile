@@ -54,6 +54,10 @@ test-debian13: ## The quick tests and `livedash up` on a fresh Debian 13 (needs 
 soak: install ## The longest end-to-end test: a backlog larger than a run, runs that overlap
 	@exec "$(BIN)/python" -m pytest tests/soak
 
+.PHONY: test-other-servers
+test-other-servers: install ## The analysis by model servers of others (LiteLLM's proxy, fakellm), which it installs
+	@exec "$(BIN)/python" -m pytest tests/other_servers
+
 # Not among the requirements: it has no wheel for some supported versions of Python.
 ATHERIS_VERSION := 3.0.0
 
