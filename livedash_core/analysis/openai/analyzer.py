@@ -194,6 +194,9 @@ class OpenAIAnalyzer:
             ) from error
         if request.countries:
             analysis = with_masked_numbers(analysis, request.countries)
+        if analysis.outcome is None and prompt_version == self.prompt_version:
+            # Asked for and not said; a reply to an older prompt was not asked for it.
+            analysis = replace(analysis, outcome="UNKNOWN", notes={**analysis.notes, "outcome": "not said"})
         model = completion.model or self._model
         return replace(analysis, analyzer=self.name, model=model, prompt_version=prompt_version)
 

@@ -16,6 +16,7 @@ from livedash_core.analysis.registry import AnalyzerRegistry
 from livedash_core.analysis.stored_analyses import KEY, StoredAnalysis, input_digest, store_analyses, stored_analysis_of
 from livedash_core.costs.ledger_store import add_reused
 from livedash_core.errors import SystemicError
+from livedash_core.full_text import index_summaries
 from livedash_core.insights import counted_sessions
 from livedash_core.models import AiModel, Company, Message, Session, SessionAnalysis
 from livedash_core.outcomes import Completed, Deferred, Outcome, Skipped
@@ -192,6 +193,7 @@ class AiAnalysis(Stage[Conversation, AnalysisResult]):
         with counted_sessions(connection, results):
             connection.execute(update(Session).where(Session.id.in_(unanalysed)).values(_NO_ANALYSIS))
             connection.execute(_MAKE_CURRENT, {column: [getattr(each, column) for each in analysed] for column in KEY})
+            index_summaries(connection, results)
         reused = [(result.reused_for, result.stored and result.stored.model) for result in results.values()]
         add_reused(connection, Counter((company, model) for company, model in reused if company and model))
 
@@ -231,6 +233,9 @@ _NO_ANALYSIS = dict.fromkeys(
         "forwarded_hr",
         "category",
         "summary",
+        "outcome",
+        "outcome_reason",
+        "missing",
     )
 )
 _MAKE_CURRENT = text(
@@ -241,7 +246,9 @@ _MAKE_CURRENT = text(
         language = found.result ->> 'language', sentiment = found.result ->> 'sentiment',
         escalated = CAST(found.result ->> 'escalated' AS bool),
         forwarded_hr = CAST(found.result ->> 'forwarded_hr' AS bool),
-        category = found.result ->> 'category', summary = found.result ->> 'summary'
+        category = found.result ->> 'category', summary = found.result ->> 'summary',
+        outcome = found.result ->> 'outcome', outcome_reason = found.result ->> 'outcome_reason',
+        missing = found.result ->> 'missing'
     FROM unnest(CAST(:session_id AS uuid[]), CAST(:input_hash AS text[]), CAST(:analyzer AS text[]),
                 CAST(:model AS text[]), CAST(:prompt_version AS text[]))
          AS analysed (session_id, input_hash, analyzer, model, prompt_version)
