@@ -38,7 +38,8 @@ class Turn:
 class AnalysisRequest:
     """One session to analyse. ``language_hint`` is the CSV's own label, as it came (``"nl"``, ``"Dutch"``, None).
 
-    ``input_hash`` is the digest of ``turns`` that an analysis is stored under; empty if none is stored.
+    ``input_hash`` is the digest of ``turns`` that an analysis is stored under; empty if none is stored. ``countries``
+    are those whose personal numbers are masked in ``turns`` and, by the analyzer, in the result; empty: none.
     """
 
     session_id: UUID
@@ -46,6 +47,7 @@ class AnalysisRequest:
     turns: tuple[Turn, ...]
     language_hint: str | None = None
     input_hash: str = ""
+    countries: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

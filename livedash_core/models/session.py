@@ -90,6 +90,8 @@ class ImportRejection(Base):
     #: Of the first of its ``occurrences``.
     line_number: Mapped[int]
     occurrences: Mapped[int] = mapped_column(server_default=text("1"))
+    #: What stands where the id should, by which an erased session's broken lines are found.
+    external_session_id: Mapped[str | None]
     #: Empty once it is erased; the digest still identifies the line.
     raw_text: Mapped[str]
     #: MD5 of ``raw_text``, which may be too long for an index entry.

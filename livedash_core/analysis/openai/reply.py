@@ -24,7 +24,7 @@ from livedash_core.analysis.contract import (
     SUMMARY_MIN_CHARACTERS,
     Analysis,
 )
-from livedash_core.analysis.masking import redact_contacts, remove_placeholders
+from livedash_core.analysis.masking import mask, redact_contacts, remove_placeholders
 from livedash_core.analysis.openai.completion import Completion
 from livedash_core.analysis.openai.json_objects import Found, find_objects, read_text_value
 from livedash_core.analysis.openai.model_reply import ModelReply
@@ -93,6 +93,19 @@ def read_completion(completion: Completion, language_hint: str | None = None) ->
     if analysis.language == UNDETERMINED != language:
         return replace(analysis, language=language, notes={**analysis.notes, "language": "from the import"})
     return analysis
+
+
+def with_masked_numbers(analysis: Analysis, countries: Sequence[str]) -> Analysis:
+    """The analysis without the personal numbers of ``countries`` in its summary, its outcome's reason and questions."""
+    questions = clean_questions(
+        after
+        for before in analysis.questions
+        if (after := mask(before, countries)) == before or normal_form(remove_placeholders(after))
+    )
+    summary, reason = mask(analysis.summary, countries), mask(analysis.outcome_reason, countries)
+    if (summary, reason, questions) == (analysis.summary, analysis.outcome_reason, analysis.questions):
+        return analysis
+    return replace(analysis, summary=_summary(summary), outcome_reason=reason, questions=tuple(questions))
 
 
 def _with_written_language(analysis: Analysis) -> Analysis:

@@ -168,13 +168,14 @@ class AiAnalysis(Stage[Conversation, AnalysisResult]):
             return Skipped("the user said nothing" if item.turns else "there are no messages", AnalysisResult())
         analyzer, model = self._analyzers.resolve(item.analyzer, item.model, item.company_id)
         turns, notes = item.turns, dict[str, int]()
+        countries: tuple[str, ...] = ()
         if item.mask and model is not None:
-            turns, notes["masked"] = _without_personal_data(item)
+            turns, notes["masked"], countries = _without_personal_data(item)
         key = (input_digest(turns), analyzer.name, model, analyzer.prompt_version)
         if (known := item.known.get(key)) is not None:
             stored = StoredAnalysis(item.session_id, *key, known)
             return Completed(AnalysisResult(stored, item.company_id), {"reused": True})
-        request = AnalysisRequest(item.session_id, item.company_id, turns, item.language_hint, key[0])
+        request = AnalysisRequest(item.session_id, item.company_id, turns, item.language_hint, key[0], countries)
         return PendingAnalysis(analyzer, model, request, notes)
 
     def batch_analyzer(self, name: str, model: str, company_id: UUID) -> BatchAnalyzer:
@@ -201,14 +202,24 @@ class AiAnalysis(Stage[Conversation, AnalysisResult]):
         await self._analyzers.close()
 
 
-def _without_personal_data(item: Conversation) -> tuple[tuple[Turn, ...], int]:
+def _without_personal_data(item: Conversation) -> tuple[tuple[Turn, ...], int, tuple[str, ...]]:
+    """The turns without personal data, the number of replacements, and the countries whose numbers were looked for."""
     # Imported here because the telephone number data takes a fifth of a second, and only models need it.
     from livedash_core.analysis.masking import mask_turns
     from livedash_core.analysis.places import countries_of
+    from livedash_core.analysis.written_language import detected_language
 
-    return mask_turns(item.turns, countries_of(item.country, item.timezone, item.language_hint))
+    # The label of the import is often missing or that of the chatbot.
+    written = [
+        detected_language("\n".join(turn.content for turn in item.turns if turn.role == role)[:_INSPECTED_CHARACTERS])
+        for role in ("User", "Assistant")
+    ]
+    countries = countries_of(item.country, item.timezone, item.language_hint, *written)
+    return *mask_turns(item.turns, countries), countries
 
 
+#: Of a conversation, to detect its language.
+_INSPECTED_CHARACTERS = 4_000
 #: The columns of the session that copy its analysis. ``language`` stays: it also comes from the CSV.
 _NO_ANALYSIS = dict.fromkeys(
     (
