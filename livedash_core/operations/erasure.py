@@ -39,6 +39,7 @@ from livedash_core.models import (
     SessionAnalysis,
     SessionImport,
     SessionQuestion,
+    SessionSearch,
     SessionTranscript,
 )
 from livedash_core.parsing.csv_rows import COLUMNS
@@ -181,10 +182,11 @@ def _erase_chunk(connection: Connection, *, ids: list[UUID], pipeline: Pipeline)
     connection.execute(these.order_by(SessionImport.id).with_for_update())
     messages = connection.execute(delete(Message).where(Message.session_id.in_(ids)))
     transcripts = connection.execute(delete(SessionTranscript).where(SessionTranscript.session_id.in_(ids)))
+    connection.execute(delete(SessionSearch).where(SessionSearch.session_id.in_(ids)))
     questions = _erase_questions(connection, ids)
     connection.execute(delete(SessionAnalysis).where(SessionAnalysis.session_id.in_(ids)))
     # The country is an unchecked cell of the CSV, and no count depends on it.
-    content = dict.fromkeys(("initial_message", "country", "summary", "analysis_id"))
+    content = dict.fromkeys(("initial_message", "country", "summary", "outcome_reason", "analysis_id"))
     connection.execute(update(Session).where(Session.id.in_(ids)).values(content))
     connection.execute(
         update(AiProcessingRequest)
