@@ -89,7 +89,9 @@ def _sentence(wanted: NotifierSettings, error: Exception) -> str:
 def _strings(value: Any) -> Iterator[str]:
     if isinstance(value, str):
         yield value
-    for part in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+    # The id of a connection is no secret, and an error that names it helps.
+    parts = [part for key, part in value.items() if "conn_id" not in key] if isinstance(value, dict) else value
+    for part in parts if isinstance(parts, list) else ():
         yield from _strings(part)
 
 

@@ -16,6 +16,7 @@ from rich.console import Console
 
 from livedash_core.settings import Settings
 from tests.bench import (
+    alerts,
     analysis,
     csv_import,
     latency,
@@ -52,6 +53,7 @@ BENCHMARKS: dict[str, Callable[[Server], list[Row]]] = {
     "slow-model": analysis.slow_model,
     "instant-model": analysis.instant_model,
     "pages": pages.pages,
+    "alerts": alerts.alerts,
     "memory": product.memory,
     "process": product.process,
     "migrate": node_migration.migrate,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
 from pathlib import Path
 
 from sqlalchemy import Connection, text
@@ -94,3 +95,26 @@ def test_a_fact_is_sent_once_and_once_more_when_it_ends(
     for secret in (PASSWORD, TOKEN):
         assert secret not in stored
         assert secret not in logged
+
+
+def test_a_paused_dag_is_reported_until_it_is_unpaused(
+    run: Run, records: Records, connection: Connection, airflow_home: Path
+) -> None:
+    run("CSV_IMPORT", "scheduled")  # Airflow lists a DAG after it has run
+    run("RETENTION", "scheduled")
+    records.company("Acme", csv_url="https://127.0.0.1:9/x.csv")
+
+    def pause(value: int) -> None:
+        with sqlite3.connect(airflow_home / "airflow.db") as metadata:
+            metadata.execute("UPDATE dag SET is_paused = ? WHERE dag_id = 'livedash_csv_import'", [value])
+        metadata.close()
+
+    pause(1)
+    assert run("ALERTS", "scheduled").state == "success"
+    (alert,) = list_alerts(connection)
+    assert (alert.rule, alert.page) == ("paused", "dags/livedash_csv_import")
+    assert alert.message.startswith("The DAG livedash_csv_import is paused: no CSV is imported")
+
+    pause(0)
+    assert run("ALERTS", "scheduled").state == "success"
+    assert list_alerts(connection) == []

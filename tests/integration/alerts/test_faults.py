@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import Engine
 
 from livedash_core.alerts.evaluation import evaluate
 from livedash_core.alerts.rules import RULES
@@ -15,13 +14,7 @@ from livedash_core.alerts.store import OpenAlert, list_alerts
 from livedash_core.pipeline import BUILT_IN
 from livedash_core.settings import Settings
 from tests.integration.alerts.faults import FAULTS, World
-from tests.integration.records import Records
 from tests.integration.web.conftest import make_app, visit  # noqa: F401 - a fixture
-
-
-@pytest.fixture
-def world(engine: Engine, records: Records) -> World:
-    return World(engine, records)
 
 
 def alerts_of(world: World) -> list[OpenAlert]:
