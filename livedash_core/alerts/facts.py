@@ -19,7 +19,7 @@ from livedash_core.status.incidents import Incident, list_incidents
 #: Failures and deaths of workers are counted over this time.
 WINDOW = timedelta(hours=1)
 #: A failed session is counted up to this many per stage and company; more is an alert at any rate.
-MOST_FAILED = 2000
+MOST_FAILED = 500
 #: The fewest failures in the window of which a rate says something.
 LEAST_FAILED = 10
 #: The retention DAG runs daily; one failed run is no fact.
@@ -105,14 +105,10 @@ class Facts:
     #: Id of a DAG that does not run → why ("is paused"). Empty where Airflow cannot be asked.
     stopped_dags: Mapping[str, str] = field(default_factory=dict)
 
-    def company_named(self, name: str | None) -> CompanyFacts | None:
-        """The company with this name, or None."""
-        return next((company for company in self.companies.values() if company.name == name), None)
-
-    def explained(self, stage: str, company_id: UUID) -> bool:
-        """Whether an open incident says why this company's sessions wait in the stage."""
-        name = self.companies[company_id].name
-        return any(one.stage == stage and one.company in (None, name) for one in self.incidents)
+    @property
+    def by_name(self) -> dict[str | None, CompanyFacts]:
+        """The companies by their names."""
+        return {company.name: company for company in self.companies.values()}
 
 
 def read_facts(

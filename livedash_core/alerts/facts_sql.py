@@ -74,15 +74,19 @@ BATCHES = """
 """
 #: A worker is counted once, however many claims and sessions it held.
 LOST = """
-    SELECT stage, count(DISTINCT (owner, dag_run)) AS workers, min(lost_at) AS since
+    SELECT stage, count(*) AS workers, min(since) AS since
     FROM (
-        SELECT stage, error_message AS owner, dag_run, failed_at AS lost_at
-        FROM livedash.session_processing_failure
-        WHERE error_kind = 'lease_expired' AND failed_at > :since AND failed_at <= :now
-        UNION ALL
-        SELECT stage, 'the worker ' || owner || ' stopped without settling its claim', dag_run, expires_at
-        FROM livedash.session_processing_lease WHERE expires_at > :since AND expires_at <= :now
-    ) AS lost
+        SELECT stage, owner, dag_run, min(lost_at) AS since
+        FROM (
+            SELECT stage, error_message AS owner, dag_run, failed_at AS lost_at
+            FROM livedash.session_processing_failure
+            WHERE error_kind = 'lease_expired' AND failed_at > :since AND failed_at <= :now
+            UNION ALL
+            SELECT stage, 'the worker ' || owner || ' stopped without settling its claim', dag_run, expires_at
+            FROM livedash.session_processing_lease WHERE expires_at > :since AND expires_at <= :now
+        ) AS lost
+        GROUP BY stage, owner, dag_run
+    ) AS worker
     GROUP BY stage
     ORDER BY stage
 """

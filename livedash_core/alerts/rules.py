@@ -33,8 +33,9 @@ class Rule:
 def _sources(facts: Facts, _pipeline: Pipeline, _settings: Settings) -> Iterator[Found]:
     """One fact per company: a server that is down stops its import and its transcripts."""
     stopped: dict[str, Found] = {}
+    companies = facts.by_name
     for one in facts.incidents:
-        company = facts.company_named(one.company)
+        company = companies.get(one.company)
         if one.kind != "systemic" or one.stage not in SOURCE_STAGES or company is None or one.company in stopped:
             continue
         stopped[company.name] = Found(
@@ -52,10 +53,11 @@ def _sources(facts: Facts, _pipeline: Pipeline, _settings: Settings) -> Iterator
 
 
 def _stopped_stages(facts: Facts, _pipeline: Pipeline, _settings: Settings) -> Iterator[Found]:
+    companies = facts.by_name
     for one in facts.incidents:
         if one.kind != "systemic" or (one.company is not None and one.stage in SOURCE_STAGES):
             continue
-        company = facts.company_named(one.company)
+        company = companies.get(one.company)
         whose = f" for {one.company}" if one.company else ""
         yield Found(
             "stopped",
@@ -71,7 +73,10 @@ def _stopped_stages(facts: Facts, _pipeline: Pipeline, _settings: Settings) -> I
 
 def _unexplained(facts: Facts, stage: str) -> list[Due]:
     """The oldest due sessions of a stage, the oldest first, without those whose wait an incident explains."""
-    return [one for one in facts.due if one.stage == stage and not facts.explained(stage, one.company_id)]
+    stopped = {one.company for one in facts.incidents if one.stage == stage}
+    if None in stopped:  # for every company
+        return []
+    return [one for one in facts.due if one.stage == stage and facts.companies[one.company_id].name not in stopped]
 
 
 def _paused(facts: Facts, pipeline: Pipeline, _settings: Settings) -> Iterator[Found]:

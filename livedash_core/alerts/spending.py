@@ -22,11 +22,12 @@ _ANALYSIS = "AI_ANALYSIS"
 def budgets(facts: Facts, _pipeline: Pipeline, _settings: Settings) -> Iterator[Found]:
     """Companies that have used 50, 80 or 100 % of this month's budget (UTC), with the day on which it runs out."""
     start = datetime(facts.now.year, facts.now.month, 1, tzinfo=UTC)
+    without_room = {one.company for one in facts.incidents if one.kind == "budget"}
     for company in facts.companies.values():
         if not company.is_active or company.budget is None:
             continue
         # The next call may cost more than what is left, so that the company waits although 100 % is not reached.
-        waits = any(one.kind == "budget" and one.company == company.name for one in facts.incidents)
+        waits = company.name in without_room
         used = 100 * company.month / company.budget if company.budget else Decimal(100 if waits else 0)
         level = len(BUDGET_PERCENTS) if waits else sum(used >= percent for percent in BUDGET_PERCENTS)
         if not level:

@@ -83,31 +83,39 @@ def record(connection: Connection, found: Sequence[Found], now: datetime) -> Non
     The caller's transaction makes the change visible at once. Evaluations at the same time wait for each other.
     """
     connection.execute(_LOCK)
-    by_key = {one.key: one for one in found}
-    if by_key:
+    stored = {row.key: row for row in connection.execute(select(*_KEPT).where(Alert.ended_at.is_(None)))}
+    rows = {one.key: {**_row(one), "since": one.since, "first_seen_at": now} for one in found}
+    changed = [row for key, row in rows.items() if key not in stored or _differs(row, stored[key])]
+    if changed:
         added = insert(Alert)
         connection.execute(
             added.on_conflict_do_update(
                 index_elements=["key"],
                 index_where=Alert.ended_at.is_(None),
-                set_={
-                    name: getattr(added.excluded, name)
-                    for name in ("stage", "level", "message", "advice", "page", "command", "last_seen_at")
-                },
+                set_={name: getattr(added.excluded, name) for name in _CHANGING},
             ),
-            [_row(one, now) for one in by_key.values()],
+            changed,
         )
-    connection.execute(
-        update(Alert).where(Alert.ended_at.is_(None), Alert.key.not_in(list(by_key))).values(ended_at=now)
-    )
-    connection.execute(_FORGET_BETTER)
-    _end_snoozes(connection, now)
+        connection.execute(_FORGET_BETTER)
+    if ended := [row.id for key, row in stored.items() if key not in rows]:
+        connection.execute(update(Alert).where(Alert.id.in_(ended)).values(ended_at=now))
+    if any(row.snoozed_until for row in stored.values()):
+        _end_snoozes(connection, now)
     connection.execute(delete(Alert).where(Alert.ended_at < now - HISTORY))
     evaluated = insert(AlertEvaluation).values(evaluated_at=now)
     connection.execute(evaluated.on_conflict_do_update(index_elements=["is_only_row"], set_={"evaluated_at": now}))
 
 
-def _row(found: Found, now: datetime) -> dict[str, Any]:
+#: What may change while a fact lasts.
+_CHANGING = ("stage", "level", "message", "advice", "page", "command")
+_KEPT = (Alert.id, Alert.key, Alert.snoozed_until, *(getattr(Alert, name) for name in _CHANGING))
+
+
+def _differs(row: dict[str, Any], stored: Any) -> bool:
+    return any(row[name] != getattr(stored, name) for name in _CHANGING)
+
+
+def _row(found: Found) -> dict[str, Any]:
     return {
         "key": found.key,
         "rule": found.rule,
@@ -118,9 +126,6 @@ def _row(found: Found, now: datetime) -> dict[str, Any]:
         "advice": found.advice,
         "page": found.page,
         "command": found.command,
-        "since": found.since,
-        "first_seen_at": now,
-        "last_seen_at": now,
     }
 
 

@@ -40,7 +40,6 @@ class Alert(Base):
     command: Mapped[str]
     since: Mapped[datetime]
     first_seen_at: Mapped[datetime]
-    last_seen_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
     #: Per name of a notifier: the level that was sent, whether the end was, when, and the error of the last try.
     deliveries: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"))

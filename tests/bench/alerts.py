@@ -41,7 +41,7 @@ WHERE session_id IN (
 INSERT INTO livedash.session_processing_failure
     (session_id, company_id, stage, attempt, started_at, failed_at, error_kind, error_message)
 SELECT session_id, company_id, stage, 1, completed_at, completed_at,
-       CASE WHEN random() < 0.2 THEN 'lease_expired' ELSE 'transient' END, 'the worker stopped'
+       CASE WHEN random() < 0.2 THEN 'lease_expired' ELSE 'transient' END, 'the worker ' || row_number() OVER () % 7
 FROM livedash.session_processing_status
 WHERE stage = 'TRANSCRIPT_FETCH' AND status = 'FAILED' AND completed_at > now() - interval '1 hour';
 
