@@ -18,6 +18,7 @@ from livedash_core.settings import Settings
 from tests.bench import (
     alerts,
     analysis,
+    concurrency,
     csv_import,
     latency,
     node_migration,
@@ -52,6 +53,7 @@ BENCHMARKS: dict[str, Callable[[Server], list[Row]]] = {
     "session-creation": stages.session_creation,
     "slow-model": analysis.slow_model,
     "instant-model": analysis.instant_model,
+    "adaptation": concurrency.adaptation,
     "pages": pages.pages,
     "alerts": alerts.alerts,
     "memory": product.memory,
