@@ -73,7 +73,8 @@ def _stopped_stages(facts: Facts, _pipeline: Pipeline, _settings: Settings) -> I
 
 def _unexplained(facts: Facts, stage: str) -> list[Due]:
     """The oldest due sessions of a stage, the oldest first, without those whose wait an incident explains."""
-    stopped = {one.company for one in facts.incidents if one.stage == stage}
+    # A server that reads conversations in part makes none of them wait.
+    stopped = {one.company for one in facts.incidents if one.stage == stage and one.kind != "partial"}
     if None in stopped:  # for every company
         return []
     return [one for one in facts.due if one.stage == stage and facts.companies[one.company_id].name not in stopped]

@@ -186,6 +186,19 @@ def test_ended_alerts_are_forgotten_in_time(world: World, connection: Connection
     assert list_alerts(connection, with_ended_since=world.now - longest) == []
 
 
+def test_a_server_that_reads_in_part_explains_no_wait(world: World, connection: Connection) -> None:
+    world.execute(
+        """
+        INSERT INTO livedash.model_server
+            (server, model, response_format, reply_limit, instructions_role, sent_tokens, read_tokens)
+        VALUES ('http://127.0.0.1', 'small', 'json_schema', 'max_tokens', 'system', 9000, 4096)
+        """
+    )
+    world.due(world.company(), world.ago(hours=1), completed_stages=3)
+    step(world)
+    assert [alert.rule for alert in list_alerts(connection)] == ["idle"]
+
+
 def test_unknown_companies_in_the_totals_are_ignored(world: World) -> None:
     world.costs(uuid4(), world.now, 60)
     assert step(world) == []
