@@ -16,6 +16,7 @@ from rich.console import Console
 
 from livedash_core.settings import Settings
 from tests.bench import (
+    alerts,
     analysis,
     concurrency,
     csv_import,
@@ -54,6 +55,7 @@ BENCHMARKS: dict[str, Callable[[Server], list[Row]]] = {
     "instant-model": analysis.instant_model,
     "adaptation": concurrency.adaptation,
     "pages": pages.pages,
+    "alerts": alerts.alerts,
     "memory": product.memory,
     "process": product.process,
     "migrate": node_migration.migrate,

@@ -63,9 +63,9 @@ def test_every_dag_is_read_and_serialised_without_an_error_a_query_or_a_heavy_im
     assert read["heavy"] == []
 
 
-def test_there_is_one_dag_per_stage_and_one_for_retention(read):
+def test_there_is_one_dag_per_stage_one_for_alerts_and_one_for_retention(read):
     stages = {f"livedash_{stage.lower()}" for stage in STAGES}
-    assert {key for key in read if key.startswith("livedash_")} == stages | {"livedash_retention"}
+    assert {key for key in read if key.startswith("livedash_")} == stages | {"livedash_alerts", "livedash_retention"}
 
 
 def test_the_retention_dag_waits_for_no_asset_and_publishes_none(read):
@@ -74,6 +74,15 @@ def test_the_retention_dag_waits_for_no_asset_and_publishes_none(read):
     assert (dag["waits_for"], dag["publishes"], dag["tasks"], dag["params"]) == ([], [], ["erase"], {})
     assert "When it is red" in dag["doc"]
     assert (dag["catchup"], dag["max_active_runs"], dag["timeout"]) == (False, 1, 3600)
+    assert (dag["owner"], dag["tags"]) == ("livedash", ["livedash"])
+
+
+def test_the_alerts_dag_is_one_short_task(read):
+    dag = read["livedash_alerts"]
+
+    assert (dag["waits_for"], dag["publishes"], dag["tasks"], dag["params"]) == ([], [], ["evaluate"], {})
+    assert "When it is red" in dag["doc"]
+    assert (dag["catchup"], dag["max_active_runs"], dag["timeout"]) == (False, 1, 600)
     assert (dag["owner"], dag["tags"]) == ("livedash", ["livedash"])
 
 
