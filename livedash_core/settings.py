@@ -9,6 +9,7 @@ from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from livedash_core.analyzers import AUTO, load_analyzers
+from livedash_core.enums import CompanyAccess
 
 #: The folder that holds ``livedash_core``, ``dags`` and ``plugins`` in a checkout.
 PROJECT = Path(__file__).resolve().parent.parent
@@ -36,6 +37,12 @@ class Settings(BaseSettings):
         default_factory=default_home, description="folder for the data, logs and passwords of `livedash up`"
     )
     port: int = Field(default=8080, ge=1, le=65535, description="TCP port of the Airflow UI of `livedash up`")
+
+    company_access: CompanyAccess = Field(
+        default="all",
+        description="all: whoever may read the DAGs sees every company on the pages; granted: only the companies that "
+        "Airflow's auth manager grants to them",
+    )
 
     analyzer: str = Field(
         default=AUTO,

@@ -13,7 +13,7 @@ from livedash_core.stages.ai_analysis.batch.selection import STAGE
 from livedash_core.web.actions import MAX_RUN_SESSIONS
 from livedash_core.web.database import Reader
 from livedash_core.web.failures import retryable_sessions
-from livedash_core.web.filters import Filters, read_companies
+from livedash_core.web.filters import Filters, check_session, read_companies
 
 
 def make_router(read: Reader, pipeline: Pipeline) -> APIRouter:
@@ -27,6 +27,7 @@ def make_router(read: Reader, pipeline: Pipeline) -> APIRouter:
         """Forecast the cost of analysing one session again, or the newest sessions whose analysis failed."""
         with read() as connection:
             if session is not None:
+                check_session(connection, filters, session)
                 return {"sentence": describe_forecast(connection, [session])}
             companies, filters = read_companies(connection, filters)
             wanted = retryable_sessions(companies, STAGE, filters, kind, group)
