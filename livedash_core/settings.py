@@ -44,6 +44,10 @@ class Settings(BaseSettings):
         "Airflow's auth manager grants to them",
     )
 
+    access_log_days: int = Field(
+        default=365, ge=1, le=36_500, description="days after which an entry of the access log is deleted"
+    )
+
     analyzer: str = Field(
         default=AUTO,
         description="analyzer of companies that choose none; auto: openai if OPENAI_API_KEY or a server of your own is "

@@ -12,6 +12,7 @@ from livedash_core.operations.company_access import Visitor
 from livedash_core.pipeline import Pipeline
 from livedash_core.web import costs, errors, failures, forecast, insights, session, sessions, static_files
 from livedash_core.web import pipeline as pipeline_page
+from livedash_core.web.access_log import AccessRecorder
 from livedash_core.web.database import page_reader
 from livedash_core.web.headers import SecurityHeaders
 
@@ -51,6 +52,7 @@ def create_app(
     )
     app.add_middleware(SecurityHeaders)
     errors.install(app)
+    app.state.access_recorder = AccessRecorder(open_engine)
     read = page_reader(open_engine)
     for page in (pipeline_page, failures, forecast, sessions, session, costs, insights):
         app.include_router(page.make_router(read, pipeline))

@@ -15,6 +15,7 @@ from livedash_core.operations.sessions import MESSAGES, SessionDetails, read_ses
 from livedash_core.parsing.transcript.notes import in_words
 from livedash_core.pipeline import Pipeline
 from livedash_core.stages.ai_analysis.batch.selection import is_asked_again
+from livedash_core.web.access_log import record_session
 from livedash_core.web.actions import Action
 from livedash_core.web.database import Reader
 from livedash_core.web.filters import Filters, check_session
@@ -49,8 +50,10 @@ def make_router(read: Reader, pipeline: Pipeline) -> APIRouter:
         Raises ``UnknownSession`` (status 404) if there is none that the visitor may read.
         """
         with read() as connection:
-            check_session(connection, filters, session_id)
+            company = check_session(connection, filters, session_id)
             details = read_session_details(connection, session_id, pipeline, messages_after=max(0, after))
+        if not details.session["erased_at"]:
+            record_session(request, filters, company, session_id)
         messages = _fit_page(details.messages[:MESSAGES])
         return render(
             request,

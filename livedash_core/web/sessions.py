@@ -15,6 +15,7 @@ from livedash_core.errors import UsageError
 from livedash_core.operations.session_filter import SessionFilter
 from livedash_core.operations.session_list import Cursor, Page, all_sessions, find_by_id, list_sessions
 from livedash_core.pipeline import Pipeline
+from livedash_core.web.access_log import recorded_export
 from livedash_core.web.database import Reader
 from livedash_core.web.export import csv_lines
 from livedash_core.web.filters import Companies, FilterForm, Filters, read_companies
@@ -81,7 +82,7 @@ def make_router(read: Reader, pipeline: Pipeline) -> APIRouter:
         )
 
     @router.get("/sessions/export.csv")
-    def export(search: Search, filters: Filters) -> Response:
+    def export(request: Request, search: Search, filters: Filters) -> Response:
         """Export the list as a CSV that is safe to open in a spreadsheet."""
         with read() as connection:
             companies, filters = read_companies(connection, filters)
@@ -92,7 +93,9 @@ def make_router(read: Reader, pipeline: Pipeline) -> APIRouter:
                 yield from csv_lines(all_sessions(connection, wanted, pipeline, limit=MAX_EXPORTED), pipeline)
 
         return StreamingResponse(
-            rows(), media_type="text/csv", headers={"Content-Disposition": 'attachment; filename="sessions.csv"'}
+            recorded_export(request, filters, companies, "sessions.csv", rows()),
+            media_type="text/csv",
+            headers={"Content-Disposition": 'attachment; filename="sessions.csv"'},
         )
 
     return router

@@ -9,7 +9,7 @@ import pytest
 
 from livedash_core.settings import Settings
 
-UNITS = re.compile(r"\b(seconds|minute|MiB|MB|lines|tokens|requests|attempts|lanes|port)\b")
+UNITS = re.compile(r"\b(seconds|minute|days|MiB|MB|lines|tokens|requests|attempts|lanes|port)\b")
 
 
 @pytest.mark.parametrize("name", Settings.model_fields)
