@@ -38,6 +38,7 @@ class PlannedCall:
     """A call that is about to be made. The token counts are upper bounds; a budget reserves what they cost.
 
     Calls of one ``connection`` (a server and a key) and model share their rate limits; empty: no rate limit applies.
+    ``openai_prices``: the server bills OpenAI's list prices; otherwise only prices that were set by hand apply.
     """
 
     session_id: UUID
@@ -48,6 +49,7 @@ class PlannedCall:
     max_completion_tokens: int
     mode: Mode = "realtime"
     connection: str = ""
+    openai_prices: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from livedash_core.pipeline import Pipeline
 #: Characters that start a formula in spreadsheets (OWASP, "CSV Injection").
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 _COLUMNS = ("id", "external_session_id", "company", "started_at", "language", "sentiment", "category", "escalated",
-            "forwarded_hr", "summary")  # fmt: skip
+            "forwarded_hr", "outcome", "missing", "outcome_reason", "summary")  # fmt: skip
 
 
 def csv_lines(sessions: Iterable[ListedSession], pipeline: Pipeline) -> Iterator[str]:
