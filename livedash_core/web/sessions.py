@@ -167,7 +167,7 @@ def _session_filter(
     if search.group:
         scope = replace(scope, error_kinds=(search.kind,))
     words = search.q.replace("\x00", "").strip() or None
-    found = find(connection, words, (companies.chosen.id,) if companies.chosen else None) if words else None
+    found = find(connection, words, filters.scope(companies).company_ids) if words else None
     return SessionFilter(
         scope,
         words=words,

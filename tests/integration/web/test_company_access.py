@@ -14,6 +14,8 @@ from httpx2 import Response
 from sqlalchemy import Engine, insert, select
 from starlette.testclient import TestClient
 
+from livedash_core import full_text
+from livedash_core.full_text import index_messages, index_summaries
 from livedash_core.insights import counted_questions, counted_sessions
 from livedash_core.models import (
     AiCostDaily,
@@ -73,10 +75,19 @@ def plant(records: Records, name: str, word: str) -> Planted:
                     id=one, company_id=company_id, started_at=NOON, ended_at=NOON, country=word, analyzer="openai",
                     language=word, sentiment="NEGATIVE", category="ONBOARDING", escalated=True, forwarded_hr=True,
                     model=f"{word}-model", prompt_version="1", summary=f"{word} in short", analyzed_at=NOON,
+                    outcome="UNRESOLVED", missing="NO_ANSWER",
                 )
             )  # fmt: skip
-            message = {"session_id": one, "position": 1, "role": "User", "content": f"{word} asks", "sent_at": NOON}
+            message = {
+                "session_id": one,
+                "position": 1,
+                "role": "User",
+                "content": f"{word} asks about leave",
+                "sent_at": NOON,
+            }
             connection.execute(insert(Message).values(message))
+        index_messages(connection, ids)
+        index_summaries(connection, ids)
         question = insert(Question).values(
             company_id=company_id, content=f"{word}?", normal_form=word, language="en", sessions=0
         )
@@ -145,6 +156,12 @@ def plant(records: Records, name: str, word: str) -> Planted:
             "forwarded_hr": ["yes"],
             "category": ["ONBOARDING"],
             "sentiment": ["NEGATIVE"],
+            "q": [f"{word} asks", "leave"],
+            "outcome": ["UNRESOLVED", "NONE"],
+            "missing": ["NO_ANSWER"],
+            "hour": [f"{NOON.isoweekday()}-{NOON.hour}"],
+            "sort": ["oldest"],
+            "preset": ["month"],
         },
     )
 
@@ -210,8 +227,10 @@ def answers(client: TestClient, engine: Engine, values: dict[str, list[str]]) ->
 
 
 def test_another_company_changes_nothing_that_a_visitor_sees(
-    of_acme: TestClient, engine: Engine, records: Records, acme: Planted
+    of_acme: TestClient, engine: Engine, records: Records, acme: Planted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # A search that finds more gives up its list of matches: those of another company must not count.
+    monkeypatch.setattr(full_text, "MAX_MATCHES", 4)
     before = answers(of_acme, engine, acme.values)
     plant(records, "Umbrella", "quokka")
     after = answers(of_acme, engine, acme.values)
