@@ -19,6 +19,7 @@ from livedash_core.cli import (
     companies,
     costs,
     erasure,
+    insights,
     inspection,
     migration,
     preview,
@@ -61,7 +62,7 @@ database_app = typer.Typer(help="The database schema.", no_args_is_help=True)
 app.add_typer(database_app, name="db")
 app.add_typer(companies.app, name="company")
 app.add_typer(costs.app, name="price")
-modules = (processing, inspection, preview, costs, capacity, migration, erasure, access)
+modules = (processing, insights, inspection, preview, costs, capacity, migration, erasure, access)
 for command in (command for module in modules for command in module.COMMANDS):
     app.command()(command)
 # Options after the program are the program's.
