@@ -11,7 +11,7 @@ import pytest
 from fastapi.dependencies.utils import get_flat_dependant
 from fastapi.routing import APIRoute
 from httpx2 import Response
-from sqlalchemy import Engine, insert, select
+from sqlalchemy import Connection, Engine, insert, select
 from starlette.testclient import TestClient
 
 from livedash_core import full_text
@@ -35,6 +35,7 @@ from livedash_core.pipeline import BUILT_IN
 from livedash_core.status import Failure, ProcessingStatusManager, Scope
 from livedash_core.status.failure_groups import list_failure_groups
 from livedash_core.status.incidents import open_incident
+from livedash_core.web import sessions
 from tests.integration.records import NOON, Records
 from tests.integration.web.conftest import Visit, make_app, may_run_none
 
@@ -227,10 +228,8 @@ def answers(client: TestClient, engine: Engine, values: dict[str, list[str]]) ->
 
 
 def test_another_company_changes_nothing_that_a_visitor_sees(
-    of_acme: TestClient, engine: Engine, records: Records, acme: Planted, monkeypatch: pytest.MonkeyPatch
+    of_acme: TestClient, engine: Engine, records: Records, acme: Planted
 ) -> None:
-    # A search that finds more gives up its list of matches: those of another company must not count.
-    monkeypatch.setattr(full_text, "MAX_MATCHES", 4)
     before = answers(of_acme, engine, acme.values)
     plant(records, "Umbrella", "quokka")
     after = answers(of_acme, engine, acme.values)
@@ -262,6 +261,22 @@ def test_no_route_shows_a_word_of_another_company(
             if {"company", "session"} & query.keys() or "session_id" in route.path:
                 assert answer.status_code == 404, where
         assert seen_by_all or route.path in WITHOUT_WORDS, f"{route.path}: nothing of the company can be seen at all"
+
+
+def test_a_search_reads_the_words_of_granted_companies_only(
+    of_acme: TestClient, acme: Planted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Matches of another company would use up the limit of a search."""
+    searched: list[object] = []
+
+    def find(connection: Connection, words: str, company_ids: object) -> full_text.Found:
+        searched.append(company_ids)
+        return full_text.Found([])
+
+    monkeypatch.setattr(sessions, "find", find)
+    of_acme.get("sessions", params={"q": "leave"})
+
+    assert searched == [(acme.id,)]
 
 
 def test_a_failure_group_of_another_company_has_no_sessions_to_retry_and_no_forecast(
