@@ -15,7 +15,7 @@ from livedash_core.analyzers import load_analyzers
 from livedash_core.enums import MODES
 
 #: No NUL, which PostgreSQL text cannot contain.
-_TEXT = "^[^\\x00]*$"
+TEXT_PATTERN = "^[^\\x00]*$"
 MAX_SESSIONS = 1000
 
 
@@ -25,7 +25,7 @@ def scope_form() -> dict[str, Param]:
         "company": Param(
             None,
             type=["null", "string"],
-            pattern=_TEXT,
+            pattern=TEXT_PATTERN,
             maxLength=200,
             title="Company",
             description="The company's name; empty: all active companies.",
@@ -47,7 +47,7 @@ def scope_form() -> dict[str, Param]:
         "session_ids": Param(
             None,
             type=["null", "array"],
-            items={"type": "string", "pattern": _TEXT, "maxLength": 200},
+            items={"type": "string", "pattern": TEXT_PATTERN, "maxLength": 200},
             maxItems=MAX_SESSIONS,
             title="Sessions",
             description=f"LiveDash ids or the source's ids, one per line; at most {MAX_SESSIONS}.",
@@ -87,7 +87,7 @@ def analysis_form() -> dict[str, Param]:
         "model": Param(
             None,
             type=["null", "string"],
-            pattern=_TEXT,
+            pattern=TEXT_PATTERN,
             maxLength=200,
             title="Model",
             description="Empty: each company's own choice.",

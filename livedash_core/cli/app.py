@@ -12,7 +12,18 @@ import typer
 from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError
 
-from livedash_core.cli import capacity, companies, costs, erasure, inspection, migration, preview, processing, start
+from livedash_core.cli import (
+    capacity,
+    companies,
+    costs,
+    erasure,
+    inspection,
+    migration,
+    preview,
+    processing,
+    start,
+    topics,
+)
 from livedash_core.cli.output import breakdown_table, complain, fit_columns, print_json, say
 from livedash_core.db import first_line, make_engine
 from livedash_core.errors import LiveDashError, UsageError
@@ -31,6 +42,7 @@ database_app = typer.Typer(help="The database schema.", no_args_is_help=True)
 app.add_typer(database_app, name="db")
 app.add_typer(companies.app, name="company")
 app.add_typer(costs.app, name="price")
+app.add_typer(topics.app, name="topics")
 modules = (processing, inspection, preview, costs, capacity, migration, erasure)
 for command in (command for module in modules for command in module.COMMANDS):
     app.command()(command)

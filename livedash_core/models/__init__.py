@@ -27,6 +27,7 @@ from livedash_core.models.status import (
     ProcessingStatus,
     SystemicIncident,
 )
+from livedash_core.models.topic import QuestionPair, QuestionVector, Topic, TopicDayCount, TopicEdit, TopicMember
 
 __all__ = [
     "SCHEMA",
@@ -52,6 +53,8 @@ __all__ = [
     "ProcessingStatus",
     "Question",
     "QuestionDayCount",
+    "QuestionPair",
+    "QuestionVector",
     "RateLimitState",
     "Session",
     "SessionAnalysis",
@@ -60,4 +63,8 @@ __all__ = [
     "SessionQuestion",
     "SessionTranscript",
     "SystemicIncident",
+    "Topic",
+    "TopicDayCount",
+    "TopicEdit",
+    "TopicMember",
 ]

@@ -23,6 +23,7 @@ from livedash_core.costs.ledger import CallEnd, PlannedCall
 from livedash_core.errors import LiveDashError
 from livedash_core.settings import Settings
 from tests.eval.cases import FLOORS, Analysed, agreement, analyse, load_cases
+from tests.eval.topics import evaluate_topics, evaluate_topics_with_model
 
 LANGUAGES = ("nl", "de", "en")
 COLUMNS: dict[str, Callable[[Analysed], bool]] = {
@@ -57,6 +58,7 @@ def main() -> int:
     offline = _evaluate(OfflineAnalyzer())
     console.print(_table(f"Offline rules, {OfflineAnalyzer.prompt_version}", offline, floors=True))
     below = [field for field, floor in FLOORS.items() if agreement(offline, field) < floor]
+    below += evaluate_topics(console)
     if below:
         console.print(f"Below the floor: {', '.join(below)}", style="red")
     if settings.openai_api_key is None:
@@ -64,6 +66,7 @@ def main() -> int:
         return 1 if below else 0
     try:
         _evaluate_model(settings, console)
+        evaluate_topics_with_model(console, settings, CountingLedger())
     except LiveDashError as error:
         console.print(str(error), style="red", markup=False)
         return 1
