@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache, cached_property
-from importlib.metadata import entry_points
 from typing import Any
 
+from livedash_core.entry_points import installed
 from livedash_core.errors import ConfigurationError
 
 ENTRY_POINTS = "livedash.analyzers"
@@ -98,4 +98,4 @@ BUILT_IN = Analyzers((OPENAI, OFFLINE))
 @cache
 def load_analyzers() -> Analyzers:
     """The analyzers of this installation: the built-in ones and those that installed packages add."""
-    return BUILT_IN.with_analyzers(entry.load() for entry in entry_points(group=ENTRY_POINTS))
+    return BUILT_IN.with_analyzers(entry.load() for entry in installed(ENTRY_POINTS))

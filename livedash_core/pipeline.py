@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache, cached_property
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 
+from livedash_core.entry_points import installed
 from livedash_core.errors import ConfigurationError, UnknownStage
 
 ENTRY_POINTS = "livedash.stages"
@@ -169,7 +170,7 @@ def load_pipeline() -> Pipeline:
     Raises ``ConfigurationError`` for an entry point that cannot be loaded, that loads something else than a
     ``StageDefinition``, or whose stage has no place in the pipeline.
     """
-    return BUILT_IN.with_stages(_load_definition(entry) for entry in entry_points(group=ENTRY_POINTS))
+    return BUILT_IN.with_stages(_load_definition(entry) for entry in installed(ENTRY_POINTS))
 
 
 def _load_definition(entry: EntryPoint) -> StageDefinition:

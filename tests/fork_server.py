@@ -26,6 +26,7 @@ from threading import Thread
 from types import TracebackType
 from typing import IO, Any, Self
 
+from livedash_core import entry_points
 from livedash_core.analyzers import load_analyzers
 
 PROJECT = Path(__file__).parents[1]
@@ -200,6 +201,7 @@ def _run(streams: list[int], program: Sequence[str], environment: dict[str, str]
     os.chdir(directory)
     sys.path[1:1] = filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))
     # The command's help lists the analyzers, so the server has loaded them without this program's PYTHONPATH.
+    entry_points.search.cache_clear()
     load_analyzers.cache_clear()
     if program[0] == "livedash":
         from livedash_core.cli import main

@@ -17,6 +17,8 @@ from livedash_core.enums import MODES
 #: No NUL, which PostgreSQL text cannot contain.
 TEXT_PATTERN = "^[^\\x00]*$"
 MAX_SESSIONS = 1000
+#: More sessions than a run can process before its time is up, and a number that every database column holds.
+MAX_LIMIT = 10_000_000
 
 
 def scope_form() -> dict[str, Param]:
@@ -68,8 +70,9 @@ def scope_form() -> dict[str, Param]:
             None,
             type=["null", "integer"],
             minimum=1,
+            maximum=MAX_LIMIT,
             title="Limit",
-            description="Process at most so many sessions; a CSV is always imported as a whole.",
+            description=f"Process at most so many sessions, up to {MAX_LIMIT:,}; a CSV is always imported as a whole.",
         ),
     }
 

@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from livedash_core.airflow import connections
 from livedash_core.airflow.connections import checked_engine
 from livedash_core.airflow.fail_without_retry import fail_without_retry
+from livedash_core.airflow.publishing import next_stage_is_due
 from livedash_core.airflow.reporting import log_run_summary
 from livedash_core.airflow.run_scope import BACKFILL, RunScope, describe_scope, for_companies, run_scope, to_json
 from livedash_core.costs import describe_forecast
@@ -70,6 +71,10 @@ def plan(stage: str) -> list[dict[str, Any]]:
                 lanes, extent = _analysis_lanes(connection, run, f"{dag_run.dag_id}/{dag_run.run_id}")
             else:
                 lanes, extent = _due_lanes(connection, stage, run)
+        if not lanes and context["ti"].try_number > 1 and next_stage_is_due(stage):
+            # The run was cleared: its earlier lanes may have moved sessions on that nothing was published for. The
+            # publishing task sees that this lane is not a first try.
+            lanes, extent = _with_labels([run]), f"{extent}; the next stage has due sessions of an earlier try"
     log.info("%s; lanes: %d", extent, len(lanes))
     if not lanes:
         log_run_summary(stage, dag_run, [])

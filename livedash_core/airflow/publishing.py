@@ -66,7 +66,12 @@ def _moved_on(stage: str, lanes: list[dict[str, Any]], reports: list[dict[str, A
         return True
     # A worker that died left no report; the next stage's due sessions show whether it had moved any on.
     died = len(reports) < len(lanes) or not all(report["first_try"] for report in reports)
-    return died and not _next_stage(stage).isdisjoint(_due_stages())
+    return died and next_stage_is_due(stage)
+
+
+def next_stage_is_due(stage: str) -> bool:
+    """Whether sessions are due for the stage after ``stage``."""
+    return not _next_stage(stage).isdisjoint(_due_stages())
 
 
 def _next_stage(stage: str) -> set[str]:

@@ -13,7 +13,14 @@ from livedash_core.cli.context import database
 from livedash_core.cli.output import print_json, print_table, say, shown
 from livedash_core.enums import Mode
 from livedash_core.errors import UsageError
-from livedash_core.operations.companies import add_company, confirm_csv, list_companies, set_status, update_company
+from livedash_core.operations.companies import (
+    add_company,
+    company_id,
+    confirm_csv,
+    list_companies,
+    set_status,
+    update_company,
+)
 from livedash_core.pipeline import load_pipeline
 from livedash_core.settings import Settings
 from livedash_core.stages.redating import redate as redate_sessions
@@ -198,7 +205,9 @@ def redate(
     Messages and the numbers per day follow; analyses stay, and no stage runs again.
     """
     with database(Settings()) as engine:
-        found = redate_sessions(StageContext(engine, Settings()), load_pipeline(), name, dry_run=dry_run)
+        with engine.connect() as connection:
+            wanted = company_id(connection, name)
+        found = redate_sessions(StageContext(engine, Settings()), load_pipeline(), wanted, dry_run=dry_run)
     if as_json:
         print_json({"dry_run": dry_run, **asdict(found)})
         return

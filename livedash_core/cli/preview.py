@@ -14,8 +14,9 @@ from sqlalchemy import select
 from livedash_core.cli.context import credentials, database
 from livedash_core.cli.output import complain, print_json, print_table, say
 from livedash_core.clients.source import Source
-from livedash_core.errors import UnknownCompany, UsageError
+from livedash_core.errors import UsageError
 from livedash_core.models import Company
+from livedash_core.operations.companies import company_id
 from livedash_core.settings import Settings
 from livedash_core.stages.csv_import.preview import preview as read_preview
 from livedash_core.stages.csv_import.preview import unnamed_source
@@ -60,9 +61,8 @@ def preview(
 
 def _of_company(settings: Settings, name: str) -> tuple[Source, ZoneInfo]:
     with database(settings) as engine, engine.connect() as connection:
-        row = connection.execute(select(*Sources.COLUMNS).where(Company.name == name)).first()
-    if row is None:
-        raise UnknownCompany(name)
+        found = company_id(connection, name)
+        row = connection.execute(select(*Sources.COLUMNS).where(Company.id == found)).one()
     return Sources(partial(credentials, settings)).of(row), ZoneInfo(row.timezone)
 
 

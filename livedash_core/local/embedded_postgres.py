@@ -48,6 +48,7 @@ class EmbeddedPostgres:
         self.data_directory = data_directory
         self._settings = {"max_connections": MAX_CONNECTIONS, **settings}
         self._server: Any = None
+        self._pid = 0
 
     def __enter__(self) -> Self:
         try:
@@ -76,16 +77,30 @@ class EmbeddedPostgres:
                 server.start()
         except (OSError, RuntimeError, psutil.Error) as error:
             raise ConfigurationError(
-                f"the embedded PostgreSQL in {self.data_directory} does not start: {error}; "
-                f"its log is {self.data_directory / 'log'}"
+                f"the embedded PostgreSQL in {self.data_directory} does not start: {error}; its log is {self.log}"
             ) from error
         self._server = server
+        self._pid = server.get_postmaster_info().pid
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._server.cleanup()
+
+    @property
+    def log(self) -> Path:
+        """The server's log file."""
+        return self.data_directory / "log"
+
+    def has_ended(self) -> bool:
+        """Return whether the server that was started is gone."""
+        from psutil import STATUS_ZOMBIE, NoSuchProcess, Process
+
+        try:
+            return bool(Process(self._pid).status() == STATUS_ZOMBIE)
+        except NoSuchProcess:
+            return True
 
     def database(self, name: str) -> Address:
         """Return the address of database ``name``; create it if it does not exist."""

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from rich.console import Console
 from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
 
 from livedash_core.db import make_engine
 from livedash_core.errors import ConfigurationError, UnknownCompany
@@ -24,7 +25,7 @@ from livedash_core.local.environment import SAMPLE_CONNECTION, USER, LocalInstal
 from livedash_core.local.processes import Processes
 from livedash_core.local.sample import COMPANY_NAME, TIMEZONE
 from livedash_core.local.sample_source import SampleSource
-from livedash_core.local.watch import Renderer, watch_first_pass
+from livedash_core.local.watch import Renderer, watch_progress
 from livedash_core.operations.airflow_version import check_airflow_version
 from livedash_core.operations.companies import add_company, update_company
 from livedash_core.operations.upgrade import upgrade
@@ -65,18 +66,22 @@ def run(settings: Settings, render: Renderer) -> int:
             processes = stack.enter_context(Processes(installation.logs, environment))
             console.print("Preparing Airflow's database …")
             _prepare_airflow(installation, processes, address.socket_directory)
+
+            def check_alive() -> None:
+                _check_alive(server, processes)
+
+            stack.enter_context(_component_named(check_alive))
             console.print("Starting Airflow: API server, scheduler, DAG processor, triggerer …")
-            _start_airflow(installation, processes, settings.port)
-            console.print(
-                f"Airflow is ready after {time.monotonic() - began:.0f} s; the first import starts automatically."
-            )
+            _start_airflow(installation, processes, settings.port, check_alive)
+            console.print(f"Airflow is ready after {time.monotonic() - began:.0f} s.")
             url = f"http://localhost:{settings.port}"
-            watch_first_pass(engine, load_pipeline(), render, console, processes)
             console.print(f"\n  [bold]{url}[/bold]   user [bold]{USER}[/bold]   password ", end="")
             console.print(installation.secrets["admin_password"], style="bold", markup=False)
-            console.print("  Open LiveDash in the menu on the left. Ctrl-C stops everything; the data stays.\n")
+            console.print("  Open LiveDash in the menu on the left.\n")
+            watch_progress(engine, load_pipeline(), render, console, check_alive)
+            console.print("\nCtrl-C stops everything; the data stays.\n")
             while True:
-                _check_alive(processes)
+                check_alive()
                 time.sleep(1)
     except KeyboardInterrupt:
         console.print("Stopped; the data is kept in", end=" ")
@@ -104,31 +109,46 @@ def _prepare_airflow(installation: LocalInstallation, processes: Processes, sock
         raise ConfigurationError(f"Airflow's database could not be prepared; see {processes.log('prepare')}")
 
 
-def _start_airflow(installation: LocalInstallation, processes: Processes, port: int) -> None:
+def _start_airflow(
+    installation: LocalInstallation, processes: Processes, port: int, check_alive: Callable[[], None]
+) -> None:
     """Start Airflow's processes and wait until they are healthy and LiveDash's DAGs can run."""
     dag_ids = set(load_pipeline().dag_ids)
     with AirflowApi(f"http://127.0.0.1:{port}", USER, installation.secrets["admin_password"]) as api:
         for name in ("api-server", "dag-processor"):
             processes.start(name, "airflow", name)
-        _wait_for(lambda: dag_ids <= api.dag_ids(), processes)
+        _wait_for(lambda: dag_ids <= api.dag_ids(), processes, check_alive)
         # The scheduler starts the first run at once, and its tasks need the API server.
         for name in ("scheduler", "triggerer"):
             processes.start(name, "livedash_core.airflow.loopback", name)
-        _wait_for(api.healthy, processes)
+        _wait_for(api.healthy, processes, check_alive)
 
 
-def _wait_for(condition: Callable[[], bool], processes: Processes) -> None:
+def _wait_for(condition: Callable[[], bool], processes: Processes, check_alive: Callable[[], None]) -> None:
     deadline = time.monotonic() + START_SECONDS
     while not condition():
-        _check_alive(processes)
+        check_alive()
         if time.monotonic() > deadline:
             raise ConfigurationError(f"Airflow is not ready after {START_SECONDS:.0f} s; its logs: {processes.logs}")
         time.sleep(0.5)
 
 
-def _check_alive(processes: Processes) -> None:
+def _check_alive(server: EmbeddedPostgres, processes: Processes) -> None:
+    # Airflow's processes end with their database: it is named first.
+    if server.has_ended():
+        raise ConfigurationError(f"PostgreSQL has ended; see {server.log}. Start again: livedash up")
     if (name := processes.ended()) is not None:
         raise ConfigurationError(f"Airflow's {name} has ended; see {processes.log(name)}")
+
+
+@contextmanager
+def _component_named(check_alive: Callable[[], None]) -> Iterator[None]:
+    """Name the component that has ended when the database fails."""
+    try:
+        yield
+    except DBAPIError:
+        check_alive()
+        raise
 
 
 def _add_sample_company(engine: Engine, source: SampleSource) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from decimal import Decimal, InvalidOperation
 from ipaddress import ip_network
 from typing import Any
@@ -51,11 +52,14 @@ _EMPTY: dict[str, Any] = {**{name: [] for name in _LIST_NAMES}, "speaker_roles":
 def add_company(connection: Connection, name: str, settings: Mapping[str, Any]) -> None:
     """Add a company; ``settings`` are columns of ``company``, the others keep their defaults.
 
-    Raises ``CompanyExists`` if the name is taken, ``UsageError`` for an invalid name or value.
+    Raises ``CompanyExists`` if the name is taken, also in other letters; ``UsageError`` for an invalid name or value.
     """
     if not name.strip() or not name.isprintable():
         raise UsageError("a company needs a name, of printable characters on one line")
     columns = {column: _checked(column, value) for column, value in settings.items()}
+    with suppress(UnknownCompany):
+        company_id(connection, name)
+        raise CompanyExists(name.strip())
     statement = insert(Company).values(id=uuid7(), name=name.strip(), **columns)
     statement = statement.on_conflict_do_nothing(index_elements=["name"])
     if connection.scalar(statement.returning(Company.id)) is None:
@@ -71,11 +75,10 @@ def update_company(
     cleared first: a list becomes empty, a value NULL. Raises ``UnknownCompany``, or ``UsageError`` for an invalid
     value.
     """
+    found = company_id(connection, name)
     company = connection.execute(
-        select(Company.id, Company.speaker_roles, *_LISTS).where(Company.name == name.strip()).with_for_update()
-    ).first()
-    if company is None:
-        raise UnknownCompany(name)
+        select(Company.id, Company.speaker_roles, *_LISTS).where(Company.id == found).with_for_update()
+    ).one()
     columns: dict[str, Any] = {column: _EMPTY.get(column) for column in clear}
     for column, value in changes.items():
         present = getattr(company, column) if column in _LIST_NAMES and column not in clear else ()
@@ -102,14 +105,10 @@ def set_status(connection: Connection, name: str, status: str) -> None:
     """Set the status of a company. Raises ``UnknownCompany``, ``UsageError`` for an unknown status."""
     if status not in COMPANY_STATUSES:
         raise UsageError(f"there is no status {status!r}; the statuses are {', '.join(COMPANY_STATUSES)}")
-    changed = connection.execute(
-        update(Company).where(Company.name == name).values(status=status).returning(Company.id)
-    )
-    company = changed.first()
-    if company is None:
-        raise UnknownCompany(name)
+    company = company_id(connection, name)
+    connection.execute(update(Company).where(Company.id == company).values(status=status))
     if status != ACTIVE:  # nothing is processed for it any more, so nothing is stopped
-        connection.execute(delete(SystemicIncident).where(SystemicIncident.company_id == company.id))
+        connection.execute(delete(SystemicIncident).where(SystemicIncident.company_id == company))
 
 
 def list_companies(connection: Connection) -> list[dict[str, Any]]:
@@ -120,12 +119,11 @@ def list_companies(connection: Connection) -> list[dict[str, Any]]:
 
 def active_company(connection: Connection, name: str) -> UUID:
     """Return the id of an ACTIVE company. Raises ``UnknownCompany``, ``UsageError`` for another status."""
-    row = connection.execute(select(Company.id, Company.status).where(Company.name == name)).first()
-    if row is None:
-        raise UnknownCompany(name)
+    found = company_id(connection, name)
+    row = connection.execute(select(Company.name, Company.status).where(Company.id == found)).one()
     if row.status != ACTIVE:
-        raise UsageError(f"{name} is {row.status}: only ACTIVE companies are processed")
-    return UUID(str(row.id))
+        raise UsageError(f"{row.name} is {row.status}: only ACTIVE companies are processed")
+    return found
 
 
 def active_companies(connection: Connection) -> list[UUID]:
@@ -134,11 +132,28 @@ def active_companies(connection: Connection) -> list[UUID]:
 
 
 def company_id(connection: Connection, name: str) -> UUID:
-    """Return the id of a company with any status. Raises ``UnknownCompany``."""
-    found = connection.scalar(select(Company.id).where(Company.name == name))
-    if found is None:
+    """Return the id of the company with this name and any status.
+
+    Spaces around the name do not count. If no company has exactly this name, capital and small letters do not count
+    either. Raises ``UnknownCompany``, or ``UsageError`` if several companies differ only in these letters.
+    """
+    wanted = name.strip()
+    exact = connection.scalar(select(Company.id).where(Company.name == wanted))
+    if exact is not None:
+        return exact
+    # Folded in Python: what lower() of PostgreSQL folds depends on the locale of the database.
+    alike: dict[str, UUID] = {
+        row.name: row.id
+        for row in connection.execute(select(Company.name, Company.id).order_by(Company.name))
+        if row.name.casefold() == wanted.casefold()
+    }
+    if not alike:
         raise UnknownCompany(name)
-    return found
+    if len(alike) > 1:
+        raise UsageError(
+            f"several companies are called {wanted!r} in other letters: {', '.join(alike)}; name one exactly"
+        )
+    return alike.popitem()[1]
 
 
 def _checked(column: str, value: Any) -> Any:

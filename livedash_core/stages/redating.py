@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, select, text, update
 
 from livedash_core.db import in_transaction
-from livedash_core.errors import PermanentError, UnknownCompany
+from livedash_core.errors import PermanentError
 from livedash_core.insights import counted_sessions
 from livedash_core.models import Company, Session, SessionImport
 from livedash_core.outcomes import Completed, Outcome, Skipped
@@ -45,22 +45,22 @@ class Redating:
     examples: list[tuple[str, datetime, datetime]] = field(default_factory=list)
 
 
-def redate(context: StageContext, pipeline: Pipeline, company: str, *, dry_run: bool) -> Redating:
+def redate(context: StageContext, pipeline: Pipeline, company_id: UUID, *, dry_run: bool) -> Redating:
     """Read the start and end cells of all sessions of a company in its present time zone.
 
     A session whose cells cannot be read in it keeps its times and is counted as unreadable. Each chunk is a
-    transaction, so that an interrupted call can be repeated. Raises ``UnknownCompany``.
+    transaction, so that an interrupted call can be repeated.
     """
     with context.engine.connect() as connection:
-        row = connection.execute(select(Company.id, Company.timezone).where(Company.name == company)).first()
-    if row is None:
-        raise UnknownCompany(company)
-    found = Redating(row.timezone)
+        timezone = connection.execute(select(Company.timezone).where(Company.id == company_id)).scalar_one()
+    found = Redating(timezone)
     stage = SessionCreation(context)
     last = UUID(int=0)
     while True:
-        work = partial(_redate_chunk, stage=stage, pipeline=pipeline, company_id=row.id, after=last, dry_run=dry_run)
-        chunk, counted = in_transaction(context.engine, partial(work, zone=ZoneInfo(row.timezone)))
+        work = partial(
+            _redate_chunk, stage=stage, pipeline=pipeline, company_id=company_id, after=last, dry_run=dry_run
+        )
+        chunk, counted = in_transaction(context.engine, partial(work, zone=ZoneInfo(timezone)))
         found.unchanged += counted.unchanged
         found.changed += counted.changed
         found.unreadable += counted.unreadable

@@ -110,7 +110,7 @@ def free_port() -> int:
 
 
 def start(home: Path, port: int, **environment: str) -> Stack:
-    """Start `livedash up` and return when it has printed its address."""
+    """Start `livedash up` and return when the sessions that were due are processed."""
     cleaned = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "OPENAI"))}
     cleaned |= {"LIVEDASH_HOME": str(home), "LIVEDASH_PORT": str(port), **environment}
     process = subprocess.Popen(
@@ -124,7 +124,7 @@ def start(home: Path, port: int, **environment: str) -> Stack:
         with process.stdout:
             for line in process.stdout:
                 said.append(line)
-                if "password" in line:
+                if "Ctrl-C stops everything" in line:
                     ready.set()
         ready.set()  # it ended
 

@@ -58,7 +58,7 @@ def test_an_entry_point_that_loads_no_definition_is_named(
     value: str, complaint: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken = EntryPoint("broken", value, "livedash.stages")
-    monkeypatch.setattr(pipeline, "entry_points", lambda group: [broken])
+    monkeypatch.setattr(pipeline, "installed", lambda group: [broken])
 
     with pytest.raises(ConfigurationError, match=complaint):
         load_pipeline.__wrapped__()

@@ -154,7 +154,8 @@ async function unpause(button) {
   button.disabled = true;
   try {
     await send("PATCH", `/api/v2/dags/${encodeURIComponent(dag)}?update_mask=is_paused`, { is_paused: false });
-    say(`${dag} is unpaused: its next run starts by itself.`, `/dags/${encodeURIComponent(dag)}`);
+    // Asset events of the pause are lost: without a run of its own, the sessions would wait for the next import.
+    await startRun(dag, {}, " The DAG is unpaused.");
   } catch (error) {
     say(error.message);
   }

@@ -23,6 +23,7 @@ DAGS = HERE.parents[2] / "dags"
 class Finished:
     """The result of a DAG run."""
 
+    run_id: str
     state: str
     #: Task → its state and its try number; a lane is called ``lane[0]``.
     tasks: dict[str, list[Any]]
@@ -86,8 +87,12 @@ def ask(
     connection: dict[str, Any] | None = None,
     connected: bool = True,
     environment: dict[str, str] | None = None,
+    cleared_run: str | None = None,
 ) -> None:
-    """Request one run of a stage's DAG against a database; ``answer_of`` waits for its end."""
+    """Request one run of a stage's DAG against a database; ``answer_of`` waits for its end.
+
+    With the id of a finished run, that run is cleared and runs again.
+    """
     url = make_url(database_url)
     ours = {"conn_type": "postgres", "host": url.query["host"], "login": url.username, "schema": url.database}
     request = {
@@ -95,6 +100,7 @@ def ask(
         "run_type": run_type,
         "conf": conf or {},
         "interval": interval,
+        "cleared_run": cleared_run,
         # Airflow takes an empty variable for one that is not set.
         "environment": {
             "AIRFLOW_CONN_LIVEDASH_POSTGRES": json.dumps(ours | (connection or {})) if connected else "",

@@ -21,6 +21,8 @@ with open(LOG, "ab") as log:  # noqa: PTH123 - its descriptor becomes our standa
 from airflow.dag_processing.dagbag import DagBag  # noqa: E402 - Airflow logs to the streams that it finds
 from airflow.models import dagrun  # noqa: E402
 from airflow.models.asset import AssetEvent  # noqa: E402
+from airflow.models.dagrun import DagRun  # noqa: E402
+from airflow.models.taskinstance import clear_task_instances  # noqa: E402
 from airflow.sdk._shared.observability.metrics.base_stats_logger import NoStatsLogger  # noqa: E402
 from airflow.sdk.observability import stats  # noqa: E402
 from airflow.utils.db import initdb  # noqa: E402
@@ -47,23 +49,35 @@ class Recorder(NoStatsLogger):
 
 
 def run(
-    dag_id: str, run_type: str, conf: dict[str, Any], interval: list[str] | None, environment: dict[str, str]
+    dag_id: str,
+    run_type: str,
+    conf: dict[str, Any],
+    interval: list[str] | None,
+    environment: dict[str, str],
+    cleared_run: str | None,
 ) -> dict[str, Any]:
     before = dict(os.environ)
     os.environ.update(environment)
     try:
-        return run_once(dag_id, run_type, conf, interval)
+        return run_once(dag_id, run_type, conf, interval, cleared_run)
     finally:
         os.environ.clear()
         os.environ.update(before)
 
 
-def run_once(dag_id: str, run_type: str, conf: dict[str, Any], interval: list[str] | None) -> dict[str, Any]:
+def run_once(
+    dag_id: str, run_type: str, conf: dict[str, Any], interval: list[str] | None, cleared_run: str | None
+) -> dict[str, Any]:
     recorder = Recorder()
     stats.initialize(factory=lambda: recorder, export_legacy_names=False)
 
     def create_dagrun(*, dag: Any, session: Any, **given: Any) -> Any:
-        """As `dag.test()` does, but of any type, as the scheduler would."""
+        """As `dag.test()` does, but of any type, as the scheduler would; or the finished run, after it was cleared."""
+        if cleared_run is not None:
+            found = session.scalars(select(DagRun).where(DagRun.run_id == cleared_run)).one()
+            found.dag = dag
+            clear_task_instances(found.get_task_instances(session=session), session, DagRunState.RUNNING)
+            return found
         kind = DagRunType(run_type)
         window = tuple(datetime.fromisoformat(end) for end in interval) if interval else None
         start = window[0] if window else None
@@ -86,6 +100,7 @@ def run_once(dag_id: str, run_type: str, conf: dict[str, Any], interval: list[st
     sys.stdout.flush()
     log = [json.loads(line) for line in Path(LOG).read_bytes()[began:].splitlines() if line.startswith(b"{")]
     return {
+        "run_id": finished.run_id,
         "state": finished.state,
         "tasks": tasks,
         "events": events,

@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import insert
 from starlette.testclient import TestClient
 
+from livedash_core import entry_points
 from livedash_core.models import Message, Session
 from livedash_core.pipeline import BUILT_IN, load_pipeline
 from livedash_core.web import create_app
@@ -124,10 +125,12 @@ def test_the_pages_show_the_added_stage_and_link_to_its_dag(
 ):
     records.sessions(records.company("Acme"), 2, completed_stages=3)
     monkeypatch.syspath_prepend(package)
+    entry_points.search.cache_clear()
     load_pipeline.cache_clear()
     try:
         pipeline = load_pipeline()
     finally:
+        entry_points.search.cache_clear()
         load_pipeline.cache_clear()
     assert pipeline.names == ORDER
 

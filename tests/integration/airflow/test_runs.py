@@ -138,6 +138,26 @@ def test_an_empty_run_is_one_task_and_wakes_nobody(run: Run, records: Records):
     assert finished.events == []
 
 
+def test_a_cleared_run_publishes_what_its_first_try_moved_on(run: Run, records: Records):
+    sessions = records.sessions(records.company("Acme"), 2)
+    set_url(records, sessions, None)
+    first = run(STAGE, "scheduled")
+    assert first.events
+
+    again = run(STAGE, "scheduled", cleared_run=first.run_id)
+
+    assert again.says("sessions due: 0; the next stage has due sessions of an earlier try")
+    assert again.tasks["publish"] == ["success", 2]
+    assert [event[0] for event in again.events] == ["livedash_transcripts"] * 2
+
+    # Nothing is published for a run that is cleared when the next stage has nothing to do.
+    with records.engine.begin() as connection:
+        connection.execute(
+            text("UPDATE livedash.session_processing_status SET available_at = 'infinity' WHERE status = 'PENDING'")
+        )
+    assert run(STAGE, "scheduled", cleared_run=first.run_id).tasks["publish"][0] == "skipped"
+
+
 @pytest.mark.parametrize(
     ("conf", "sentence"),
     [

@@ -8,7 +8,15 @@ import pytest
 from sqlalchemy import Connection
 
 from livedash_core.errors import CompanyExists, UnknownCompany, UsageError
-from livedash_core.operations.companies import active_company, add_company, list_companies, set_status, update_company
+from livedash_core.operations.companies import (
+    active_company,
+    add_company,
+    company_id,
+    list_companies,
+    set_status,
+    update_company,
+)
+from tests.integration.records import Records
 
 
 @pytest.mark.parametrize(
@@ -77,6 +85,26 @@ def test_adding_a_name_that_exists_is_refused_and_changes_nothing(connection: Co
         add_company(connection, " It's Acme ", {"timezone": "UTC"})
     assert shlex.split(str(raised.value).rpartition(": ")[2]) == ["livedash", "company", "update", "It's Acme"]
     assert list_companies(connection) == before
+
+
+def test_a_company_is_found_without_regard_to_case_and_spaces(connection: Connection) -> None:
+    add_company(connection, "Straße AG", {})
+    for name in ("Straße AG", " STRASSE ag ", "straße ag"):
+        assert active_company(connection, name) == company_id(connection, "Straße AG")
+    with pytest.raises(CompanyExists):
+        add_company(connection, "STRASSE AG", {})
+    set_status(connection, "straße AG ", "SUSPENDED")
+    with pytest.raises(UsageError, match=r"^Straße AG is SUSPENDED"):
+        active_company(connection, "straße ag")
+
+
+def test_a_name_that_two_companies_have_in_other_letters_is_refused(connection: Connection, records: Records) -> None:
+    # Companies that were migrated from livedash-node may differ in case only.
+    first, second = records.company("Acme"), records.company("ACME")
+    assert company_id(connection, "Acme") == first
+    assert company_id(connection, "ACME") == second
+    with pytest.raises(UsageError, match="several companies are called 'acme' in other letters: ACME, Acme"):
+        company_id(connection, "acme")
 
 
 def test_updating_an_unknown_company_is_refused_and_adds_none(connection: Connection) -> None:
@@ -151,4 +179,4 @@ def test_only_an_active_company_may_be_processed(connection: Connection) -> None
     with pytest.raises(UsageError, match="Acme is TRIAL: only ACTIVE"):
         active_company(connection, "Acme")
     with pytest.raises(UnknownCompany):
-        active_company(connection, "acme")
+        active_company(connection, "acme inc")

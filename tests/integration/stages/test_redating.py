@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from livedash_core.insights.counting import recount
-from livedash_core.operations.companies import update_company
+from livedash_core.operations.companies import company_id, update_company
 from livedash_core.stages.redating import redate
 from tests.integration.records import Records
 from tests.integration.stages.stage_runs import Pipeline
@@ -44,12 +44,14 @@ def test_a_corrected_time_zone_dates_sessions_messages_and_counts_again(
     with pipeline.engine.begin() as connection:
         update_company(connection, "Acme", {"timezone": "Europe/Amsterdam"})
 
+    with pipeline.engine.connect() as connection:
+        acme = company_id(connection, "Acme")
     untouched = pipeline.everything()
-    dry = redate(pipeline.context, pipeline.stages, "Acme", dry_run=True)
+    dry = redate(pipeline.context, pipeline.stages, acme, dry_run=True)
     assert (dry.changed, dry.unchanged, dry.unreadable) == (2, 0, 1)
     assert pipeline.everything() == untouched
 
-    assert redate(pipeline.context, pipeline.stages, "Acme", dry_run=False) == dry
+    assert redate(pipeline.context, pipeline.stages, acme, dry_run=False) == dry
     assert shown(pipeline)[:2] == [("01 23:30", "01 23:30")] * 2
     assert [pipeline.query(analysed), pipeline.query(statuses)] == before
     with pipeline.engine.connect() as connection:
@@ -62,5 +64,5 @@ def test_a_corrected_time_zone_dates_sessions_messages_and_counts_again(
     assert {tuple(each[:2]): each[2] for each in asked} == dict(questions)
     records.assert_counts_equal_rows()
 
-    again = redate(pipeline.context, pipeline.stages, "Acme", dry_run=False)
+    again = redate(pipeline.context, pipeline.stages, acme, dry_run=False)
     assert (again.changed, again.unchanged, again.unreadable) == (0, 2, 1)
