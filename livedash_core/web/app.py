@@ -9,7 +9,7 @@ from fastapi import Depends, FastAPI, Request
 from sqlalchemy import Engine
 
 from livedash_core.pipeline import Pipeline
-from livedash_core.web import costs, errors, failures, forecast, insights, session, sessions, static_files
+from livedash_core.web import costs, errors, failures, forecast, insights, session, sessions, static_files, topics
 from livedash_core.web import pipeline as pipeline_page
 from livedash_core.web.database import page_reader
 from livedash_core.web.headers import SecurityHeaders
@@ -48,7 +48,7 @@ def create_app(
     app.add_middleware(SecurityHeaders)
     errors.install(app)
     read = page_reader(open_engine)
-    for page in (pipeline_page, failures, forecast, sessions, session, costs, insights):
+    for page in (pipeline_page, failures, forecast, sessions, session, costs, insights, topics):
         app.include_router(page.make_router(read, pipeline))
     app.include_router(static_files.router)
     return app

@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse, RedirectResponse
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
-from livedash_core.errors import LiveDashError, SystemicError, UnknownCompany, UnknownSession, UsageError
+from livedash_core.errors import LiveDashError, SystemicError, UnknownCompany, UnknownSession, UnknownTopic, UsageError
 from livedash_core.web.headers import HEADERS
 from livedash_core.web.rendering import airflow_root, render
 
@@ -60,7 +60,11 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(LiveDashError)
     async def livedash_error(request: Request, error: LiveDashError) -> Response:
         status_code = (
-            404 if isinstance(error, UnknownCompany | UnknownSession) else 400 if isinstance(error, UsageError) else 503
+            404
+            if isinstance(error, UnknownCompany | UnknownSession | UnknownTopic)
+            else 400
+            if isinstance(error, UsageError)
+            else 503
         )
         if isinstance(error, SystemicError):
             # Its text is the driver's, with the server's address and user: for the log, not for a page.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from livedash_core.insights.topics.reading import UnansweredQuestion
 from livedash_core.operations.rejections import RejectedLine
 from livedash_core.operations.session_list import ListedSession
 from livedash_core.parsing.spreadsheet import spreadsheet_line
@@ -19,6 +20,13 @@ def csv_lines(sessions: Iterable[ListedSession], pipeline: Pipeline) -> Iterator
     for session in sessions:
         cells = [getattr(session, column) for column in _COLUMNS]
         yield spreadsheet_line((*cells, *(session.statuses.get(stage) for stage in pipeline.names)))
+
+
+def unanswered_lines(questions: Iterable[UnansweredQuestion]) -> Iterator[str]:
+    """Yield a header and a line per question whose sessions were not helped."""
+    yield spreadsheet_line(UnansweredQuestion._fields)
+    for question in questions:
+        yield spreadsheet_line(question)
 
 
 def rejection_lines(rejections: Iterable[RejectedLine]) -> Iterator[str]:

@@ -17,6 +17,7 @@ from livedash_core.web.database import Reader
 from livedash_core.web.filters import Companies, FilterForm, Filters, read_companies
 from livedash_core.web.labels import change, title
 from livedash_core.web.rendering import render
+from livedash_core.web.topics import read_section
 
 DAYS = 30
 QUESTIONS = 15
@@ -47,6 +48,7 @@ def make_router(read: Reader, _pipeline: Pipeline) -> APIRouter:
             period = _period(connection, companies, filters)
             now = counts(connection, companies.ids, period)
             before = counts(connection, companies.ids, period.before)
+            topics_section = read_section(connection, companies.ids, period)
             questions = top_questions(connection, companies.ids, period, limit=QUESTIONS)
         return render(
             request,
@@ -65,6 +67,7 @@ def make_router(read: Reader, _pipeline: Pipeline) -> APIRouter:
                 _shares("language", now.values.get("language", {}), now, before), key=lambda share: -share.sessions
             )[:LANGUAGES],
             questions=questions,
+            topics_section=topics_section,
         )
 
     return router

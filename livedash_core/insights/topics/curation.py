@@ -14,7 +14,7 @@ from uuid import UUID
 from sqlalchemy import Connection, func, insert, select, tuple_, update
 
 from livedash_core.enums import TopicVerb
-from livedash_core.errors import UsageError
+from livedash_core.errors import UnknownTopic, UsageError
 from livedash_core.insights.topics.counting import refresh_counts
 from livedash_core.insights.topics.names import MAX_NAME_CHARACTERS, as_name
 from livedash_core.models import Base, Question, QuestionPair, Topic, TopicEdit, TopicMember
@@ -188,12 +188,12 @@ def as_person(who: str) -> str:
 
 
 def _begin(connection: Connection, verb: TopicVerb, by: str, *topic_ids: int) -> _Edit:
-    """Lock the topics. Raises ``UsageError`` if one is unknown or they are not of one company, or are one topic."""
+    """Lock the topics. Raises ``UsageError`` if one is unknown, twice among them, or of another company."""
     if len(set(topic_ids)) < len(topic_ids):
         raise UsageError("a topic cannot be merged with itself")
     companies = _lock(connection, sorted(topic_ids))
     if unknown := set(topic_ids) - set(companies):
-        raise UsageError(f"there is no topic {min(unknown)}; see: livedash topics list")
+        raise UnknownTopic(min(unknown))
     if len(set(companies.values())) > 1:
         raise UsageError("the topics belong to different companies")
     return _Edit(connection, companies[topic_ids[0]], verb, by)

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Row, text
 
-from livedash_core.errors import UsageError
+from livedash_core.errors import UnknownTopic
 from livedash_core.insights.reading import Period
 from livedash_core.insights.topics.counting import NOT_HELPED
 
@@ -101,6 +101,19 @@ def fix_first(connection: Connection, company_ids: Sequence[UUID], period: Perio
     return sorted(topics, key=lambda topic: (-topic.opportunity, topic.id))[:limit]
 
 
+def sessions_per_day(connection: Connection, topic_ids: Sequence[int], period: Period) -> dict[int, list[int]]:
+    """Return the sessions of each topic on each day of ``period``, zeros included."""
+    found = {topic: [0] * period.days for topic in topic_ids}
+    query = text(
+        "SELECT topic_id, day, sessions FROM livedash.topic_day_count "
+        "WHERE topic_id = ANY (CAST(:topic_ids AS bigint[])) AND day BETWEEN :first AND :last"
+    )
+    days = {"first": period.first, "last": period.last}
+    for row in connection.execute(query, {"topic_ids": list(topic_ids), **days}):
+        found[row.topic_id][(row.day - period.first).days] = row.sessions
+    return found
+
+
 class TopicPage(NamedTuple):
     """A topic with its wordings, the facts of its newest sessions, its proposals and its log."""
 
@@ -132,7 +145,7 @@ class Proposal(NamedTuple):
 
 
 def read_topic(connection: Connection, topic_id: int, period: Period) -> TopicPage:
-    """Read the page of a topic; ``period`` bounds its days. Raises ``UsageError`` if there is none of that id."""
+    """Read the page of a topic; ``period`` bounds its days. Raises ``UnknownTopic``."""
     parameters = {
         "topic_id": topic_id,
         "first": period.first,
@@ -147,7 +160,7 @@ def read_topic(connection: Connection, topic_id: int, period: Period) -> TopicPa
 
     found = rows(_TOPIC)
     if not found:
-        raise UsageError(f"there is no topic {topic_id}; see: livedash topics list")
+        raise UnknownTopic(topic_id)
     return TopicPage(
         found[0],
         rows(_DAYS),
