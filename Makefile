@@ -42,6 +42,10 @@ test: install ## Run every test
 test-fast: install ## Run the unit and integration tests that need neither Airflow nor a browser
 	@exec $(PYTEST) -m "not airflow and not browser" tests/unit tests/integration
 
+.PHONY: test-distributed
+test-distributed: install ## Celery with two workers, Redis, two schedulers; each component is killed once (Debian: redis-server)
+	@exec "$(BIN)/python" -m pytest -s tests/distributed
+
 .PHONY: test-debian13
 test-debian13: ## The quick tests and `livedash up` on a fresh Debian 13 (needs root and debootstrap)
 	@exec .ci/debian13
@@ -49,6 +53,10 @@ test-debian13: ## The quick tests and `livedash up` on a fresh Debian 13 (needs 
 .PHONY: soak
 soak: install ## The longest end-to-end test: a backlog larger than a run, runs that overlap
 	@exec "$(BIN)/python" -m pytest tests/soak
+
+.PHONY: test-other-servers
+test-other-servers: install ## The analysis by model servers of others (LiteLLM's proxy, fakellm), which it installs
+	@exec "$(BIN)/python" -m pytest tests/other_servers
 
 # Not among the requirements: it has no wheel for some supported versions of Python.
 ATHERIS_VERSION := 3.0.0

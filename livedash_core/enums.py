@@ -50,6 +50,15 @@ Category = Literal[
 ]
 CATEGORIES: tuple[Category, ...] = get_args(Category)
 
+#: How a session ended for its user. UNKNOWN: it cannot be told, or the user wanted nothing. A session that was not
+#: analysed for it has no outcome.
+SessionOutcome = Literal["RESOLVED", "UNRESOLVED", "ABANDONED", "HANDED_OVER", "UNKNOWN"]
+SESSION_OUTCOMES: tuple[SessionOutcome, ...] = get_args(SessionOutcome)
+
+#: What an UNRESOLVED session lacked: an answer, the right answer, a working system, or a person who decides.
+Missing = Literal["NO_ANSWER", "WRONG_ANSWER", "SYSTEM_FAULT", "NEEDS_PERSON"]
+MISSING: tuple[Missing, ...] = get_args(Missing)
+
 #: ISO 639's code for a language that could not be determined. Languages are an open set.
 UNDETERMINED = "und"
 

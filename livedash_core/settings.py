@@ -55,6 +55,10 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("OPENAI_BASE_URL", "openai_base_url"),
         description="base URL of an OpenAI-compatible server; unset: OpenAI's own; the connection's host overrides it",
     )
+    openai_prices: bool | None = Field(
+        default=None,
+        description="whether the model server bills OpenAI's list prices; unset: at OpenAI's and Azure's addresses",
+    )
 
     lease_seconds: float = Field(
         default=300, gt=0, description="seconds after which a claim that was not renewed can be claimed again"

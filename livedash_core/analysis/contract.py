@@ -6,12 +6,24 @@ from dataclasses import dataclass, field
 from typing import Protocol
 from uuid import UUID
 
-from livedash_core.enums import CATEGORIES, SENTIMENTS, UNDETERMINED, Category, Role, Sentiment
+from livedash_core.enums import (
+    CATEGORIES,
+    MISSING,
+    SENTIMENTS,
+    SESSION_OUTCOMES,
+    UNDETERMINED,
+    Category,
+    Missing,
+    Role,
+    Sentiment,
+    SessionOutcome,
+)
 from livedash_core.outcomes import Deferred
 from livedash_core.parsing.questions import MAX_QUESTIONS
 
 SUMMARY_MIN_CHARACTERS = 10
 SUMMARY_MAX_CHARACTERS = 300
+REASON_MAX_CHARACTERS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +38,8 @@ class Turn:
 class AnalysisRequest:
     """One session to analyse. ``language_hint`` is the CSV's own label, as it came (``"nl"``, ``"Dutch"``, None).
 
-    ``input_hash`` is the digest of ``turns`` that an analysis is stored under; empty if none is stored.
+    ``input_hash`` is the digest of ``turns`` that an analysis is stored under; empty if none is stored. ``countries``
+    are those whose personal numbers are masked in ``turns`` and, by the analyzer, in the result; empty: none.
     """
 
     session_id: UUID
@@ -34,6 +47,7 @@ class AnalysisRequest:
     turns: tuple[Turn, ...]
     language_hint: str | None = None
     input_hash: str = ""
+    countries: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +55,9 @@ class Analysis:
     """One analysis; building one with an invalid value raises ``ValueError``.
 
     ``language`` is ISO 639-1 or ``und``; ``summary`` 10-300 characters; ``questions`` at most five, distinct,
-    none empty: in English from a model, in the user's own words from the offline rules.
+    none empty: in English from a model, in the user's own words from the offline rules. ``outcome`` is None if the
+    analyzer does not say how a session ended, ``outcome_reason`` a sentence in English of at most 200 characters, and
+    ``missing`` what an UNRESOLVED session lacked, if that is known.
     """
 
     language: str
@@ -53,6 +69,9 @@ class Analysis:
     questions: tuple[str, ...] = ()
     #: Of ``questions``, ISO 639-1 or ``und``: a model translates to English, the offline rules do not.
     questions_language: str = "en"
+    outcome: SessionOutcome | None = None
+    outcome_reason: str = ""
+    missing: Missing | None = None
     #: The analyzer, the model that answered (None if it uses none), and the version of its prompt or rules.
     analyzer: str = ""
     model: str | None = None
@@ -72,6 +91,12 @@ class Analysis:
             problems.append(f"a summary of {len(self.summary)} characters")
         if len(self.questions) > MAX_QUESTIONS or len(set(self.questions)) < len(self.questions):
             problems.append(f"{len(self.questions)} questions, or some twice")
+        if self.outcome not in (None, *SESSION_OUTCOMES):
+            problems.append(f"outcome {self.outcome!r}")
+        if self.missing is not None and (self.missing not in MISSING or self.outcome != "UNRESOLVED"):
+            problems.append(f"missing {self.missing!r} with the outcome {self.outcome!r}")
+        if len(self.outcome_reason) > REASON_MAX_CHARACTERS or (self.outcome_reason and self.outcome is None):
+            problems.append(f"a reason of {len(self.outcome_reason)} characters for the outcome {self.outcome!r}")
         if problems:
             raise ValueError(f"not an analysis: {'; '.join(problems)}")
 

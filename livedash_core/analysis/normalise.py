@@ -12,8 +12,20 @@ import unicodedata
 from contextlib import suppress
 from functools import cache
 from itertools import pairwise
+from typing import TypeVar
 
-from livedash_core.enums import CATEGORIES, UNDETERMINED, Category, Sentiment
+from livedash_core.enums import (
+    CATEGORIES,
+    MISSING,
+    SESSION_OUTCOMES,
+    UNDETERMINED,
+    Category,
+    Missing,
+    Sentiment,
+    SessionOutcome,
+)
+
+_Value = TypeVar("_Value", bound=str)
 
 #: Only the beginning of a longer text is read, which bounds the time.
 _MAX_LABEL_CHARACTERS = 100
@@ -47,6 +59,28 @@ _SENTIMENTS: dict[str, Sentiment] = {
 _SENTIMENT_FILLERS = frozenset(
     ("sentiment", "slightly", "somewhat", "mostly", "very", "rather", "mildly", "overall", "tone", "to", "and", "the")
 )
+_OUTCOMES: dict[str, SessionOutcome] = {
+    **dict.fromkeys(("solved", "answered", "completed", "success", "successful", "satisfied"), "RESOLVED"),
+    **dict.fromkeys(("opgelost", "beantwoord", "gelöst", "beantwortet", "résolu", "resuelto", "resuelta"), "RESOLVED"),
+    **dict.fromkeys(("unsolved", "unanswered", "failed", "failure", "open"), "UNRESOLVED"),
+    **dict.fromkeys(("not resolved", "not solved", "not answered", "not helped"), "UNRESOLVED"),
+    **dict.fromkeys(("onopgelost", "niet opgelost", "ungelöst", "nicht gelöst", "non résolu"), "UNRESOLVED"),
+    **dict.fromkeys(("dropped", "abandonment", "afgebroken", "abgebrochen", "abandonné", "abandonado"), "ABANDONED"),
+    **dict.fromkeys(("handover", "handoff", "hand over", "handed off", "hand off", "handedover"), "HANDED_OVER"),
+    **dict.fromkeys(("transferred", "forwarded", "escalated", "referred", "redirected"), "HANDED_OVER"),
+    **dict.fromkeys(("doorverwezen", "overgedragen", "übergeben", "weitergeleitet", "transféré"), "HANDED_OVER"),
+    **dict.fromkeys(("unclear", "undetermined", "none", "n a", "na", "not applicable", "null"), "UNKNOWN"),
+    **{name.replace("_", " ").casefold(): name for name in SESSION_OUTCOMES},
+}
+_MISSING: dict[str, Missing] = {
+    **dict.fromkeys(("no answer", "answer", "knowledge", "no knowledge", "missing knowledge", "unknown"), "NO_ANSWER"),
+    **dict.fromkeys(("wrong", "incorrect answer", "wrong information", "misunderstood"), "WRONG_ANSWER"),
+    **dict.fromkeys(("fault", "system failure", "system error", "technical fault", "technical error"), "SYSTEM_FAULT"),
+    **dict.fromkeys(("person", "human", "needs human", "needs a person", "human needed"), "NEEDS_PERSON"),
+    **{name.replace("_", " ").casefold(): name for name in MISSING},
+}
+#: What a model adds to these values: "Outcome: RESOLVED".
+_OUTCOME_FILLERS = frozenset(("outcome", "session", "sessionoutcome", "the", "a", "it", "was", "is", "by", "missing"))
 _TRUE = ("true", "yes", "y", "1", "t", "ja", "j", "oui", "vrai", "sí", "si", "sì", "verdadero", "sim", "waar", "wahr")
 _FALSE = (
     "false", "no", "n", "0", "f", "nee", "nein", "non", "faux", "falso", "não", "onwaar", "falsch",
@@ -134,6 +168,22 @@ def sentiment(text: str) -> Sentiment | None:
         return _SENTIMENTS[name]
     said = {_SENTIMENTS.get(word) for word in name.split() if word not in _SENTIMENT_FILLERS}
     return said.pop() if len(said) == 1 else None
+
+
+def session_outcome(text: str) -> SessionOutcome | None:
+    """The outcome for its name in any case, a synonym ("solved", "handed off"), or a text that begins with one."""
+    return _beginning(text, _OUTCOMES)
+
+
+def missing(text: str) -> Missing | None:
+    """What an unresolved session lacked, for its name in any case, a synonym, or a text that begins with one."""
+    return _beginning(text, _MISSING)
+
+
+def _beginning(text: str, known: dict[str, _Value]) -> _Value | None:
+    words = [word for word in _folded(text).split() if word not in _OUTCOME_FILLERS]
+    beginnings = (" ".join(words[:length]) for length in range(len(words), 0, -1))
+    return next((known[beginning] for beginning in beginnings if beginning in known), None)
 
 
 def boolean(text: str) -> bool | None:

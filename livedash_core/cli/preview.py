@@ -78,6 +78,7 @@ def _print(found: dict[str, Any]) -> None:
             ("columns", found["columns"]),
             ("decimal mark", names[found["decimal_mark"]]),
             ("times", f"{times['written_as']} in {times['timezone']}, from {times['first']} to {times['last']}"),
+            ("dates like 03/04/2026", found["date_order"] or "none, or not read"),
             ("rows", f"{found['rows']:,} of {found['sessions']:,} sessions"),
             ("rejected lines", f"{found['rejected']:,}"),
         ),

@@ -17,7 +17,8 @@ from livedash_core.cli.output import print_json, print_table, say
 from livedash_core.cli.processing import Company, From, Json, To, print_grouped
 from livedash_core.db import in_transaction
 from livedash_core.errors import UsageError
-from livedash_core.insights.reading import Period, last_day
+from livedash_core.insights.periods import Period
+from livedash_core.insights.reading import first_and_last_day
 from livedash_core.insights.topics import curation, reading
 from livedash_core.operations.companies import company_id, list_companies
 from livedash_core.operations.topics import group_questions
@@ -56,7 +57,7 @@ def list_(
     first_day: From = None,
     last: To = None,
     fix_first: Annotated[
-        bool, typer.Option("--fix-first", help="By the sessions that were not helped, the most first.")
+        bool, typer.Option("--fix-first", help="By the sessions that were not resolved, the most first.")
     ] = False,
     limit: Limit = 25,
     as_json: Json = False,
@@ -80,7 +81,7 @@ def list_(
         )
         return
     print_table(
-        ("id", "company", "topic", "sessions", "before", "not helped", "share", "questions"),
+        ("id", "company", "topic", "sessions", "before", "not resolved", "share", "questions"),
         (
             (
                 topic.id,
@@ -201,7 +202,7 @@ def undo(change: Annotated[int, typer.Argument(metavar="CHANGE", help="The id of
 
 @app.command()
 def export(company: Company = None, first_day: From = None, last: To = None) -> None:
-    """Print the questions whose sessions were not helped as a CSV, in which no cell is a formula to a spreadsheet."""
+    """Print the questions whose sessions were not resolved as a CSV, in which no cell is a formula to a spreadsheet."""
     with database(Settings()) as engine, engine.connect() as connection:
         companies = _companies(connection, company)
         period = _period(connection, list(companies), first_day, last)
@@ -232,7 +233,8 @@ def _companies(connection: Connection, name: str | None) -> dict[UUID, str]:
 
 def _period(connection: Connection, companies: list[UUID], first: date | None, last: date | None) -> Period:
     """The days given, or the 30 days that end with the latest session."""
-    until = last or min(last_day(connection, companies) or date.max, datetime.now(UTC).date())
+    latest = (first_and_last_day(connection, companies) or (date.max, date.max))[1]
+    until = last or min(latest, datetime.now(UTC).date())
     since = first or until - timedelta(days=_DAYS - 1)
     if since > until:
         raise UsageError(f"the first day, {since}, is after the last day, {until}")

@@ -71,6 +71,10 @@ class Response(NamedTuple):
         return str(self.headers.get("Content-Encoding", ""))
 
 
+#: The end of the message about a file that its server does not have.
+MISSING = "does not exist there"
+
+
 def check(
     response: Response,
     target: Target,
@@ -98,7 +102,7 @@ def check(
         case 401 | 403:
             raise _refusal(response, target, source)
         case 404 | 410:
-            raise PermanentError(f"{where} does not exist there")
+            raise PermanentError(f"{where} {MISSING}")
         case status if status in (408, 425, 429) or status >= 500:
             retry_after = retry_after_seconds(response.headers.get("Retry-After", ""), datetime.now(UTC))
             raise TransientError(f"{where} answered {status}", retry_after_seconds=retry_after)

@@ -39,6 +39,7 @@ class PlannedCall:
 
     Calls of one ``connection`` (a server and a key) and model share their rate limits; empty: no rate limit applies.
     A call without ``session_id`` is about the company's topics.
+    ``openai_prices``: the server bills OpenAI's list prices; otherwise only prices that were set by hand apply.
     """
 
     session_id: UUID | None
@@ -49,6 +50,7 @@ class PlannedCall:
     max_completion_tokens: int
     mode: Mode = "realtime"
     connection: str = ""
+    openai_prices: bool = True
 
 
 @dataclass(frozen=True, slots=True)

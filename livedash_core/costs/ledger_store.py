@@ -32,7 +32,7 @@ _PRICING_CHUNK = 10_000
 _TOKENS = tuple(field.name for field in fields(Usage))
 _CALL = AiProcessingRequest
 #: The columns that the price of a call depends on.
-_PRICE_COLUMNS = (_CALL.id, _CALL.model_requested, _CALL.mode, _CALL.requested_at)
+_PRICE_COLUMNS = (_CALL.id, _CALL.model_requested, _CALL.mode, _CALL.openai_prices, _CALL.requested_at)
 _OPEN_CALLS = select(*_PRICE_COLUMNS).where(
     _CALL.id == any_(bindparam("ids", type_=ARRAY(Uuid))), _CALL.outcome == "sent"
 )
@@ -62,6 +62,7 @@ def open_calls(
                     "mode": call.mode,
                     "prompt_version": call.prompt_version,
                     "model_requested": call.model,
+                    "openai_prices": call.openai_prices,
                     "max_cost": max_cost,
                 }
             )
@@ -142,7 +143,9 @@ def _closing_columns(call: Any, end: CallEnd, prices: PriceList) -> dict[str, An
     pricing_id, cost = None, Decimal(0) if end.outcome == "rejected" else None
     if end.outcome == "answered":
         models, tokens = (call.model_requested, end.model_answered), end.usage.prompt_tokens or 0
-        price = prices.find(models, call.mode, end.service_tier, call.requested_at, tokens)
+        price = prices.find(
+            models, call.mode, end.service_tier, call.requested_at, tokens, openai_prices=call.openai_prices
+        )
         if price is not None:
             pricing_id, cost = price.id, cost_of(end.usage, price)
     columns = asdict(replace(end, rate_limit=None))

@@ -24,6 +24,8 @@ class ServerTraits(NamedTuple):
     instructions_role: str
     context_tokens: int | None = None
     completion_tokens: int | None = None
+    read_tokens: int | None = None
+    sent_tokens: int | None = None
     found_at: datetime | None = None
 
     @property
@@ -42,6 +44,8 @@ class ServerTraits(NamedTuple):
             found.append(f"has a context of {self.context_tokens:,} tokens")
         if self.completion_tokens is not None:
             found.append(f"writes at most {self.completion_tokens:,} tokens")
+        if self.read_tokens is not None:
+            found.append(f"read {self.read_tokens:,} of about {self.sent_tokens or 0:,} tokens of a prompt")
         since = f", found {self.found_at.astimezone(UTC):%Y-%m-%d %H:%MZ}" if self.found_at else ""
         return f"{self.server} {'; '.join(found)} for {self.model!r}{since}"
 

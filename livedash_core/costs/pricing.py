@@ -59,19 +59,29 @@ class PriceList:
             self._prices[price.model].append(price)
 
     def find(
-        self, models: Sequence[str | None], mode: Mode, service_tier: str | None, at: datetime, prompt_tokens: int
+        self,
+        models: Sequence[str | None],
+        mode: Mode,
+        service_tier: str | None,
+        at: datetime,
+        prompt_tokens: int,
+        *,
+        openai_prices: bool = True,
     ) -> Price | None:
         """The price of a call made ``at`` that time, or None. ``models`` are the requested one and that which answered.
 
         A price set by hand for the requested model comes first, because its budget was reserved with it; then one set
         by hand for the model that answered, then the catalogue's for that model. The catalogue's price for the
         requested model applies only if that model answered: a local server answers any name with the model that it has.
+        Without ``openai_prices`` the catalogue's do not apply: another server may echo the name of OpenAI's model.
         """
         requested, answered = models[0], (*models, None)[1] or models[0]
         for model in (requested, answered):
             for name in _names(model):
                 if by_hand := [price for price in self._valid(name, at) if price.by_hand]:
                     return _latest_for_size(by_hand, prompt_tokens)
+        if not openai_prices:
+            return None
         tier = BATCH if mode == "batch" else _TIERS.get(service_tier)
         for name in (*_names(answered), *(_names(requested) if _is_kin(requested, answered) else ())):
             valid = self._valid(name, at)
@@ -129,7 +139,7 @@ def cost_of(usage: Usage, price: Price) -> Decimal | None:
 
 def max_cost_of(call: PlannedCall, prices: PriceList, at: datetime) -> Decimal | None:
     """The maximum cost of ``call`` in USD: no token is read from the cache and every one is written to it."""
-    price = prices.find((call.model,), call.mode, None, at, call.max_prompt_tokens)
+    price = prices.find((call.model,), call.mode, None, at, call.max_prompt_tokens, openai_prices=call.openai_prices)
     if price is None:
         return None
     prompt_price = max(price.input, price.cache_write)

@@ -1,4 +1,4 @@
-"""Keeps the counts per day. Code that writes sessions or their questions does so inside one of these contexts.
+"""Keeps the counts per day, and the same per month. Code that writes sessions or their questions does so in a context.
 
 A context counts the sessions before and after the change and writes the difference, in the same transaction. Only one
 stage at a time holds a session, so no other transaction changes it meanwhile.
@@ -14,10 +14,13 @@ from uuid import UUID
 
 from sqlalchemy import Connection, TextClause, text
 
+from livedash_core.insights.buckets import DURATION_BOUNDS, RESPONSE_BOUNDS
+
 Counts = Counter[tuple[Any, ...]]
 
-#: The facets of a session. ``analyzer`` is "analyzer/model"; the model is empty for offline rules.
-_SESSIONS = """
+#: The facets of a session. ``analyzer`` is "analyzer/model"; the model is empty for offline rules. ``hour`` is the half
+#: hour of its start (UTC), ``duration`` and ``response_time`` are the numbers of their buckets.
+_SESSIONS = f"""
     SELECT facet, company_id, (started_at AT TIME ZONE 'UTC')::date AS day, value, count(*) AS sessions
     FROM livedash.session
     CROSS JOIN LATERAL (VALUES
@@ -25,13 +28,22 @@ _SESSIONS = """
         ('language', language),
         ('sentiment', sentiment),
         ('category', category),
+        ('analysed', CASE WHEN analyzed_at IS NOT NULL THEN 'true' END),
+        ('outcome', outcome),
+        ('missing', missing),
+        ('category_outcome', category || '/' || outcome),
+        ('hour', to_char(date_bin('30 min', started_at, 'epoch') AT TIME ZONE 'UTC', 'HH24:MI')),
+        ('duration', CASE WHEN ended_at > started_at THEN
+            width_bucket(extract(epoch FROM ended_at - started_at), ARRAY{list(DURATION_BOUNDS)}::numeric[])::text END),
+        ('response_time', CASE WHEN avg_response_time_seconds >= 0 THEN
+            width_bucket(avg_response_time_seconds, ARRAY{list(RESPONSE_BOUNDS)}::numeric[])::text END),
         ('escalated', CASE WHEN escalated THEN 'true' END),
         ('forwarded_hr', CASE WHEN forwarded_hr THEN 'true' END),
         ('analyzer', analyzer || '/' || coalesce(model, ''))
     ) AS facets (facet, value)
-    WHERE value IS NOT NULL AND {which}
+    WHERE value IS NOT NULL AND {{which}}
     GROUP BY facet, company_id, day, value
-"""
+"""  # noqa: S608 - numbers of ours only
 _QUESTIONS = """
     SELECT question_id, (started_at AT TIME ZONE 'UTC')::date AS day, count(*) AS sessions
     FROM livedash.session JOIN livedash.session_question ON session_id = session.id
@@ -46,6 +58,17 @@ _ADD_SESSIONS = text(
     SELECT * FROM unnest(CAST(:facet AS text[]), CAST(:company_id AS uuid[]), CAST(:day AS date[]),
                          CAST(:value AS text[]), CAST(:sessions AS bigint[]))
     ON CONFLICT (facet, company_id, day, value) DO UPDATE SET sessions = count.sessions + excluded.sessions
+    """
+)
+_ADD_SESSION_MONTHS = text(
+    """
+    INSERT INTO livedash.session_month_count AS count (facet, company_id, month, value, sessions)
+    SELECT facet, company_id, date_trunc('month', day)::date AS month, value, sum(sessions)
+    FROM unnest(CAST(:facet AS text[]), CAST(:company_id AS uuid[]), CAST(:day AS date[]), CAST(:value AS text[]),
+                CAST(:sessions AS bigint[])) AS change (facet, company_id, day, value, sessions)
+    WHERE facet <> 'hour'
+    GROUP BY facet, company_id, month, value HAVING sum(sessions) <> 0 ORDER BY facet, company_id, month, value
+    ON CONFLICT (facet, company_id, month, value) DO UPDATE SET sessions = count.sessions + excluded.sessions
     """
 )
 _ADD_QUESTIONS = text(
@@ -66,20 +89,31 @@ _ADD_QUESTIONS = text(
     ON CONFLICT (question_id, day) DO UPDATE SET sessions = count.sessions + excluded.sessions
     """
 )
+_ADD_QUESTION_MONTHS = text(
+    """
+    INSERT INTO livedash.question_month_count AS count (question_id, month, sessions)
+    SELECT question_id, date_trunc('month', day)::date AS month, sum(sessions)
+    FROM unnest(CAST(:question_id AS bigint[]), CAST(:day AS date[]), CAST(:sessions AS bigint[]))
+        AS change (question_id, day, sessions)
+    GROUP BY question_id, month HAVING sum(sessions) <> 0 ORDER BY question_id, month
+    ON CONFLICT (question_id, month) DO UPDATE SET sessions = count.sessions + excluded.sessions
+    """
+)
 
 
 @contextmanager
 def counted_sessions(connection: Connection, session_ids: Iterable[UUID]) -> Iterator[None]:
     """Keep the counts while the block inserts, changes or deletes these rows of ``session``."""
     columns = ("facet", "company_id", "day", "value")
-    with _difference(connection, _SESSIONS, session_ids, _ADD_SESSIONS, columns):
+    with _difference(connection, _SESSIONS, session_ids, (_ADD_SESSIONS, _ADD_SESSION_MONTHS), columns):
         yield
 
 
 @contextmanager
 def counted_questions(connection: Connection, session_ids: Iterable[UUID]) -> Iterator[None]:
     """Keep the counts while the block changes the questions of these sessions, or the day of their start."""
-    with _difference(connection, _QUESTIONS, session_ids, _ADD_QUESTIONS, ("question_id", "day")):
+    add = (_ADD_QUESTIONS, _ADD_QUESTION_MONTHS)
+    with _difference(connection, _QUESTIONS, session_ids, add, ("question_id", "day")):
         yield
 
 
@@ -90,7 +124,11 @@ def recount(connection: Connection) -> tuple[Counts, Counts]:
 
 @contextmanager
 def _difference(
-    connection: Connection, query: str, session_ids: Iterable[UUID], add: TextClause, columns: tuple[str, ...]
+    connection: Connection,
+    query: str,
+    session_ids: Iterable[UUID],
+    add: tuple[TextClause, ...],
+    columns: tuple[str, ...],
 ) -> Iterator[None]:
     ids = list(session_ids)
     before = _count(connection, query, ids)
@@ -99,8 +137,11 @@ def _difference(
     after.subtract(before)
     # Sorted, so that concurrent transactions lock the same counts in one order.
     changes = sorted((*key, number) for key, number in after.items() if number)
-    if changes:
-        connection.execute(add, dict(zip((*columns, "sessions"), map(list, zip(*changes, strict=True)), strict=True)))
+    if not changes:
+        return
+    parameters = dict(zip((*columns, "sessions"), map(list, zip(*changes, strict=True)), strict=True))
+    for statement in add:  # days before months, in every transaction
+        connection.execute(statement, parameters)
 
 
 def _count(connection: Connection, query: str, ids: list[UUID] | None) -> Counts:

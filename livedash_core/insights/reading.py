@@ -1,41 +1,23 @@
-"""Reads the insights of a period from the counts per day, never from the sessions."""
+"""Reads the days that have sessions, who analysed them, and the questions of a period, from counts only."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Connection, Date, Integer, String, cast, func, select, true, values
+from sqlalchemy import Connection, Date, Integer, String, cast, func, select, true, union_all, values
 from sqlalchemy import Uuid as UuidType
 from sqlalchemy.sql.expression import column
 
-from livedash_core.models import Question, QuestionDayCount, SessionDayCount
+from livedash_core.insights.periods import Period, split
+from livedash_core.models import Question, QuestionDayCount, QuestionMonthCount, SessionDayCount
 
 #: The top questions of a period are chosen among the questions with the most sessions overall, so that reading them
 #: takes as long for a million questions as for a thousand. A question with more sessions in the period than the last
 #: candidate has overall is always among them.
 CANDIDATES = 100
-_FACETS = ("language", "sentiment", "category", "escalated", "forwarded_hr")
-
-
-class Period(NamedTuple):
-    """A period of days (UTC) on which sessions started, both ends included."""
-
-    first: date
-    last: date
-
-    @property
-    def days(self) -> int:
-        """The number of days."""
-        return (self.last - self.first).days + 1
-
-    @property
-    def before(self) -> Period:
-        """The period of the same length that ends the day before."""
-        return Period(self.first - timedelta(days=self.days), self.first - timedelta(days=1))
 
 
 class AnalysisSource(NamedTuple):
@@ -55,65 +37,27 @@ class AskedQuestion(NamedTuple):
     sessions: int
 
 
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """Sessions of a period by facet and value; ``per_day`` has all days, zeros included."""
-
-    sessions: int
-    analysed: int
-    values: dict[str, dict[str, int]]
-    per_day: dict[date, int]
-
-    def total(self, facet: str) -> int:
-        """The number of sessions that have a value of this facet."""
-        return sum(self.values.get(facet, {}).values())
-
-    def of(self, facet: str, value: str = "true") -> int:
-        """The number of sessions with this value."""
-        return self.values.get(facet, {}).get(value, 0)
-
-
-def last_day(connection: Connection, company_ids: Sequence[UUID]) -> date | None:
-    """Return the latest day on which a session started; one index look-up per company."""
+def first_and_last_day(connection: Connection, company_ids: Sequence[UUID]) -> tuple[date, date] | None:
+    """Return the first and the latest day on which a session started; two index look-ups per company."""
     companies = values(column("id", UuidType), name="companies").data([(company_id,) for company_id in company_ids])
-    newest = (
+    if not company_ids:
+        return None
+    ends = [
         select(SessionDayCount.day)
         .where(
             SessionDayCount.facet == "session",
             SessionDayCount.company_id == companies.c.id,
             SessionDayCount.sessions > 0,
         )
-        .order_by(SessionDayCount.day.desc())
+        .order_by(order)
         .limit(1)
         .lateral()
-    )
-    if not company_ids:
-        return None
-    found: date | None = connection.scalar(select(func.max(newest.c.day)).select_from(companies.join(newest, true())))
-    return found
-
-
-def counts(connection: Connection, company_ids: Sequence[UUID], period: Period) -> Counts:
-    """Count the sessions of these companies that started in ``period``."""
-    sessions = func.sum(SessionDayCount.sessions, type_=Integer)
-    chosen = SessionDayCount.company_id.in_(company_ids), SessionDayCount.day.between(*period)
-    values_found = connection.execute(
-        select(SessionDayCount.facet, SessionDayCount.value, sessions)
-        .where(SessionDayCount.facet.in_(_FACETS), *chosen)
-        .group_by(SessionDayCount.facet, SessionDayCount.value)
-        .having(sessions > 0)
-    )
-    days_found = connection.execute(
-        select(SessionDayCount.day, sessions)
-        .where(SessionDayCount.facet == "session", *chosen)
-        .group_by(SessionDayCount.day)
-    )
-    per_day = {period.first + timedelta(days=number): 0 for number in range(period.days)}
-    per_day.update((day, number) for day, number in days_found)
-    found: dict[str, dict[str, int]] = {}
-    for facet, value, number in values_found:
-        found.setdefault(facet, {})[value] = number
-    return Counts(sum(per_day.values()), sum(found.get("sentiment", {}).values()), found, per_day)
+        for order in (SessionDayCount.day.asc(), SessionDayCount.day.desc())
+    ]
+    oldest, newest = ends
+    joined = companies.join(oldest, true()).join(newest, true())
+    first, last = connection.execute(select(func.min(oldest.c.day), func.max(newest.c.day)).select_from(joined)).one()
+    return None if first is None else (first, last)
 
 
 def analysis_sources(connection: Connection, company_ids: Sequence[UUID]) -> list[AnalysisSource]:
@@ -150,19 +94,29 @@ def top_questions(
         .limit(CANDIDATES)
         .cte("candidates")
     )
-    asked = (
-        select(func.sum(QuestionDayCount.sessions, type_=Integer).label("sessions"))
-        .where(
+    parts = split(period)
+    asked_days = [
+        select(QuestionDayCount.sessions).where(
             QuestionDayCount.question_id == candidates.c.id,
-            QuestionDayCount.day.between(cast(period.first, Date), cast(period.last, Date)),
+            QuestionDayCount.day.between(cast(days.first, Date), cast(days.last, Date)),
         )
-        .lateral()
-    )
+        for days in parts.days
+    ]
+    asked_months = [
+        select(QuestionMonthCount.sessions).where(
+            QuestionMonthCount.question_id == candidates.c.id,
+            QuestionMonthCount.month.between(cast(parts.months[0], Date), cast(parts.months[-1], Date)),
+        )
+        for _ in parts.months[:1]
+    ]
+    asked = union_all(*(part.correlate(candidates) for part in (*asked_days, *asked_months))).lateral()
+    in_period = func.sum(asked.c.sessions, type_=Integer)
     top = (
-        select(candidates.c.id, candidates.c.company_id, asked.c.sessions)
+        select(candidates.c.id, candidates.c.company_id, in_period.label("sessions"))
         .select_from(candidates.join(asked, true()))
-        .where(asked.c.sessions > 0)
-        .order_by(asked.c.sessions.desc(), candidates.c.id)
+        .group_by(candidates.c.id, candidates.c.company_id)
+        .having(in_period > 0)
+        .order_by(in_period.desc(), candidates.c.id)
         .limit(limit)
         .subquery()
     )

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, text
 
 from livedash_core.bulk_insert import copy_blocks_into
 from livedash_core.enums import CATEGORIES, SENTIMENTS
+from livedash_core.full_text import index_messages, index_summaries
 from livedash_core.insights import counted_sessions
 from livedash_core.livedash_node_migration.candidates import Candidate, candidate, chunk_json, partition
 from livedash_core.livedash_node_migration.checks import check
@@ -165,6 +166,8 @@ class Chunk:
         with counted_sessions(connection, [one.id for one in new]):
             self._copy("sessions", "livedash.session", _SESSION, chunk=chunk, **labels)
         copied["Message"] = self._copy("messages", "livedash.message", _MESSAGE, chunk=chunk)
+        index_messages(connection, [one.id for one in new])
+        index_summaries(connection, [one.id for one in new])
         self._copy("analyses", "livedash.session_analysis", _ANALYSIS, chunk=chunk, analyzer=ANALYZER)
         for table, rows in copied.items():
             self._tables[table].copied += rows

@@ -13,8 +13,9 @@ from livedash_core.models.ai import (
 )
 from livedash_core.models.base import SCHEMA, Base
 from livedash_core.models.company import Company, CompanyCsv
-from livedash_core.models.insight import QuestionDayCount, SessionDayCount
+from livedash_core.models.insight import QuestionDayCount, QuestionMonthCount, SessionDayCount, SessionMonthCount
 from livedash_core.models.question import Question, SessionQuestion
+from livedash_core.models.search import SessionSearch
 from livedash_core.models.session import ImportRejection, Message, Session, SessionImport, SessionTranscript
 from livedash_core.models.status import (
     FailureCount,
@@ -53,6 +54,7 @@ __all__ = [
     "ProcessingStatus",
     "Question",
     "QuestionDayCount",
+    "QuestionMonthCount",
     "QuestionPair",
     "QuestionVector",
     "RateLimitState",
@@ -60,7 +62,9 @@ __all__ = [
     "SessionAnalysis",
     "SessionDayCount",
     "SessionImport",
+    "SessionMonthCount",
     "SessionQuestion",
+    "SessionSearch",
     "SessionTranscript",
     "SystemicIncident",
     "Topic",

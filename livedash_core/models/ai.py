@@ -147,6 +147,8 @@ class AiProcessingRequest(Base):
     prompt_version: Mapped[str]
     model_requested: Mapped[str]
     model_answered: Mapped[str | None]
+    #: Whether the server bills OpenAI's list prices; otherwise only prices that were set by hand apply.
+    openai_prices: Mapped[bool] = mapped_column(server_default=text("true"))
     provider_request_id: Mapped[str | None]
     service_tier: Mapped[str | None]
     outcome: Mapped[CallOutcome] = mapped_column(Text, server_default="sent")
@@ -275,4 +277,7 @@ class ModelServer(Base):
     #: The largest prompt and reply together, and the largest reply, in tokens; NULL if not known.
     context_tokens: Mapped[int | None] = mapped_column(BigInteger)
     completion_tokens: Mapped[int | None] = mapped_column(BigInteger)
+    #: How many tokens it read of a prompt that had so many, by estimate; NULL if it reads prompts as a whole.
+    read_tokens: Mapped[int | None] = mapped_column(BigInteger)
+    sent_tokens: Mapped[int | None] = mapped_column(BigInteger)
     found_at: Mapped[datetime] = mapped_column(server_default=func.now())

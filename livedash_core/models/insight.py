@@ -1,4 +1,4 @@
-"""Sessions and questions counted per day, so that pages need not count; only ``livedash_core.insights`` writes."""
+"""Sessions and questions counted per day and month, so that pages need not count; written by ``insights`` only."""
 
 from __future__ import annotations
 
@@ -27,6 +27,18 @@ class SessionDayCount(Base):
     sessions: Mapped[int] = mapped_column(BigInteger)
 
 
+class SessionMonthCount(Base):
+    """The sum of ``SessionDayCount`` over a calendar month, named by its first day; without the facet ``hour``."""
+
+    __tablename__ = "session_month_count"
+
+    facet: Mapped[str] = mapped_column(primary_key=True)
+    company_id: Mapped[UUID] = mapped_column(ForeignKey("livedash.company.id"), primary_key=True)
+    month: Mapped[date] = mapped_column(primary_key=True)
+    value: Mapped[str] = mapped_column(primary_key=True)
+    sessions: Mapped[int] = mapped_column(BigInteger)
+
+
 class QuestionDayCount(Base):
     """Number of sessions, started on a day (UTC), with a question; ``Question.sessions`` is the sum of all days."""
 
@@ -34,4 +46,14 @@ class QuestionDayCount(Base):
 
     question_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("livedash.question.id"), primary_key=True)
     day: Mapped[date] = mapped_column(primary_key=True)
+    sessions: Mapped[int] = mapped_column(BigInteger)
+
+
+class QuestionMonthCount(Base):
+    """The sum of ``QuestionDayCount`` over a calendar month, named by its first day."""
+
+    __tablename__ = "question_month_count"
+
+    question_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("livedash.question.id"), primary_key=True)
+    month: Mapped[date] = mapped_column(primary_key=True)
     sessions: Mapped[int] = mapped_column(BigInteger)

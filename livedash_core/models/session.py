@@ -7,12 +7,23 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKey, Identity, Index, Text, UniqueConstraint, func, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, Text, UniqueConstraint, func, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 from uuid6 import uuid7
 
-from livedash_core.enums import CATEGORIES, ROLES, SENTIMENTS, Category, Role, Sentiment
+from livedash_core.enums import (
+    CATEGORIES,
+    MISSING,
+    ROLES,
+    SENTIMENTS,
+    SESSION_OUTCOMES,
+    Category,
+    Missing,
+    Role,
+    Sentiment,
+    SessionOutcome,
+)
 from livedash_core.models.base import Base, one_of
 
 
@@ -28,7 +39,12 @@ class SessionImport(Base):
         UniqueConstraint("company_id", "external_session_id"),
         # The time window of a Scope; with the id it gives the order of the session list.
         Index("ix_session_import_started", "company_id", "started_at", "id"),
-        Index("ix_session_import_external", "external_session_id"),
+        # By the first characters too.
+        Index(
+            "ix_session_import_external",
+            "external_session_id",
+            postgresql_ops={"external_session_id": "text_pattern_ops"},
+        ),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
@@ -74,6 +90,8 @@ class ImportRejection(Base):
     #: Of the first of its ``occurrences``.
     line_number: Mapped[int]
     occurrences: Mapped[int] = mapped_column(server_default=text("1"))
+    #: What stands where the id should, by which an erased session's broken lines are found.
+    external_session_id: Mapped[str | None]
     #: Empty once it is erased; the digest still identifies the line.
     raw_text: Mapped[str]
     #: MD5 of ``raw_text``, which may be too long for an index entry.
@@ -99,6 +117,9 @@ class Session(Base):
     __table_args__ = (
         one_of("sentiment", SENTIMENTS, "sentiment_known"),
         one_of("category", CATEGORIES, "category_known"),
+        one_of("outcome", SESSION_OUTCOMES, "outcome_known"),
+        one_of("missing", MISSING, "missing_known"),
+        CheckConstraint("missing IS NULL OR outcome = 'UNRESOLVED'", name="only_unresolved_misses"),
         Index("ix_session_started", "company_id", "started_at"),
         # A company's sessions with one value, in the order of the session list; sessions without one have no entry.
         *(
@@ -110,11 +131,18 @@ class Session(Base):
                 "id",
                 postgresql_where=text(f"{column} IS NOT NULL"),
             )
-            for column in ("category", "sentiment", "language")
+            for column in ("category", "sentiment", "language", "outcome")
         ),
         *(
             Index(f"ix_session_{column}", "company_id", "started_at", "id", postgresql_where=text(column))
             for column in ("escalated", "forwarded_hr")
+        ),
+        Index(
+            "ix_session_without_outcome",
+            "company_id",
+            "started_at",
+            "id",
+            postgresql_where=text("analyzed_at IS NOT NULL AND outcome IS NULL"),
         ),
         # The views of livedash_compat show this text as the id, and the old dashboard looks rows up by it.
         Index("ix_session_shown_id", text("COALESCE(legacy_id, id::text)")),
@@ -136,6 +164,12 @@ class Session(Base):
     forwarded_hr: Mapped[bool | None]
     category: Mapped[Category | None] = mapped_column(Text)
     summary: Mapped[str | None]
+    #: NULL: the session was not analysed for it.
+    outcome: Mapped[SessionOutcome | None] = mapped_column(Text)
+    #: One sentence in English.
+    outcome_reason: Mapped[str | None]
+    #: What an UNRESOLVED session lacked.
+    missing: Mapped[Missing | None] = mapped_column(Text)
     #: The current row of ``session_analysis``, which the columns from ``sentiment`` to ``analyzed_at`` repeat.
     analysis_id: Mapped[int | None] = mapped_column(BigInteger)
     analyzer: Mapped[str | None]

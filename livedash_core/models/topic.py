@@ -140,7 +140,7 @@ class TopicEdit(Base):
 
 
 class TopicDayCount(Base):
-    """Sessions, started on a day (UTC), with a question of the topic, and how many of them were not helped."""
+    """Sessions, started on a day (UTC), with a question of the topic, and how many of them were not resolved."""
 
     __tablename__ = "topic_day_count"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
@@ -104,26 +105,30 @@ def _prices(connection: Connection) -> list[Finding]:
     prices = load_prices(connection)
     without_model = [one.name for one in load_analyzers().definitions if not one.asks_model]
     wanted = [row.model for row in connection.execute(text(_MODELS), {"without_model": without_model})]
-    unpriced = {row.model: row.calls for row in connection.execute(text(_UNPRICED))}
-    gaps = [
-        model
-        for model in dict.fromkeys([*unpriced, *wanted])
-        if prices.find((model,), "realtime", None, datetime.now(UTC), 0) is None
-    ]
+
+    def has_price(model: str, *, openai_prices: bool = True) -> bool:
+        now = datetime.now(UTC)
+        return prices.find((model,), "realtime", None, now, 0, openai_prices=openai_prices) is not None
+
+    #: Model → its billed calls that have no price, and those whose server reported no tokens.
+    gaps, uncounted = Counter[str](), Counter[str]()
+    for row in connection.execute(text(_UNPRICED)):
+        found = uncounted if has_price(row.model, openai_prices=row.openai_prices) else gaps
+        found[row.model] += row.calls
+    gaps.update({model: 0 for model in wanted if not has_price(model)})
     return [
         Finding(
             "price",
-            f"{model} has no price, {unpriced.get(model, 0)} billed calls are missing in the totals: "
+            f"{model} has no price, {calls} billed calls are missing in the totals: "
             f"livedash price set {model} --input USD --output USD",
         )
-        for model in gaps
+        for model, calls in gaps.items()
     ] + [
         Finding(
             "price",
             f"{model}: the server reported no token usage for {calls} billed calls; enable usage in its replies",
         )
-        for model, calls in unpriced.items()
-        if model not in gaps
+        for model, calls in uncounted.items()
     ]
 
 
@@ -184,9 +189,9 @@ _LEFT_OPEN = f"""
     GROUP BY company.name ORDER BY company.name
 """  # noqa: S608 - a number of ours
 _UNPRICED = """
-    SELECT model_requested AS model, count(*) AS calls
+    SELECT model_requested AS model, openai_prices, count(*) AS calls
     FROM livedash.ai_processing_request WHERE outcome = 'answered' AND cost IS NULL
-    GROUP BY model_requested ORDER BY model_requested
+    GROUP BY model_requested, openai_prices ORDER BY model_requested, openai_prices
 """
 _MODELS = """
     SELECT DISTINCT model FROM livedash.company

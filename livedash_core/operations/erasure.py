@@ -40,6 +40,7 @@ from livedash_core.models import (
     SessionAnalysis,
     SessionImport,
     SessionQuestion,
+    SessionSearch,
     SessionTranscript,
 )
 from livedash_core.parsing.csv_rows import COLUMNS
@@ -182,10 +183,11 @@ def _erase_chunk(connection: Connection, *, ids: list[UUID], pipeline: Pipeline)
     connection.execute(these.order_by(SessionImport.id).with_for_update())
     messages = connection.execute(delete(Message).where(Message.session_id.in_(ids)))
     transcripts = connection.execute(delete(SessionTranscript).where(SessionTranscript.session_id.in_(ids)))
+    connection.execute(delete(SessionSearch).where(SessionSearch.session_id.in_(ids)))
     questions = _erase_questions(connection, ids)
     connection.execute(delete(SessionAnalysis).where(SessionAnalysis.session_id.in_(ids)))
     # The country is an unchecked cell of the CSV, and no count depends on it.
-    content = dict.fromkeys(("initial_message", "country", "summary", "analysis_id"))
+    content = dict.fromkeys(("initial_message", "country", "summary", "outcome_reason", "analysis_id"))
     connection.execute(update(Session).where(Session.id.in_(ids)).values(content))
     connection.execute(
         update(AiProcessingRequest)
@@ -200,18 +202,13 @@ def _erase_chunk(connection: Connection, *, ids: list[UUID], pipeline: Pipeline)
     return Erased(_count(emptied), _count(messages), _count(transcripts), questions, _count(rejections))
 
 
-#: Rejected lines of these sessions, found by the id in the first cell, with any usual delimiter.
+#: Rejected lines of these sessions, found by their ids.
 _BLANK_BROKEN_LINES = text(
     """
-    UPDATE livedash.import_rejection SET raw_text = '', reason = :erased
-    WHERE id IN (
-        SELECT rejection.id
-        FROM livedash.import_rejection AS rejection CROSS JOIN (VALUES (','), (';'), (E'\t'), ('|')) AS delimiter (sign)
-        JOIN livedash.session_import AS imported
-          ON imported.company_id = rejection.company_id
-         AND imported.external_session_id = btrim(split_part(raw_text, sign, 1), ' \t"')
-        WHERE imported.id = ANY (CAST(:ids AS uuid[])) AND raw_text <> ''
-    )
+    UPDATE livedash.import_rejection AS rejection SET raw_text = '', reason = :erased
+    FROM livedash.session_import AS imported
+    WHERE imported.id = ANY (CAST(:ids AS uuid[])) AND imported.company_id = rejection.company_id
+      AND imported.external_session_id = rejection.external_session_id AND rejection.raw_text <> ''
     """
 )
 
@@ -249,7 +246,8 @@ def _erase_rejections(connection: Connection, company_id: UUID, before: datetime
     wanted = [ImportRejection.company_id == company_id, ImportRejection.raw_text != ""]
     if before is not None:
         wanted.append(ImportRejection.rejected_at < before)
-    return _count(connection.execute(update(ImportRejection).where(*wanted).values(raw_text="", reason=ERASED)))
+    blank = {"raw_text": "", "reason": ERASED, "external_session_id": None}
+    return _count(connection.execute(update(ImportRejection).where(*wanted).values(blank)))
 
 
 def _count(result: CursorResult[Any]) -> int:

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
+from uuid import UUID
 
+from livedash_core import full_text
 from livedash_core.enums import StageState
 from livedash_core.errors import UsageError
 from livedash_core.models.status import HAS_DOUBTS
@@ -31,9 +33,18 @@ class SessionFilter:
     category: str | None = None
     sentiment: str | None = None
     language: str | None = None
+    outcome: str | None = None
+    missing: str | None = None
+    #: Only sessions that were analysed, but not for their outcome.
+    without_outcome: bool = False
+    #: An hour of a weekday in the time zone of the company: 1 (Monday) to 7, and 0 to 23.
+    hour: tuple[int, int] | None = None
     escalated: bool = False
     forwarded_hr: bool = False
     question_id: int | None = None
+    #: Words in the messages or the summary, and the sessions that have them: None if these are too many to list.
+    words: str | None = None
+    matches: tuple[UUID, ...] | None = None
     error_group: str | None = None
     #: Only sessions whose transcript was read with doubts (``TRANSCRIPT_DOUBTS``).
     notes: bool = False
@@ -58,7 +69,13 @@ class SessionFilter:
             "category": self.category,
             "sentiment": self.sentiment,
             "language": self.language,
+            "outcome": self.outcome,
+            "missing": self.missing,
+            "weekday": self.hour[0] if self.hour else None,
+            "hour": self.hour[1] if self.hour else None,
             "question_id": self.question_id,
+            "words": self.words,
+            "matches": None if self.matches is None else list(self.matches),
             "error_group": self.error_group,
         }
 
@@ -113,12 +130,18 @@ def sources(wanted: SessionFilter, pipeline: Pipeline) -> list[Source]:
     # Nearly all sessions are completed: they need no index of their own. The other states have one.
     if wanted.state != "completed" and (wanted.scope.stages is not None or wanted.state is not None):
         return _of_state(wanted, pipeline)
+    if wanted.matches is not None:
+        return [MATCHED]
     if wanted.notes:
         return [_NOTED]
+    if wanted.hour is not None:
+        return [_analysed(_IN_HOUR)]
+    if wanted.without_outcome:
+        return [_analysed(WITHOUT_OUTCOME.format(session="source"))]
     for column in ("escalated", "forwarded_hr"):
         if getattr(wanted, column):
             return [_analysed(f"source.{column}")]
-    for column in ("category", "sentiment", "language"):
+    for column in ("outcome", "category", "sentiment", "language"):
         if getattr(wanted, column) is not None:
             return [_analysed(f"source.{column} = :{column}")]
     by_start = Source(_BY_START, "source.started_at", "source.id", "livedash.session_import AS source", _OF + _WINDOW)
@@ -133,6 +156,8 @@ def remaining_conditions(wanted: SessionFilter, source: Source) -> list[str]:
     ``:completed_stage`` is bound to the stage that must be completed.
     """
     conditions = []
+    if wanted.words is not None and source is not MATCHED:
+        conditions.append(full_text.MATCHES)
     if _WINDOW not in source.conditions:
         if wanted.scope.started_from is not None:
             conditions.append("imported.started_at >= :started_from")
@@ -141,9 +166,13 @@ def remaining_conditions(wanted: SessionFilter, source: Source) -> list[str]:
     for column in ("escalated", "forwarded_hr"):
         if getattr(wanted, column) and f"source.{column}" not in source.conditions:
             conditions.append(f"analysed.{column}")
-    for column in ("category", "sentiment", "language"):
+    for column in ("category", "sentiment", "language", "outcome", "missing"):
         if getattr(wanted, column) is not None and f"source.{column}" not in source.conditions:
             conditions.append(f"analysed.{column} = :{column}")
+    if wanted.without_outcome and "analyzed_at" not in source.conditions:
+        conditions.append(WITHOUT_OUTCOME.format(session="analysed"))
+    if wanted.hour is not None and _IN_HOUR not in source.conditions:
+        conditions.append(_IN_HOUR.replace("source.", "imported."))
     if wanted.notes and source is not _NOTED:
         conditions.append(_HAS_NOTES)
     if wanted.state == "completed":
@@ -151,6 +180,12 @@ def remaining_conditions(wanted: SessionFilter, source: Source) -> list[str]:
     return conditions
 
 
+#: The condition of an index of its own.
+WITHOUT_OUTCOME = "{session}.analyzed_at IS NOT NULL AND {session}.outcome IS NULL"
+_IN_HOUR = (
+    "CAST(extract(isodow FROM source.started_at AT TIME ZONE company.timezone) AS int) = :weekday "
+    "AND CAST(extract(hour FROM source.started_at AT TIME ZONE company.timezone) AS int) = :hour"
+)
 _HAS_COMPLETED = (
     "EXISTS (SELECT FROM livedash.session_processing_status AS status "
     "WHERE status.session_id = imported.id AND status.stage = :completed_stage AND status.status = 'COMPLETED')"
@@ -175,6 +210,15 @@ _NOTED = Source(
     "source.session_id",
     _STATUS,
     f"{_OF} AND {HAS_DOUBTS}",
+)
+#: Each session of ``matches``; they are few enough to sort.
+MATCHED = Source(
+    _BY_START,
+    "source.started_at",
+    "source.id",
+    "livedash.session AS source",
+    f"{_OF_ANY} AND source.id = ANY (CAST(:matches AS uuid[]))" + _WINDOW,
+    per_company=False,
 )
 _ASKED = Source(
     "most recently imported first",

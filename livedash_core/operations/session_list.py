@@ -11,14 +11,24 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from livedash_core.errors import UsageError
-from livedash_core.operations.session_filter import SessionFilter, Source, remaining_conditions, sources
+from livedash_core.full_text import MAX_MATCHES
+from livedash_core.operations.session_filter import MATCHED, SessionFilter, Source, remaining_conditions, sources
 from livedash_core.pipeline import Pipeline
 
 #: The most sessions that a page reads when no index covers the whole filter.
 MAX_READ = 1000
+#: The same for words that so many sessions have that they are not listed first.
+MAX_SEARCHED = 3000
 #: Characters of a company's text that a list shows.
 MAX_CHARACTERS = 200
+#: The most sessions that are found by an id.
+MAX_FOUND = 100
+#: Counting stops here.
+MAX_COUNTED = 10_000
+#: Fewer hexadecimal digits are the beginning of too many ids.
+MIN_ID_DIGITS = 4
 _FIRST = ("infinity", UUID(int=2**128 - 1))
+_LOWEST = ("-infinity", UUID(int=0))
 
 
 class ListedSession(NamedTuple):
@@ -36,6 +46,9 @@ class ListedSession(NamedTuple):
     category: str | None
     escalated: bool | None
     forwarded_hr: bool | None
+    outcome: str | None
+    missing: str | None
+    outcome_reason: str | None
     summary: str | None
     statuses: dict[str, str]
 
@@ -65,39 +78,92 @@ class Cursor(NamedTuple):
 class Page(NamedTuple):
     """One page of a list, and the order of its sessions in words.
 
-    ``sessions_read`` is set if the page ended because it had read so many sessions, not because it was full.
+    ``next`` and ``previous`` are the cursors of the neighbouring pages. ``sessions_read`` is set if the page ended
+    because it had read so many sessions, not because it was full.
     """
 
     sessions: list[ListedSession]
     order: str
     next: Cursor | None
+    previous: Cursor | None = None
     sessions_read: int | None = None
 
 
+class Count(NamedTuple):
+    """The number of sessions in a list; at least so many if it is not ``exact``."""
+
+    sessions: int
+    exact: bool
+
+
 def list_sessions(
-    connection: Connection, wanted: SessionFilter, pipeline: Pipeline, *, after: Cursor | None, size: int
+    connection: Connection,
+    wanted: SessionFilter,
+    pipeline: Pipeline,
+    *,
+    after: Cursor | None = None,
+    before: Cursor | None = None,
+    size: int,
+    oldest_first: bool = False,
 ) -> Page:
-    """Read one page of ``wanted``. Raises ``UsageError`` for a cursor of another list."""
+    """Read one page of ``wanted``: the first, that after or that before a session.
+
+    Raises ``UsageError`` for a cursor of another list.
+    """
     ranges = sources(wanted, pipeline)
-    number, at, before = after or (0, *_FIRST)
     if not ranges:
         return Page([], "", None)
-    if not 0 <= number < len(ranges):
+    ascending = oldest_first != (before is not None)
+    numbers = range(len(ranges) - 1, -1, -1) if ascending else range(len(ranges))
+    begin = _LOWEST if ascending else _FIRST
+    cursor = before or after or Cursor(numbers[0], *begin)
+    if cursor.source not in numbers:
         raise UsageError("that page does not exist; begin at the first one")
-    order = ranges[number].order
-    rows: list[Any] = []
-    while number < len(ranges):
+    order = ranges[cursor.source].order
+    rows: list[tuple[int, Any]] = []
+    stopped: Cursor | None = None
+    key = (cursor.at, cursor.id)
+    for number in numbers[numbers.index(cursor.source) :]:
         source, missing = ranges[number], size - len(rows)
-        part, last = _read_source(connection, wanted, pipeline, source, (at, before), missing)
+        part, last = _read_source(connection, wanted, pipeline, source, key, missing, ascending=ascending)
         rows += [(number, row) for row in part]
         if last is not None:
-            return Page(_listed(connection, rows), order, Cursor(number, *last), MAX_READ)
+            stopped = Cursor(number, *last)
+            break
         if len(part) > missing:
             break
-        number, (at, before) = number + 1, _FIRST
+        key = begin
     shown = rows[:size]
-    more = Cursor(shown[-1][0], shown[-1][1].at, shown[-1][1].id) if len(rows) > size else None
-    return Page(_listed(connection, shown), order, more)
+    ends = [Cursor(number, row.at, row.id) for number, row in (*shown[:1], *shown[-1:])]
+    more = stopped or (ends[-1] if len(rows) > size else None)
+    read = _max_read(wanted, ranges[stopped.source]) if stopped else None
+    order = _from_the_end(order) if oldest_first else order
+    if before is not None:
+        # What was read lies before the page that was left, in the order of the list from the end of it.
+        return Page(_listed(connection, shown[::-1]), order, ends[0] if ends else None, more, read)
+    return Page(_listed(connection, shown), order, more, ends[0] if after and ends else None, read)
+
+
+def count_sessions(connection: Connection, wanted: SessionFilter, pipeline: Pipeline) -> Count:
+    """Count the sessions of a list, as far as that takes no longer than reading a page."""
+    total = 0
+    for source in sources(wanted, pipeline):
+        conditions = remaining_conditions(wanted, source)
+        most = _max_read(wanted, source) if conditions else MAX_COUNTED
+        keys = _keys(source, ascending=False, limit=":most + 1", any_order=True)
+        where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
+        joined = f"JOIN livedash.session_import AS imported ON imported.id = keys.id {_JOINS} {where}"
+        query = f"""
+            WITH keys AS MATERIALIZED ({keys})
+            SELECT (SELECT count(*) FROM keys) AS read,
+                   (SELECT count(*) FROM keys {joined if conditions else ""}) AS counted
+        """  # noqa: S608 - made of constants
+        parameters = {**_parameters(wanted, pipeline, source), "most": most - total if not conditions else most}
+        row = connection.execute(text(query), parameters).one()
+        total += row.counted
+        if row.read > parameters["most"]:
+            return Count(min(total, MAX_COUNTED), exact=False)
+    return Count(total, exact=True)
 
 
 def all_sessions(
@@ -114,18 +180,36 @@ def all_sessions(
 
 
 def find_by_id(connection: Connection, wanted: str, company_ids: Sequence[UUID]) -> list[ListedSession]:
-    """Find sessions by id or external id; several companies may use the same external id."""
+    """Find sessions by id or external id; several companies may use the same external id.
+
+    If no session has the whole id, those whose id begins with it are found, at most ``MAX_FOUND``.
+    """
+    wanted = wanted.replace("\x00", "")
     ours = None
     with suppress(ValueError):
         ours = UUID(wanted)
+    exactly = "imported.id = :ours OR imported.external_session_id = :wanted"
+    parameters = {"ours": ours, "wanted": wanted, "company_ids": list(company_ids)}
+    found = _found(connection, exactly, parameters)
+    if found or not wanted:
+        return found
+    # The operators of the index, which compare bytes.
+    begins = "imported.external_session_id ~>=~ :wanted AND imported.external_session_id ~<~ :above"
+    parameters = {"wanted": wanted, "above": wanted + "\U0010ffff", "company_ids": list(company_ids)}
+    digits = wanted.replace("-", "").lower()
+    if MIN_ID_DIGITS <= len(digits) < 32 and set(digits) <= set("0123456789abcdef"):
+        parameters |= {"lowest": UUID(digits.ljust(32, "0")), "highest": UUID(digits.ljust(32, "f"))}
+        begins += " OR imported.id BETWEEN :lowest AND :highest"
+    return _found(connection, begins, parameters)
+
+
+def _found(connection: Connection, condition: str, parameters: dict[str, Any]) -> list[ListedSession]:
     query = f"""
         SELECT {_COLUMNS}, '' AS at
         FROM livedash.session_import AS imported {_JOINS}
-        WHERE imported.company_id = ANY (CAST(:company_ids AS uuid[]))
-          AND (imported.id = :ours OR imported.external_session_id = :wanted)
-        ORDER BY imported.id DESC LIMIT 100
+        WHERE imported.company_id = ANY (CAST(:company_ids AS uuid[])) AND ({condition})
+        ORDER BY imported.id DESC LIMIT {MAX_FOUND}
     """  # noqa: S608 - made of constants
-    parameters = {"ours": ours, "wanted": wanted.replace("\x00", ""), "company_ids": list(company_ids)}
     return _listed(connection, [(0, row) for row in connection.execute(text(query), parameters)])
 
 
@@ -137,6 +221,7 @@ _COLUMNS = f"""
     imported.id, left(company.name, {MAX_CHARACTERS}) AS company,
     left(imported.external_session_id, {MAX_CHARACTERS}) AS external_session_id, imported.started_at,
     analysed.language, analysed.sentiment, analysed.category, analysed.escalated, analysed.forwarded_hr,
+    analysed.outcome, analysed.missing, left(analysed.outcome_reason, {MAX_CHARACTERS}) AS outcome_reason,
     left(coalesce(analysed.summary, imported.initial_message), {MAX_CHARACTERS}) AS summary
 """
 
@@ -148,26 +233,28 @@ def _read_source(
     source: Source,
     begin: tuple[str, UUID],
     missing: int,
+    *,
+    ascending: bool,
 ) -> tuple[list[Any], tuple[str, UUID] | None]:
-    """Read up to ``missing`` + 1 rows after ``begin``; with the last key if it stopped after ``MAX_READ`` sessions."""
+    """Read up to ``missing`` + 1 rows after ``begin``; with the last key if it stopped after so many sessions."""
     conditions = remaining_conditions(wanted, source)
     at, session_id = begin
+    max_read = _max_read(wanted, source) if conditions else missing + 1
     parameters = {
-        **wanted.parameters(),
-        "stage": source.stage,
-        "completed_stage": next(reversed(wanted.stages(pipeline)), pipeline.last),
+        **_parameters(wanted, pipeline, source),
         "at": at,
         "session_id": session_id,
-        "max_read": MAX_READ if conditions else missing + 1,
+        "max_read": max_read,
         "limit": missing + 1,
     }
-    keys = _keys(source)
+    keys = _keys(source, ascending=ascending)
     where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
+    direction = "ASC" if ascending else "DESC"
     query = f"""
         WITH keys AS MATERIALIZED ({keys})
         SELECT {_COLUMNS}, keys.at::text AS at
         FROM keys JOIN livedash.session_import AS imported ON imported.id = keys.id {_JOINS} {where}
-        ORDER BY keys.at DESC, keys.id DESC LIMIT :limit
+        ORDER BY keys.at {direction}, keys.id {direction} LIMIT :limit
     """  # noqa: S608 - made of constants
     rows = list(connection.execute(text(query), parameters))
     if not conditions or len(rows) > missing:
@@ -176,27 +263,54 @@ def _read_source(
     return rows, (str(last.at), last.id) if last else None
 
 
-def _keys(source: Source) -> str:
-    after = f"({source.at}, {source.id}) < (CAST(:at AS timestamptz), CAST(:session_id AS uuid))"
-    order = f"{source.at} DESC, {source.id} DESC"
+def _max_read(wanted: SessionFilter, source: Source) -> int:
+    """The most sessions that are read of ``source`` when it does not cover the whole filter."""
+    if source is MATCHED:
+        return MAX_MATCHES + 1
+    return MAX_SEARCHED if wanted.words is not None else MAX_READ
+
+
+def _parameters(wanted: SessionFilter, pipeline: Pipeline, source: Source) -> dict[str, Any]:
+    return {
+        **wanted.parameters(),
+        "stage": source.stage,
+        "completed_stage": next(reversed(wanted.stages(pipeline)), pipeline.last),
+    }
+
+
+def _keys(source: Source, *, ascending: bool, limit: str = ":max_read", any_order: bool = False) -> str:
+    """The range of ``source`` after ``:at`` and ``:session_id``; in ``any_order`` all of it, without these."""
+    sign, direction = (">", "ASC") if ascending else ("<", "DESC")
+    after = f"AND ({source.at}, {source.id}) {sign} (CAST(:at AS timestamptz), CAST(:session_id AS uuid))"
+    order = f"ORDER BY {source.at} {direction}, {source.id} {direction}"
     if source.by_id:
-        after, order = f"{source.id} < CAST(:session_id AS uuid)", f"{source.id} DESC"
+        after, order = f"AND {source.id} {sign} CAST(:session_id AS uuid)", f"ORDER BY {source.id} {direction}"
+    outer = f"ORDER BY keys.at {direction}, keys.id {direction}"
+    if any_order:
+        after = order = outer = ""
     wanted = f"""
         SELECT {source.at} AS at, {source.id} AS id FROM {source.tables}
-        WHERE {source.conditions} AND {after}
-        ORDER BY {order} LIMIT :max_read
+        WHERE {source.conditions} {after}
+        {order} LIMIT {limit}
     """  # noqa: S608 - made of constants
     if not source.per_company:
         return wanted
     return f"""
         SELECT keys.at, keys.id
         FROM (
-            SELECT id FROM livedash.company
+            SELECT id, timezone FROM livedash.company
             WHERE CAST(:company_ids AS uuid[]) IS NULL OR id = ANY (CAST(:company_ids AS uuid[]))
         ) AS company
         CROSS JOIN LATERAL ({wanted}) AS keys
-        ORDER BY keys.at DESC, keys.id DESC LIMIT :max_read
+        {outer} LIMIT {limit}
     """  # noqa: S608 - made of constants
+
+
+def _from_the_end(order: str) -> str:
+    """The words for the opposite of an order."""
+    for word, opposite in (("most recently", "least recently"), ("latest", "earliest"), ("last first", "first first")):
+        order = order.replace(word, opposite)
+    return order
 
 
 def _listed(connection: Connection, rows: Sequence[tuple[int, Any]]) -> list[ListedSession]:

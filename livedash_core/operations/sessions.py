@@ -161,9 +161,12 @@ _SESSION = """
            analysed.id IS NOT NULL AS created, left(analysed.country, 40) AS country,
            left(analysed.language, 40) AS language,
            analysed.sentiment, analysed.escalated, analysed.forwarded_hr, analysed.category,
-           left(analysed.summary, 1000) AS summary,
+           left(analysed.summary, 1000) AS summary, analysed.outcome, analysed.missing,
+           left(analysed.outcome_reason, 500) AS outcome_reason,
            analysed.analyzer, left(analysed.model, 100) AS model,
            left(analysed.prompt_version, 40) AS prompt_version, analysed.analyzed_at,
+           extract(epoch FROM analysed.ended_at - analysed.started_at) AS seconds,
+           least(analysed.avg_response_time_seconds, 1e9) AS response_seconds,
            left(imported.initial_message, 500) AS initial_message, imported.notes,
            (SELECT max(position) FROM livedash.message WHERE session_id = imported.id) AS messages
     FROM livedash.session_import AS imported

@@ -9,6 +9,7 @@ from itertools import combinations
 from livedash_core.parsing.csv_columns import COLUMNS, OPTIONAL_AT_THE_END
 from livedash_core.parsing.text import is_null
 from livedash_core.parsing.values import is_number
+from livedash_core.parsing.written_times import read_time
 
 _START, _END, _URL = (COLUMNS.index(name) for name in ("start_time", "end_time", "full_transcript_url"))
 _MESSAGES, _AVERAGE, _TOKENS, _COST = (
@@ -68,6 +69,18 @@ def fit(values: Sequence[str]) -> bool:
         and not any(looks_like_data(values[column]) for column in _WORDS)
         and not any(looks_like_data(values[column], but_numbers=True) for column in _LABELS)
         and _may_be_url(values[_URL])
+    )
+
+
+def kinds_missed(values: Sequence[str]) -> int:
+    """Return how many cells are not of their column's kind."""
+    times = [values[_START], values[_END]]
+    numbers = [values[column] for column in (_MESSAGES, _AVERAGE, _TOKENS, _COST)]
+    return (
+        sum(not is_null(time) and not _is_date(time.strip()) for time in times)
+        + sum(not is_null(number) and not is_number(number) for number in numbers)
+        + sum(looks_like_data(values[column]) for column in _WORDS)
+        + (not _may_be_url(values[_URL]))
     )
 
 
@@ -140,7 +153,7 @@ def _is_cut_fraction(values: Sequence[str]) -> bool:
 
 
 def _is_date(cell: str) -> bool:
-    return _DATE.fullmatch(cell) is not None
+    return _DATE.fullmatch(cell) is not None or read_time(cell) is not None
 
 
 def _may_be_url(cell: str) -> bool:

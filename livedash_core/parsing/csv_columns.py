@@ -32,40 +32,110 @@ OPTIONAL_AT_THE_END = frozenset((COLUMNS.index("category"), COLUMNS.index("initi
 #: The fewest known names that make a header of a record in the middle of a file.
 MANY_NAMES = 4
 
-#: Names by column, the likeliest first, as ``_key`` writes them: English, Dutch, German, French and Spanish.
+#: Names by column, the likeliest first, as ``_key`` writes them: in most languages of western, northern
+#: and central Europe.
 _NAMES: dict[str, str] = {
-    "external_session_id": "externalsessionid sessionid chatsessionid externalid conversationid chatid sessieid "
-    "gespreksid sitzungsid sessionsid sessionuuid idsession idsesion idconversation session sessie sitzung id uuid",
-    "start_time": "starttime startedat startdatetime starttimestamp sessionstart starttijd begintijd startdatum start "
-    "begin beginn startzeit anfang anfangszeit datedebut heuredebut debut inicio horainicio fechainicio "
-    "started startdate startuhrzeit",
-    "end_time": "endtime endedat enddatetime endtimestamp sessionend eindtijd einddatum einde end ende endzeit "
-    "enddatum datefin heurefin fin horafin fechafin ended enddate finished finishedat",
-    "ip_address": "ipaddress ip ipadres ipadresse adresseip direccionip clientip userip remoteip",
-    "country_code": "countrycode country land landcode landescode landeskuerzel pays codepays pais codigopais",
-    "language": "language languagecode lang taal taalcode sprache sprachcode langue idioma locale",
-    "messages_sent": "messagessent messagecount messages numberofmessages nummessages berichten aantalberichten "
-    "nachrichten anzahlnachrichten nbmessages nombredemessages mensajes numeromensajes",
-    "sentiment": "sentiment stimmung sentimiento",
-    "escalated": "escalated isescalated escalation geescaleerd eskaliert escalade escalado",
-    "forwarded_hr": "forwardedhr forwardedtohr hrforwarded isforwardedhr doorgestuurdhr doorgestuurdnaarhr "
-    "weitergeleitethr anhrweitergeleitet transmisrh transfererh reenviadorrhh hr",
-    "full_transcript_url": "fulltranscripturl transcripturl transcript transcriptlink transcriptie transkript "
-    "transkripturl transcription urltranscript transcripcion url link",
-    "avg_response_time_seconds": "avgresponsetimeseconds avgresponsetime averageresponsetime "
-    "averageresponsetimeseconds responsetime responsetimeseconds antwoordtijd gemiddeldeantwoordtijd antwortzeit "
-    "durchschnittlicheantwortzeit tempsdereponse tempsreponse tempsdereponsemoyen tiemporespuesta tiempoderespuesta",
-    "tokens": "tokens tokencount totaltokens tokenstotal numtokens aantaltokens anzahltokens nombredetokens jetons",
-    "tokens_eur": "tokenseur tokencosteur tokenscosteur costeur tokencost tokenscost cost costs kosten kosteneur cout "
-    "couteur coste costo tokenkosten price eur",
-    "category": "category categorie kategorie categoria topic thema onderwerp",
-    "initial_message": "initialmessage firstmessage initialmsg firstusermessage message question eerstebericht "
-    "erstenachricht premiermessage primermensaje mensajeinicial vraag frage",
+    "external_session_id": """
+        externalsessionid sessionid chatsessionid externalid conversationid chatid sessieid gespreksid
+        sitzungsid sessionsid sessionuuid idsession idsesion idconversation session sessie sitzung id uuid
+        idsessione sessioneid idsessao sessaoid idsesji identyfikatorsesji samtalsid samtaleid oturumid
+        oturumkimligi idrelace idsezeni munkamenetazonosito istuntoid istunnontunnus idkonwersacji
+        conversazioneid idconversazione idconversa idconversacion gespraechsid chatnummer
+    """,
+    "start_time": """
+        starttime startedat startdatetime starttimestamp sessionstart starttijd begintijd startdatum start begin
+        beginn startzeit anfang anfangszeit datedebut heuredebut debut inicio horainicio fechainicio started
+        startdate startuhrzeit orainizio datainizio inizio inicioem horadeinicio horainicial datainicio
+        datadeinicio datahorainicio poczatek czasrozpoczecia rozpoczecie starttid startet paabegyndt aloitusaika
+        alkuaika alkoi baslangic baslangiczamani baslama zacatek caszahajeni kezdet kezdesiido fechadeinicio
+        fechayhoradeinicio heurededebut datededebut startzeitpunkt beginndatum gestart gestartop
+    """,
+    "end_time": """
+        endtime endedat enddatetime endtimestamp sessionend eindtijd einddatum einde end ende endzeit enddatum
+        datefin heurefin fin horafin fechafin ended enddate finished finishedat orafine datafine fine fim
+        horafim horadefim datafim datadefim datahorafim termino koniec czaszakonczenia zakonczenie sluttid
+        sluttidspunkt slut slutt afsluttet lopetusaika loppuaika paattyi bitis bitiszamani konec casukonceni
+        vege befejezes fechadefin fechayhoradefin horadefin heuredefin datedefin endzeitpunkt beendet geeindigd
+    """,
+    "ip_address": """
+        ipaddress ip ipadres ipadresse adresseip direccionip clientip userip remoteip indirizzoip enderecoip
+        adresip ipadress iposoite ipadresi adresaip ipcim adressip
+    """,
+    "country_code": """
+        countrycode country land landcode landescode landeskuerzel pays codepays pais codigopais paese
+        codicepaese nazione codigodopais codigodepais kraj kodkraju landekod landskod maa maakoodi ulke ulkekodu
+        zeme kodzeme orszag
+    """,
+    "language": """
+        language languagecode lang taal taalcode sprache sprachcode langue idioma locale lingua jezyk sprak
+        sprog kieli dil jazyk nyelv
+    """,
+    "messages_sent": """
+        messagessent messagecount messages numberofmessages nummessages berichten aantalberichten nachrichten
+        anzahlnachrichten nbmessages nombredemessages mensajes numeromensajes messaggiinviati messaggi
+        numeromessaggi numerodimessaggi mensagensenviadas mensagens numerodemensagens wiadomosci
+        liczbawiadomosci antalmeddelanden antalbeskeder antallmeldinger meddelanden beskeder meldinger viestit
+        viestienmaara mesajsayisi gonderilenmesajlar pocetzprav zpravy uzenetekszama messagesenvoyes
+        mensajesenviados gesendetenachrichten verzondenberichten
+    """,
+    "sentiment": """
+        sentiment stimmung sentimiento sentimento sentyment stemning stamning tunnelma duygu hangulat
+    """,
+    "escalated": """
+        escalated isescalated escalation geescaleerd eskaliert escalade escalado escalato escalonado eskalowano
+        eskalerad eskaleret eskalert eskaloitu yukseltildi eskalovano eskalalt
+    """,
+    "forwarded_hr": """
+        forwardedhr forwardedtohr hrforwarded isforwardedhr doorgestuurdhr doorgestuurdnaarhr weitergeleitethr
+        anhrweitergeleitet transmisrh transfererh reenviadorrhh hr inoltratohr inoltratoahr encaminhadorh
+        encaminhadoaorh przekazanohr przekazanodohr vidarebefordradhr vidarebefordradtillhr videresendthr
+        videresendttilhr lahetettyhr ikyayonlendirildi predanohr transmisauxrh
+    """,
+    "full_transcript_url": """
+        fulltranscripturl transcripturl transcript transcriptlink transcriptie transkript transkripturl
+        transcription urltranscript transcripcion url link urltrascrizione trascrizione linktrascrizione
+        urldatranscricao urltranscricao transcricao urltranskrypcji transkrypcja linkdotranskrypcji utskrift
+        udskrift transkripti transkriptio transkriptbaglantisi prepis urlprepisu atirat urldetranscripcion
+        urldelatranscription transkriptlink
+    """,
+    "avg_response_time_seconds": """
+        avgresponsetimeseconds avgresponsetime averageresponsetime averageresponsetimeseconds responsetime
+        responsetimeseconds antwoordtijd gemiddeldeantwoordtijd antwortzeit durchschnittlicheantwortzeit
+        tempsdereponse tempsreponse tempsdereponsemoyen tiemporespuesta tiempoderespuesta tempodirisposta
+        tempodirispostamedio tempomediodirisposta tempomedioderesposta tempoderesposta sredniczasodpowiedzi
+        czasodpowiedzi svarstid genomsnittligsvarstid svartid gennemsnitligsvartid vastausaika
+        keskimaarainenvastausaika yanitsuresi ortalamayanitsuresi dobaodezvy valaszido tiempomedioderespuesta
+        tempsmoyendereponse avgresponse averageresponse responsetimesec responsetimes
+    """,
+    "tokens": """
+        tokens tokencount totaltokens tokenstotal numtokens aantaltokens anzahltokens nombredetokens jetons
+        token tokeny tokeniai numerotoken liczbatokenow antaltokens
+    """,
+    "tokens_eur": """
+        tokenseur tokencosteur tokenscosteur costeur tokencost tokenscost cost costs kosten kosteneur cout
+        couteur coste costo tokenkosten price eur costoeur costotoken custoeur custo kosztyeur koszteur koszt
+        kostnadeur kostnad omkostninger pris hinta maliyet naklady koltseg preis prijs prix precio prezzo preco
+    """,
+    "category": """
+        category categorie kategorie categoria topic thema onderwerp kategoria kategori kategorija luokka tema
+        argomento assunto
+    """,
+    "initial_message": """
+        initialmessage firstmessage initialmsg firstusermessage message question eerstebericht erstenachricht
+        premiermessage primermensaje mensajeinicial vraag frage primomessaggio messaggioiniziale mensageminicial
+        primeiramensagem pierwszawiadomosc forstameddelande forstemeddelelse forstebesked forstemelding
+        ensimmainenviesti ilkmesaj prvnizprava elsouzenet messageinitial premieremessage
+    """,
 }
 _COLUMN_OF: dict[str, tuple[int, int]] = {
     name: (COLUMNS.index(column), rank) for column, names in _NAMES.items() for rank, name in enumerate(names.split())
 }
 _NOT_A_WORD = re.compile(r"[\W_]+")
+_SMALL_WORDS = re.compile(r"\b(?:de|da|do|di|della|del|du|des|der|van|het|of|the|la|le|el|a|au|aux|para|til|till)\b")
+#: "(s)", "[EUR]": how the numbers of a column are meant.
+_UNIT = re.compile(r"\s*[(\[][^()\[\]]{1,12}[)\]]\s*$")
+#: Letters that are not split into a letter and an accent.
+_STROKES = str.maketrans({"ł": "l", "đ": "d"})
 #: Letters that German, Danish and others also write as two.
 _SPELT_OUT = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "ø": "o", "æ": "ae"})
 
@@ -109,8 +179,8 @@ def header_of(cells: Sequence[str]) -> Header:
 def _column_of(cell: str) -> tuple[int, int] | None:
     if not 1 < len(cell) <= 60:
         return None
-    name = normalize("NFKC", cell).casefold()
-    for spelling in (name.translate(_SPELT_OUT), name):
+    name = normalize("NFKC", cell).casefold().replace("ı", "i").translate(_STROKES)
+    for spelling in (name.translate(_SPELT_OUT), name, _UNIT.sub("", name), _SMALL_WORDS.sub(" ", name)):
         plain = normalize("NFKD", spelling).encode("ascii", "ignore").decode()
         if column := _COLUMN_OF.get(_NOT_A_WORD.sub("", plain)):
             return column

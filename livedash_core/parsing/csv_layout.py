@@ -13,10 +13,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from livedash_core.parsing.csv_cells import CATEGORY, arrange, arrangements, fit, may_be_header
-from livedash_core.parsing.csv_columns import COLUMNS, MANY_NAMES, Header, header_of
+from livedash_core.parsing.csv_cells import CATEGORY, arrange, arrangements, fit, kinds_missed, may_be_header
+from livedash_core.parsing.csv_columns import COLUMNS, MANY_NAMES, OPTIONAL_AT_THE_END, REQUIRED, Header, header_of
 from livedash_core.parsing.csv_records import Dialect, Record, read_record, without_marks
 from livedash_core.parsing.lines import Lines
+from livedash_core.parsing.text import clean, without_invisible
 
 #: Records of the beginning that are looked at.
 _SAMPLE_RECORDS = 200
@@ -24,7 +25,13 @@ _SAMPLE_RECORDS = 200
 _SAMPLE_ALLOWANCE = 1_000_000
 #: Records above the header, such as a title.
 _MAX_LINES_ABOVE_HEADER = 10
-_DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+_DELIMITERS = {
+    **{",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars", "^": "carets", "~": "tildes"},
+    **{"\x01": "characters U+0001", "\x1f": "characters U+001F", "¦": "broken bars"},
+}
+_MAX_ID_CHARACTERS = 500
+#: Cells of other kinds than their columns', in a file in which no row fits: its columns are in another order.
+_HOPELESS = 3
 #: Excel's line that names the delimiter.
 _SEPARATOR_LINE = re.compile(r'\s*"?sep=(\\t|[^\w\s"]|\t)"?\s*', re.IGNORECASE)
 _BY_POSITION = tuple(range(len(COLUMNS)))
@@ -65,6 +72,8 @@ class Layout:
         values = cells if self.is_plain and len(cells) == width else arrange(cells, self.slots, self.joined)
         if values is None:
             return self._misfit(cells)
+        if self.header and not self.rows_fit and kinds_missed(values) >= _HOPELESS:
+            return self._misfit(cells)
         if len(cells) == width and not self.joined:
             if values[CATEGORY][:1].isdigit() and not fit(values) and arrangements(cells, self.slots):
                 return self._misfit(cells)
@@ -72,6 +81,14 @@ class Layout:
         if not fit(values) or (self.is_ambiguous and len(arrangements(cells, self.slots)) > 1):
             return self._misfit(cells)
         return values
+
+    def id_in(self, cells: Sequence[str], line: str) -> str | None:
+        """Return the cell that should be the id, of the cells of a rejected ``line``, or as they seem to be."""
+        place = self.slots.index(0) if 0 in self.slots else 0
+        if len(cells) < len(REQUIRED):
+            cells = line.split(max(_DELIMITERS, key=line.count), place + 1)
+        found = without_invisible(clean(cells[place])).strip(' \t\r\n"') if place < len(cells) else ""
+        return found[:_MAX_ID_CHARACTERS] or None
 
     def is_header(self, cells: Sequence[str]) -> bool:
         """Return whether a record is the header again, as in concatenated files, or another one."""
@@ -126,7 +143,9 @@ def _dialects(sample: str, separator: str | None) -> list[Dialect]:
     delimiters = dict.fromkeys([*([separator] if separator else []), *_DELIMITERS])
     present = [delimiter for delimiter in delimiters if delimiter in sample] or [","]
     spaced = [Dialect(delimiter, skips_space=True) for delimiter in present if f'{delimiter} "' in sample]
-    return [*(Dialect(delimiter) for delimiter in present), *spaced]
+    escaped = [Dialect(delimiter, escapes=True) for delimiter in present if '\\"' in sample]
+    single = [Dialect(delimiter, quote="'") for delimiter in present if f"'{delimiter}'" in sample]
+    return [*(Dialect(delimiter) for delimiter in present), *spaced, *escaped, *single]
 
 
 def _layout(sample: str, dialect: Dialect, max_characters: int) -> tuple[Layout, tuple[int, int]]:
@@ -170,7 +189,8 @@ def _header(records: list[list[str]]) -> tuple[Header | None, list[list[str]]]:
         header = header_of(cells)
         below = records[number + 1 :]
         is_known = header.known >= MANY_NAMES or _SESSION_ID.fullmatch(cells[0]) is not None or header.names_required
-        if is_known or (number == 0 and any(map(fit_by_position, below))):
+        is_long = len(cells) >= len(COLUMNS) - len(OPTIONAL_AT_THE_END)
+        if is_known or (number == 0 and (is_long or any(map(fit_by_position, below)))):
             return header, below
     return None, records
 
@@ -188,6 +208,8 @@ def _orders(header: Header | None) -> list[tuple[int | None, ...]]:
     while names and names[-1] is None and not header.names[len(names) - 1]:
         names.pop()  # an empty cell at the end
     by_name = tuple(names)
+    if header.is_in_place and len(names) == len(COLUMNS):
+        return [_BY_POSITION]  # of the others, only the names are unknown
     return [by_name] if by_name == _BY_POSITION else [by_name, _BY_POSITION]
 
 

@@ -18,11 +18,38 @@ from livedash_core.parsing.lines import LINE_OVERHEAD, Lines
 _MARKS = ("\ufeff", "\ufffe", "ï»¿")
 
 
+_ESCAPED = re.compile(r'\\(["\\])')
+
+
 class Dialect(NamedTuple):
-    """How cells are separated; with ``skips_space``, a space behind a delimiter is not part of the cell."""
+    """How cells are separated and quoted.
+
+    With ``skips_space``, a space behind a delimiter is not part of the cell; with ``escapes``, a backslash stands in
+    front of a quote inside a cell, in place of a second quote.
+    """
 
     delimiter: str = ","
     skips_space: bool = False
+    escapes: bool = False
+    quote: str = '"'
+
+    def unescaped(self, line: str) -> str:
+        """Return a line with two quotes for one behind a backslash; other backslashes stay."""
+        return _ESCAPED.sub(_two_quotes, line) if self.escapes and "\\" in line else line
+
+    def reader(self, lines: Iterator[str]) -> Iterator[list[str]]:
+        """Return the records in ``lines``."""
+        return csv.reader(
+            lines,
+            delimiter=self.delimiter,
+            quotechar=self.quote,
+            skipinitialspace=self.skips_space,
+            strict=True,
+        )
+
+
+def _two_quotes(match: re.Match[str]) -> str:
+    return '""' if match[1] == '"' else match[1]
 
 
 class Record(NamedTuple):
@@ -38,13 +65,12 @@ class OneLineRecords:
 
     def __init__(self, dialect: Dialect) -> None:
         self._lines: list[str] = []
-        self._records = csv.reader(
-            iter(self._lines.pop, None), delimiter=dialect.delimiter, skipinitialspace=dialect.skips_space, strict=True
-        )
+        self._dialect = dialect
+        self._records = dialect.reader(iter(self._lines.pop, None))
 
     def cells(self, line: str) -> list[str] | None:
         """Return the cells that ``read_record`` returns; None if the line needs ``read_record``."""
-        self._lines.append(line)
+        self._lines.append(self._dialect.unescaped(line))
         try:
             return next(self._records)
         except (csv.Error, IndexError):  # IndexError: there is no next line to pop
@@ -77,12 +103,12 @@ def read_record(first: str, lines: Lines, dialect: Dialect) -> Record:
                 most = f"{lines.max_characters:,} characters"
                 is_open = len(consumed) > 1
                 raise csv.Error(f"a quote is opened and not closed within {most}" if is_open else f"more than {most}")
-            yield line.replace("\0", "")
+            yield dialect.unescaped(line.replace("\0", ""))
         if not may_look_ahead:
             raise csv.Error("a quote is opened and not closed on its line, as on too many lines above")
 
     try:
-        cells = next(csv.reader(feed(), delimiter=dialect.delimiter, skipinitialspace=dialect.skips_space, strict=True))
+        cells = next(dialect.reader(feed()))
     except csv.Error as exc:
         return Record(consumed, [], f"cannot be read as CSV: {exc}")
     if len(consumed) > 1 and not _well_quoted(dialect).fullmatch("".join(consumed).replace("\0", "")):
@@ -94,8 +120,9 @@ def read_record(first: str, lines: Lines, dialect: Dialect) -> Record:
 @cache
 def _well_quoted(dialect: Dialect) -> re.Pattern[str]:
     """Match a record whose cells have no quotes or are quoted entirely."""
-    delimiter = re.escape(dialect.delimiter)
-    cell = rf'(?:"[^"]*+(?:""[^"]*+)*+"|[^"{delimiter}\r\n]*+)'
+    delimiter, quote = re.escape(dialect.delimiter), dialect.quote
+    inside = rf"(?:[^{quote}\\]|\\.)*+" if dialect.escapes else f"[^{quote}]*+"
+    cell = rf"(?:{quote}{inside}(?:{quote}{quote}{inside})*+{quote}|[^{quote}{delimiter}\r\n]*+)"
     if dialect.skips_space:
         cell = f" *+{cell}"
-    return re.compile(rf"(?:{cell}{delimiter})*+{cell}[\r\n]*")
+    return re.compile(rf"(?:{cell}{delimiter})*+{cell}[\r\n]*", re.DOTALL)

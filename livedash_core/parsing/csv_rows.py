@@ -19,7 +19,7 @@ from livedash_core.parsing.csv_layout import Layout, layout_of, separator_of
 from livedash_core.parsing.csv_records import OneLineRecords, read_record, without_marks
 from livedash_core.parsing.encoding import encoding_of, with_joined_surrogates
 from livedash_core.parsing.lines import Lines
-from livedash_core.parsing.text import clean, without_invisible
+from livedash_core.parsing.text import clean, is_null, without_invisible
 
 __all__ = ["COLUMNS", "CsvReader", "Rejection", "Row", "read_rows"]
 
@@ -33,6 +33,9 @@ MAX_RAW_CHARACTERS = 10_000
 _SAMPLE_CHARACTERS = 131_072
 
 _CATEGORY = COLUMNS.index("category")
+_TELLING = [COLUMNS.index(name) for name in ("start_time", "end_time", "full_transcript_url", "initial_message")]
+#: What Excel's users write to keep a number as text: ="0012"
+_AS_TEXT = re.compile(r'="([^"]*)"')
 #: A long number as spreadsheets write it, with only its first digits.
 _SHORTENED_ID = re.compile(r"[1-9](?:[.,][0-9]+)?E\+[0-9]{2,3}", re.IGNORECASE)
 #: What DOS programs write at the end of a file.
@@ -55,11 +58,15 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """A rejected line: its raw text, cut to ``MAX_RAW_CHARACTERS``, and the reason, for the user."""
+    """A rejected line: its raw text, cut to ``MAX_RAW_CHARACTERS``, and the reason, for the user.
+
+    ``external_id`` is what stands where the id should, as far as the line's cells can be told apart.
+    """
 
     line_number: int
     raw_text: str
     reason: str
+    external_id: str | None = None
 
 
 def read_rows(
@@ -156,12 +163,19 @@ class CsvReader:
                     is_plain = layout.is_plain
                     continue
                 values = layout.values(record.cells)
+                if isinstance(values, list) and layout.rows_fit and _is_total(values):
+                    values = "has neither times nor a transcript, so it is no session (a total?)"
                 if isinstance(values, list):
                     yield _row_or_rejection(number, record.lines, values, limit)
                     continue
                 problem = values
             lines.unread(record.lines[1:])
-            yield Rejection(number, _raw([line]), problem)
+            yield Rejection(number, _raw([line]), problem, layout.id_in(record.cells, line))
+
+
+def _is_total(values: list[str]) -> bool:
+    """Return whether a row has a name or id, and nothing that a session has."""
+    return bool(values[0].strip()) and all(is_null(values[column]) for column in _TELLING)
 
 
 def _row_or_rejection(number: int, lines: list[str], cells: list[str], max_field_characters: int) -> Row | Rejection:
@@ -174,6 +188,8 @@ def _row_or_rejection(number: int, lines: list[str], cells: list[str], max_field
     if not is_ascii and not "".join(stripped).isascii():
         # In ids, addresses and words; the message keeps them, because emoji and other scripts need them.
         values = [*(without_invisible(value).strip() for value in values[:-1]), initial_message]
+    if '="' in written:
+        values = [*(match[1] if (match := _AS_TEXT.fullmatch(value)) else value for value in values[:-1]), values[-1]]
     external_id = values[0]
     if not external_id:
         reason = f"has no {COLUMNS[0]}"
@@ -190,7 +206,7 @@ def _row_or_rejection(number: int, lines: list[str], cells: list[str], max_field
         reason = "has bytes that are not UTF-8, unlike the rest of the file"
     else:
         return Row(number, tuple([value or None for value in storable]), written.count("\0"))
-    return Rejection(number, _raw(lines), reason)
+    return Rejection(number, _raw(lines), reason, clean(external_id[:MAX_ID_CHARACTERS]) or None)
 
 
 def _mended(values: list[str]) -> list[str] | None:

@@ -1,4 +1,4 @@
-"""Parses times in the CSV's format, ``DD.MM.YYYY HH:MM:SS`` in the company's time zone."""
+"""Parses the times of a CSV, ``DD.MM.YYYY HH:MM:SS`` in the company's time zone, and other forms with one meaning."""
 
 from __future__ import annotations
 
@@ -8,12 +8,19 @@ from datetime import UTC, datetime
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+from livedash_core.parsing.date_order import needs_order
+from livedash_core.parsing.stamps import Order, Stamp, with_offset
+from livedash_core.parsing.written_times import read_time
+
 # ASCII: otherwise \d and int() accept Arabic-Indic digits too.
 _FORMAT = re.compile(r"(\d\d)\.(\d\d)\.(\d{4}) (\d\d):(\d\d):(\d\d)", re.ASCII)
 
 
-def to_utc(text: str, zone: ZoneInfo, *, fold: Literal[0, 1] = 0) -> datetime:
-    """Parse ``text`` (``DD.MM.YYYY HH:MM:SS``, surrounding white space ignored) in ``zone``; return it in UTC.
+def to_utc(text: str, zone: ZoneInfo, *, fold: Literal[0, 1] = 0, order: Order | None = None) -> datetime:
+    """Parse a date with a time of day in ``zone``, or with the offset that is written; return it in UTC.
+
+    ``DD.MM.YYYY HH:MM:SS`` is the contract; ``written_times.py`` lists the other forms. ``order`` decides dates like
+    03/04/2026, of which either number may be the day.
 
     An hour that occurs twice when clocks go back is taken as the first (PEP 495), or with ``fold=1`` as the second.
     An hour that clocks skip is refused, because Python would silently return an instant an hour away.
@@ -22,10 +29,54 @@ def to_utc(text: str, zone: ZoneInfo, *, fold: Literal[0, 1] = 0) -> datetime:
     """
     match = _FORMAT.fullmatch(text.strip())
     if match is None:
-        raise ValueError(f"{_quoted(text)} is not a date written DD.MM.YYYY HH:MM:SS")
+        return _instant(read_time(text), text, zone, fold, order)
     day, month, year, hour, minute, second = map(int, match.groups())
     try:
-        local = datetime(year, month, day, hour, minute, second, tzinfo=zone, fold=fold)
+        local = datetime(year, month, day, hour, minute, second, fold=fold)
+    except ValueError as exc:
+        raise ValueError(f"{_quoted(text)} is not a date: {exc}") from exc
+    return _in_zone(local, text, zone)
+
+
+def is_ambiguous(instant: datetime, zone: ZoneInfo) -> bool:
+    """Return whether the local time of ``instant`` occurs twice in ``zone``, so that ``to_utc`` had to choose."""
+    local = instant.astimezone(zone)
+    return local.utcoffset() != local.replace(fold=1 - local.fold).utcoffset()
+
+
+def names_an_instant(text: str | None) -> bool:
+    """Return whether a time has an offset from UTC, or is a number of seconds, so that its zone does not matter."""
+    stamp = read_time(text or "")
+    return stamp is not None and (stamp.offset is not None or stamp.instant is not None)
+
+
+def _instant(stamp: Stamp | None, text: str, zone: ZoneInfo, fold: Literal[0, 1], order: Order | None) -> datetime:
+    if stamp is None or stamp.year is None:
+        raise ValueError(f"{_quoted(text)} is not a date written DD.MM.YYYY HH:MM:SS, or as clearly")
+    if stamp.instant is not None:
+        return stamp.instant
+    choices = {stamp.local(each) for each in ([order] if order and needs_order(text) else _ORDERS)} - {None}
+    if len(choices) > 1 or (order is None and needs_order(text)):
+        raise ValueError(
+            f"{_quoted(text)} may be two days, and no other time of the file tells whether days or months come first; "
+            "export times as DD.MM.YYYY HH:MM:SS"
+        )
+    local = choices.pop() if choices else None
+    if local is None:
+        raise ValueError(f"{_quoted(text)} is not a date: no calendar has such a day, or no clock such a time")
+    if stamp.offset is not None:
+        if (instant := with_offset(local, stamp.offset)) is None:
+            raise ValueError(f"{_quoted(text)} is not a date: it is beyond the years 1 to 9999")
+        return instant
+    return _in_zone(local.replace(fold=fold), text, zone)
+
+
+_ORDERS: tuple[Order, ...] = ("day first", "month first")
+
+
+def _in_zone(local: datetime, text: str, zone: ZoneInfo) -> datetime:
+    local = local.replace(tzinfo=zone)
+    try:
         instant = local.astimezone(UTC)
         back = instant.astimezone(zone)
     except (ValueError, OverflowError) as exc:  # OverflowError: beyond the years 1 to 9999 in UTC
@@ -34,12 +85,6 @@ def to_utc(text: str, zone: ZoneInfo, *, fold: Literal[0, 1] = 0) -> datetime:
     if back != local:
         raise ValueError(f"{_quoted(text)} is not a time in {zone.key}: the clocks were put forward over it")
     return instant
-
-
-def is_ambiguous(instant: datetime, zone: ZoneInfo) -> bool:
-    """Return whether the local time of ``instant`` occurs twice in ``zone``, so that ``to_utc`` had to choose."""
-    local = instant.astimezone(zone)
-    return local.utcoffset() != local.replace(fold=1 - local.fold).utcoffset()
 
 
 def _quoted(text: str) -> str:

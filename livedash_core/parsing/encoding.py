@@ -13,9 +13,8 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import BinaryIO, NamedTuple
 
-import charset_normalizer
-
 from livedash_core.errors import PermanentError
+from livedash_core.parsing.encoding_guess import guess
 
 _CHUNK_BYTES = 1_048_576
 #: Bytes with letters beyond ASCII that a guess is made from.
@@ -33,8 +32,6 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-#: Encodings that charset-normalizer chooses from, after the Western ones have made no words.
-_GUESSES = ["cp1250", "iso8859_2", "cp1251", "koi8_r", "cp1253", "cp1254", "mac_cyrillic"]
 #: Declared charsets that are trusted. The Western ones are not: servers declare them by default for files of any
 #: encoding. Codecs that are not charsets (unicode_escape) or that a hostile server could make slow (idna) are not
 #: trusted either.
@@ -49,13 +46,6 @@ TRUSTED_CHARSETS = frozenset(
         *("koi8-r", "koi8-u", "mac-roman", "mac-cyrillic", "shift_jis", "euc_jp", "gb2312", "gbk", "gb18030", "big5"),
         *("euc_kr", "iso2022_jp"),
     )
-)
-#: A word, with what stands for a letter in the wrong encoding.
-_WORD = re.compile(r"[^\W\d_]*[^\x00-\x7f][^\s,;|\"'’‘”“„…–—()\[\]/.:!?-]*")
-_SIGNS_IN_TEXT = frozenset("€£¥§°©®™…–—‘’‚“”„«»¿¡·•¹²³½¼¾×±\u00a0\u00ad")
-
-_WESTERN = (
-    frozenset("".join(map(chr, range(128))) + "äöüßÄÖÜéèêëÉÈÊËàâáãÀÂÁçÇñÑîïíìÎÏÍôóòõÔÓûúùÛÚœŒæÆåÅøØ") | _SIGNS_IN_TEXT
 )
 
 
@@ -91,9 +81,11 @@ def encoding_of(file: BinaryIO, charset: str | None = None) -> Encoding:
     if damage.is_utf8:
         broken = f"{damage.broken:,} broken characters in UTF-8" if damage.broken else ""
         return Encoding("utf-8-sig", (contradicted + broken) or None)
-    name = _single_byte(file)
+    guessed = guess(_lines_beyond_ascii(file), partial(_decodes, file))
+    if guessed is None:
+        raise PermanentError("the file is neither UTF-8, UTF-16 nor text in another known encoding; export it as UTF-8")
     return Encoding(
-        name, f"{contradicted}neither UTF-8 nor declared: read as {name}, which is a guess; export it as UTF-8"
+        guessed, f"{contradicted}neither UTF-8 nor declared: read as {guessed}, which is a guess; export it as UTF-8"
     )
 
 
@@ -166,25 +158,6 @@ def _utf16_by_nuls(beginning: bytes) -> str | None:
     return "utf-16-be" if half and low > 0.6 * half and high < 0.05 * half else None
 
 
-def _single_byte(file: BinaryIO) -> str:
-    """Return Windows-1252 if the file makes words in it, else the best guess."""
-    sample = _lines_beyond_ascii(file)
-    if _decodes(file, "cp1252") and _makes_words(sample.decode("cp1252", "replace")):
-        return "cp1252"
-    # One or two letters are no word: there is nothing to guess from.
-    if any(len(word.split()[0]) > 2 for word in _WORD.findall(sample.decode("latin-1")) if word.split()):
-        for western in ("mac_roman", "cp850"):
-            text = sample.decode(western, "replace")
-            if _makes_words(text) and set("".join(_WORD.findall(text))) <= _WESTERN and _decodes(file, western):
-                return western
-        found = charset_normalizer.from_bytes(sample, cp_isolation=_GUESSES, threshold=0.6)
-        if (best := found.best()) is not None and _decodes(file, best.encoding):
-            return best.encoding
-    if _decodes(file, "cp1252"):
-        return "cp1252"
-    raise PermanentError("the file is neither UTF-8, UTF-16 nor text in another known encoding; export it as UTF-8")
-
-
 def _lines_beyond_ascii(file: BinaryIO) -> bytes:
     file.seek(0)
     found = bytearray()
@@ -196,24 +169,6 @@ def _lines_beyond_ascii(file: BinaryIO) -> bytes:
         if len(found) > _GUESS_BYTES:
             break
     return bytes(found[:_GUESS_BYTES])
-
-
-def _makes_words(text: str) -> bool:
-    """Return whether most words beyond ASCII are written as words are, and hold no signs or capitals inside."""
-    good = bad = 0
-    for word in _WORD.findall(text):
-        letters = word.strip("".join(_SIGNS_IN_TEXT))
-        if not letters or letters.isascii():
-            continue
-        inner = letters[1:]
-        is_odd = (
-            any(not letter.isalpha() and not letter.isascii() for letter in letters)
-            or (any(letter.isupper() and letter > "\x7f" for letter in inner) and any(map(str.islower, letters)))
-            or re.search(r"[^\x00-\x7f]{3}", letters) is not None
-        )
-        bad += is_odd
-        good += not is_odd
-    return good >= bad
 
 
 def _decodes(file: BinaryIO, encoding: str) -> bool:

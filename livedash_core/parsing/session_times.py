@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from livedash_core.errors import PermanentError
-from livedash_core.parsing.dates import is_ambiguous, to_utc
+from livedash_core.parsing.dates import is_ambiguous, names_an_instant, to_utc
+from livedash_core.parsing.stamps import Order
 
 
 class Times(NamedTuple):
@@ -25,24 +27,37 @@ _HOURS = 10_000
 _MINUTES_AND_SECONDS = frozenset(f":{minute:02}:{second:02}" for minute in range(60) for second in range(60))
 
 
-def interpret(start_time: str | None, end_time: str | None, zone: ZoneInfo) -> Times:
-    """Parse a row's times. Raises ``PermanentError`` that names the column."""
-    started_at = _read("start_time", start_time, zone)
-    ended_at = _read("end_time", end_time, zone)
+def interpret(
+    start_time: str | None, end_time: str | None, zone: ZoneInfo, notes: Mapping[str, Any] | None = None
+) -> Times:
+    """Parse a row's times. Of its ``notes``, ``date_order`` decides dates of which either number may be the day.
+
+    Raises ``PermanentError`` that names the column.
+    """
+    order: Order | None = (notes or {}).get("date_order")
+    started_at = _read("start_time", start_time, zone, order)
+    ended_at = _read("end_time", end_time, zone, order)
     if ended_at < started_at:
         # In an hour that occurs twice the end may be in the second one.
-        ended_at = _read("end_time", end_time, zone, fold=1)
+        ended_at = _read("end_time", end_time, zone, order, fold=1)
     if ended_at < started_at:
         raise PermanentError(f"end_time {end_time} is before start_time {start_time}")
     return Times(started_at, ended_at)
 
 
-def peculiarities(times: Times, zone: ZoneInfo, now: datetime) -> dict[str, list[str]]:
-    """Return the columns with doubtful times, by kind: ``ambiguous`` (the hour occurs twice) and ``in_future``."""
-    cells = (("start_time", times.started_at), ("end_time", times.ended_at))
+def peculiarities(
+    times: Times, zone: ZoneInfo, now: datetime, written: tuple[str | None, str | None] = (None, None)
+) -> dict[str, list[str]]:
+    """Return the columns with doubtful times, by kind: ``ambiguous`` (the hour occurs twice) and ``in_future``.
+
+    ``written`` are the cells of the row: a time with an offset is not ambiguous.
+    """
+    cells = (("start_time", times.started_at, written[0]), ("end_time", times.ended_at, written[1]))
     found = {
-        "ambiguous": [name for name, instant in cells if is_ambiguous(instant, zone)],
-        "in_future": [name for name, instant in cells if instant > now + _AHEAD],
+        "ambiguous": [
+            name for name, instant, cell in cells if is_ambiguous(instant, zone) and not names_an_instant(cell)
+        ],
+        "in_future": [name for name, instant, _ in cells if instant > now + _AHEAD],
     }
     return {note: names for note, names in found.items() if names}
 
@@ -88,10 +103,10 @@ class PlainTimes:
         return written[:13], written[19:]
 
 
-def _read(column: str, cell: str | None, zone: ZoneInfo, *, fold: Literal[0, 1] = 0) -> datetime:
+def _read(column: str, cell: str | None, zone: ZoneInfo, order: Order | None, *, fold: Literal[0, 1] = 0) -> datetime:
     if cell is None:
         raise PermanentError(f"{column} is empty; correct the row in the company's CSV")
     try:
-        return to_utc(cell, zone, fold=fold)
+        return to_utc(cell, zone, fold=fold, order=order)
     except ValueError as error:
         raise PermanentError(f"{column}: {error}; correct the row in the company's CSV") from error

@@ -21,8 +21,11 @@ def clean(text: str) -> str:
     return text
 
 
-#: What programs write for an empty cell: SQL, MySQL's and PostgreSQL's dumps, pandas, Excel.
-NULLS = frozenset(("", "null", "(null)", "<null>", r"\n", "nan", "none", "nil", "n/a", "#n/a", "<na>", "-", "--"))
+#: What programs write for an empty cell: SQL, MySQL's and PostgreSQL's dumps, pandas, R, JavaScript, Excel.
+NULLS = frozenset(
+    ("", "null", "(null)", "<null>", r"\n", "nan", "none", "nil", "undefined", "n/a", "na", "<na>", "-", "--",
+     "#n/a", "#nv", "#n/d", "#n/b")
+)  # fmt: skip
 #: Not part of an id, an address or a word: zero-width characters, direction marks, byte order marks, soft hyphens.
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\u061c\ufeff]")
 

@@ -101,7 +101,7 @@ def _redate_chunk(
     changes: dict[UUID, tuple[Times, dict[str, Any]]] = {}
     for row in rows:
         try:
-            times = interpret(row.start_time, row.end_time, zone)
+            times = interpret(row.start_time, row.end_time, zone, row.notes)
         except PermanentError:
             counted.unreadable += 1
             continue
@@ -109,7 +109,8 @@ def _redate_chunk(
             counted.unchanged += 1
             continue
         notes = {key: value for key, value in (row.notes or {}).items() if key not in ("ambiguous", "in_future")}
-        changes[row.id] = times, notes | peculiarities(times, zone, datetime.now(UTC))
+        written = row.start_time, row.end_time
+        changes[row.id] = times, notes | peculiarities(times, zone, datetime.now(UTC), written)
         counted.changed += 1
         counted.examples.append((row.external_session_id, row.started_at, times.started_at))
     if changes and not dry_run:

@@ -24,7 +24,8 @@ def following_columns(row: Any) -> dict[str, Any]:
     """Return the ``FOLLOWING`` columns and ``language`` of a row of ``session_import``; unreadable numbers are None."""
     mark: DecimalMark | None = (row.notes or {}).get("decimal_mark")
     return {
-        "country": _text(row.country_code),
+        # NA is Namibia, and R's word for an empty cell.
+        "country": "NA" if row.country_code == "NA" else _text(row.country_code),
         # The CSV's language, as an ISO code like that of an analysis, which replaces it later.
         "language": None if is_null(row.language) else language_code(row.language),
         "messages_sent": integer(row.messages_sent),

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, select, text
 from livedash_core.bulk_insert import copy_into, upsert
 from livedash_core.enums import Role
 from livedash_core.errors import PermanentError
+from livedash_core.full_text import index_messages
 from livedash_core.insights import counted_questions, counted_sessions
 from livedash_core.models import Company, Session, SessionImport, SessionTranscript
 from livedash_core.outcomes import Completed, Outcome, Skipped
@@ -122,6 +123,7 @@ class SessionCreation(Stage[ImportedSession, NewSession]):
                     for position, message in enumerate(session.messages, start=1)
                 ),
             )
+            index_messages(connection, results)
 
 
 # An array instead of a hundred parameters: one statement text, prepared once.

@@ -16,7 +16,7 @@ from livedash_core.models import Company, SessionImport, SessionTranscript
 from livedash_core.outcomes import Completed, Outcome, Skipped
 from livedash_core.parsing.text import clean, is_null
 from livedash_core.parsing.transcript import not_a_transcript
-from livedash_core.stages.empty_transcripts import EMPTY
+from livedash_core.stages.late_transcripts import EMPTY
 from livedash_core.stages.sources import Sources
 from livedash_core.stages.stage import Stage, StageContext
 

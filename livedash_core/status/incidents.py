@@ -30,16 +30,22 @@ class Incident(NamedTuple):
     message: str
     first_seen_at: datetime
     last_seen_at: datetime
-    #: ``systemic``: an operator has to act. ``budget``, ``rate limit``, ``status``: it ends by itself.
+    #: ``systemic``: an operator has to act. ``budget``, ``rate limit``, ``status``: it ends by itself. ``partial``: the
+    #: model server reads long conversations in part.
     kind: str = "systemic"
+
+    @property
+    def state(self) -> str:
+        """What the stage does meanwhile."""
+        return {"systemic": "is stopped", "partial": "reads conversations in part"}.get(self.kind, "waits")
 
     @property
     def sentence(self) -> str:
         """The incident as text: the stage, the start, and the reason."""
-        state = "is stopped" if self.kind == "systemic" else "waits"
         # Most messages begin with the company.
         whose = f" for {self.company}" if self.company and self.company not in self.message else ""
-        return f"{self.stage} {state}{whose} since {self.first_seen_at.astimezone(UTC):%Y-%m-%d %H:%MZ}: {self.message}"
+        since = f"{self.first_seen_at.astimezone(UTC):%Y-%m-%d %H:%MZ}"
+        return f"{self.stage} {self.state}{whose} since {since}: {self.message}"
 
 
 def group_by_cause(incidents: Iterable[Incident]) -> list[list[Incident]]:
@@ -91,6 +97,7 @@ def close_incidents(connection: Connection, stage: str, company_ids: Iterable[UU
 def list_incidents(connection: Connection) -> list[Incident]:
     """List the open incidents, oldest first, without those whose cause is gone.
 
-    A cause is gone when the company is not active any more, or when no session of the stage is unfinished.
+    A cause is gone when the company is not active any more, or when no session of the stage is unfinished. A model
+    server that reads prompts in part is listed as long as that is remembered.
     """
     return [Incident(*row) for row in connection.execute(statement("incidents"))]

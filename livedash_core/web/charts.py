@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
+from math import ceil, floor, log10
 from typing import NamedTuple
 
 #: The narrowest segment, so that one failure among a million is visible.
 MIN_PERCENT = 1.2
+#: Bars of more days would be too narrow to read and to hit.
+MAX_DAY_BARS = 92
 
 
 class Segment(NamedTuple):
@@ -38,12 +42,55 @@ class Column(NamedTuple):
     height: float
 
 
-def columns(numbers: Sequence[float]) -> list[Column]:
-    """Compute one column per number: the highest reaches the top, and each number above zero is visible."""
-    highest = max(numbers, default=0)
+def columns(numbers: Sequence[float], highest: float | None = None) -> list[Column]:
+    """Compute one column per number, in the middle of its share of the width; each number above zero is visible.
+
+    ``highest`` reaches the top: by default the highest number.
+    """
+    top = max(numbers, default=0) if highest is None else highest
     step = 100 / max(len(numbers), 1)
     found = []
     for position, number in enumerate(numbers):
-        height = max(100 * number / highest, 2.0) if number else 0.0
-        found.append(Column(round(position * step, 3), round(100 - height, 3), round(step * 0.8, 3), round(height, 3)))
+        height = max(100 * number / top, 2.0) if number else 0.0
+        x = (position + 0.1) * step
+        found.append(Column(round(x, 3), round(100 - height, 3), round(step * 0.8, 3), round(height, 3)))
     return found
+
+
+class Tick(NamedTuple):
+    """A tick of the vertical axis: its number, and its distance from the top in percent."""
+
+    number: int
+    y: float
+
+
+def ticks(highest: int, steps: int = 4) -> list[Tick]:
+    """Compute ticks from 0 to a round number that is not below ``highest``, at most ``steps`` above 0."""
+    rough = max(highest, 1) / steps
+    magnitude = 10 ** floor(log10(rough)) if rough >= 1 else 1
+    step = next(factor * magnitude for factor in (1, 2, 5, 10) if factor * magnitude >= rough)
+    number = ceil(max(highest, 1) / step)
+    return [Tick(position * step, round(100 - 100 * position / number, 3)) for position in range(number + 1)]
+
+
+class Bar(NamedTuple):
+    """A column of a chart of days: what it counts, its days, and its column."""
+
+    label: str
+    first: date
+    last: date
+    sessions: int
+    column: Column
+
+
+def bars(per_day: Mapping[date, int], highest: int | None = None) -> list[Bar]:
+    """Compute a bar per day, or per seven days if there are more than ``MAX_DAY_BARS`` days."""
+    days = sorted(per_day)
+    width = 1 if len(days) <= MAX_DAY_BARS else 7
+    groups = [days[start : start + width] for start in range(0, len(days), width)]
+    numbers = [sum(per_day[day] for day in group) for group in groups]
+    top = ticks(max(numbers, default=0))[-1].number if highest is None else highest
+    return [
+        Bar(f"{group[0]}" if width == 1 else f"{group[0]} to {group[-1]}", group[0], group[-1], number, column)
+        for group, number, column in zip(groups, numbers, columns(numbers, top), strict=True)
+    ]

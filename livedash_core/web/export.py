@@ -11,7 +11,7 @@ from livedash_core.parsing.spreadsheet import spreadsheet_line
 from livedash_core.pipeline import Pipeline
 
 _COLUMNS = ("id", "external_session_id", "company", "started_at", "language", "sentiment", "category", "escalated",
-            "forwarded_hr", "summary")  # fmt: skip
+            "forwarded_hr", "outcome", "missing", "outcome_reason", "summary")  # fmt: skip
 
 
 def csv_lines(sessions: Iterable[ListedSession], pipeline: Pipeline) -> Iterator[str]:
@@ -23,7 +23,7 @@ def csv_lines(sessions: Iterable[ListedSession], pipeline: Pipeline) -> Iterator
 
 
 def unanswered_lines(questions: Iterable[UnansweredQuestion]) -> Iterator[str]:
-    """Yield a header and a line per question whose sessions were not helped."""
+    """Yield a header and a line per question whose sessions were not resolved."""
     yield spreadsheet_line(UnansweredQuestion._fields)
     for question in questions:
         yield spreadsheet_line(question)

@@ -1,39 +1,53 @@
-"""The Insights page: sentiment, languages, categories and questions of the sessions in a period."""
+"""The Insights page: how it is going, what people ask, and what to fix first, for the sessions of a period."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import UTC, date, datetime, timedelta
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, NamedTuple
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy import Connection
 
-from livedash_core.enums import CATEGORIES, SENTIMENTS
-from livedash_core.insights.reading import Counts, Period, counts, last_day, top_questions
+from livedash_core.enums import CATEGORIES, MISSING, SENTIMENTS, SESSION_OUTCOMES
+from livedash_core.errors import UsageError
+from livedash_core.insights.counts import MAX_COMPARED
+from livedash_core.insights.heat_map import HeatMap, heat_map, heat_map_days
+from livedash_core.insights.periods import DEFAULT_PRESET, PRESETS, Period, Preset, preset_period
+from livedash_core.insights.reading import top_questions
+from livedash_core.insights.report import Figure, Report, default_period, read_report
 from livedash_core.pipeline import Pipeline
-from livedash_core.web.charts import columns
+from livedash_core.web.charts import bars, ticks
 from livedash_core.web.database import Reader
 from livedash_core.web.filters import Companies, FilterForm, Filters, read_companies
 from livedash_core.web.labels import change, title
 from livedash_core.web.rendering import render
 from livedash_core.web.topics import read_section
 
-DAYS = 30
 QUESTIONS = 15
 LANGUAGES = 10
-#: The columns of a chart of more days would be too narrow to read.
-MAX_DAYS = 366
+#: A longer period would read more months than a page may.
+MAX_DAYS = 1_827
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+#: The steps of colour of the heat map, above 0.
+SHADES = 5
 
 
 class Share(NamedTuple):
-    """A value of a facet: its sessions, their percentage of the analysed ones, and the change of that share."""
+    """A value in a list of shares, and the query of its sessions; None: no list of sessions has just these."""
 
-    key: str
     label: str
+    figure: Figure
+    query: Mapping[str, str] | None
+
+
+class Cell(NamedTuple):
+    """An hour of a weekday in the heat map; ``hour`` as in an address, ``shade`` from 0 to ``SHADES``."""
+
+    label: str
+    hour: str
     sessions: int
-    percent: float
-    change: str
+    shade: int
 
 
 def make_router(read: Reader, _pipeline: Pipeline) -> APIRouter:
@@ -41,31 +55,44 @@ def make_router(read: Reader, _pipeline: Pipeline) -> APIRouter:
     router = APIRouter()
 
     @router.get("/insights")
-    def insights(request: Request, filters: Filters) -> Response:
-        """Show the days in the filter form, or the 30 days that end with the latest session."""
+    def insights(request: Request, filters: Filters, preset: Annotated[str, Query()] = "") -> Response:
+        """Show the days in the filter form, else those of the preset: by default 30, to the latest session."""
+        if preset and preset not in PRESETS:
+            raise UsageError(f"there is no period {preset[:20]!r}; choose one of {', '.join(PRESETS)}, or two days")
+        today = datetime.now(UTC).date()
         with read() as connection:
             companies, filters = read_companies(connection, filters)
-            period = _period(connection, companies, filters)
-            now = counts(connection, companies.ids, period)
-            before = counts(connection, companies.ids, period.before)
+            chosen = None if filters.has_days else preset or DEFAULT_PRESET
+            period = _period(connection, companies, filters, chosen)
+            report = read_report(connection, companies.ids, period, today=today)
+            hours = heat_map(connection, companies.ids, period)
             topics_section = read_section(connection, companies.ids, period)
             questions = top_questions(connection, companies.ids, period, limit=QUESTIONS)
+        days = {"from": str(period.first), "to": str(period.last)}
         return render(
             request,
             "insights.html",
             filters=filters,
             companies=companies,
+            presets=PRESETS,
+            preset=chosen,
             period=period,
-            query={"company": filters.company, "from": period.first, "to": period.last},
-            now=now,
-            before=before,
+            report=report,
+            now=report.now,
+            query={"company": _company_key(companies), **days},
             change=change,
-            chart=list(zip(now.per_day.items(), columns(list(now.per_day.values())), strict=True)),
-            sentiments=_shares("sentiment", SENTIMENTS, now, before),
-            categories=sorted(_shares("category", CATEGORIES, now, before), key=lambda share: -share.sessions),
-            languages=sorted(
-                _shares("language", now.values.get("language", {}), now, before), key=lambda share: -share.sessions
-            )[:LANGUAGES],
+            bars=bars(report.now.per_day),
+            ticks=ticks(max((bar.sessions for bar in bars(report.now.per_day)), default=0)),
+            outcomes=_shares(report, "outcome", SESSION_OUTCOMES, _without_outcome(report)),
+            missing=_shares(report, "missing", MISSING, None),
+            sentiments=_shares(report, "sentiment", SENTIMENTS, None),
+            categories=_by_size(_shares(report, "category", CATEGORIES, None)),
+            languages=_by_size(_shares(report, "language", report.now.values.get("language", {}), None))[:LANGUAGES],
+            heat=_heat(hours),
+            heat_days=heat_map_days(period),
+            weekdays=WEEKDAYS,
+            compared=_compared(companies, report),
+            max_compared=MAX_COMPARED,
             questions=questions,
             topics_section=topics_section,
         )
@@ -73,24 +100,63 @@ def make_router(read: Reader, _pipeline: Pipeline) -> APIRouter:
     return router
 
 
-def _period(connection: Connection, companies: Companies, filters: FilterForm) -> Period:
-    last = filters.last_day or min(last_day(connection, companies.ids) or date.max, datetime.now(UTC).date())
-    first = filters.first_day or last - timedelta(days=DAYS - 1)
+def _period(connection: Connection, companies: Companies, filters: FilterForm, preset: Preset | None) -> Period:
+    """The days of the form, at most ``MAX_DAYS``. Without a first day they are those of the default preset."""
+    today = datetime.now(UTC).date()
+    if preset is not None:
+        return default_period(connection, companies.ids, today, preset)
+    last = filters.last_day or default_period(connection, companies.ids, today).last
+    first = filters.first_day or preset_period(DEFAULT_PRESET, last).first
     return Period(max(min(first, last), last - timedelta(days=MAX_DAYS - 1)), last)
 
 
-def _shares(facet: str, values: Iterable[str], now: Counts, before: Counts) -> list[Share]:
-    """The shares of ``values``; percentages are of all sessions that have a value of the facet."""
-    total, earlier = now.total(facet), before.total(facet)
-    shares = []
+def _company_key(companies: Companies) -> str:
+    """The company in the many addresses of the page: the id, because a name may be long."""
+    return str(companies.chosen.id) if companies.chosen else ""
+
+
+def _shares(report: Report, facet: str, values: Iterable[str], rest: Share | None) -> list[Share]:
+    found = []
     for value in values:
-        share = now.of(facet, value) / total if total else 0
-        was = before.of(facet, value) / earlier if earlier else 0
         label = value if facet == "language" else title(value)
-        shares.append(Share(value, label, now.of(facet, value), 100 * share, _points(share, was) if earlier else ""))
-    return shares
+        found.append(Share(label, report.figure(label, facet, value), {facet: value}))
+    return [*found, *([rest] if rest and rest.figure.sessions else [])]
 
 
-def _points(share: float, was: float) -> str:
-    points = round(100 * (share - was))
-    return f"{points:+d} points" if points else "±0 points"
+def _without_outcome(report: Report) -> Share:
+    now, before = report.now, report.before
+    label = "Not yet analysed for it"
+    figure = Figure(
+        label, "outcome", "NONE", now.without_outcome, now.without_outcome / now.sessions if now.sessions else 0.0,
+        before.without_outcome, 0.0, False,
+    )  # fmt: skip
+    return Share(label, figure, {"outcome": "NONE"})
+
+
+def _by_size(shares: list[Share]) -> list[Share]:
+    return sorted(shares, key=lambda share: -share.figure.sessions)
+
+
+def _heat(hours: HeatMap) -> list[tuple[str, list[Cell]]]:
+    """A row per weekday with a cell per hour."""
+    most = max(hours.values(), default=0)
+    rows = []
+    for weekday, name in enumerate(WEEKDAYS):
+        cells = []
+        for hour in range(24):
+            sessions = hours[weekday, hour]
+            shade = -(-SHADES * sessions // most) if most else 0
+            label = f"{name}, {hour:02}:00 to {(hour + 1) % 24:02}:00"
+            cells.append(Cell(label, f"{weekday + 1}-{hour}", sessions, shade))
+        rows.append((name, cells))
+    return rows
+
+
+def _compared(companies: Companies, report: Report) -> list[dict[str, Any]]:
+    """The selected companies with their shares in the same days, the most sessions first."""
+    found = []
+    for company in companies.selected:
+        now, before = (counts.companies.get(company.id) for counts in (report.now, report.before))
+        if now is not None and now.sessions:
+            found.append({"company": company, "now": now, "sessions_before": before.sessions if before else 0})
+    return sorted(found, key=lambda row: -row["now"].sessions)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, cast
@@ -10,10 +11,20 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import RedirectResponse, StreamingResponse
 from sqlalchemy import Connection
 
-from livedash_core.enums import CATEGORIES, SENTIMENTS, STAGE_STATES, StageState
+from livedash_core.enums import CATEGORIES, MISSING, SENTIMENTS, SESSION_OUTCOMES, STAGE_STATES, StageState
 from livedash_core.errors import UsageError
+from livedash_core.full_text import MAX_QUERY_CHARACTERS, find
 from livedash_core.operations.session_filter import SessionFilter
-from livedash_core.operations.session_list import Cursor, Page, all_sessions, find_by_id, list_sessions
+from livedash_core.operations.session_list import (
+    MAX_FOUND,
+    Count,
+    Cursor,
+    Page,
+    all_sessions,
+    count_sessions,
+    find_by_id,
+    list_sessions,
+)
 from livedash_core.pipeline import Pipeline
 from livedash_core.web.database import Reader
 from livedash_core.web.export import csv_lines
@@ -23,12 +34,16 @@ from livedash_core.web.rendering import render
 PAGE_SIZE = 40
 #: The most rows of an export. Filters by days split a longer one.
 MAX_EXPORTED = 20_000
+#: In the address, instead of an outcome: analysed, but not for the outcome.
+WITHOUT_OUTCOME = "NONE"
 
 
 @dataclass(frozen=True, slots=True)
 class SearchForm:
     """The fields of the Sessions page beside those of the filter form; empty means no restriction.
 
+    ``q`` are words in the messages or the summary; ``sort`` "oldest" reverses the list.
+    ``hour`` is a weekday and an hour in the company's time zone, such as 1-9 for Monday from nine on.
     ``kind`` and ``group`` are the error kind and the group of failures that the Failures page links to.
     """
 
@@ -38,6 +53,11 @@ class SearchForm:
     category: str = ""
     sentiment: str = ""
     language: str = ""
+    outcome: str = ""
+    missing: str = ""
+    hour: str = ""
+    q: Annotated[str, Query(max_length=MAX_QUERY_CHARACTERS)] = ""
+    sort: str = ""
     escalated: str = ""
     forwarded_hr: str = ""
     question: Annotated[int | None, Query(ge=1, le=2**63 - 1)] = None
@@ -58,11 +78,11 @@ def make_router(read: Reader, pipeline: Pipeline) -> APIRouter:
     router = APIRouter()
 
     @router.get("/sessions")
-    def sessions(request: Request, search: Search, filters: Filters, after: str = "") -> Response:
+    def sessions(request: Request, search: Search, filters: Filters, after: str = "", before: str = "") -> Response:
         """Show a page of the list, or redirect to the session if exactly one has the id in the form."""
         with read() as connection:
             companies, filters = read_companies(connection, filters)
-            page = _page(connection, companies, filters, search, pipeline, after)
+            page, count = _page(connection, companies, filters, search, pipeline, after, before)
         if search.id and len(page.sessions) == 1:
             return RedirectResponse(f"{request.scope['root_path']}/sessions/{page.sessions[0].id}", status_code=303)
         return render(
@@ -73,10 +93,12 @@ def make_router(read: Reader, pipeline: Pipeline) -> APIRouter:
             search=search,
             query=search.as_query() | filters.as_query(),
             page=page,
-            after=after,
+            count=count,
+            after=after or before,
             stages=pipeline.names,
             categories=CATEGORIES,
             sentiments=SENTIMENTS,
+            outcomes=SESSION_OUTCOMES,
             max_exported=MAX_EXPORTED,
         )
 
@@ -85,7 +107,7 @@ def make_router(read: Reader, pipeline: Pipeline) -> APIRouter:
         """Export the list as a CSV that is safe to open in a spreadsheet."""
         with read() as connection:
             companies, filters = read_companies(connection, filters)
-        wanted = _session_filter(companies, filters, search, pipeline)
+            wanted = _session_filter(connection, companies, filters, search, pipeline)
 
         def rows() -> Iterator[str]:
             with read() as connection:
@@ -105,36 +127,65 @@ def _page(
     search: SearchForm,
     pipeline: Pipeline,
     after: str,
-) -> Page:
+    before: str,
+) -> tuple[Page, Count]:
     if search.id:
-        return Page(find_by_id(connection, search.id.strip(), companies.ids), "most recently imported first", None)
-    wanted = _session_filter(companies, filters, search, pipeline)
-    cursor = Cursor.parse(after) if after else None
-    return list_sessions(connection, wanted, pipeline, after=cursor, size=PAGE_SIZE)
+        found = find_by_id(connection, search.id.strip(), companies.ids)
+        return Page(found, "most recently imported first", None), Count(len(found), exact=len(found) < MAX_FOUND)
+    wanted = _session_filter(connection, companies, filters, search, pipeline)
+    page = list_sessions(
+        connection,
+        wanted,
+        pipeline,
+        after=Cursor.parse(after) if after and not before else None,
+        before=Cursor.parse(before) if before else None,
+        size=PAGE_SIZE,
+        oldest_first=search.sort == "oldest",
+    )
+    return page, count_sessions(connection, wanted, pipeline)
 
 
-def _session_filter(companies: Companies, filters: FilterForm, search: SearchForm, pipeline: Pipeline) -> SessionFilter:
-    """Raises ``UsageError`` for a value that is not one of a field's choices."""
+def _session_filter(
+    connection: Connection, companies: Companies, filters: FilterForm, search: SearchForm, pipeline: Pipeline
+) -> SessionFilter:
+    """Raises ``UsageError`` for a value that is not one of a field's choices, or a text without a word."""
     for value, choices in (
         (search.stage, pipeline.names),
         (search.state, STAGE_STATES),
         (search.category, CATEGORIES),
         (search.sentiment, SENTIMENTS),
+        (search.sort, ("oldest", "newest")),
+        (search.outcome, (*SESSION_OUTCOMES, WITHOUT_OUTCOME)),
+        (search.missing, MISSING),
     ):
         if value and value not in choices:
             raise UsageError(f"there is no {value[:40]!r} to filter by; choose from the list")
     scope = replace(filters.scope(companies), stages=(search.stage,) if search.stage else None)
     if search.group:
         scope = replace(scope, error_kinds=(search.kind,))
+    words = search.q.replace("\x00", "").strip() or None
+    found = find(connection, words, (companies.chosen.id,) if companies.chosen else None) if words else None
     return SessionFilter(
         scope,
+        words=words,
+        matches=None if found is None or found.session_ids is None else tuple(found.session_ids),
         state=cast(StageState, search.state) if search.state else None,
         category=search.category or None,
         sentiment=search.sentiment or None,
         language=search.language.replace("\x00", "") or None,
+        outcome=search.outcome if search.outcome in SESSION_OUTCOMES else None,
+        without_outcome=search.outcome == WITHOUT_OUTCOME,
+        hour=_hour(search.hour) if search.hour else None,
+        missing=search.missing or None,
         escalated=bool(search.escalated),
         forwarded_hr=bool(search.forwarded_hr),
         question_id=search.question,
         error_group=search.group.replace("\x00", "") if search.group else None,
         notes=bool(search.notes),
     )
+
+
+def _hour(written: str) -> tuple[int, int]:
+    if not (found := re.fullmatch(r"([1-7])-([01]?\d|2[0-3])", written, re.ASCII)):
+        raise UsageError(f"there is no hour {written[:20]!r} of a weekday; one is like 1-9, Monday from nine on")
+    return int(found[1]), int(found[2])

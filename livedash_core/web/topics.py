@@ -12,7 +12,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 from sqlalchemy import Connection
 
-from livedash_core.insights.reading import Period
+from livedash_core.insights.periods import Period
 from livedash_core.insights.topics.names import MAX_NAME_CHARACTERS
 from livedash_core.insights.topics.reading import (
     CHATS,
@@ -47,7 +47,7 @@ def make_router(read: Reader, _pipeline: Pipeline) -> APIRouter:
 
     @router.get("/topics/unanswered.csv")
     def unanswered(filters: Filters, topic: int | None = None) -> Response:
-        """Export the questions whose sessions were not helped as a CSV that is safe to open in a spreadsheet."""
+        """Export the questions whose sessions were not resolved as a CSV that is safe to open in a spreadsheet."""
         with read() as connection:
             companies, filters = read_companies(connection, filters)
         period = _period(filters.first_day, filters.last_day)
@@ -91,7 +91,7 @@ def make_router(read: Reader, _pipeline: Pipeline) -> APIRouter:
 
 
 def read_section(connection: Connection, company_ids: Sequence[UUID], period: Period) -> dict[str, Any]:
-    """Read what ``topics_section.html`` shows: the topics of a period, what to fix first, and proposals."""
+    """Read topics, what to fix first and proposals, for ``topics_asked.html`` and ``topics_fix.html``."""
     topics = list_topics(connection, company_ids, period, limit=_LISTED)
     per_day = sessions_per_day(connection, [topic.id for topic in topics], period)
     return {

@@ -17,6 +17,7 @@ from rich.console import Console
 from livedash_core.settings import Settings
 from tests.bench import (
     analysis,
+    concurrency,
     csv_import,
     latency,
     node_migration,
@@ -51,6 +52,7 @@ BENCHMARKS: dict[str, Callable[[Server], list[Row]]] = {
     "session-creation": stages.session_creation,
     "slow-model": analysis.slow_model,
     "instant-model": analysis.instant_model,
+    "adaptation": concurrency.adaptation,
     "pages": pages.pages,
     "memory": product.memory,
     "process": product.process,

@@ -79,12 +79,12 @@ def _measured(server: Server, sessions: int, answer_seconds: float) -> tuple[lis
         settings = Settings(analyzer="openai", model=MODEL, openai_api_key=SecretStr(KEY), openai_base_url=url)
 
         def ours() -> float:
-            _make_sessions(database, sessions)
+            make_sessions(database, sessions)
             stage = AiAnalysis(StageContext(database.engine, settings))
             return seconds(lambda: run_stage(database, stage, sessions))
 
         def bare() -> float:
-            return seconds(lambda: asyncio.run(_bare_loop(url, sessions, settings.analysis_concurrency)))
+            return seconds(lambda: asyncio.run(bare_loop(url, sessions, settings.analysis_concurrency)))
 
         figures = interleaved(server.scale.long_rounds, {"ours": ours, "bare": bare})
     return figures["ours"], figures["bare"]
@@ -93,7 +93,7 @@ def _measured(server: Server, sessions: int, answer_seconds: float) -> tuple[lis
 def _of_lanes(server: Server, sessions: int) -> float:
     """Seconds from the first claim of several processes to the last analysis, by the database's clock."""
     with answering(0) as url, server.database() as database:
-        _make_sessions(database, sessions)
+        make_sessions(database, sessions)
         settings = environment(
             {
                 "LIVEDASH_DATABASE_URL": database.url,
@@ -114,7 +114,7 @@ def _of_lanes(server: Server, sessions: int) -> float:
     return float(took)
 
 
-def _make_sessions(database: Database, sessions: int) -> None:
+def make_sessions(database: Database, sessions: int) -> None:
     """So many that wait to be analysed, and no others."""
     database.execute(FORGET)
     add_transcripts(database, new_ids(sessions))
@@ -122,7 +122,7 @@ def _make_sessions(database: Database, sessions: int) -> None:
     database.settle("livedash.session", "livedash.message")
 
 
-async def _bare_loop(url: str, sessions: int, concurrency: int) -> None:
+async def bare_loop(url: str, sessions: int, concurrency: int) -> None:
     """As many calls as sessions, with the client and the request of the product, and nothing else."""
     turns = [Turn("Assistant" if number % 2 else "User", "x" * 80) for number in range(MESSAGES)]
     first = ChatRequest.first(turns, max_characters=200_000, max_completion_tokens=TOKENS)

@@ -15,6 +15,9 @@ ANALYSIS = {
     "forwarded_hr": False,
     "category": "LEAVE_VACATION",
     "summary": "The employee asked how many days of leave are left this year and was told where to look.",
+    "outcome_reason": "The chatbot said where the number of days is shown.",
+    "outcome": "RESOLVED",
+    "missing": "NONE",
     "questions": ["How many days of leave do I have left?", "Until when can I take them?"],
 }
 COMPLETION = {

@@ -21,6 +21,8 @@ from tests.bench.harness import Row, at_most
 KILOBYTES = 100
 MEDIAN_MILLISECONDS, P95_MILLISECONDS, PIPELINE_MILLISECONDS = 50, 150, 20
 FETCH, LAST = BUILT_IN.names[1], BUILT_IN.names[-1]
+#: A search is bounded at its 95th percentile only.
+SEARCH_P95_MILLISECONDS = 200
 COMPANIES = 10
 
 #: One in a thousand failed to be fetched, one in a thousand was skipped, one in fifty waits; the rest is analysed.
@@ -63,16 +65,25 @@ SELECT company_id, stage, error_kind, error_group, count(*), min(completed_at), 
 FROM livedash.session_processing_status WHERE status = 'FAILED' GROUP BY 1, 2, 3, 4;
 
 INSERT INTO livedash.session (id, company_id, started_at, ended_at, language, sentiment, category, escalated,
-                              forwarded_hr, analyzer, model, prompt_version, summary, analyzed_at)
-SELECT id, company_id, moment, moment, (CAST('{nl,en,de,fr}' AS text[]))[n % 4 + 1],
+                              forwarded_hr, analyzer, model, prompt_version, summary, analyzed_at, outcome, missing,
+                              avg_response_time_seconds)
+SELECT id, company_id, moment, moment + n % 900 * interval '1 s', (CAST('{nl,en,de,fr}' AS text[]))[n % 4 + 1],
        (CAST('{POSITIVE,NEUTRAL,NEGATIVE}' AS text[]))[n % 3 + 1],
        (CAST('{ONBOARDING,OFFBOARDING,LEAVE_VACATION,SCHEDULE_HOURS,TEAM_CONTACTS}' AS text[]))[n % 5 + 1],
-       n % 100 = 0, n % 50 = 0, 'openai', 'a-model', '1', 'What the session was about, in a sentence or two.', moment
+       n % 100 = 0, n % 50 = 0, 'openai', 'a-model', '1', 'What the session was about, in a sentence or two.', moment,
+       (CAST('{RESOLVED,UNRESOLVED,ABANDONED,HANDED_OVER,UNKNOWN}' AS text[]))[n % 5 + 1],
+       CASE WHEN n % 5 = 1 THEN (CAST('{NO_ANSWER,WRONG_ANSWER}' AS text[]))[n / 5 % 2 + 1] END, n % 60
 FROM made WHERE fetched = 'COMPLETED' ORDER BY n;
 
 INSERT INTO livedash.message (session_id, position, role, content, sent_at)
 SELECT id, position, CASE WHEN position % 2 = 1 THEN 'User' ELSE 'Assistant' END, repeat('So it was said. ', 5), moment
 FROM made CROSS JOIN generate_series(1, 10) AS position WHERE n % 1000 = 3;
+
+CREATE INDEX made_order ON made (n);
+INSERT INTO livedash.session_search (session_id, part, document)
+SELECT id, 'messages', array_to_tsvector(ARRAY['company:' || company_id, 'common', 'word' || n % 7, 'frequent' || n % 20,
+    'rare' || n % 5000, 'once' || n, 'name' || (n * 7919) % 20000, 'thing' || (n * 104729) % 300])
+FROM made WHERE fetched = 'COMPLETED' ORDER BY n;
 
 INSERT INTO livedash.question (company_id, content, normal_form, language)
 SELECT company_id, 'Question ' || n || '?', n, 'en' FROM made WHERE n % 5 = 3;
@@ -83,7 +94,14 @@ WHERE fetched = 'COMPLETED' AND n % 5 < 4;
 
 INSERT INTO livedash.session_day_count (facet, company_id, day, value, sessions) {sessions};
 
+INSERT INTO livedash.session_month_count (facet, company_id, month, value, sessions)
+SELECT facet, company_id, date_trunc('month', day), value, sum(sessions) FROM livedash.session_day_count
+WHERE facet <> 'hour' GROUP BY 1, 2, 3, 4;
+
 INSERT INTO livedash.question_day_count (question_id, day, sessions) {questions};
+
+INSERT INTO livedash.question_month_count (question_id, month, sessions)
+SELECT question_id, date_trunc('month', day), sum(sessions) FROM livedash.question_day_count GROUP BY 1, 2;
 
 UPDATE livedash.question SET sessions = counted.sessions FROM (
     SELECT question_id, sum(sessions) AS sessions FROM livedash.question_day_count GROUP BY question_id
@@ -122,6 +140,13 @@ def pages(server: Server) -> list[Row]:
             "Sessions by category and sentiment": "sessions?category=ONBOARDING&sentiment=NEGATIVE",
             "Sessions that failed, by day": f"sessions?stage={FETCH}&state=failed&from=2020-01-01&to=2020-01-02",
             "Session": f"sessions/{a_session}",
+            "Sessions of an outcome and category": "sessions?outcome=UNRESOLVED&category=ONBOARDING",
+            "Search, a rare word": "sessions?q=rare17",
+            "Search, a word of a company": "sessions?q=thing33&company=Company+2",
+            "Search, a frequent word": "sessions?q=frequent3",
+            "Search, two words and an outcome": "sessions?q=word3+thing33&outcome=RESOLVED",
+            "Search, a word of each session": "sessions?q=common&company=Company+2",
+            "Search, nothing": "sessions?q=nothing+common",
             "Costs": "costs",
             "Insights, 30 days": "insights",
             "Insights, a year": "insights?from=2020-01-01",
@@ -162,7 +187,8 @@ def _measured(app: FastAPI, addresses: dict[str, str], views: int, sessions: int
                 if number >= 3:  # after those that fill caches
                     figures.append(milliseconds)
                     yardstick.append(bare)
-            goal = PIPELINE_MILLISECONDS if name.startswith("Pipeline") else MEDIAN_MILLISECONDS
+            slow = SEARCH_P95_MILLISECONDS if name.startswith("Search") else P95_MILLISECONDS
+            goal = SEARCH_P95_MILLISECONDS if name.startswith("Search") else PIPELINE_MILLISECONDS if name.startswith("Pipeline") else MEDIAN_MILLISECONDS
             p95 = quantiles(figures, n=20)[-1]
             rows += [
                 Row(
@@ -175,7 +201,7 @@ def _measured(app: FastAPI, addresses: dict[str, str], views: int, sessions: int
                     correct=size <= 1000 * KILOBYTES,
                     note=f"{size / 1000:.0f} KB",
                 ),
-                Row(f"{name}: p95", "ms", [p95], goal=at_most(P95_MILLISECONDS)),
+                Row(f"{name}: p95", "ms", [p95], goal=at_most(slow)),
             ]
     return rows
 

@@ -34,6 +34,8 @@ class Scale:
     #: By a model that takes its time, and by one that does not.
     analysed_slowly: int
     analysed_at_once: int
+    #: Seconds that the number of concurrent calls has to adapt to a model server.
+    adaptation_seconds: int
     offline: int
     #: With ten messages each.
     moved_in: int
@@ -65,6 +67,7 @@ SMALL = Scale(
     long_run=20_000,
     analysed_slowly=640,
     analysed_at_once=1_000,
+    adaptation_seconds=8,
     offline=100,
     moved_in=2_000,
     page_views=10,
@@ -93,6 +96,7 @@ FULL = Scale(
     long_run=1_000_000,
     analysed_slowly=3_200,
     analysed_at_once=5_000,
+    adaptation_seconds=30,
     offline=1_000,
     moved_in=100_000,
     page_views=100,

@@ -1,7 +1,7 @@
 """``make eval``: a table per field and language for the offline rules, and for a model when there is a key.
 
 The exit code is 1 when the offline rules are below a floor, or when the model cannot be called. A model is billed for
-about 180 calls.
+about 340 calls.
 """
 
 from __future__ import annotations
@@ -20,8 +20,10 @@ from livedash_core.analysis.offline import OfflineAnalyzer
 from livedash_core.analysis.openai import OpenAIAnalyzer
 from livedash_core.analysis.stored_analyses import StoredAnalysis
 from livedash_core.costs.ledger import CallEnd, PlannedCall
+from livedash_core.enums import SESSION_OUTCOMES
 from livedash_core.errors import LiveDashError
 from livedash_core.settings import Settings
+from tests.eval import outcomes
 from tests.eval.cases import FLOORS, Analysed, agreement, analyse, load_cases
 from tests.eval.topics import evaluate_topics, evaluate_topics_with_model
 
@@ -57,7 +59,11 @@ def main() -> int:
     settings, console = Settings(), Console(highlight=False)
     offline = _evaluate(OfflineAnalyzer())
     console.print(_table(f"Offline rules, {OfflineAnalyzer.prompt_version}", offline, floors=True))
+    judged = outcomes.judge(OfflineAnalyzer())
+    console.print(_outcome_table(f"Offline rules, {OfflineAnalyzer.prompt_version}", judged))
     below = [field for field, floor in FLOORS.items() if agreement(offline, field) < floor]
+    if outcomes.macro_f1(judged, lambda one: one.said) < outcomes.OUTCOME_FLOOR:
+        below.append("outcome")
     below += evaluate_topics(console)
     if below:
         console.print(f"Below the floor: {', '.join(below)}", style="red")
@@ -74,21 +80,27 @@ def main() -> int:
 
 
 def _evaluate_model(settings: Settings, console: Console) -> None:
+    ledger = CountingLedger()
+    analyzer = _model_analyzer(settings, ledger)
+    analysed = _evaluate(analyzer, at_once=settings.analysis_concurrency)
+    judged = outcomes.judge(_model_analyzer(settings, ledger), at_once=settings.analysis_concurrency)
+    failed = sum(one.analysis is None for one in analysed)
+    console.print(_table(f"{settings.model}, prompt {analyzer.prompt_version}", analysed, floors=False))
+    console.print(_outcome_table(f"{settings.model}, prompt {analyzer.prompt_version}", judged))
+    console.print(
+        f"{ledger.calls} calls, {ledger.prompt_tokens:,} prompt and {ledger.completion_tokens:,} completion tokens; "
+        f"{failed} of {len(analysed)} without an analysis, which counts as wrong."
+    )
+
+
+def _model_analyzer(settings: Settings, ledger: CountingLedger) -> OpenAIAnalyzer:
     if settings.openai_api_key is None or settings.model is None:
         raise LiveDashError("There is a key, but no model: set LIVEDASH_MODEL")
-    ledger = CountingLedger()
-    analyzer = OpenAIAnalyzer(
+    return OpenAIAnalyzer(
         api_key=settings.openai_api_key.get_secret_value(),
         base_url=settings.openai_base_url,
         model=settings.model,
         ledger=ledger,
-    )
-    analysed = _evaluate(analyzer, at_once=settings.analysis_concurrency)
-    failed = sum(one.analysis is None for one in analysed)
-    console.print(_table(f"{settings.model}, prompt {analyzer.prompt_version}", analysed, floors=False))
-    console.print(
-        f"{ledger.calls} calls, {ledger.prompt_tokens:,} prompt and {ledger.completion_tokens:,} completion tokens; "
-        f"{failed} of {len(analysed)} without an analysis, which counts as wrong."
     )
 
 
@@ -113,6 +125,28 @@ def _table(title: str, analysed: Sequence[Analysed], *, floors: bool) -> Table:
     for field, floor in FLOORS.items():
         shares = [f"{agreement(group, field):.2f}" for group in groups.values()]
         table.add_row(field, *shares, *([f"{floor:.2f}"] if floors else []))
+    return table
+
+
+def _outcome_table(title: str, judged: Sequence[outcomes.Judged]) -> Table:
+    """Macro-F1 of the outcome beside the usual proxy, for all labelled chats and for those that were held out."""
+    table = Table(title=f"{title}: how a session ended", title_justify="left")
+    columns = {"all": judged, "held out": [one for one in judged if one.set == 2]}
+    table.add_column("measure")
+    for name, group in columns.items():
+        table.add_column(f"{name} ({len(group)})", justify="right")
+    measures: dict[str, Callable[[Sequence[outcomes.Judged]], float]] = {
+        "macro-F1": lambda group: outcomes.macro_f1(group, lambda one: one.said),
+        "macro-F1 of the proxy: no hand-over = resolved": lambda group: outcomes.macro_f1(group, lambda one: one.proxy),
+        **{
+            f"{outcome}: {measure.__name__}": lambda group, measure=measure, outcome=outcome: measure(group, outcome)
+            for outcome in SESSION_OUTCOMES
+            for measure in (outcomes.precision, outcomes.recall)
+        },
+        "what was missing, of UNRESOLVED": outcomes.missing_accuracy,
+    }
+    for name, measure in measures.items():
+        table.add_row(name, *(f"{measure(group):.2f}" for group in columns.values()))
     return table
 
 

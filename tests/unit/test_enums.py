@@ -21,6 +21,8 @@ COLUMNS = {
     ("company", "mode"): "Mode",
     ("session", "sentiment"): "Sentiment",
     ("session", "category"): "Category",
+    ("session", "outcome"): "SessionOutcome",
+    ("session", "missing"): "Missing",
     ("message", "role"): "Role",
     ("session_processing_status", "status"): "Status",
     ("session_processing_status", "error_kind"): "ErrorKind",

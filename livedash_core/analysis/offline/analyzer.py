@@ -7,6 +7,7 @@ from livedash_core.analysis.offline.category import CategoryRule
 from livedash_core.analysis.offline.courtesy import CourtesyRule
 from livedash_core.analysis.offline.cues import CueRule
 from livedash_core.analysis.offline.language import LanguageRule
+from livedash_core.analysis.offline.outcome import OutcomeRule
 from livedash_core.analysis.offline.questions import QuestionRule
 from livedash_core.analysis.offline.sentiment import SentimentRule
 from livedash_core.analysis.offline.summary import summarize
@@ -26,7 +27,7 @@ class OfflineAnalyzer:
 
     name = "offline"
     #: Change it with every change to a rule or a list.
-    prompt_version = "rules-2"
+    prompt_version = "rules-3"
 
     def __init__(self) -> None:
         self._language = LanguageRule()
@@ -34,10 +35,13 @@ class OfflineAnalyzer:
         self._sentiment = SentimentRule(self._courtesy)
         self._category = CategoryRule()
         self._cues = CueRule()
+        self._outcome = OutcomeRule(self._cues)
         self._questions = QuestionRule(self._courtesy)
 
     async def analyze(self, request: AnalysisRequest) -> Analysis:
-        """Analyse one session; a field that the rules cannot fill is ``und``, NEUTRAL, UNRECOGNIZED_OTHER or empty."""
+        """Analyse one session; a field that the rules cannot fill is ``und``, NEUTRAL, UNRECOGNIZED_OTHER, UNKNOWN
+        or empty.
+        """
         turns, omitted_characters = truncate(request.turns)
         user_messages = sum(turn.role == "User" for turn in request.turns)
         lines = [turn.content for turn in turns if turn.role == "User"]
@@ -50,6 +54,7 @@ class OfflineAnalyzer:
             sentiment = "NEGATIVE"
             category = category if category in _TOPICS_OF_DISTRESS else "PERSONAL_QUESTIONS"
         escalated, forwarded_hr = self._cues("escalated", turns), self._cues("forwarded_hr", turns)
+        ending = self._outcome(turns)
         notes: dict[str, str | int] = {"language_from": source}
         if omitted_characters:
             notes["characters_omitted"] = omitted_characters
@@ -62,6 +67,9 @@ class OfflineAnalyzer:
             summary=summarize(user_messages, category, questions, escalated=escalated, forwarded_hr=forwarded_hr),
             questions=questions,
             questions_language=language,
+            outcome=ending.outcome,
+            outcome_reason=ending.reason,
+            missing=ending.missing,
             analyzer=self.name,
             prompt_version=self.prompt_version,
             notes=notes,

@@ -36,5 +36,6 @@ def create_analyzer(context: AnalyzerContext) -> OpenAIAnalyzer:
         concurrency=settings.analysis_concurrency,
         slots=context.slots,
         memory=ServerMemory(context.engine, address.public, context.model) if context.engine else None,
+        openai_prices=settings.openai_prices,
         max_transcript_characters=int(_CHARACTERS_PER_TOKEN * settings.transcript_tokens),
     )

@@ -23,7 +23,7 @@ from livedash_core.analysis.openai.errors import Call, NoJson, ParameterRefused,
 from livedash_core.analysis.openai.gate import Gate
 from livedash_core.analysis.openai.memory import ServerMemory
 from livedash_core.analysis.openai.question import Question
-from livedash_core.analysis.openai.reply import ReplyCutOff, UnusableReply, read_completion
+from livedash_core.analysis.openai.reply import ReplyCutOff, UnusableReply, read_completion, with_masked_numbers
 from livedash_core.analysis.openai.sender import Sender
 from livedash_core.analysis.stored_analyses import StoredAnalysis, stored_analysis_of
 from livedash_core.costs.ledger import Ledger
@@ -39,7 +39,8 @@ class OpenAIAnalyzer:
     ``max_completion_tokens`` includes reasoning; a reply of our schema takes about 400.
     ``max_transcript_characters`` is the most that is sent of a conversation; 200 000 are about 60 000 tokens.
     ``concurrency`` bounds the concurrent calls, whose number adapts to the server; ``slots`` those of several
-    analyzers. A call that the ledger is opening or closing has no slot.
+    analyzers. A call that the ledger is opening or closing has no slot. ``openai_prices``: whether the server bills
+    OpenAI's list prices; None: as its address says (``BaseUrl.has_openai_prices``).
 
     Raises ``ConfigurationError`` for an invalid key or base URL.
     """
@@ -60,6 +61,7 @@ class OpenAIAnalyzer:
         concurrency: int = 64,
         slots: asyncio.Semaphore | None = None,
         memory: ServerMemory | None = None,
+        openai_prices: bool | None = None,
     ) -> None:
         address = parse_base_url(base_url)
         self._server = address.server
@@ -80,6 +82,7 @@ class OpenAIAnalyzer:
             server=self._server,
             model=model,
             connection=self._connection,
+            openai_prices=address.has_openai_prices if openai_prices is None else openai_prices,
             memory=memory,
             prompt_version=self.prompt_version,
             timeout_seconds=timeout_seconds,
@@ -176,12 +179,9 @@ class OpenAIAnalyzer:
             message = str(exc) if isinstance(exc, ProcessingError) else f"internal error: {type(exc).__name__}"
             await self._ledger.close_call(row, replace(end, error_message=message))
             raise
-        usage = completion.usage
-        if not usage.cached_tokens and (sent := chat.tokens_unread(usage.prompt_tokens)):
-            analysis = replace(
-                analysis, notes={**analysis.notes, "tokens_sent": sent, "tokens_read": usage.prompt_tokens or 0}
-            )
-            self._sender.note_context(usage.prompt_tokens or 0)
+        if (partial := self._sender.note_read(chat, completion.usage)) is not None:
+            notes = {**analysis.notes, "tokens_sent": partial.sent, "tokens_read": partial.read}
+            analysis = replace(analysis, notes=notes)
         stored = stored_analysis_of(request, self._model, analysis)
         await self._ledger.close_call(row, end, stored)
         return analysis
@@ -206,6 +206,11 @@ class OpenAIAnalyzer:
             raise translated(
                 error, Call(self._server, self._model, self._timeout_seconds, request.company_id)
             ) from error
+        if request.countries:
+            analysis = with_masked_numbers(analysis, request.countries)
+        if analysis.outcome is None and prompt_version == self.prompt_version:
+            # Asked for and not said; a reply to an older prompt was not asked for it.
+            analysis = replace(analysis, outcome="UNKNOWN", notes={**analysis.notes, "outcome": "not said"})
         model = completion.model or self._model
         return replace(analysis, analyzer=self.name, model=model, prompt_version=prompt_version)
 

@@ -11,7 +11,11 @@ from livedash_core.errors import ConfigurationError
 #: The SDK's own default. It is passed explicitly, so that the SDK does not read another one from the environment.
 OPENAI_URL = "https://api.openai.com/v1"
 #: The path of a single endpoint, which is often copied with the base URL.
-_ENDPOINT = re.compile(r"/(chat/completions|completions|responses|models|embeddings)/?$")
+_ENDPOINT = re.compile(
+    r"/(chat/completions|completions|responses|models|embeddings|messages)/*$|(?<=/v1)/chat/*$", re.IGNORECASE
+)
+#: What a copied address brings with it: quotes of all kinds, and characters that are not visible.
+_AROUND = "\"'<>`“”„‘’\u200b\u200e\u200f\u2060\ufeff \t\r\n\u00a0"
 
 
 class BaseUrl(NamedTuple):
@@ -35,7 +39,21 @@ class BaseUrl(NamedTuple):
     @property
     def is_azure(self) -> bool:
         """Whether it is Azure's, whose keys go into a header of their own."""
-        return (urlsplit(self.url).hostname or "").endswith((".azure.com", ".azure.us", ".azure.cn"))
+        return self._host.endswith((".azure.com", ".azure.us", ".azure.cn"))
+
+    @property
+    def is_openai(self) -> bool:
+        """Whether it is OpenAI's own, in any region."""
+        return self._host == "api.openai.com" or self._host.endswith(".api.openai.com")
+
+    @property
+    def has_openai_prices(self) -> bool:
+        """Whether its calls are billed at OpenAI's list prices: at OpenAI and Azure, not at any other server."""
+        return self.is_openai or self.is_azure
+
+    @property
+    def _host(self) -> str:
+        return (urlsplit(self.url).hostname or "").rstrip(".")
 
 
 def parse_base_url(text: str | None) -> BaseUrl:
@@ -43,7 +61,7 @@ def parse_base_url(text: str | None) -> BaseUrl:
 
     Raises ``ConfigurationError`` with the right spelling for an invalid one.
     """
-    written = (text or "").strip().strip("\"'<>").strip() or OPENAI_URL
+    written = (text or "").strip(_AROUND) or OPENAI_URL
     try:
         parts = urlsplit(written)
         host, _ = parts.hostname, parts.port

@@ -9,29 +9,20 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import IO, Annotated, Any, Final, TypeVar
+from typing import IO, Any, Final, TypeVar
 from uuid import UUID
 
 import httpx2
 import openai
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    Field,
-    NonNegativeInt,
-    ValidationError,
-    ValidatorFunctionWrapHandler,
-    WrapValidator,
-)
+from pydantic import BaseModel, ValidationError
 
-from livedash_core.analysis.batches import BatchResult, BatchState, RemoteBatch, ResultFileGone
+from livedash_core.analysis.batches import BatchResult, RemoteBatch, ResultFileGone
 from livedash_core.analysis.openai.base_url import parse_base_url
 from livedash_core.analysis.openai.batch_lines import ENDPOINT, read_result, request_line
+from livedash_core.analysis.openai.batch_objects import BatchObject, FileObject, Page
 from livedash_core.analysis.openai.client import make_client
-from livedash_core.analysis.openai.errors import IDENTIFIER, Call, Refused, translated
+from livedash_core.analysis.openai.errors import Call, Refused, translated
 from livedash_core.errors import ConfigurationError, PermanentError, ProcessingError, SystemicError, TransientError
-from livedash_core.parsing.text import clean
-from livedash_core.parsing.values import MAX_INTEGER
 from livedash_core.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -39,14 +30,6 @@ log = logging.getLogger(__name__)
 #: A batch is finished within this time, or expires.
 _COMPLETION_WINDOW: Final = "24h"
 _METADATA_KEY = "livedash_batch"
-#: OpenAI's words and those of compatible servers, in lower case.
-_STATES: dict[str, BatchState] = {
-    **dict.fromkeys(("completed", "complete", "ended", "finished", "done", "succeeded", "success"), "completed"),
-    **dict.fromkeys(("failed", "error", "errored", "rejected", "invalid"), "refused"),
-    **dict.fromkeys(("expired", "cancelled", "canceled", "timeout", "aborted", "partial"), "cut_short"),
-}
-#: The error code of a batch whose tokens do not fit into the queue.
-_QUEUE_FULL = "token_limit_exceeded"
 #: The timeout of polling and cancelling, which are short calls.
 _WATCH_SECONDS = 30.0
 #: How many pages of a hundred entries are searched for a file or a batch that was created before a crash. Entries that
@@ -55,103 +38,6 @@ _MOST_PAGES = 50
 _CLOCK_DIFFERENCE_SECONDS = 3_600
 
 Model = TypeVar("Model", bound=BaseModel)
-
-
-def _or_none(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
-    try:
-        return handler(value)
-    except ValidationError:
-        return None
-
-
-def _id(value: Any) -> Any:
-    """A name of the server: a number is text, and an empty one is none."""
-    text = str(value) if isinstance(value, str | int) else None
-    return text if text and text.strip() else None
-
-
-_Id = Annotated[str | None, BeforeValidator(_id)]
-_Count = Annotated[int | None, WrapValidator(_or_none)]
-
-
-class _Counts(BaseModel):
-    total: _Count = None
-    completed: _Count = None
-    failed: _Count = None
-
-    @property
-    def done(self) -> int:
-        """The requests that have had their turn."""
-        return max(0, (self.completed or 0) + (self.failed or 0))
-
-
-class _Error(BaseModel):
-    code: _Id = None
-
-
-class _Errors(BaseModel):
-    data: Annotated[list[Annotated[_Error | None, WrapValidator(_or_none)]] | None, WrapValidator(_or_none)] = None
-
-
-class _Usage(BaseModel):
-    input_tokens: NonNegativeInt
-    output_tokens: NonNegativeInt
-
-
-class _File(BaseModel):
-    id: Annotated[str, BeforeValidator(_id)]
-
-
-class _Batch(BaseModel):
-    """A batch object of the API; whatever is missing or invalid beside its id is None.
-
-    A ``status`` that is unknown here counts as in progress, unless every request has had its turn.
-    """
-
-    id: Annotated[str, BeforeValidator(_id)]
-    status: Annotated[str | None, WrapValidator(_or_none)] = None
-    output_file_id: _Id = None
-    error_file_id: _Id = None
-    counts: Annotated[_Counts | None, WrapValidator(_or_none)] = Field(default=None, alias="request_counts")
-    errors: Annotated[_Errors | None, WrapValidator(_or_none)] = None
-    usage: Any = None
-
-    def neutral(self) -> RemoteBatch:
-        found = (self.errors.data if self.errors else None) or []
-        codes = [error.code for error in found if error is not None and error.code]
-        status = clean(self.status or "unknown")
-        return RemoteBatch(
-            self.id,
-            self._state(status),
-            status,
-            min(self.counts.done, MAX_INTEGER) if self.counts else 0,
-            tuple(file_id for file_id in (self.output_file_id, self.error_file_id) if file_id is not None),
-            self._tokens(),
-            # Each code once, if it is one: free text of the server is never shown.
-            tuple(dict.fromkeys(code for code in codes if IDENTIFIER.fullmatch(code))),
-            is_queue_full=_QUEUE_FULL in codes,
-        )
-
-    def _state(self, status: str) -> BatchState:
-        state = _STATES.get(status.strip().lower().removeprefix("batch_state_").removeprefix("job_state_"))
-        if state == "refused" and self.output_file_id is not None:
-            return "cut_short"  # what it has finished is paid for
-        counts = self.counts
-        if state is None and self.output_file_id and counts and counts.total and counts.done >= counts.total:
-            return "completed"
-        return state or "in_progress"
-
-    def _tokens(self) -> tuple[int, int] | None:
-        try:
-            usage = _Usage.model_validate(self.usage)
-        except ValidationError:
-            return None
-        return usage.input_tokens, usage.output_tokens
-
-
-class _Page(BaseModel):
-    data: list[dict[str, Any]]
-    has_more: Annotated[bool | None, WrapValidator(_or_none)] = False
 
 
 def create_watcher(settings: Settings) -> OpenAIBatches:
@@ -193,7 +79,7 @@ class OpenAIBatches:
         """Upload the lines; returns the file's id."""
         with self._translating(self._no_batches()):
             answer = await self._client.files.with_raw_response.create(file=(key, content), purpose="batch")
-        return self._read(_File, answer.content).id
+        return self._read(FileObject, answer.content).id
 
     async def submit(self, key: str, file_id: str) -> str:
         """Create the batch of an uploaded file, which is billed from here on; returns the batch's id."""
@@ -204,7 +90,7 @@ class OpenAIBatches:
                 completion_window=_COMPLETION_WINDOW,
                 metadata={_METADATA_KEY: key},
             )
-        return self._read(_Batch, answer.content).id
+        return self._read(BatchObject, answer.content).id
 
     async def find_file(self, key: str, since: float) -> str | None:
         """See ``batches.BatchAdapter``."""
@@ -241,7 +127,7 @@ class OpenAIBatches:
         )
         with self._translating(unknown):
             answer = await self._client.batches.with_raw_response.retrieve(batch_id)
-        return self._read(_Batch, answer.content).neutral()
+        return self._read(BatchObject, answer.content).neutral()
 
     async def cancel(self, batch_ids: Iterable[str]) -> None:
         """Cancel batches concurrently and log the outcome of each; their finished requests can still be collected."""
@@ -283,7 +169,7 @@ class OpenAIBatches:
         after: Any = openai.omit
         for _ in range(_MOST_PAGES):
             with self._translating(self._no_batches()):
-                found = self._read(_Page, await page(after))
+                found = self._read(Page, await page(after))
             for entry in found.data:
                 created_at = entry.get("created_at")
                 if isinstance(created_at, int | float) and created_at < since - _CLOCK_DIFFERENCE_SECONDS:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 from livedash_core.analysis.contract import Turn
-from livedash_core.analysis.openai.chat_request import ChatRequest
+from livedash_core.analysis.openai.chat_request import MIN_COMPLETION_TOKENS, ChatRequest
 from livedash_core.analysis.openai.completion import Completion
 from livedash_core.analysis.openai.errors import (
     Disturbed,
@@ -30,6 +30,7 @@ from livedash_core.analysis.openai.errors import (
 from livedash_core.analysis.openai.gate import Gate, Ticket
 from livedash_core.analysis.openai.request_form import SIMPLEST, RequestForm
 from livedash_core.analysis.openai.sender import Sender, Subject
+from livedash_core.analysis.openai.token_limits import NO_LIMITS
 from livedash_core.costs.ledger import CallEnd, Ledger
 from livedash_core.errors import PermanentError, ProcessingError, SystemicError, TransientError, UnavailableError
 from livedash_core.outcomes import Deferred
@@ -132,7 +133,11 @@ class Caller:
                 return deferred(error)
             except TranscriptTooLong as error:
                 self._sender.limits = self._sender.limits.tightened(error.limits)
-                chat = chat.corrected_for(error)
+                try:
+                    chat = chat.corrected_for(error)
+                except TranscriptTooLong:
+                    # Not even the smallest request: is the conversation the reason, or is the context too small?
+                    await self._decide(ticket, error, request, form)
             except ParameterRefused as error:
                 simpler = form.without(error.parameter)
                 if self._sender.form == form and (self._sender.form_works or simpler is None):
@@ -151,7 +156,11 @@ class Caller:
     # --- whose fault is it?
 
     async def _decide(
-        self, ticket: Ticket, error: Refused | Disturbed | ParameterRefused, request: Subject, form: RequestForm
+        self,
+        ticket: Ticket,
+        error: Refused | Disturbed | ParameterRefused | TranscriptTooLong,
+        request: Subject,
+        form: RequestForm,
     ) -> None:
         """Raise ``error`` if it is the session's own, or the error that concerns every request.
 
@@ -173,7 +182,10 @@ class Caller:
     async def _ask_harmless_question(self, error: ProcessingError, request: Subject) -> None:
         """Ask it in the current form, and in simpler ones as long as the server refuses it."""
         chat = ChatRequest.first(
-            _QUESTION, max_characters=1_000, max_completion_tokens=1_000, limits=self._sender.limits
+            _QUESTION,
+            max_characters=1_000,
+            max_completion_tokens=MIN_COMPLETION_TOKENS,
+            limits=self._sender.limits,
         )
         form, refusal = self._sender.form, None
         while refusal is None:
@@ -199,7 +211,7 @@ class Caller:
                 await self._ledger.close_call(row, replace(end, error_message="a check whether the server works"))
                 return
         if isinstance(refusal, Disturbed):
-            self._open_circuit(refusal)
+            self._open_circuit(refusal, self._quoted(refusal.words))
         else:
             self._sender.stopped = self._systemic(refusal, request.company_id)
 
@@ -207,29 +219,44 @@ class Caller:
         """The form to try next: without what the server objects to, or the simplest if it does not say what it is."""
         if isinstance(error, ParameterRefused):
             return form.without(error.parameter)
-        may_help = isinstance(error, Refused) or (isinstance(error, Disturbed) and error.may_be_form)
+        may_help = (
+            isinstance(error, Refused)
+            or (isinstance(error, Disturbed) and error.may_be_form)
+            or (isinstance(error, TranscriptTooLong) and error.limits == NO_LIMITS)
+        )
         return SIMPLEST if may_help and form != SIMPLEST and not self._sender.form_works else None
 
     def _systemic(self, refusal: ProcessingError, company_id: UUID) -> SystemicError:
-        """The refusal of the harmless question, in the server's own words: they cannot quote a transcript."""
+        """The refusal of the harmless question."""
+        if isinstance(refusal, TranscriptTooLong):
+            context = self._sender.limits.context
+            return SystemicError(
+                f"{self._sender.server} takes too few tokens for any conversation with {self._sender.model!r}"
+                f"{f' ({context:,})' if context else ''}; give the model a larger context",
+                company_id=company_id,
+            )
         if not isinstance(refusal, Refused):
             return SystemicError(f"{refusal}, also for a harmless question", company_id=company_id)
-        words = clean(" ".join(refusal.words.split()))
+        return SystemicError(
+            f"{refusal.for_everyone}{self._quoted(refusal.words)}; {refusal.advice}",
+            company_id=None if refusal.of_account else company_id,
+        )
+
+    def _quoted(self, words: str) -> str:
+        """The server's words about the harmless question, to be appended: they cannot quote a transcript."""
+        words = clean(" ".join(words.split()))
         if self._api_key:
             words = words.replace(self._api_key.strip(), "***")
         words = words[:_QUOTED_CHARACTERS]
-        quoted = f": “{words}”" if words and not words.startswith("<") else ""
-        return SystemicError(
-            f"{refusal.for_everyone}{quoted}; {refusal.advice}", company_id=None if refusal.of_account else company_id
-        )
+        return f": “{words}”" if words and not words.startswith("<") else ""
 
-    def _open_circuit(self, error: Disturbed) -> None:
+    def _open_circuit(self, error: Disturbed, quoted: str = "") -> None:
         seconds = max(error.retry_after_seconds or 0.0, OPEN_CIRCUIT_SECONDS)
         self._open_until, self._sender.lost_calls = time.monotonic() + seconds, 0
         until = datetime.now(UTC) + timedelta(seconds=seconds)
         self._notice = (
-            f"{error}. It failed twice in a row and is left alone until {until:%Y-%m-%d %H:%MZ}; the sessions wait "
-            "without losing an attempt"
+            f"{error}{quoted}. It failed twice in a row and is left alone until {until:%Y-%m-%d %H:%MZ}; the sessions "
+            "wait without losing an attempt"
         )
 
     def _raise_if_stopped(self, company_id: UUID) -> None:

@@ -140,14 +140,18 @@ class ChatRequest:
         messages = prompt.conversation_messages(excerpt.lines)
         return replace(self, excerpt=excerpt, messages=messages, max_completion_tokens=max_completion_tokens)
 
-    def tokens_unread(self, prompt_tokens: int | None) -> int | None:
-        """The tokens of the prompt, by estimate, if a server that counted ``prompt_tokens`` read far fewer.
+    @property
+    def min_prompt_tokens(self) -> int:
+        """A lower bound of the prompt's tokens."""
+        return int(sum(len(str(message.get("content"))) for message in self.messages) / _MAX_CHARACTERS_PER_TOKEN)
+
+    def was_read_in_part(self, prompt_tokens: int | None) -> bool:
+        """Whether a server that counted ``prompt_tokens`` has read far fewer than the prompt has.
 
         Ollama drops the beginning of a prompt that exceeds its context, and does not say so.
         """
-        sent = sum(len(str(message.get("content"))) for message in self.messages) / _MAX_CHARACTERS_PER_TOKEN
-        is_far_below = prompt_tokens is not None and _MIN_READ < prompt_tokens < sent / 2
-        return int(sent) if is_far_below and sent > _MIN_SENT else None
+        sent = self.min_prompt_tokens
+        return sent > _MIN_SENT and prompt_tokens is not None and _MIN_READ < prompt_tokens < sent / 2
 
     @property
     def _estimated_tokens(self) -> int:

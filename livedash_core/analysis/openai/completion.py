@@ -5,6 +5,7 @@ The SDK's types cannot be used: the SDK builds them without validation, even fro
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -14,10 +15,14 @@ from pydantic import BaseModel, BeforeValidator, Field, ValidationError, Validat
 
 from livedash_core.analysis.openai.fault import Fault, fault_in
 from livedash_core.analysis.openai.model_reply import ModelReply
+from livedash_core.analysis.openai.other_forms import choices_of
 from livedash_core.analysis.openai.response_body import read_body
 from livedash_core.analysis.openai.usage import find_usage, read_usage
 from livedash_core.costs.ledger import CallEnd, Outcome, Usage
 from livedash_core.parsing.text import clean
+
+#: The beginning of the choices of a completion that may be healthy.
+_CHOICES = re.compile(rb'"choices"\s{0,64}:\s{0,64}\[\s{0,64}\{')
 
 
 def _or_none(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
@@ -59,7 +64,13 @@ class Completion(BaseModel):
         form = any(key in body for key in ("choices", "usage")) or str(body.get("object")).startswith("chat.completion")
         try:
             return cls.model_validate(
-                {**body, "usage": find_usage(body), "error": fault_in(body), "is_completion": form}
+                {
+                    **body,
+                    "choices": choices_of(body),
+                    "usage": find_usage(body),
+                    "error": fault_in(body),
+                    "is_completion": form,
+                }
             )
         except (ValueError, RecursionError):
             return cls()
@@ -91,7 +102,7 @@ def raise_unless_completion(response: httpx2.Response) -> None:
     Not for one that reports token counts or choices: it is billed, so its caller has to record it.
     """
     # Looked for first, because a healthy response need not be parsed twice.
-    if b'"choices"' in response.content and b'"error"' not in response.content:
+    if b'"error"' not in response.content and _CHOICES.search(response.content):
         return
     completion = Completion.read(response.content)
     is_silent = completion.reply is None or not completion.reply.says_something

@@ -2,7 +2,8 @@
 
 OpenAI sends ``{"error": {"message", "type", "param", "code"}}``, Gemini a list of such objects, vLLM the fields at the
 top, xAI and LM Studio ``{"error": "text"}``, FastAPI ``{"detail": [{"loc", "msg"}]}``, Mistral that list within
-``message``. All strings under the known names are collected, at any level.
+``message``, and OpenRouter, Databricks and others the error of the server behind them as JSON in a string. All strings
+under the known names are collected, at any level.
 """
 
 from __future__ import annotations
@@ -10,7 +11,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
+
+from livedash_core.analysis.openai.stated_wait import wait_in_fields, wait_in_sentence
 
 #: The beginning of a message that is inspected: a server may echo the transcript behind it.
 _INSPECTED_CHARACTERS = 400
@@ -19,9 +23,11 @@ _MAX_DEPTH = 6
 _MAX_FIELDS = 200
 
 #: The most specific one first.
-_CODES = ("code", "type", "status", "reason")
+_CODES = ("code", "error_code", "errorCode", "type", "error_type", "__type", "status", "reason")
 _NUMBERS = {"n_ctx": "(context size {} tokens)", "n_prompt_tokens": "(request ({} tokens))"}
-_MESSAGES = ("message", "msg", "detail", "error", "error_description", "title")
+_MESSAGES = ("message", "msg", "detail", "error", "error_description", "error_msg", "status_msg", "title", "raw")
+#: A longer string is not read as JSON.
+_MAX_INNER_CHARACTERS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +35,14 @@ class ErrorBody:
     """The codes, the parameters and the message of an error; each may be empty.
 
     ``params`` are dotted paths such as ``messages.0.role``. ``is_json``: the body was a JSON object or list.
+    ``wait_seconds`` is how long the server asks to wait, None if it does not say.
     """
 
     codes: tuple[str, ...] = ()
     params: tuple[str, ...] = ()
     message: str = ""
     is_json: bool = False
+    wait_seconds: float | None = None
 
     @classmethod
     def read(cls, body: bytes) -> ErrorBody:
@@ -49,7 +57,9 @@ class ErrorBody:
     def of(cls, found: Any) -> ErrorBody:
         """Read a JSON value; never fails."""
         if isinstance(found, str):
-            return cls(message=found[:_INSPECTED_CHARACTERS])
+            return cls(
+                message=found[:_INSPECTED_CHARACTERS], wait_seconds=wait_in_sentence(found[:_INSPECTED_CHARACTERS])
+            )
         fields = list(_fields(found, 0))[:_MAX_FIELDS]
         codes = [
             str(value)
@@ -68,11 +78,14 @@ class ErrorBody:
         messages += [
             words.format(value) for name, value in fields if (words := _NUMBERS.get(name)) and isinstance(value, int)
         ]
+        message = " ".join(dict.fromkeys(messages))[:_INSPECTED_CHARACTERS]
+        wait = wait_in_fields(fields, datetime.now(UTC))
         return cls(
             tuple(dict.fromkeys(codes)),
             tuple(param.removeprefix("body.").replace("[", ".").replace("]", "") for param in params),
-            " ".join(dict.fromkeys(messages))[:_INSPECTED_CHARACTERS],
+            message,
             is_json=isinstance(found, dict | list),
+            wait_seconds=wait_in_sentence(message) if wait is None else wait,
         )
 
 
@@ -81,10 +94,23 @@ def _fields(found: Any, depth: int) -> Iterator[tuple[str, Any]]:
     if depth > _MAX_DEPTH:
         return
     if isinstance(found, dict):
-        yield from list(found.items())[:_MAX_FIELDS]
-        inner = list(found.values())
+        fields = list(found.items())[:_MAX_FIELDS]
+        fields = [(name, _unquoted(value) if name in _MESSAGES else value) for name, value in fields]
+        yield from fields
+        inner = [value for _, value in fields]
     else:
         inner = found if isinstance(found, list) else []
     for value in inner[:_MAX_FIELDS]:
         if isinstance(value, dict | list):
             yield from _fields(value, depth + 1)
+
+
+def _unquoted(value: Any) -> Any:
+    """The JSON object or list in a string that is one, otherwise ``value``."""
+    if isinstance(value, str) and len(value) <= _MAX_INNER_CHARACTERS and value.lstrip()[:1] in ("{", "["):
+        try:
+            found = json.loads(value)
+        except (ValueError, RecursionError):
+            return value
+        return found if isinstance(found, dict | list) else value
+    return value

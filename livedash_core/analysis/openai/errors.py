@@ -16,41 +16,22 @@ from uuid import UUID
 import httpx2
 import openai
 
+from livedash_core.analysis.openai import error_words
 from livedash_core.analysis.openai.error_body import ErrorBody
 from livedash_core.analysis.openai.request_form import Parameter, refused_parameter
+from livedash_core.analysis.openai.stated_wait import wait_in_headers
 from livedash_core.analysis.openai.token_limits import NO_LIMITS, TokenLimits, read_limits
-from livedash_core.clients.responses import MAX_RETRY_AFTER_SECONDS, retry_after_seconds
 from livedash_core.costs.ledger import Outcome
 from livedash_core.errors import PermanentError, ProcessingError, SystemicError, TransientError
 from livedash_core.outcomes import Deferred
 
-_ACCOUNT = re.compile(
-    "insufficient_quota|credit_balance_exhausted|billing.*|account_deactivated|access_terminated|invalid_api_key"
-)
-_REFUSAL = re.compile("content_filter|content_policy_violation|invalid_prompt|ResponsibleAIPolicyViolation")
-_TOO_LONG = re.compile("context_length_exceeded|exceed_context_size_error|request_too_large")
-_TOO_LONG_TEXT = re.compile(
-    r"context (length|size|window)|prompt is too long|too many (input )?tokens|request too large|input token count|"
-    r"max_new_tokens|maximum (input|prompt|sequence) length",
-    re.IGNORECASE,
-)
-#: A rate limit counts tokens too, so that only these words tell a request that no waiting makes smaller.
-_REQUEST_TOO_LARGE = re.compile(r"request too large|tokens per request|reduced in order to run", re.IGNORECASE)
-_TOO_MANY_COMPLETION_TOKENS = re.compile(r"max_(completion_|new_|output_)?tokens", re.IGNORECASE)
-_MODEL = re.compile("model_not_found|invalid_model|model_not_available|unknown_model|DeploymentNotFound")
-_MODEL_TEXT = re.compile(
-    r"\b(model|deployment)\b.*(not found|not exist|not available|deprecated|shut ?down)|invalid model|"
-    r"not a valid model|unknown model|no such model|unsupported model",
-    re.IGNORECASE,
-)
-_KEY_TEXT = re.compile(r"api[ _-]?key|credential|unauthorized|authenticat|\bcredit|billing|quota", re.IGNORECASE)
-_NO_JSON = "json_validate_failed"
 #: The form of an error code that is safe to show.
 IDENTIFIER = re.compile(r"[\w.\-\[\]]{1,60}", re.ASCII)
 
 #: Failures before the request could go out; after any other, it may have been billed.
 _NEVER_SENT = (
     httpx2.ConnectError,
+    httpx2.TooManyRedirects,
     httpx2.ConnectTimeout,
     httpx2.PoolTimeout,
     httpx2.ProxyError,
@@ -58,10 +39,12 @@ _NEVER_SENT = (
     httpx2.UnsupportedProtocol,
 )
 #: The timeouts of a gateway. The model behind it may still answer and be billed; 524 is Cloudflare's.
-_GATEWAY_TIMEOUTS = (408, 504, 524)
-#: The statuses of a server that works but takes no more requests for now; 529 is Anthropic's.
-_OVERLOADED = (503, 529)
-
+#: nginx's and proxies' word for a client that was too patient.
+_GATEWAY_TIMEOUTS = (408, 499, 504, 524)
+#: The statuses of a server that works but takes no more requests for now; 498 is Groq's, 529 Anthropic's.
+_OVERLOADED = (498, 503, 529)
+#: A server that is busy or out of order, besides 5xx.
+_OUT_OF_ORDER = (408, 409, 425, 498, 499)
 
 #: The default without Retry-After. The shared rate limiter (``costs.rate_limiter``) holds the other calls back.
 _RATE_LIMITED_SECONDS = 5.0
@@ -111,7 +94,7 @@ class Refused(PermanentError):
 
 
 class Disturbed(TransientError):
-    """The server is busy or out of order. ``is_billed``: it may have answered nevertheless; ``words`` as above."""
+    """The server is busy or out of order. ``is_billed``: it may have answered all the same; ``words``: as above."""
 
     def __init__(
         self,
@@ -121,9 +104,11 @@ class Disturbed(TransientError):
         is_billed: bool = False,
         form: bool = False,
         is_overload: bool = False,
+        words: str = "",
     ) -> None:
         super().__init__(message, retry_after_seconds=retry_after_seconds)
         self.is_billed = is_billed
+        self.words = words
         #: The server works, but takes no more calls at the moment.
         self.is_overload = is_overload
         #: Whether a simpler form of the request may help: some servers crash over a response format.
@@ -200,37 +185,40 @@ def translated_status(
     def says(pattern: re.Pattern[str]) -> bool:
         return any(pattern.fullmatch(code) for code in error.codes)
 
-    if status in (401, 402) or (status in (400, 403, 429) and says(_ACCOUNT)):
+    if status in (401, 402) or (status in (400, 403, 429) and says(error_words.ACCOUNT)):
         if not is_certain:
             return _refused(status, error, call, what)
         return SystemicError(f"{call.server} refuses the API key or its account ({what}); check the key and its credit")
-    if status == 429 and not (says(_TOO_LONG) or _REQUEST_TOO_LARGE.search(error.message)):
-        return RateLimited(_busy(call, what), retry_after_seconds=_retry_after(headers or {}))
-    if status in (400, 403, 404) and says(_MODEL) and is_certain:
+    if status == 429 and not (says(error_words.TOO_LONG) or error_words.REQUEST_TOO_LARGE.search(error.message)):
+        return RateLimited(_busy(call, what), retry_after_seconds=_wait(headers, error))
+    if status in (400, 403, 404) and says(error_words.MODEL) and is_certain:
         return SystemicError(f"{_no_model(call)} ({what}); {_OTHER_MODEL}", company_id=call.company_id)
     if status in (413, 429) or (
-        status in (400, 422, 500) and (says(_TOO_LONG) or _TOO_LONG_TEXT.search(error.message))
+        status in (400, 422, 500) and (says(error_words.TOO_LONG) or error_words.TOO_LONG_TEXT.search(error.message))
     ):
+        limits = read_limits(error.message)
         return TranscriptTooLong(
             f"the conversation is too long for {call.model!r} ({what}); set LIVEDASH_TRANSCRIPT_TOKENS lower",
-            read_limits(error.message),
-            of_bytes=status == 413,
+            limits,
+            of_bytes=status == 413 and limits == NO_LIMITS,
         )
-    if status in (400, 403, 422) and says(_REFUSAL):
+    if status in (400, 403, 422) and says(error_words.REFUSAL):
         return PermanentError(f"the model refused to analyse this conversation ({what})")
-    if status in (408, 409, 425) or (status >= 500 and status not in (501, 505)):
+    is_out_of_order = status in (400, 404, 422) and error_words.OUT_OF_ORDER_TEXT.search(error.message)
+    if is_out_of_order or status in _OUT_OF_ORDER or (status >= 500 and status not in (501, 505)):
         return Disturbed(
             _busy(call, what),
-            retry_after_seconds=_retry_after(headers or {}),
+            retry_after_seconds=_wait(headers, error),
             is_billed=status in _GATEWAY_TIMEOUTS,
             form=status == 500 and error.is_json,
             is_overload=status in _OVERLOADED,
+            words=error.message,
         )
-    if status in (400, 422) and _NO_JSON in error.codes:
+    if status in (400, 422) and error_words.NO_JSON in error.codes:
         return NoJson(f"{call.server} could not make the model answer with JSON ({what})")
     if status in (400, 404, 415, 422, 501) and (parameter := refused_parameter(error)):
         return ParameterRefused(f"{call.server} refuses {parameter} for {call.model!r} ({what})", parameter)
-    if status in (400, 422) and _TOO_MANY_COMPLETION_TOKENS.search(error.message):
+    if status in (400, 422) and error_words.TOO_MANY_COMPLETION_TOKENS.search(error.message):
         return TranscriptTooLong(
             f"{call.server} does not let {call.model!r} write that many tokens ({what})", read_limits(error.message)
         )
@@ -241,9 +229,9 @@ def _refused(status: int, error: ErrorBody, call: Call, what: str) -> Refused:
     of_account = False
     if status in (401, 402, 429):
         sentence, advice, of_account = f"{call.server} refuses the API key or its account", _KEY, True
-    elif _MODEL_TEXT.search(error.message) or any(_MODEL.fullmatch(code) for code in error.codes):
+    elif error_words.MODEL_TEXT.search(error.message) or any(error_words.MODEL.fullmatch(code) for code in error.codes):
         sentence, advice = _no_model(call), _OTHER_MODEL
-    elif _KEY_TEXT.search(error.message):
+    elif error_words.KEY_TEXT.search(error.message):
         sentence, advice, of_account = f"{call.server} refuses the API key or its account", _KEY, True
     elif status == 403:
         sentence, advice, of_account = f"{call.server} forbids the use of {call.model!r}", _PERMISSIONS, True
@@ -275,9 +263,7 @@ def _busy(call: Call, what: str) -> str:
     return f"{call.server} is busy or out of order ({what})"
 
 
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds to wait: OpenAI's ``retry-after-ms`` (which the SDK also reads first), otherwise ``Retry-After``."""
-    milliseconds = headers.get("retry-after-ms", "")
-    if re.fullmatch(r"[0-9]{1,12}", milliseconds):
-        return min(int(milliseconds) / 1_000, MAX_RETRY_AFTER_SECONDS)
-    return retry_after_seconds(headers.get("retry-after", ""), datetime.now(UTC))
+def _wait(headers: Mapping[str, str] | None, error: ErrorBody) -> float | None:
+    """Seconds to wait: what the headers say, otherwise the error itself."""
+    found = wait_in_headers(headers or {}, datetime.now(UTC))
+    return error.wait_seconds if found is None else found

@@ -1,8 +1,8 @@
 """Read what a model said from a choice of a completion, wherever the server put it; pure.
 
 The places are those of OpenAI's API (content, refusal, tool calls, ``function_call``), of Mistral's (content as parts,
-of which some are thoughts), and the fields for reasoning of DeepSeek and vLLM (``reasoning_content``) and OpenRouter
-(``reasoning``).
+of which some are thoughts), and the fields for reasoning of DeepSeek and vLLM (``reasoning_content``), OpenRouter
+(``reasoning``, ``reasoning_details``) and Ollama (``thinking``).
 """
 
 from __future__ import annotations
@@ -43,18 +43,28 @@ class ModelReply:
             # A server of the older completions API has a text instead of a message.
             message = {"content": message if isinstance(message, str) else choice.get("text")}
         reason = choice.get("finish_reason")
-        folded = reason.casefold() if isinstance(reason, str) else ""
+        # Gemini adds its own word: "content_filter: PROHIBITED_CONTENT".
+        folded = reason.casefold().partition(":")[0].strip() if isinstance(reason, str) else ""
         content, thoughts = _content(message.get("content"))
         if not content and isinstance(message.get("parsed"), Mapping):
             content = _dumped(message["parsed"])
         return cls(
             content=content,
             arguments=tuple(_arguments(message)),
-            reasoning=thoughts or _text(message.get("reasoning_content")) or _text(message.get("reasoning")),
+            reasoning=thoughts or _reasoning(message),
             is_refusal=bool(_text(message.get("refusal")).strip()),
             is_cut_off=folded in _CUT_OFF,
             is_filtered=folded in _REFUSED,
         )
+
+
+def _reasoning(message: Mapping[str, Any]) -> str:
+    for key in ("reasoning_content", "reasoning", "thinking", "reasoning_details"):
+        value = message.get(key)
+        text = "".join(_content(value)) if isinstance(value, list) else _text(value)
+        if text:
+            return text
+    return ""
 
 
 def _content(value: Any) -> tuple[str, str]:

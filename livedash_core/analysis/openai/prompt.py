@@ -12,8 +12,8 @@ import secrets
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from livedash_core.analysis.contract import SUMMARY_MAX_CHARACTERS, SUMMARY_MIN_CHARACTERS
-from livedash_core.enums import SENTIMENTS, UNDETERMINED, Category
+from livedash_core.analysis.contract import REASON_MAX_CHARACTERS, SUMMARY_MAX_CHARACTERS, SUMMARY_MIN_CHARACTERS
+from livedash_core.enums import SENTIMENTS, UNDETERMINED, Category, Missing, SessionOutcome
 from livedash_core.parsing.questions import MAX_QUESTIONS
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from openai.types.shared_params import ResponseFormatJSONSchema
 
 #: Change it with every change to this file, or to the reading of replies, that could change an analysis.
-PROMPT_VERSION = "2026-11-5"
+PROMPT_VERSION = "2026-11-6"
 #: The part of an unusable reply that a repair quotes.
 _QUOTED_CHARACTERS = 4_000
 
@@ -41,8 +41,24 @@ _CATEGORIES: dict[Category, str] = {
     "UNRECOGNIZED_OTHER": "anything else, or not to be understood",
 }
 
-#: Field → description and the rest of its JSON schema. The summary comes first, because a model writes the fields in
-#: this order and classifies better after it has summarised.
+_OUTCOMES: dict[SessionOutcome, str] = {
+    "RESOLVED": "the chatbot gave what the employee wanted, and the employee did not object",
+    "UNRESOLVED": "the employee did not get what they wanted",
+    "ABANDONED": "the employee stopped answering before the chatbot could help, such as after a question back",
+    "HANDED_OVER": "the chatbot passed the matter to a person or a department, or sent the employee there",
+    "UNKNOWN": "it cannot be told, or the employee wanted nothing",
+}
+#: Said instead of a value of ``Missing``: some servers accept no null in an enum.
+NOTHING_MISSING = "NONE"
+_MISSING: dict[Missing, str] = {
+    "NO_ANSWER": "the chatbot had no answer or did not understand",
+    "WRONG_ANSWER": "the answer was wrong or about something else",
+    "SYSTEM_FAULT": "a system or the chatbot itself failed",
+    "NEEDS_PERSON": "only a person could help, and none was involved",
+}
+
+#: Field → description and the rest of its JSON schema. The summary comes first, and the reason before the outcome,
+#: because a model writes the fields in this order and classifies better after it has summarised.
 _FIELDS: dict[str, tuple[str, dict[str, Any]]] = {
     "summary": (
         f"in English, {SUMMARY_MIN_CHARACTERS} to {SUMMARY_MAX_CHARACTERS} characters: what the employee wanted and "
@@ -53,6 +69,16 @@ _FIELDS: dict[str, tuple[str, dict[str, Any]]] = {
         f"the distinct questions that the employee asked, at most {MAX_QUESTIONS}, each in English and "
         "understandable by itself; an empty list when there were none",
         {"type": "array", "items": {"type": "string"}, "maxItems": MAX_QUESTIONS},
+    ),
+    "outcome_reason": (
+        f"one sentence in English, at most {REASON_MAX_CHARACTERS} characters: why it ended as it did; no names, "
+        "numbers or addresses of people",
+        {"type": "string"},
+    ),
+    "outcome": ("how it ended for the employee", {"type": "string", "enum": [*_OUTCOMES]}),
+    "missing": (
+        f"what an UNRESOLVED conversation lacked; {NOTHING_MISSING} for every other outcome",
+        {"type": "string", "enum": [*_MISSING, NOTHING_MISSING]},
     ),
     "language": (
         f'ISO 639-1 code of the language that the employee writes in, such as "nl"; "{UNDETERMINED}" if unclear',
@@ -90,6 +116,10 @@ INSTRUCTIONS = "\n".join(
         "You analyse one conversation between an employee (User) and a company's HR chatbot (Assistant).",
         "Answer with one JSON object and nothing else. Its fields, in this order:",
         *(f"- {name}: {text}" for name, (text, _) in _FIELDS.items()),
+        "Outcomes:",
+        *(f"- {name}: {text}" for name, text in _OUTCOMES.items()),
+        "What can be missing:",
+        *(f"- {name}: {text}" for name, text in _MISSING.items()),
         f"Sentiments: {', '.join(SENTIMENTS)}.",
         "Categories:",
         *(f"- {name}: {text}" for name, text in _CATEGORIES.items()),

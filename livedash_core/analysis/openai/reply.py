@@ -15,18 +15,24 @@ from dataclasses import replace
 from itertools import islice
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, Field, StrictBool, ValidationError, ValidationInfo
+from pydantic import BaseModel, BeforeValidator, Field, StrictBool, ValidationError, ValidationInfo, model_validator
 
 from livedash_core.analysis import normalise
-from livedash_core.analysis.contract import SUMMARY_MAX_CHARACTERS, SUMMARY_MIN_CHARACTERS, Analysis
-from livedash_core.analysis.masking import redact_contacts, remove_placeholders
+from livedash_core.analysis.contract import (
+    REASON_MAX_CHARACTERS,
+    SUMMARY_MAX_CHARACTERS,
+    SUMMARY_MIN_CHARACTERS,
+    Analysis,
+)
+from livedash_core.analysis.masking import mask, redact_contacts, remove_placeholders
 from livedash_core.analysis.openai.completion import Completion
 from livedash_core.analysis.openai.json_objects import Found, find_objects, read_text_value
 from livedash_core.analysis.openai.model_reply import ModelReply
+from livedash_core.analysis.openai.prompt import NOTHING_MISSING
 from livedash_core.analysis.openai.reasoning import strip_leading_reasoning
 from livedash_core.analysis.openai.reply_fields import OWN_KEYS, candidates, plain
 from livedash_core.analysis.written_language import foreign_language
-from livedash_core.enums import UNDETERMINED, Category, Sentiment
+from livedash_core.enums import UNDETERMINED, Category, Missing, Sentiment, SessionOutcome
 from livedash_core.errors import PermanentError, TransientError
 from livedash_core.parsing.questions import MAX_CHARACTERS, clean_questions, normal_form
 from livedash_core.parsing.text import clean
@@ -87,6 +93,19 @@ def read_completion(completion: Completion, language_hint: str | None = None) ->
     if analysis.language == UNDETERMINED != language:
         return replace(analysis, language=language, notes={**analysis.notes, "language": "from the import"})
     return analysis
+
+
+def with_masked_numbers(analysis: Analysis, countries: Sequence[str]) -> Analysis:
+    """The analysis without the personal numbers of ``countries`` in its summary, its outcome's reason and questions."""
+    questions = clean_questions(
+        after
+        for before in analysis.questions
+        if (after := mask(before, countries)) == before or normal_form(remove_placeholders(after))
+    )
+    summary, reason = mask(analysis.summary, countries), mask(analysis.outcome_reason, countries)
+    if (summary, reason, questions) == (analysis.summary, analysis.outcome_reason, analysis.questions):
+        return analysis
+    return replace(analysis, summary=_summary(summary), outcome_reason=reason, questions=tuple(questions))
 
 
 def _with_written_language(analysis: Analysis) -> Analysis:
@@ -179,6 +198,20 @@ def _summary(value: Any) -> Any:
     return short if len(short) >= SUMMARY_MIN_CHARACTERS else text[:SUMMARY_MAX_CHARACTERS]
 
 
+def _reason(value: Any) -> str:
+    text = redact_contacts(_single_line(value, REASON_MAX_CHARACTERS)) if isinstance(value, str) else ""
+    short = textwrap.shorten(text, REASON_MAX_CHARACTERS, placeholder="…")
+    return short if len(short) > 1 else text[:REASON_MAX_CHARACTERS]
+
+
+def _outcome(value: Any) -> SessionOutcome:
+    return (normalise.session_outcome(value) if isinstance(value, str) else None) or "UNKNOWN"
+
+
+def _missing(value: Any) -> Missing | None:
+    return normalise.missing(value) if isinstance(value, str) else None
+
+
 def _single_line(value: str, characters: int) -> str:
     """The text on one line, truncated to four times what will be kept, which bounds the searches in it."""
     return " ".join(clean(value).split())[: 4 * characters]
@@ -231,8 +264,15 @@ def _boolean(value: Any) -> Any:
     return value if boolean is None else boolean
 
 
+#: Absent from a reply to an older prompt.
+_OPTIONAL = ("outcome", "outcome_reason", "missing")
+#: How a model says that nothing was missing, folded.
+_NOTHING = ("none", NOTHING_MISSING.casefold(), "")
+
+
 class _Reply(BaseModel):
-    """The fields after normalisation. Only the language may be missing; it never makes a reply unusable.
+    """The fields after normalisation. The language and what belongs to the outcome may be absent or odd; they never
+    make a reply unusable. A reply to a prompt of before the outcome has none.
 
     The context of the validation is a dictionary that collects notes.
     """
@@ -246,6 +286,18 @@ class _Reply(BaseModel):
     escalated: Annotated[StrictBool, BeforeValidator(_boolean)]
     forwarded_hr: Annotated[StrictBool, BeforeValidator(_boolean)]
     category: Annotated[Category, BeforeValidator(_category)]
+    outcome: Annotated[SessionOutcome | None, BeforeValidator(_outcome)] = None
+    outcome_reason: Annotated[str, BeforeValidator(_reason)] = ""
+    missing: Annotated[Missing | None, BeforeValidator(_missing)] = None
+
+    @model_validator(mode="after")
+    def _belong_to_the_outcome(self) -> _Reply:
+        """Drop a reason without an outcome, and what was missing if the outcome is not UNRESOLVED."""
+        if self.outcome is None:
+            self.outcome_reason = ""
+        if self.outcome != "UNRESOLVED":
+            self.missing = None
+        return self
 
 
 def _label(value: Any) -> str:
@@ -261,6 +313,8 @@ def _notes(fields: dict[str, Any], reply: _Reply, notes: dict[str, str | int]) -
         name
         for name, value in reply.model_dump(exclude={"questions"}).items()
         if name not in fields or type(fields[name]) is not type(value) or fields[name] != value
+        if not (name in _OPTIONAL and name not in fields)
+        if not (name == "missing" and value is None and str(fields[name]).casefold() in _NOTHING)
     ]
     if changed:
         notes["normalised"] = ", ".join(changed)

@@ -8,7 +8,10 @@ from typing import Any
 from livedash_core.analysis.openai.json_objects import fold_key, read_text_value
 
 #: The fields of the requested object.
-FIELDS = ("summary", "questions", "language", "sentiment", "escalated", "forwarded_hr", "category")
+FIELDS = (
+    *("summary", "questions", "outcome_reason", "outcome", "missing"),
+    *("language", "sentiment", "escalated", "forwarded_hr", "category"),
+)
 _FIELDS_BY_KEY = {fold_key(name): name for name in FIELDS} | {"forwardedtohr": "forwarded_hr"}
 OWN_KEYS = frozenset(_FIELDS_BY_KEY)
 #: Deeper wrapping is not looked into.

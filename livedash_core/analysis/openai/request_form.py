@@ -25,18 +25,23 @@ _STEPS: dict[Parameter, tuple[str, ...]] = {
 }
 _NAMES: dict[Parameter, re.Pattern[str]] = {
     "response_format": re.compile(
-        r"response.?format|json.?schema|json.?object|json.?mode|structured.?output|grammar|guided|invalid schema",
+        r"response.?(format|schema)|json.?schema|json.?object|json.?mode|structured.?output|grammar|guided|"
+        r"invalid schema|additional.?properties|\btext\.format",
         re.IGNORECASE,
     ),
     "reply_limit": re.compile(r"max_completion_tokens|max_tokens", re.IGNORECASE),
     "instructions_role": re.compile(
-        r"messages\.\d+\.role|\brole\b.{0,60}\b(system|developer)\b|\b(system|developer)\b.{0,20}\b(role|message|prompt|"
+        r"messages\.\d+\.role|\broles?\b.{0,60}\b(system|developer)\b|\b(system|developer)\b.{0,20}\b(role|message|prompt|"
         r"instruction)|roles? must alternate|only user and assistant roles",
         re.IGNORECASE,
     ),
 }
 #: A message that names a parameter because of its value, which another parameter would have as well.
-_VALUE = re.compile(r"too (large|high|big|long)|at most|exceed|maximum|less than|greater than", re.IGNORECASE)
+_VALUE = re.compile(
+    r"too (large|high|big|long)|at most|exceed|maximum|(less|greater|larger|higher|bigger|more) than|range|between|<=|"
+    r"≤|\blimit\b|(must|should) be (?!set|provided|specified|present|given|removed)",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)

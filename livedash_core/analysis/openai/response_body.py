@@ -1,7 +1,8 @@
 """Read the body of a response with status 200 into one JSON object; pure.
 
 Besides JSON, some servers and proxies send lines of JSON or an event stream that the request did not ask for, with
-keep-alive comments before them. The chunks of a stream are assembled to the completion that they are parts of.
+keep-alive comments before them. The chunks of a stream are assembled to the completion that they are parts of. Gateways
+wrap the completion in an object of their own, or encode it a second time.
 """
 
 from __future__ import annotations
@@ -11,8 +12,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from livedash_core.analysis.openai.other_forms import choices_of
+
 #: The texts of a message that a stream sends in parts.
 _STREAMED_TEXTS = ("content", "reasoning_content", "reasoning", "refusal")
+#: Where gateways put the completion.
+_WRAPPERS = ("data", "result", "response", "body", "output", "completion")
 
 
 def read_body(body: bytes) -> dict[str, Any] | None:
@@ -23,7 +28,29 @@ def read_body(body: bytes) -> dict[str, Any] | None:
         return _assembled(_events(body))
     if isinstance(value, list) and len(value) == 1:
         value = value[0]  # Gemini's endpoint wraps its errors so
-    return value if isinstance(value, dict) else None
+    value = _decoded(value)
+    return _unwrapped(value) if isinstance(value, dict) else None
+
+
+def _decoded(value: Any) -> Any:
+    """The JSON in a string, otherwise ``value``."""
+    if isinstance(value, str) and value.lstrip().startswith("{"):
+        try:
+            return json.loads(value)
+        except (ValueError, RecursionError):
+            return value
+    return value
+
+
+def _unwrapped(body: dict[str, Any]) -> dict[str, Any]:
+    """The completion one level below a gateway's own fields, otherwise ``body``."""
+    if body.get("choices") or body.get("error"):
+        return body
+    for key in _WRAPPERS:
+        inner = _decoded(body.get(key))
+        if isinstance(inner, dict) and choices_of(inner):
+            return inner
+    return body
 
 
 def _events(body: bytes) -> Iterator[dict[str, Any]]:

@@ -23,12 +23,12 @@ from livedash_core.analysis.openai.errors import (
     translated,
 )
 from livedash_core.analysis.openai.gate import Gate, Ticket
-from livedash_core.analysis.openai.memory import ServerMemory
+from livedash_core.analysis.openai.memory import PartialRead, Remembered, ServerMemory
 from livedash_core.analysis.openai.rate_limit_headers import RateLimitHeaders
 from livedash_core.analysis.openai.request_form import RequestForm
-from livedash_core.analysis.openai.token_limits import NO_LIMITS, TokenLimits
+from livedash_core.analysis.openai.token_limits import TokenLimits
 from livedash_core.costs import CallEnd, Ledger, PlannedCall
-from livedash_core.costs.ledger import Outcome
+from livedash_core.costs.ledger import Outcome, Usage
 from livedash_core.errors import ProcessingError, SystemicError, TransientError
 from livedash_core.outcomes import Deferred
 
@@ -62,7 +62,8 @@ class Subject(Protocol):
 class Sender:
     """Sends the requests for one model, server and key.
 
-    ``slots`` bounds the calls of all senders of a run. ``connection`` identifies the server and key in the ledger.
+    ``slots`` bounds the calls of all senders of a run. ``connection`` identifies the server and key in the ledger, and
+    ``openai_prices`` says whether the server bills OpenAI's list prices.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class Sender:
         server: str,
         model: str,
         connection: str,
+        openai_prices: bool,
         memory: ServerMemory | None,
         prompt_version: str,
         timeout_seconds: float,
@@ -82,15 +84,17 @@ class Sender:
         self._clients = clients
         self._ledger = ledger
         self._gate = gate
-        self._server = server
-        self._model = model
+        self.server = server
+        self.model = model
         self._connection = connection
+        self._openai_prices = openai_prices
         self._prompt_version = prompt_version
         self._timeout_seconds = timeout_seconds
         self._slots = slots
         self._memory = memory
-        #: The form of the requests, and the token limits that the server has stated.
-        self.form, self.limits = self._remembered = memory.load() if memory else (RequestForm(), NO_LIMITS)
+        #: The form of the requests, the token limits that the server has stated, and a prompt that it read in part.
+        self._remembered = memory.load() if memory else Remembered()
+        self.form, self.limits, self._partial = self._remembered
         #: Whether the server has answered a request of this form.
         self.form_works = self.form != RequestForm()
         #: The error after which no call is sent, and the last refusal because of a rate limit.
@@ -108,7 +112,7 @@ class Sender:
 
     async def send(self, ticket: Ticket, request: Subject, chat: ChatRequest, form: RequestForm, row: UUID) -> Answer:
         """Send one request; closes its row of the ledger unless it is answered. Raises ``ProcessingError``."""
-        call = Call(self._server, self._model, self._timeout_seconds, request.company_id)
+        call = Call(self.server, self.model, self._timeout_seconds, request.company_id)
         try:
             answer = await self._post(ticket, chat, form)
         except (openai.APIError, TimeoutError) as exc:
@@ -155,18 +159,32 @@ class Sender:
         self._remember()
 
     def _remember(self) -> None:
-        if self._memory is None or (self.form, self.limits) == self._remembered:
+        found = Remembered(self.form, self.limits, self._partial)
+        if self._memory is None or found == self._remembered:
             return
-        self._remembered = (self.form, self.limits)
+        self._remembered = found
         # In the background: an answer has been paid for, and its row in the ledger is open.
-        task = asyncio.create_task(asyncio.to_thread(self._memory.store, self.form, self.limits))
+        task = asyncio.create_task(asyncio.to_thread(self._memory.store, found))
         self._storing.add(task)
         task.add_done_callback(self._storing.discard)
 
-    def note_context(self, prompt_tokens: int) -> None:
-        """The server read only so many tokens of a longer prompt: send it no longer ones from now on."""
-        self.limits = self.limits.tightened(TokenLimits(context=prompt_tokens + MIN_COMPLETION_TOKENS))
+    def note_read(self, chat: ChatRequest, usage: Usage) -> PartialRead | None:
+        """Compare the tokens that the server read with those of the prompt; returns them if it read it in part.
+
+        Then no longer prompt is sent to it from now on, until it has read a longer one as a whole.
+        """
+        read, sent = usage.prompt_tokens or 0, chat.min_prompt_tokens
+        if not usage.cached_tokens and chat.was_read_in_part(usage.prompt_tokens):
+            self._partial = PartialRead(sent, read)
+            self.limits = self.limits.tightened(TokenLimits(context=read + MIN_COMPLETION_TOKENS))
+        elif self._partial is not None and sent > self._partial.read and read >= sent:
+            if self.limits.context == self._partial.read + MIN_COMPLETION_TOKENS:
+                self.limits = replace(self.limits, context=None)
+            self._partial = None
+        else:
+            return None
         self._remember()
+        return self._partial
 
     async def _post(self, ticket: Ticket, chat: ChatRequest, form: RequestForm) -> Answer:
         """Send the request; returns the raw response with status 200 and a completion.
@@ -180,9 +198,9 @@ class Sender:
             # messages and schema to translate names (there are none), which takes two fifths of a call's CPU time.
             with self._clients.acquire() as client:
                 answer = await client.chat.completions.with_raw_response.create(
-                    model=self._model,
+                    model=self.model,
                     messages=(),
-                    extra_body=chat.body(self._model, form),
+                    extra_body=chat.body(self.model, form),
                     timeout=openai.Timeout(self._timeout_seconds, connect=CONNECT_SECONDS),
                 )
         raise_unless_completion(answer.http_response)
@@ -197,12 +215,13 @@ class Sender:
         return PlannedCall(
             request.session_id,
             request.company_id,
-            self._model,
+            self.model,
             chat.prompt_version or self._prompt_version,
             chat.max_prompt_tokens,
             chat.max_completion_tokens,
             "realtime",
             self._connection,
+            self._openai_prices,
         )
 
     async def open(self, request: Subject, chat: ChatRequest) -> UUID | Deferred:

@@ -2,7 +2,7 @@
 
 The ledger's counts follow OpenAI's: cached tokens are part of the prompt, reasoning is part of the completion. xAI and
 Gemini report reasoning outside ``completion_tokens`` and include it in ``total_tokens`` only; Anthropic's counts have
-the cached tokens outside the prompt. Both are billed.
+the cached tokens outside the prompt. Both are billed. Counts that are all 0 are none.
 """
 
 from __future__ import annotations
@@ -26,11 +26,16 @@ _REASONING = ("reasoning_tokens", "thinking_tokens", "thoughtsTokenCount")
 
 
 def find_usage(body: Mapping[str, Any]) -> Any:
-    """What ``body`` reports about its tokens: in ``usage``, or where Groq, Moonshot and Ollama have it."""
+    """What ``body`` reports about its tokens: in ``usage``, or where Groq, Moonshot, Gemini and Ollama have it."""
     choices = body.get("choices")
     first = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], Mapping) else {}
     groq = body.get("x_groq")
-    places = (body.get("usage"), groq.get("usage") if isinstance(groq, Mapping) else None, first.get("usage"))
+    places = (
+        body.get("usage"),
+        groq.get("usage") if isinstance(groq, Mapping) else None,
+        first.get("usage"),
+        body.get("usageMetadata"),
+    )
     return next((place for place in places if isinstance(place, Mapping)), body if "eval_count" in body else None)
 
 
@@ -42,6 +47,8 @@ def read_usage(reported: Any) -> Usage:
     in_prompt, in_completion = (_details(reported, names) for names in (_PROMPT_DETAILS, _COMPLETION_DETAILS))
     cached, written = (_first(_count(in_prompt, names), _count(reported, names)) for names in (_CACHED, _WRITTEN))
     reasoning = _first(_count(in_completion, _REASONING), _count(reported, _REASONING))
+    if not any((prompt, completion, total)):
+        return Usage()
     if prompt is not None and (cached or 0) + (written or 0) > prompt and "cache_read_input_tokens" in reported:
         prompt = _fitting(prompt + (cached or 0) + (written or 0))
     if prompt is not None:

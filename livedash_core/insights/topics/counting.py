@@ -11,14 +11,14 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
-#: SQL about a row of ``session``: whether it ended without help from the bot, and how.
-NOT_HELPED = {
-    "unresolved": "false",
-    "handed_over": "coalesce(session.forwarded_hr, false) OR coalesce(session.escalated, false)",
+#: SQL about a row of ``session``: whether it was not resolved, and how it ended.
+NOT_RESOLVED = {
+    "unresolved": "coalesce(session.outcome = 'UNRESOLVED', false)",
+    "handed_over": "coalesce(session.outcome = 'HANDED_OVER', false)",
 }
 _COUNTED = f"""
     SELECT member.topic_id, (session.started_at AT TIME ZONE 'UTC')::date AS day, session.id, session.category,
-           {", ".join(f"{value} AS {name}" for name, value in NOT_HELPED.items())}
+           {", ".join(f"{value} AS {name}" for name, value in NOT_RESOLVED.items())}
     FROM livedash.topic_member AS member
     JOIN livedash.session_question AS asked ON asked.question_id = member.question_id
     JOIN livedash.session ON session.id = asked.session_id

@@ -10,12 +10,12 @@ from uuid import UUID
 from sqlalchemy import Connection, Row, text
 
 from livedash_core.errors import UnknownTopic
-from livedash_core.insights.reading import Period
-from livedash_core.insights.topics.counting import NOT_HELPED
+from livedash_core.insights.periods import Period
+from livedash_core.insights.topics.counting import NOT_RESOLVED
 
 #: The topics of a period are chosen among those with the most overall, so that reading them takes as long for a million
 #: topics as for a thousand. A topic with more in the period than the last candidate has overall is always among them.
-CANDIDATES = 200
+CANDIDATES = 60
 #: The newest sessions of a topic from which languages, outcomes and chats are read.
 NEWEST = 500
 WORDINGS = 50
@@ -42,12 +42,12 @@ class ListedTopic(NamedTuple):
 
     @property
     def opportunity(self) -> int:
-        """Sessions times the share of them that was not helped."""
+        """Sessions times the share of them that was not resolved."""
         return self.unresolved + self.handed_over
 
     @property
     def share(self) -> float:
-        """The share of its sessions that was not helped."""
+        """The share of its sessions that was not resolved."""
         return self.opportunity / self.sessions if self.sessions else 0.0
 
 
@@ -67,8 +67,9 @@ _LIST = """
             SELECT coalesce(sum(sessions) FILTER (WHERE day >= :first), 0)::int AS now_sessions,
                    coalesce(sum(unresolved) FILTER (WHERE day >= :first), 0)::int AS now_unresolved,
                    coalesce(sum(handed_over) FILTER (WHERE day >= :first), 0)::int AS now_handed_over,
-                   coalesce(sum(sessions) FILTER (WHERE day < :first), 0)::int AS sessions_before,
-                   coalesce(sum(unresolved + handed_over) FILTER (WHERE day < :first), 0)::int AS opportunity_before
+                   coalesce(sum(sessions) FILTER (WHERE day <= :before_last), 0)::int AS sessions_before,
+                   coalesce(sum(unresolved + handed_over) FILTER (WHERE day <= :before_last), 0)::int
+                       AS opportunity_before
             FROM livedash.topic_day_count AS count
             WHERE count.topic_id = candidate.id AND count.day BETWEEN :before AND :last
         ) AS in_period
@@ -90,7 +91,8 @@ def list_topics(
 ) -> list[ListedTopic]:
     """Return the topics with the most sessions in ``period``, or the most opportunity; pinned ones come first."""
     statement = _LIST.format(name=_NAME, **_ORDERS[order])
-    days = {"first": period.first, "last": period.last, "before": period.before.first}
+    before = period.before
+    days = {"first": period.first, "last": period.last, "before": before.first, "before_last": before.last}
     parameters = {"company_ids": list(company_ids), "candidates": CANDIDATES, "limit": limit, **days}
     return [ListedTopic(*row) for row in connection.execute(text(statement), parameters)]
 
@@ -200,7 +202,8 @@ _FACETS = f"""
     SELECT facet, value, count(*) AS sessions FROM ({_NEWEST}) AS newest
     JOIN livedash.session ON session.id = newest.session_id
     CROSS JOIN LATERAL (VALUES
-        ('language', session.language), ('sentiment', session.sentiment), ('category', session.category)
+        ('outcome', session.outcome), ('language', session.language), ('sentiment', session.sentiment),
+        ('category', session.category)
     ) AS facets (facet, value)
     WHERE value IS NOT NULL GROUP BY facet, value ORDER BY facet, sessions DESC, value
 """  # noqa: S608 - as above
@@ -246,7 +249,7 @@ _PROPOSALS = """
 
 
 class UnansweredQuestion(NamedTuple):
-    """A question of sessions that were not helped, for the editor of the bot's knowledge."""
+    """A question of sessions that were not resolved, for the editor of the bot's knowledge."""
 
     company: str
     topic_id: int
@@ -262,7 +265,7 @@ class UnansweredQuestion(NamedTuple):
 def unanswered_questions(
     connection: Connection, company_ids: Sequence[UUID], period: Period, *, topic_id: int | None = None
 ) -> Iterator[UnansweredQuestion]:
-    """Yield each question whose sessions in ``period`` were not helped, the most such sessions first."""
+    """Yield each question whose sessions in ``period`` were not resolved, the most such sessions first."""
     statement = text(_UNANSWERED).execution_options(stream_results=True, yield_per=1000)
     days = {"first": period.first, "last": period.last}
     parameters = {"company_ids": list(company_ids), "topic_id": topic_id, **days}
@@ -275,8 +278,8 @@ _UNANSWERED = f"""
            asked.sessions, asked.unresolved, asked.handed_over, asked.last_asked_on
     FROM (
         SELECT member.question_id, count(*) AS sessions,
-               count(*) FILTER (WHERE {NOT_HELPED["unresolved"]}) AS unresolved,
-               count(*) FILTER (WHERE {NOT_HELPED["handed_over"]}) AS handed_over,
+               count(*) FILTER (WHERE {NOT_RESOLVED["unresolved"]}) AS unresolved,
+               count(*) FILTER (WHERE {NOT_RESOLVED["handed_over"]}) AS handed_over,
                max((session.started_at AT TIME ZONE 'UTC')::date) AS last_asked_on
         FROM livedash.session
         JOIN livedash.session_question AS asked ON asked.session_id = session.id
@@ -286,7 +289,7 @@ _UNANSWERED = f"""
           AND member.topic_id IS NOT NULL
           AND (CAST(:topic_id AS bigint) IS NULL OR member.topic_id = :topic_id)
         GROUP BY member.question_id
-        HAVING count(*) FILTER (WHERE ({NOT_HELPED["unresolved"]}) OR ({NOT_HELPED["handed_over"]})) > 0
+        HAVING count(*) FILTER (WHERE ({NOT_RESOLVED["unresolved"]}) OR ({NOT_RESOLVED["handed_over"]})) > 0
     ) AS asked (question_id, sessions, unresolved, handed_over, last_asked_on)
     JOIN livedash.question ON question.id = asked.question_id AND question.normal_form NOT LIKE '#%'
     JOIN livedash.topic_member AS member ON member.question_id = question.id

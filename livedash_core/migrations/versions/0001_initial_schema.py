@@ -124,6 +124,8 @@ def upgrade() -> None:
         sa.Column("instructions_role", sa.Text(), nullable=False),
         sa.Column("context_tokens", sa.BigInteger(), nullable=True),
         sa.Column("completion_tokens", sa.BigInteger(), nullable=True),
+        sa.Column("read_tokens", sa.BigInteger(), nullable=True),
+        sa.Column("sent_tokens", sa.BigInteger(), nullable=True),
         sa.Column("found_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.PrimaryKeyConstraint("server", "model", name=op.f("pk_model_server")),
         schema="livedash",
@@ -439,6 +441,7 @@ def upgrade() -> None:
         sa.Column("company_id", sa.Uuid(), nullable=False),
         sa.Column("line_number", sa.Integer(), nullable=False),
         sa.Column("occurrences", sa.Integer(), server_default=sa.text("1"), nullable=False),
+        sa.Column("external_session_id", sa.Text(), nullable=True),
         sa.Column("raw_text", sa.Text(), nullable=False),
         sa.Column("digest", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
@@ -488,6 +491,19 @@ def upgrade() -> None:
         schema="livedash",
     )
     op.create_table(
+        "session_month_count",
+        sa.Column("facet", sa.Text(), nullable=False),
+        sa.Column("company_id", sa.Uuid(), nullable=False),
+        sa.Column("month", sa.Date(), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.Column("sessions", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["company_id"], ["livedash.company.id"], name=op.f("fk_session_month_count_company_id")
+        ),
+        sa.PrimaryKeyConstraint("facet", "company_id", "month", "value", name=op.f("pk_session_month_count")),
+        schema="livedash",
+    )
+    op.create_table(
         "session_import",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("company_id", sa.Uuid(), nullable=False),
@@ -522,7 +538,12 @@ def upgrade() -> None:
         schema="livedash",
     )
     op.create_index(
-        "ix_session_import_external", "session_import", ["external_session_id"], unique=False, schema="livedash"
+        "ix_session_import_external",
+        "session_import",
+        ["external_session_id"],
+        unique=False,
+        schema="livedash",
+        postgresql_ops={"external_session_id": "text_pattern_ops"},
     )
     op.create_index(
         "ix_session_import_started",
@@ -541,6 +562,7 @@ def upgrade() -> None:
         sa.Column("prompt_version", sa.Text(), nullable=False),
         sa.Column("model_requested", sa.Text(), nullable=False),
         sa.Column("model_answered", sa.Text(), nullable=True),
+        sa.Column("openai_prices", sa.Boolean(), server_default=sa.text("true"), nullable=False),
         sa.Column("provider_request_id", sa.Text(), nullable=True),
         sa.Column("service_tier", sa.Text(), nullable=True),
         sa.Column("outcome", sa.Text(), server_default="sent", nullable=False),
@@ -619,6 +641,17 @@ def upgrade() -> None:
         schema="livedash",
     )
     op.create_table(
+        "question_month_count",
+        sa.Column("question_id", sa.BigInteger(), nullable=False),
+        sa.Column("month", sa.Date(), nullable=False),
+        sa.Column("sessions", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["question_id"], ["livedash.question.id"], name=op.f("fk_question_month_count_question_id")
+        ),
+        sa.PrimaryKeyConstraint("question_id", "month", name=op.f("pk_question_month_count")),
+        schema="livedash",
+    )
+    op.create_table(
         "session",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("company_id", sa.Uuid(), nullable=False),
@@ -636,6 +669,9 @@ def upgrade() -> None:
         sa.Column("forwarded_hr", sa.Boolean(), nullable=True),
         sa.Column("category", sa.Text(), nullable=True),
         sa.Column("summary", sa.Text(), nullable=True),
+        sa.Column("outcome", sa.Text(), nullable=True),
+        sa.Column("outcome_reason", sa.Text(), nullable=True),
+        sa.Column("missing", sa.Text(), nullable=True),
         sa.Column("analysis_id", sa.BigInteger(), nullable=True),
         sa.Column("analyzer", sa.Text(), nullable=True),
         sa.Column("model", sa.Text(), nullable=True),
@@ -645,6 +681,15 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "category IN ('SCHEDULE_HOURS', 'LEAVE_VACATION', 'SICK_LEAVE_RECOVERY', 'SALARY_COMPENSATION', 'CONTRACT_HOURS', 'ONBOARDING', 'OFFBOARDING', 'WORKWEAR_STAFF_PASS', 'TEAM_CONTACTS', 'PERSONAL_QUESTIONS', 'ACCESS_LOGIN', 'SOCIAL_QUESTIONS', 'UNRECOGNIZED_OTHER')",
             name=op.f("ck_session_category_known"),
+        ),
+        sa.CheckConstraint(
+            "missing IN ('NO_ANSWER', 'WRONG_ANSWER', 'SYSTEM_FAULT', 'NEEDS_PERSON')",
+            name=op.f("ck_session_missing_known"),
+        ),
+        sa.CheckConstraint("missing IS NULL OR outcome = 'UNRESOLVED'", name=op.f("ck_session_only_unresolved_misses")),
+        sa.CheckConstraint(
+            "outcome IN ('RESOLVED', 'UNRESOLVED', 'ABANDONED', 'HANDED_OVER', 'UNKNOWN')",
+            name=op.f("ck_session_outcome_known"),
         ),
         sa.CheckConstraint("sentiment IN ('POSITIVE', 'NEUTRAL', 'NEGATIVE')", name=op.f("ck_session_sentiment_known")),
         sa.ForeignKeyConstraint(["company_id"], ["livedash.company.id"], name=op.f("fk_session_company_id")),
@@ -685,6 +730,14 @@ def upgrade() -> None:
         postgresql_where=sa.text("language IS NOT NULL"),
     )
     op.create_index(
+        "ix_session_outcome",
+        "session",
+        ["company_id", "outcome", "started_at", "id"],
+        unique=False,
+        schema="livedash",
+        postgresql_where=sa.text("outcome IS NOT NULL"),
+    )
+    op.create_index(
         "ix_session_sentiment",
         "session",
         ["company_id", "sentiment", "started_at", "id"],
@@ -699,7 +752,34 @@ def upgrade() -> None:
         unique=False,
         schema="livedash",
     )
+    op.create_index(
+        "ix_session_without_outcome",
+        "session",
+        ["company_id", "started_at", "id"],
+        unique=False,
+        schema="livedash",
+        postgresql_where=sa.text("analyzed_at IS NOT NULL AND outcome IS NULL"),
+    )
     op.create_index("ix_session_started", "session", ["company_id", "started_at"], unique=False, schema="livedash")
+    op.create_table(
+        "session_search",
+        sa.Column("session_id", sa.Uuid(), nullable=False),
+        sa.Column("part", sa.Text(), nullable=False),
+        sa.Column("document", postgresql.TSVECTOR(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["session_id"], ["livedash.session.id"], name=op.f("fk_session_search_session_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("session_id", "part", name=op.f("pk_session_search")),
+        schema="livedash",
+    )
+    op.create_index(
+        "ix_session_search_document",
+        "session_search",
+        ["document"],
+        unique=False,
+        schema="livedash",
+        postgresql_using="gin",
+    )
     op.create_table(
         "session_transcript",
         sa.Column("session_id", sa.Uuid(), nullable=False),
@@ -947,10 +1027,13 @@ def downgrade() -> None:
     op.drop_table("session_analysis", schema="livedash")
     op.drop_table("message", schema="livedash")
     op.drop_table("session_transcript", schema="livedash")
+    op.drop_table("session_search", schema="livedash")
     op.drop_table("session", schema="livedash")
+    op.drop_table("question_month_count", schema="livedash")
     op.drop_table("question_day_count", schema="livedash")
     op.drop_table("ai_processing_request", schema="livedash")
     op.drop_table("session_import", schema="livedash")
+    op.drop_table("session_month_count", schema="livedash")
     op.drop_table("session_day_count", schema="livedash")
     op.drop_table("question", schema="livedash")
     op.drop_table("import_rejection", schema="livedash")

@@ -31,6 +31,13 @@ _MARKUP = re.compile(
 )
 
 
+#: An attribute that says who speaks.
+_NAMED = re.compile(
+    r"""\s(?:data-)?(?:role|sender|from|author|speaker|by|who|participant)(?:-?(?:type|role|name))?\s?=\s?["']([^"']{1,60})["']""",
+    re.IGNORECASE,
+)
+
+
 def is_html(text: str) -> bool:
     """Whether ``text`` begins with markup."""
     return _BEGINS_WITH_MARKUP.match(text) is not None
@@ -47,19 +54,21 @@ def ends_lines_with_tags(text: str) -> bool:
     return 2 * sum(line.endswith(">") and _LINE_BREAK.search(line[-10:]) is not None for line in lines) > len(lines) > 1
 
 
-def html_to_text(text: str) -> str:
+def html_to_text(text: str, *, apart: bool = False, with_names: bool = False) -> str:
     """The visible text. Blocks and ``<br>`` end a line, cells of a table are set apart by a tab; nothing is run.
 
-    Markup that is never closed stays in the text.
+    With ``apart``, two spaces stand for every other tag, as style sheets set elements apart. With ``with_names``, an
+    attribute that names who speaks (``<message sender="user">``) is a line in front of the element. Markup that is
+    never closed stays in the text.
     """
-    lines = html.unescape("".join(_pieces(text))).split("\n")
+    lines = html.unescape("".join(_pieces(text, "  " if apart else "", with_names=with_names))).split("\n")
     return "\n".join(
         "\t".join(filter(None, (cell.strip(" ") for cell in line.split("\t")))) if "\t" in line else line.strip(" ")
         for line in lines
     )
 
 
-def _pieces(text: str) -> list[str]:
+def _pieces(text: str, inline: str, *, with_names: bool) -> list[str]:
     pieces: list[str] = []
     unseen: list[str] = []
     position = 0
@@ -84,7 +93,9 @@ def _pieces(text: str) -> list[str]:
                 position = _end_of_raw(text, name, position)
         elif name == "body":
             unseen.clear()  # a head that is never closed ends where the body begins
-        pieces.append("\n" if name in _BLOCKS else "\t" if name in _CELLS else "")
+        pieces.append("\n" if name in _BLOCKS else "\t" if name in _CELLS else "" if unseen else inline)
+        if with_names and not unseen and not match["close"] and (named := _NAMED.search(match[0])):
+            pieces.append(f"\n{named[1]}: ")
     if not unseen:
         pieces.append(text[position:])
     return pieces

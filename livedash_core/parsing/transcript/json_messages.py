@@ -4,42 +4,39 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
+from livedash_core.parsing.stamps import STAMP, UNREADABLE, Stamp, at_instant, read_stamp
 from livedash_core.parsing.transcript.html_text import html_to_text, is_html
+from livedash_core.parsing.transcript.message_fields import (
+    ONLY_KNOWN,
+    PAIRED,
+    SPEAKER,
+    SPEAKER_FLAGS,
+    TEXT,
+    TIME,
+)
 from livedash_core.parsing.transcript.messages import RawMessage, Reading
 from livedash_core.parsing.transcript.speakers import MARKS, Speaker, SpeakerTable
-from livedash_core.parsing.transcript.stamps import STAMP, UNREADABLE, Stamp, at_instant, read_stamp
 
-#: Field names in lower case without separators, most telling first.
-_TEXT = ("content", "text", "message", "body", "msg", "value", "utterance", "plaintext", "parts", "payload", "data")
-_SPEAKER = (
-    "role", "senderrole", "sendertype", "participantrole", "participantpurpose", "authorrole", "authortype", "usertype",
-    "sender", "author", "from", "speaker", "participant", "participantid", "who", "by", "event", "direction", "source",
-    "sendername", "authorname", "username", "user", "name", "authorid", "senderid", "userid", "type",
-)  # fmt: skip
-_TIME = (
-    "timestamp", "time", "createdat", "createtime", "created", "sentat", "date", "datetime", "datecreated", "ts", "at",
-    "absolutetime", "starttime", "starttimestampusec", "timestampms", "starttimems", "senttime", "senddate", "when",
-)  # fmt: skip
-#: A word from these fields is a speaker only if the table knows it: they hold other things as well.
-_ONLY_KNOWN = frozenset(("type", "event", "direction", "source", "userid", "participantid", "authorid", "senderid"))
-_SPEAKER_FLAGS: dict[str, tuple[str, str]] = {
-    "isbot": ("assistant", "user"),
-    "frombot": ("assistant", "user"),
-    "isagent": ("assistant", "user"),
-    "isuser": ("user", "assistant"),
-    "fromuser": ("user", "assistant"),
-    "iscustomer": ("user", "assistant"),
-}
 #: The Bot Framework's numbers: https://learn.microsoft.com/power-apps/developer/data-platform/conversationtranscript
 _ROLE_NUMBERS = {0: "bot", 1: "user"}
 _BEGINS_WITH_JSON = re.compile(rf'[\s{MARKS}]*(?:\{{|\[\s*[{{\["\]]|"(?:[^"\\]|\\.){{1,2000}})')
 _WHOLE_STAMP = re.compile(STAMP, re.ASCII | re.IGNORECASE)
 _NUMBER = re.compile(r"[0-9]{9,19}(?:\.[0-9]{1,9})?", re.ASCII)
 _SEPARATORS = re.compile(r"[^a-z0-9]")
+
+
+_BETWEEN_DOCUMENTS = re.compile(r"[\s,\x1e]*")
+#: A string that is never closed is one token, so that the time stays linear.
+_TOKEN = re.compile(
+    r""" "(?:[^"\\]|\\.)*(?:"|\Z)|'(?:[^'\\]|\\.)*(?:'|\Z)|\b(?:None|True|False)\b|,(?=\s*[\]}]) """.strip(), re.DOTALL
+)
+_WORDS_OF_PYTHON = {"None": "null", "True": "true", "False": "false"}
+_HEX = re.compile(r"\\x([0-9a-fA-F]{2})")
 
 
 class NotJson(ValueError):
@@ -52,18 +49,46 @@ def may_be_json(text: str) -> bool:
 
 
 def load_json(text: str) -> Any:
-    """The document, or a list of the documents in JSON lines. Raises ``NotJson``."""
+    """The document, or a list of the documents that stand one behind the other, or what Python prints of them.
+
+    Raises ``NotJson``.
+    """
     text = text.strip("\ufeff \t\r\n")
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as exc:
-        lines = [line for line in text.split("\n") if line.strip()]
-        if len(lines) < 2 or not all(line.lstrip().startswith(("{", "[")) for line in lines[:2]):
-            raise NotJson from exc
-    try:
-        return [json.loads(line) for line in lines]
-    except (ValueError, RecursionError) as exc:
-        raise NotJson from exc
+    ways: tuple[Callable[[], Any], ...] = (
+        lambda: json.loads(text),
+        lambda: _concatenated(text),
+        lambda: json.loads(_with_quotes_of_json(text)),
+    )
+    for way in ways:
+        with suppress(ValueError, RecursionError):
+            return way()
+    raise NotJson
+
+
+def _concatenated(text: str) -> list[Any]:
+    """The documents that stand one behind the other. Raises ``ValueError``, ``RecursionError``."""
+    documents: list[Any] = []
+    decoder, position = json.JSONDecoder(), 0
+    while position < len(text):
+        document, end = decoder.raw_decode(text, position)
+        documents.append(document)
+        position = ((match := _BETWEEN_DOCUMENTS.match(text, end)) and match.end()) or end
+    return documents
+
+
+def _with_quotes_of_json(text: str) -> str:
+    """What Python prints, with the quotes and words of JSON; commas behind the last item go."""
+    return _TOKEN.sub(_token_of_json, text)
+
+
+def _token_of_json(match: re.Match[str]) -> str:
+    written = match[0]
+    if written in _WORDS_OF_PYTHON:
+        return _WORDS_OF_PYTHON[written]
+    if written[0] != "'":
+        return "" if written == "," else written
+    inner = written[1:-1].replace("\\'", "'")
+    return '"' + _HEX.sub(r"\\u00\1", re.sub(r'(?<!\\)"', r'\\"', inner)) + '"'
 
 
 def read_json(document: Any, table: SpeakerTable) -> Reading:
@@ -74,6 +99,7 @@ def read_json(document: Any, table: SpeakerTable) -> Reading:
         for item in _items(document, table, people):
             messages = list(_messages(item, table, people))
             reading.notes["items_without_text"] += not messages
+            reading.notes["lines_without_speaker"] += sum(message.speaker is None for message in messages)
             reading.messages += messages
     except RecursionError:
         reading.messages.clear()
@@ -101,8 +127,10 @@ def text_inside(document: Any) -> str:
 def _fields(item: Mapping[str, Any]) -> dict[str, Any]:
     """The fields by name in lower case without separators; a message inside an envelope is unpacked."""
     fields = {_SEPARATORS.sub("", key.lower()): value for key, value in item.items()}
+    if isinstance(arguments := fields.get("kwargs"), dict) and isinstance(path := fields.get("id"), list) and path:
+        return {**{_SEPARATORS.sub("", key.lower()): value for key, value in arguments.items()}, "role": path[-1]}
     inner = fields.get("message")
-    if isinstance(inner, dict) and any(_SEPARATORS.sub("", key.lower()) in _TEXT for key in inner):
+    if isinstance(inner, dict) and any(_SEPARATORS.sub("", key.lower()) in TEXT for key in inner):
         fields = {**fields, **{_SEPARATORS.sub("", key.lower()): value for key, value in inner.items()}}
         if fields["message"] is inner:
             del fields["message"]
@@ -115,6 +143,7 @@ def _items(document: Any, table: SpeakerTable, people: Mapping[str, str]) -> Ite
     while waiting:
         value = waiting.pop()
         if isinstance(value, list):
+            value = [_pair_as_message(item, table) for item in value]
             found = [isinstance(item, dict) and _is_message(item, table, people) for item in value]
             has_messages = any(found)
             for item, is_message in zip(reversed(value), reversed(found), strict=True):
@@ -133,6 +162,15 @@ def _items(document: Any, table: SpeakerTable, people: Mapping[str, str]) -> Ite
                 waiting += [inner for inner in reversed(value.values()) if isinstance(inner, (list, dict))]
 
 
+def _pair_as_message(item: Any, table: SpeakerTable) -> Any:
+    """``["user", "hi"]`` as an object."""
+    if isinstance(item, list) and len(item) == 2 and all(isinstance(part, str) for part in item):
+        speaker, content = item
+        if len(speaker) <= 80 and table.find_field(speaker):
+            return {"role": speaker, "content": content}
+    return item
+
+
 class _Item:
     __slots__ = ("fields",)
 
@@ -142,29 +180,29 @@ class _Item:
 
 def _is_message(item: Mapping[str, Any], table: SpeakerTable, people: Mapping[str, str]) -> bool:
     fields = _fields(item)
-    for name in _TEXT:
+    for name in TEXT:
         if isinstance(inner := fields.get(name), list) and any(
             isinstance(part, dict) and _is_message(part, table, people) for part in inner
         ):
             return False  # the envelope of a list of messages
-    has_text = any(isinstance(fields.get(name), str) or _flat(fields.get(name)) for name in _TEXT)
+    has_text = any(isinstance(fields.get(name), str) or _flat(fields.get(name)) for name in TEXT)
     return (has_text and _speaker(fields, table, people) is not None) or bool(_pairs(item, table))
 
 
 def _has_text(item: Mapping[str, Any]) -> bool:
     fields = _fields(item)
-    return any(_flat(fields.get(name)) for name in _TEXT)
+    return any(_flat(fields.get(name)) for name in TEXT)
 
 
 def _messages(item: Mapping[str, Any], table: SpeakerTable, people: Mapping[str, str]) -> Iterator[RawMessage]:
     fields = _fields(item)
-    stamp = next((_stamp(fields[name]) for name in _TIME if fields.get(name) not in (None, "")), None)
+    stamp = next((_stamp(fields[name]) for name in TIME if fields.get(name) not in (None, "")), None)
     if pairs := _pairs(item, table):
         for label, content in pairs:
             yield RawMessage(Speaker(label), content, stamp)
         return
     speaker = _speaker(fields, table, people)
-    content = next((flat for name in _TEXT if (flat := _flat(fields.get(name)).strip())), "")
+    content = next((flat for name in TEXT if (flat := _flat(fields.get(name)).strip())), "")
     if is_html(content):
         content = html_to_text(content).strip()
     if content:
@@ -172,13 +210,15 @@ def _messages(item: Mapping[str, Any], table: SpeakerTable, people: Mapping[str,
 
 
 def _pairs(item: Mapping[str, Any], table: SpeakerTable) -> list[tuple[str, str]]:
-    """``{"user": "hi", "bot": "hello"}``: fields named like speakers, for both sides or nothing beside."""
-    if any(_SEPARATORS.sub("", key.lower()) in _TEXT for key in item):
+    """``{"user": "hi", "bot": "hello"}``: fields named like speakers or by what they say, for both sides or alone."""
+    if any(_SEPARATORS.sub("", key.lower()) in TEXT for key in item):
         return []
     pairs = [
-        (key, value.strip())
+        (label, value.strip())
         for key, value in item.items()
-        if isinstance(value, str) and value.strip() and table.find(Speaker(key), loosely=False)
+        if isinstance(value, str)
+        and value.strip()
+        and (label := key if table.find(Speaker(key), loosely=False) else PAIRED.get(_SEPARATORS.sub("", key.lower())))
     ]
     return pairs if len(pairs) > 1 or (len(pairs) == len(item) == 1) else []
 
@@ -191,22 +231,23 @@ def _flat(value: Any, depth: int = 0) -> str:
         return "\n".join(filter(None, (_flat(part, depth + 1) for part in value)))
     if depth < 4 and isinstance(value, dict):
         fields = _fields(value)
-        return next((flat for name in _TEXT if (flat := _flat(fields.get(name), depth + 1))), "")
+        return next((flat for name in TEXT if (flat := _flat(fields.get(name), depth + 1))), "")
     return ""
 
 
 def _speaker(fields: Mapping[str, Any], table: SpeakerTable, people: Mapping[str, str]) -> str | None:
     """The word of the table that says who speaks, else the first name."""
     unknown: str | None = None
-    for name in _SPEAKER:
-        value = fields.get(name)
-        for word in _speaker_words(value):
+    for name in SPEAKER:
+        if (value := fields.get(name)) is None:
+            continue
+        for word in _speaker_words(value, is_role=name.endswith("role")):
             known = people.get(word, word)
             if table.find_field(known):
                 return known
-            if unknown is None and name not in _ONLY_KNOWN and known.strip() and name not in ("name", "user"):
+            if unknown is None and name not in ONLY_KNOWN and known.strip() and name not in ("name", "user"):
                 unknown = known
-    for name, (yes, no) in _SPEAKER_FLAGS.items():
+    for name, (yes, no) in SPEAKER_FLAGS.items():
         if isinstance(fields.get(name), bool):
             return yes if fields[name] else no
     if unknown is None:
@@ -214,17 +255,21 @@ def _speaker(fields: Mapping[str, Any], table: SpeakerTable, people: Mapping[str
     return unknown
 
 
-def _speaker_words(value: Any) -> Iterator[str]:
+def _speaker_words(value: Any, *, is_role: bool = False) -> Iterator[str]:
     if isinstance(value, str) and value.strip() and len(value) <= 80:
         yield value
-    elif isinstance(value, int) and not isinstance(value, bool) and value in _ROLE_NUMBERS:
-        yield _ROLE_NUMBERS[value]
+    elif isinstance(value, int) and not isinstance(value, bool):
+        yield _ROLE_NUMBERS.get(value, str(value)) if is_role else str(value)
     elif isinstance(value, dict):
         fields = {_SEPARATORS.sub("", key.lower()): inner for key, inner in value.items()}
+        if fields.get("bot") is True or fields.get("isbot") is True or isinstance(fields.get("application"), dict):
+            yield "bot"
         for name in ("role", "type", "kind", "name", "displayname", "id"):
             inner = fields.get(name)
             if not isinstance(inner, dict):
-                yield from _speaker_words(inner)
+                yield from _speaker_words(inner, is_role=name == "role")
+        if isinstance(person := fields.get("user"), dict) and "user" not in person:
+            yield from _speaker_words(person)
 
 
 def _people(document: Any) -> Iterator[tuple[str, str]]:

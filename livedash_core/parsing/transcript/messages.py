@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from livedash_core.enums import Role
+from livedash_core.parsing.stamps import Stamp
 from livedash_core.parsing.transcript.speakers import Speaker
-from livedash_core.parsing.transcript.stamps import Stamp
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ _COUNTED = {
     "nul_characters": "NUL characters that were removed",
     "earlier_lines": "earlier lines of the CSV with the same id",
 }
-_FORMATS = {"json": "JSON", "html": "HTML", "vtt": "WebVTT or SubRip captions"}
+_FORMATS = {"json": "JSON", "html": "HTML", "table": "a table", "vtt": "WebVTT or SubRip captions"}
 
 
 def in_words(notes: Mapping[str, Any] | None) -> list[str]:

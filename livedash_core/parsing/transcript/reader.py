@@ -12,11 +12,21 @@ from zoneinfo import ZoneInfo
 
 from livedash_core.enums import Role
 from livedash_core.parsing.dates import to_utc
+from livedash_core.parsing.stamps import Stamp
 from livedash_core.parsing.text import clean
-from livedash_core.parsing.transcript import html_text, json_messages, plain_text, times, webvtt
+from livedash_core.parsing.transcript import (
+    contract,
+    html_text,
+    json_messages,
+    labels,
+    other_layouts,
+    plain_text,
+    tables,
+    times,
+    webvtt,
+)
 from livedash_core.parsing.transcript.messages import ParsedMessage, RawMessage, Reading, Transcript
 from livedash_core.parsing.transcript.speakers import Resolution, Speaker, SpeakerTable
-from livedash_core.parsing.transcript.stamps import Stamp
 
 _ESCAPED_LINE_END = re.compile(r"(?:\\r)?\\n|\\r(?=\s*\w)")
 _TABLE = SpeakerTable()
@@ -78,7 +88,7 @@ def parse_transcript(
 
 def _ordinary(text: str, started_at: datetime, ended_at: datetime, zone: ZoneInfo) -> list[ParsedMessage] | None:
     """The messages of a text as the contract has it, with times in order or none; None for any other."""
-    found = plain_text.read_ordinary(text, _TABLE)
+    found = contract.read_ordinary(text, _TABLE)
     if found is None:
         return None
     try:
@@ -103,23 +113,25 @@ def not_a_transcript(text: str) -> str | None:
 
     None for a text in which speakers can be made out, whether they are known or not, and for one without words.
     """
-    if plain_text.begins_message(text) and not html_text.is_html(text):
+    if contract.begins_message(text) and not _is_html(text, _TABLE):
         return None
     text = clean(text).removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
-    if plain_text.is_blank(text):
+    if contract.is_blank(text):
         return None
     reading = _read(text, _TABLE, None, None)
-    if html_text.is_html(text):
+    if _is_html(text, _TABLE):
         # A login page may say "User:" too.
-        if _has_both_sides(reading) or sum(message.stamp is not None for message in reading.messages) > 1:
+        if _has_both_sides(reading, _TABLE) or sum(message.stamp is not None for message in reading.messages) > 1:
             return None
         return "is an HTML or XML page (a login page?), not a transcript"
     if any(message.speaker is not None for message in reading.messages):
         return None
-    if json_messages.may_be_json(text):
+    if json_messages.may_be_json(text) and not text.lstrip().startswith("{\\rtf"):
         return "is JSON without messages that have a speaker and a text, not a transcript"
-    if plain_text.has_labels(text, _TABLE):
+    if labels.has_labels(text, _TABLE):
         return None
+    if text.lstrip().startswith("{\\rtf"):
+        return "is Rich Text Format; export it as plain text"
     return (
         "has no line that begins with User:, Assistant:, System: or another speaker; "
         f"its first line is {quoted(reading.first_line)}"
@@ -168,10 +180,12 @@ def _read(text: str, table: SpeakerTable, started_at: datetime | None, messages_
             if _speaking(inside) > 1:
                 inside.format = "json"
                 return inside
-    if html_text.is_html(text):
+    if _is_html(text, table):
         return _read_html(text, table, messages_sent)
     text = _with_line_ends(_without_quotes(text), table)
     reading = plain_text.read_plain_text(text, table, messages_sent)
+    if not _has_both_sides(reading, table) and (other := _read_other_layouts(text, table, messages_sent)):
+        return other
     if html_text.has_line_breaks(text):
         as_html = _read_html(text, table, messages_sent)
         if _speaking(as_html) > _speaking(reading) or (
@@ -186,14 +200,41 @@ def _read_html(text: str, table: SpeakerTable, messages_sent: int | None) -> Rea
     reading = plain_text.read_plain_text(shown, table, messages_sent)
     if not _speaking(reading):
         # A speaker in an element of its own has no colon behind it.
-        reading = plain_text.read_plain_text(plain_text.with_colons(shown, table), table, messages_sent)
+        reading = plain_text.read_plain_text(labels.with_colons(shown, table), table, messages_sent)
+    if not _has_both_sides(reading, table):
+        for other in (shown, html_text.html_to_text(text, apart=True), html_text.html_to_text(text, with_names=True)):
+            found = plain_text.read_plain_text(other, table, messages_sent)
+            if not _has_both_sides(found, table):
+                found = _read_other_layouts(other, table, messages_sent) or reading
+            if found is not reading:
+                reading = found
+                break
     reading.format = "html"
     return reading
 
 
-def _has_both_sides(reading: Reading) -> bool:
+def _read_other_layouts(text: str, table: SpeakerTable, messages_sent: int | None) -> Reading | None:
+    """Read a table, or text whose speakers have no colon behind them; None if that does not make both sides speak."""
+    if rows := tables.rows_of(text):
+        reading = json_messages.read_json(rows, table)
+        reading.format = "table"
+        if _has_both_sides(reading, table):
+            return reading
+    for written in other_layouts.rewritten(text, table):
+        reading = plain_text.read_plain_text(written, table, messages_sent)
+        if _has_both_sides(reading, table):
+            return reading
+    return None
+
+
+def _is_html(text: str, table: SpeakerTable) -> bool:
+    """Whether ``text`` is markup, and not lines that begin with ``<user>``."""
+    return html_text.is_html(text) and not labels.begins_with_tagged_speaker(text, table)
+
+
+def _has_both_sides(reading: Reading, table: SpeakerTable) -> bool:
     speakers = (message.speaker for message in reading.messages if message.speaker is not None)
-    return {"User", "Assistant"} <= set(_TABLE.resolve(speakers, in_fields=reading.in_fields).roles.values())
+    return {"User", "Assistant"} <= set(table.resolve(speakers, in_fields=reading.in_fields).roles.values())
 
 
 def _speaking(reading: Reading) -> int:
@@ -218,7 +259,7 @@ def _with_line_ends(text: str, table: SpeakerTable) -> str:
 
 
 def _is_known(line: str, table: SpeakerTable) -> bool:
-    label = plain_text.label_of_line(line, table)
+    label = labels.label_of_line(line, table)
     return label is not None and (label.is_known or label.is_timed)
 
 

@@ -1,4 +1,4 @@
-"""Which role a speaker's label stands for: a table of words in seven languages, and a company's own names."""
+"""Which role a speaker's label stands for: a table of words (``speaker_words.py``), and a company's own names."""
 
 from __future__ import annotations
 
@@ -7,60 +7,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
+from unicodedata import normalize
 
 from livedash_core.enums import ROLES, Role
+from livedash_core.parsing.transcript import speaker_words
 
 #: What does not show: direction marks of right-to-left text, zero-width characters, byte order marks.
 MARKS = "\u200b-\u200f\u202a-\u202e\u2066-\u2069\u061c\ufeff"
-_MARK = re.compile(f"[{MARKS}]")
+#: With emoji and what varies them.
+_MARK = re.compile(f"[{MARKS}\ufe00-\ufe0f\u2190-\u2bff\U0001f000-\U0001faff\U000e0020-\U000e007f]")
+_ACCENT = re.compile("[\u0300-\u036f]")
+_NUMBERED = re.compile(r"[ #_-]\d{1,9}$")
 _SEPARATORS = re.compile(r"[\s_\-/]+")
-
-_USER = """
-user, end user, enduser, customer, client, visitor, guest, human, caller, requester, contact person, consumer,
-member, gebruiker, eindgebruiker, klant, bezoeker, gast, beller, mens, aanvrager, benutzer, benutzerin,
-nutzer, nutzerin, anwender, anwenderin, kunde, kundin, besucher, besucherin, mensch, anrufer, utilisateur,
-utilisatrice, visiteur, visiteuse, cliente, usager, invité, humain, internaute, demandeur, usuario, usuaria,
-visitante, invitado, invitada, humano, humana, consultante, persona usuaria, you said, utente, visitatore,
-visitatrice, ospite, umano, umana, utilizador, utilizadora, usuário, usuária, convidado, convidada
-"""
-_ASSISTANT = """
-assistant, bot, chatbot, chat bot, ai, a.i., ai assistant, ai agent, agent, virtual assistant, virtual agent,
-digital assistant, hr assistant, hr bot, hrbot, hr chatbot, hr agent, human agent, live agent, automated
-agent, support agent, service agent, customer service, customer support, helpdesk, help desk, service desk,
-operator, advisor, adviser, representative, model, chatgpt, gpt, copilot, claude, gemini, chatgpt said,
-copilot said, llm, assistent, assistente, virtuele assistent, digitale assistent, hr assistent, agente,
-klantenservice, adviseur, robot, virtuelle assistentin, virtueller assistent, digitaler assistent,
-assistentin, ki, ki assistent, kundenservice, berater, beraterin, kundenberater, sachbearbeiter,
-sachbearbeiterin, assistante, assistant virtuel, assistante virtuelle, ia, agent virtuel, conseiller,
-conseillère, service client, opérateur, opératrice, asistente, asistenta, asistente virtual, agente virtual,
-asesor, asesora, operador, operadora, atención al cliente, assistente virtuale, assistente virtual, operatore,
-operatrice, consulente, servizio clienti, atendente, consultor, consultora, assistente digital
-"""
-_SYSTEM = """
-system, system message, developer, info message, systemnachricht, systeem, systeembericht, systemmeldung, système,
-systeme, message système, sistema, mensaje del sistema, messaggio di sistema, mensagem do sistema
-"""
-#: In a chat about work the employee asks; where another word already names the asking side, the employee answers.
-_EMPLOYEE = """
-employee, worker, staff, staff member, colleague, coworker, medewerker, medewerkster, werknemer, werkneemster,
-collega, mitarbeiter, mitarbeiterin, mitarbeitende, mitarbeitender, arbeitnehmer, arbeitnehmerin, kollege,
-kollegin, angestellter, employé, employée, employe, salarié, salariée, collaborateur, collaboratrice,
-collègue, empleado, empleada, trabajador, trabajadora, colaborador, colaboradora, dipendente, impiegato,
-impiegata, lavoratore, lavoratrice, funcionário, funcionária, trabalhador, trabalhadora, colega
-"""
-#: Words that also begin ordinary lines of an answer ("Support: 0800 ..."): they need a time or a missing side.
-_WEAK_USER = "me, you, i, ik, ich, moi, yo, u, q, question, vraag, frage, pregunta, contact, applicant, sender"
-_WEAK_ASSISTANT = (
-    "hr, support, a, answer, antwoord, antwort, réponse, respuesta, hr department, afdeling hr, personalabteilung, "
-    "rh, ressources humaines, recursos humanos, rrhh, p&o, advice, service, team"
-)
-#: What only the fields of a data format say.
-_FIELD_USER = "external, incoming, inbound, in, received, humanmessage, chat.visitor, participant, end_user, lead"
-_FIELD_ASSISTANT = (
-    "internal, outgoing, outbound, out, sent, aimessage, admin, teammate, acd, workflow, virtual, automated, "
-    "ivr, trigger, chatagent, server, business, company"
-)
-_FIELD_SYSTEM = "tool, function, note, systemmessage, toolmessage"
 
 _ROLE_OF: dict[str, Role] = {role.lower(): role for role in ROLES}
 #: Label of a side that the other speakers decide.
@@ -70,9 +28,13 @@ _REMEMBERED_LABELS = 1024
 
 
 def label_key(label: str) -> str:
-    """The form in which labels are compared: lower case, no marks, single spaces; never NFKC, which folds letters."""
+    """The form in which labels are compared: lower case, single spaces, no accents, marks and emoji.
+
+    Accents are missing in capitals, and Turkish capitals change in lower case. Never NFKC, which folds letters.
+    """
     if not label.isascii():
         label = _MARK.sub("", label)
+        label = normalize("NFC", _ACCENT.sub("", normalize("NFD", label.lower()))).replace("ı", "i")
     return _SEPARATORS.sub(" ", label.strip(" \t\u00a0\u202f*_`~#\"'").lower()).strip()
 
 
@@ -80,13 +42,18 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(label_key(word) for word in text.replace("\n", " ").split(",") if word.strip())
 
 
-_USER_WORDS, _ASSISTANT_WORDS, _SYSTEM_WORDS = _words(_USER), _words(_ASSISTANT), _words(_SYSTEM)
-_EMPLOYEE_WORDS = _words(_EMPLOYEE)
-_WEAK_USER_WORDS, _WEAK_ASSISTANT_WORDS = _words(_WEAK_USER), _words(_WEAK_ASSISTANT)
+_USER_WORDS, _ASSISTANT_WORDS, _SYSTEM_WORDS = (
+    _words(speaker_words.USER),
+    _words(speaker_words.ASSISTANT),
+    _words(speaker_words.SYSTEM),
+)
+_EMPLOYEE_WORDS = _words(speaker_words.EMPLOYEE)
+_WEAK_USER_WORDS = _words(speaker_words.WEAK_USER)
+_WEAK_ASSISTANT_WORDS = _words(speaker_words.WEAK_ASSISTANT)
 _FIELD_WORDS: dict[str, Role] = {
-    **dict.fromkeys(_words(_FIELD_USER), "User"),
-    **dict.fromkeys(_words(_FIELD_ASSISTANT), "Assistant"),
-    **dict.fromkeys(_words(_FIELD_SYSTEM), "System"),
+    **dict.fromkeys(_words(speaker_words.FIELD_USER), "User"),
+    **dict.fromkeys(_words(speaker_words.FIELD_ASSISTANT), "Assistant"),
+    **dict.fromkeys(_words(speaker_words.FIELD_SYSTEM), "System"),
 }
 _TABLE: dict[str, str] = {
     **dict.fromkeys(_WEAK_USER_WORDS, "User"),
@@ -97,7 +64,17 @@ _TABLE: dict[str, str] = {
     **dict.fromkeys(_SYSTEM_WORDS, "System"),
 }
 _WEAK_WORDS = _WEAK_USER_WORDS | _WEAK_ASSISTANT_WORDS
-_BOT_WORDS = frozenset(("bot", "chatbot", "assistant", "assistent", "asistente", "assistente", "robot", "agent"))
+#: What may stand behind a speaker: "User says:", "Jan wrote:".
+VERBS = _words(
+    "says, said, wrote, writes, asked, replied, zegt, zei, schreef, sagt, sagte, schrieb, dit, dice, dijo, disse"
+)
+#: The last word of a longer label: "ACME Bot", "HR Representative".
+_BOT_WORDS = frozenset(
+    ("bot", "chatbot", "assistant", "assistent", "asistente", "assistente", "robot", "agent", "representative",
+     "advisor", "adviser", "helpdesk", "desk", "operator")
+)  # fmt: skip
+#: "LeaveBot", "hr-bot"; not Talbot.
+_CALLED_BOT = re.compile(r".*(?:[a-zA-Z]Bot|[-_]bot)", re.DOTALL)
 
 
 class Speaker(NamedTuple):
@@ -140,19 +117,26 @@ class SpeakerTable:
         detail = label_key(speaker.detail)
         if detail and (found := self._names.get(detail) or _TABLE.get(detail)) and detail not in _WEAK_WORDS:
             return found
+        if key.endswith("bot") and _CALLED_BOT.fullmatch(speaker.name):
+            return "Assistant"
         words = key.split(" ")
         if not 2 <= len(words) <= _MAX_WORDS:
             return None
-        if words[-1].strip("#").isdigit() or loosely:
-            first = _TABLE.get(words[0]) if words[0] not in _WEAK_WORDS else None
-            if first:
-                return first
+        if words[-1] in VERBS:
+            return self._look_up(Speaker(" ".join(words[:-1])), loosely)
+        is_numbered = words[-1].strip("#").isdigit()
+        is_telling = words[0] not in _WEAK_WORDS or (is_numbered and len(words) == len(("question", "1")))
+        if (is_numbered or loosely) and is_telling and (first := _TABLE.get(words[0])):
+            return first
+        if loosely and words[-1] not in _WEAK_WORDS and (last := _TABLE.get(words[-1])):
+            return last
         is_name = all(not word[:1].islower() for word in speaker.name.split())
         return "Assistant" if words[-1] in _BOT_WORDS and (loosely or is_name) else None
 
     def _is_weak(self, speaker: Speaker) -> bool:
         """Whether the label also begins ordinary lines, so that it needs more than a colon to be a speaker."""
-        return (key := label_key(speaker.name)) in _WEAK_WORDS and key not in self._names
+        key = label_key(speaker.name)
+        return (key in _WEAK_WORDS or key.rstrip(" 0123456789") in _WEAK_WORDS) and key not in self._names
 
     def find_field(self, value: str) -> str | None:
         """``find`` for the value of a field that says who speaks; such fields know more words."""
@@ -179,6 +163,12 @@ class SpeakerTable:
             else:
                 result.roles[speaker] = _ROLE_OF[role.lower()]
         sides = {role for role in result.roles.values() if role != "System"}
+        if len(sides) == 1 and len(numbered := [one for one in result.roles if _NUMBERED.search(one.name)]) > 1:
+            # "User 1" and "User 2": who answers is not told.
+            result.unknown += numbered
+            for speaker in numbered:
+                del result.roles[speaker]
+            sides = {role for role in result.roles.values() if role != "System"}
         if len(result.unknown) == 1 and len(sides) == 1:
             result.assumed = result.unknown
             result.unknown = []

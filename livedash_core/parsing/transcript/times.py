@@ -9,7 +9,7 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from livedash_core.parsing.dates import is_ambiguous
-from livedash_core.parsing.transcript.stamps import Order, Stamp, with_offset
+from livedash_core.parsing.stamps import Order, Stamp, with_offset
 
 #: A message further away from its session than this is noted: a wrong year, or another session's transcript.
 FAR_FROM_SESSION = timedelta(days=30)

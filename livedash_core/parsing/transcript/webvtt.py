@@ -6,10 +6,10 @@ import html
 import re
 from datetime import datetime, timedelta
 
+from livedash_core.parsing.stamps import UNREADABLE, Stamp, at_instant
+from livedash_core.parsing.transcript.labels import label_of_line
 from livedash_core.parsing.transcript.messages import RawMessage, Reading
-from livedash_core.parsing.transcript.plain_text import label_of_line
 from livedash_core.parsing.transcript.speakers import MARKS, Speaker, SpeakerTable
-from livedash_core.parsing.transcript.stamps import UNREADABLE, Stamp, at_instant
 
 _HEADER = re.compile(rf"[\s{MARKS}]*WEBVTT(?:[ \t].*)?(?:\n|$)")
 _SUBRIP = re.compile(rf"[\s{MARKS}]*\d{{1,6}}[ \t]*\n\d\d:\d\d:\d\d,\d{{3}}[ \t]+-->[ \t]", re.ASCII)

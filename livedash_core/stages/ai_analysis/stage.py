@@ -16,6 +16,7 @@ from livedash_core.analysis.registry import AnalyzerRegistry
 from livedash_core.analysis.stored_analyses import KEY, StoredAnalysis, input_digest, store_analyses, stored_analysis_of
 from livedash_core.costs.ledger_store import add_reused
 from livedash_core.errors import SystemicError
+from livedash_core.full_text import index_summaries
 from livedash_core.insights import counted_sessions
 from livedash_core.models import AiModel, Company, Message, Session, SessionAnalysis
 from livedash_core.outcomes import Completed, Deferred, Outcome, Skipped
@@ -167,13 +168,14 @@ class AiAnalysis(Stage[Conversation, AnalysisResult]):
             return Skipped("the user said nothing" if item.turns else "there are no messages", AnalysisResult())
         analyzer, model = self._analyzers.resolve(item.analyzer, item.model, item.company_id)
         turns, notes = item.turns, dict[str, int]()
+        countries: tuple[str, ...] = ()
         if item.mask and model is not None:
-            turns, notes["masked"] = _without_personal_data(item)
+            turns, notes["masked"], countries = _without_personal_data(item)
         key = (input_digest(turns), analyzer.name, model, analyzer.prompt_version)
         if (known := item.known.get(key)) is not None:
             stored = StoredAnalysis(item.session_id, *key, known)
             return Completed(AnalysisResult(stored, item.company_id), {"reused": True})
-        request = AnalysisRequest(item.session_id, item.company_id, turns, item.language_hint, key[0])
+        request = AnalysisRequest(item.session_id, item.company_id, turns, item.language_hint, key[0], countries)
         return PendingAnalysis(analyzer, model, request, notes)
 
     def batch_analyzer(self, name: str, model: str, company_id: UUID) -> BatchAnalyzer:
@@ -191,6 +193,7 @@ class AiAnalysis(Stage[Conversation, AnalysisResult]):
         with counted_sessions(connection, results):
             connection.execute(update(Session).where(Session.id.in_(unanalysed)).values(_NO_ANALYSIS))
             connection.execute(_MAKE_CURRENT, {column: [getattr(each, column) for each in analysed] for column in KEY})
+            index_summaries(connection, results)
         reused = [(result.reused_for, result.stored and result.stored.model) for result in results.values()]
         add_reused(connection, Counter((company, model) for company, model in reused if company and model))
 
@@ -199,14 +202,24 @@ class AiAnalysis(Stage[Conversation, AnalysisResult]):
         await self._analyzers.close()
 
 
-def _without_personal_data(item: Conversation) -> tuple[tuple[Turn, ...], int]:
+def _without_personal_data(item: Conversation) -> tuple[tuple[Turn, ...], int, tuple[str, ...]]:
+    """The turns without personal data, the number of replacements, and the countries whose numbers were looked for."""
     # Imported here because the telephone number data takes a fifth of a second, and only models need it.
     from livedash_core.analysis.masking import mask_turns
     from livedash_core.analysis.places import countries_of
+    from livedash_core.analysis.written_language import detected_language
 
-    return mask_turns(item.turns, countries_of(item.country, item.timezone, item.language_hint))
+    # The label of the import is often missing or that of the chatbot.
+    written = [
+        detected_language("\n".join(turn.content for turn in item.turns if turn.role == role)[:_INSPECTED_CHARACTERS])
+        for role in ("User", "Assistant")
+    ]
+    countries = countries_of(item.country, item.timezone, item.language_hint, *written)
+    return *mask_turns(item.turns, countries), countries
 
 
+#: Of a conversation, to detect its language.
+_INSPECTED_CHARACTERS = 4_000
 #: The columns of the session that copy its analysis. ``language`` stays: it also comes from the CSV.
 _NO_ANALYSIS = dict.fromkeys(
     (
@@ -220,6 +233,9 @@ _NO_ANALYSIS = dict.fromkeys(
         "forwarded_hr",
         "category",
         "summary",
+        "outcome",
+        "outcome_reason",
+        "missing",
     )
 )
 _MAKE_CURRENT = text(
@@ -230,7 +246,9 @@ _MAKE_CURRENT = text(
         language = found.result ->> 'language', sentiment = found.result ->> 'sentiment',
         escalated = CAST(found.result ->> 'escalated' AS bool),
         forwarded_hr = CAST(found.result ->> 'forwarded_hr' AS bool),
-        category = found.result ->> 'category', summary = found.result ->> 'summary'
+        category = found.result ->> 'category', summary = found.result ->> 'summary',
+        outcome = found.result ->> 'outcome', outcome_reason = found.result ->> 'outcome_reason',
+        missing = found.result ->> 'missing'
     FROM unnest(CAST(:session_id AS uuid[]), CAST(:input_hash AS text[]), CAST(:analyzer AS text[]),
                 CAST(:model AS text[]), CAST(:prompt_version AS text[]))
          AS analysed (session_id, input_hash, analyzer, model, prompt_version)

@@ -28,6 +28,7 @@ from livedash_core.enums import ACTIVE
 from livedash_core.errors import PermanentError, ProcessingError, SystemicError
 from livedash_core.models import Company, CompanyCsv
 from livedash_core.parsing.csv_reading import reading_of
+from livedash_core.parsing.stamps import Order
 from livedash_core.pipeline import Pipeline
 from livedash_core.settings import Settings
 from livedash_core.stages.csv_import.merge import STAGE, MergedChunk, merge_in_parallel, merge_partition
@@ -57,6 +58,7 @@ class Version(NamedTuple):
     rows: int = 0
     rejected: int | None = None
     shrunk_from: int | None = None
+    date_order: Order | None = None
 
 
 class CsvImporter:
@@ -124,7 +126,7 @@ class CsvImporter:
                 self._keep(company, known, download)
                 return
             content = csv_in(file, max_bytes=self._settings.csv_max_mib * MIB, opened=opened)
-            staged, merged = self._stage_and_merge(company, content, download.charset, should_stop)
+            staged, merged = self._stage_and_merge(company, content, download.charset, known, should_stop)
         if should_stop():
             return
         version = Version(download.validators, download.charset, sha256, staged.rows, staged.rejections)
@@ -133,7 +135,7 @@ class CsvImporter:
         with self._engine.begin() as connection:
             close_incidents(connection, STAGE, [company.company_id], for_everyone=False)
             _store_version(connection, company, version, staged, known)
-        reading = reading_of(staged.encoding, staged.layout, staged.numbers)
+        reading = reading_of(staged.encoding, staged.layout, staged.numbers, staged.dates)
         log.info(
             "%s: %d new and %d changed sessions, %d lines rejected, read as %s, in %.1f s",
             name,
@@ -171,7 +173,7 @@ class CsvImporter:
             )
 
     def _stage_and_merge(
-        self, company: Any, file: BinaryIO, charset: str | None, should_stop: Callable[[], bool]
+        self, company: Any, file: BinaryIO, charset: str | None, known: Version, should_stop: Callable[[], bool]
     ) -> tuple[StagedFile, list[MergedChunk]]:
         """Stage ``file`` and merge its chunks, which are all of them unless ``should_stop()``."""
         merged: list[MergedChunk] = []
@@ -193,6 +195,7 @@ class CsvImporter:
                 company,
                 file,
                 charset=charset,
+                date_order=known.date_order,
                 max_lines=self._settings.csv_max_lines,
                 should_stop=should_stop,
             )
@@ -215,7 +218,8 @@ class CsvImporter:
             if row is None:
                 return Version(Validators())
             validators = Validators(row.etag, row.last_modified)
-            return Version(validators, row.charset, row.sha256, row.rows, row.rejected_lines, row.shrunk_from)
+            order = row.reading.get("date_order")
+            return Version(validators, row.charset, row.sha256, row.rows, row.rejected_lines, row.shrunk_from, order)
 
     def _download(self, company: Any, file: BinaryIO, known: Validators) -> Download | None:
         source = self._sources.of(company)
@@ -256,7 +260,7 @@ def _store_version(connection: Connection, company: Any, version: Version, stage
         **version.validators._asdict(),
         "charset": version.charset,
         "sha256": version.sha256,
-        "reading": reading_of(staged.encoding, staged.layout, staged.numbers),
+        "reading": reading_of(staged.encoding, staged.layout, staged.numbers, staged.dates),
         "lines": staged.last_line,
         "rows": version.rows,
         "rejected_lines": version.rejected,

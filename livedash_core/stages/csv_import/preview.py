@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import tempfile
 from collections import Counter
 from contextlib import ExitStack
@@ -18,7 +19,7 @@ from livedash_core.clients.csv_content import csv_in
 from livedash_core.clients.fetch import MIB, Fetcher
 from livedash_core.clients.source import Source
 from livedash_core.errors import PermanentError, ProcessingError
-from livedash_core.parsing.csv_reading import reading_of
+from livedash_core.parsing.csv_reading import date_order_of, reading_of
 from livedash_core.parsing.csv_rows import COLUMNS, CsvReader
 from livedash_core.parsing.session_times import interpret
 from livedash_core.parsing.text import is_null
@@ -55,12 +56,12 @@ def preview(address: str, source: Source, zone: ZoneInfo, settings: Settings) ->
         content = csv_in(file, max_bytes=max_bytes, opened=opened)
         reader = CsvReader(content, charset=charset, max_lines=settings.csv_max_lines)
         company = SimpleNamespace(company_name=source.company, timezone=zone.key)
-        reading = Reading(company, lambda: False)
+        reading = Reading(company, lambda: False, date_order_of(reader))
         rows = _Rows(zone)
         reading.stage(reader, [rows.add])
     if is_file and source.company_id == _NO_COMPANY and not source.allowed_origins and rows.urls:
         source = replace(source, csv_url=rows.urls[0])
-    how = reading_of(reader.encoding, reader.layout, reading.numbers)
+    how = reading_of(reader.encoding, reader.layout, reading.numbers, reading.dates)
     refused = reading.problem(reader.layout)
     rows.find_unread(how["decimal_mark"])
     return {
@@ -81,7 +82,7 @@ def preview(address: str, source: Source, zone: ZoneInfo, settings: Settings) ->
         "rejections": rows.rejections,
         "problems": rows.problems,
         "samples": [dict(zip(COLUMNS, cells, strict=True)) for _, cells in rows.samples],
-        "transcripts": [] if refused else asyncio.run(_transcripts(rows.samples, source, zone)),
+        "transcripts": [] if refused else asyncio.run(_transcripts(rows.samples, source, zone, how)),
     }
 
 
@@ -118,7 +119,7 @@ class _Rows:
             if not is_null(url := row["full_transcript_url"]):
                 self.urls.append(url or "")
         if row["started_at"] is None:
-            self._problem(line, cells, "time", _time_problem(cells, self._zone))
+            self._problem(line, cells, "time", _time_problem(cells, self._zone, _notes(row)))
         else:
             self.first = min(self.first or row["started_at"], row["started_at"])
             self.last = max(self.last or row["started_at"], row["started_at"])
@@ -144,9 +145,14 @@ class _Rows:
             self.problems.append({"line": line, "session": cells[0], "problem": redact(problem)})
 
 
-def _time_problem(cells: tuple[str | None, ...], zone: ZoneInfo) -> str:
+def _notes(row: dict[str, str | None]) -> dict[str, Any]:
+    notes: dict[str, Any] = json.loads(row["notes"] or "{}")
+    return notes
+
+
+def _time_problem(cells: tuple[str | None, ...], zone: ZoneInfo, notes: dict[str, Any]) -> str:
     try:
-        interpret(cells[1], cells[2], zone)
+        interpret(cells[1], cells[2], zone, notes)
     except PermanentError as error:
         return str(error)
     return "has times that cannot be read"
@@ -159,25 +165,25 @@ async def _download(address: str, source: Source, file: BinaryIO, max_bytes: int
 
 
 async def _transcripts(
-    samples: list[tuple[int, tuple[str | None, ...]]], source: Source, zone: ZoneInfo
+    samples: list[tuple[int, tuple[str | None, ...]]], source: Source, zone: ZoneInfo, how: dict[str, Any]
 ) -> list[dict[str, Any]]:
     url = COLUMNS.index("full_transcript_url")
     async with Fetcher() as fetcher:
         return [
-            {"session": cells[0], **await _transcript(fetcher, cells, cells[url] or "", source, zone)}
+            {"session": cells[0], **await _transcript(fetcher, cells, cells[url] or "", source, zone, how)}
             for _, cells in islice(samples, SAMPLES)
             if not is_null(cells[url])
         ]
 
 
 async def _transcript(
-    fetcher: Fetcher, cells: tuple[str | None, ...], url: str, source: Source, zone: ZoneInfo
+    fetcher: Fetcher, cells: tuple[str | None, ...], url: str, source: Source, zone: ZoneInfo, how: dict[str, Any]
 ) -> dict[str, Any]:
     try:
         fetched = await fetcher.text(url, source)
         if problem := not_a_transcript(fetched.content):
             return {"problem": f"it {problem}"}
-        started_at, ended_at = interpret(cells[1], cells[2], zone)
+        started_at, ended_at = interpret(cells[1], cells[2], zone, how)
     except ProcessingError as error:
         return {"problem": redact(str(error))}
     read = parse_transcript(fetched.content, started_at=started_at, ended_at=ended_at, zone=zone)

@@ -8,15 +8,15 @@ from livedash_core.status import NEW_SESSIONS
 
 STAGING = "pg_temp.incoming"
 
-#: A change of one of these columns reopens the stages of the session.
-REOPENING = ("start_time", "end_time", "messages_sent", "full_transcript_url")
+#: A change of one of these columns, or of a time, reopens the stages of the session.
+REOPENING = ("messages_sent", "full_transcript_url")
 
 #: A change of one of these columns, or of how numbers are read, changes the session.
 _FOLLOWED = ("notes -> 'decimal_mark'", "language", *FOLLOWING.values())
 
 _RAW = tuple(column for column in COLUMNS if column != "external_session_id")
 
-#: The columns that COPY fills. A rejected line has only its number, its raw text and a reason.
+#: The columns that COPY fills. A rejected line has only its number, its id, its raw text and a reason.
 STAGED = ("line_number", "id", *COLUMNS, "started_at", "ended_at", "notes", "raw_text", "reason")
 
 CREATE_STAGING = f"""
@@ -54,15 +54,19 @@ ONE_OF_EACH = f"""
         FROM ranked WHERE staged.ctid = place AND rank = 1
     ), dropped AS (
         DELETE FROM {STAGING} AS staged USING ranked WHERE staged.ctid = place AND rank > 1
-        RETURNING staged.line_number, concat_ws(',', {", ".join(f"staged.{column}" for column in COLUMNS)}) AS raw_text,
+        RETURNING staged.line_number, staged.external_session_id,
+            concat_ws(',', {", ".join(f"staged.{column}" for column in COLUMNS)}) AS raw_text,
             kept, staged.start_time IS DISTINCT FROM kept_start
                 OR split_part(staged.full_transcript_url, '?', 1) IS DISTINCT FROM kept_url AS contradicts
     )
-    SELECT line_number, left(raw_text, 10000) AS raw_text,
+    SELECT line_number, external_session_id, left(raw_text, 10000) AS raw_text,
         'has the {COLUMNS[0]} of line ' || kept || ', which ends later, but another start_time or transcript' AS reason
     FROM dropped WHERE contradicts ORDER BY line_number LIMIT {MAX_CONTRADICTIONS}
 """  # noqa: S608 - made of constants
-ADD_REJECTION = f"INSERT INTO {STAGING} (line_number, raw_text, reason) VALUES (:line_number, :raw_text, :reason)"  # noqa: S608 - made of constants
+ADD_REJECTION = f"""
+    INSERT INTO {STAGING} (line_number, external_session_id, raw_text, reason)
+    VALUES (:line_number, :external_session_id, :raw_text, :reason)
+"""  # noqa: S608 - made of constants
 
 _AMBIGUOUS_NUMBER = r"'^\s*[+-]?[1-9][0-9]{0,2}[.,][0-9]{3}\s*$'"
 #: Notes the decimal mark of the file at rows with a number that would be read otherwise without it (values.py).
@@ -92,6 +96,16 @@ INSERT_NEW = f"""
 
 def _row(alias: str, columns: tuple[str, ...]) -> str:
     return f"({', '.join(f'{alias}.{column}' for column in columns)})"
+
+
+def _is_other_time(column: str, instant: str) -> str:
+    """Whether a time is another one than before, and not the same one written without its seconds."""
+    return f"""(
+        (before.{instant} IS DISTINCT FROM row.{instant}
+            OR (row.{instant} IS NULL AND before.{column} IS DISTINCT FROM row.{column}))
+        AND NOT (row.{instant} = date_trunc('minute', before.{instant})
+            AND row.{column} !~ '[:.][0-9][0-9][:.][0-9][0-9]([^0-9]|$)') IS TRUE
+    )"""
 
 
 #: Query parameters of signed URLs: Azure's, Amazon's, Google's, and what others call them.
@@ -133,6 +147,8 @@ _FAILED_FETCH = """
     )
 """
 
+_OTHER_TIMES = f"{_is_other_time('start_time', 'started_at')} OR {_is_other_time('end_time', 'ended_at')}"
+
 #: Erased sessions stay erased. LIMIT makes the planner look up each row by itself: for a table that has grown since it
 #: was analysed, it would otherwise read all rows of the company for every chunk.
 UPDATE_CHANGED = f"""
@@ -147,9 +163,11 @@ UPDATE_CHANGED = f"""
       AND known.id = before.id AND known.erased_at IS NULL
       AND ({_row("before", _RAW)} IS DISTINCT FROM {_row("row", _RAW)}
          OR before.notes -> 'transcript_url_blanked' IS DISTINCT FROM row.notes -> 'transcript_url_blanked'
-         OR before.notes -> 'decimal_mark' IS DISTINCT FROM row.notes -> 'decimal_mark')
+         OR before.notes -> 'decimal_mark' IS DISTINCT FROM row.notes -> 'decimal_mark'
+         OR (row.notes -> 'date_order' IS NOT NULL
+             AND before.notes -> 'date_order' IS DISTINCT FROM row.notes -> 'date_order'))
     RETURNING known.id,
-        {_reopening("before")} IS DISTINCT FROM {_reopening("row")} OR ({_FAILED_FETCH}) AS reopens,
+        {_reopening("before")} IS DISTINCT FROM {_reopening("row")} OR {_OTHER_TIMES} OR ({_FAILED_FETCH}) AS reopens,
         {_row("before", _FOLLOWED)} IS DISTINCT FROM {_row("row", _FOLLOWED)} AS follows
 """  # noqa: S608 - made of constants
 
@@ -157,9 +175,11 @@ UPDATE_CHANGED = f"""
 #: erased one stays as it is.
 REJECT = f"""
     WITH rejected AS (
-        DELETE FROM {STAGING} WHERE reason IS NOT NULL RETURNING line_number, raw_text, reason, md5(raw_text) AS digest
+        DELETE FROM {STAGING} WHERE reason IS NOT NULL
+        RETURNING line_number, external_session_id, raw_text, reason, md5(raw_text) AS digest
     ), lines AS (
-        SELECT DISTINCT ON (digest) line_number, raw_text, reason, digest, count(*) OVER (PARTITION BY digest) AS number
+        SELECT DISTINCT ON (digest) line_number, external_session_id, raw_text, reason, digest,
+            count(*) OVER (PARTITION BY digest) AS number
         FROM rejected ORDER BY digest, line_number
     ), shown AS (
         SELECT * FROM lines ORDER BY line_number LIMIT :most
@@ -167,10 +187,14 @@ REJECT = f"""
         DELETE FROM livedash.import_rejection
         WHERE company_id = CAST(:company_id AS uuid) AND digest NOT IN (SELECT digest FROM shown)
     )
-    INSERT INTO livedash.import_rejection AS known (company_id, line_number, raw_text, reason, digest, occurrences)
-    SELECT CAST(:company_id AS uuid), line_number, raw_text, reason, digest, number FROM shown ORDER BY line_number
+    INSERT INTO livedash.import_rejection AS known
+        (company_id, line_number, external_session_id, raw_text, reason, digest, occurrences)
+    SELECT CAST(:company_id AS uuid), line_number, external_session_id, raw_text, reason, digest, number
+    FROM shown ORDER BY line_number
     ON CONFLICT (company_id, digest) DO UPDATE SET
-        line_number = excluded.line_number, occurrences = excluded.occurrences, reason = excluded.reason
-    WHERE known.raw_text <> '' AND (known.line_number, known.occurrences, known.reason)
-        IS DISTINCT FROM (excluded.line_number, excluded.occurrences, excluded.reason)
+        line_number = excluded.line_number, occurrences = excluded.occurrences, reason = excluded.reason,
+        external_session_id = excluded.external_session_id
+    WHERE known.raw_text <> ''
+        AND (known.line_number, known.occurrences, known.reason, known.external_session_id)
+        IS DISTINCT FROM (excluded.line_number, excluded.occurrences, excluded.reason, excluded.external_session_id)
 """  # noqa: S608 - made of constants

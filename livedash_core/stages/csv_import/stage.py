@@ -16,7 +16,7 @@ from livedash_core.outcomes import Completed, Outcome
 from livedash_core.parsing.session_times import Times, interpret
 from livedash_core.pipeline import Pipeline
 from livedash_core.stages.csv_import.importer import CsvImporter
-from livedash_core.stages.empty_transcripts import STAGE, reopen_empty_transcripts
+from livedash_core.stages.late_transcripts import STAGE, reopen_late_transcripts
 from livedash_core.stages.report import StageReport
 from livedash_core.stages.sources import Sources
 from livedash_core.stages.stage import RunControl, Stage
@@ -53,10 +53,10 @@ class CsvImport(Stage[RawTimes, Times]):
             if not run.should_stop() and STAGE in pipeline.names:
                 reopened = in_transaction(
                     context.engine,
-                    lambda connection: reopen_empty_transcripts(connection, pipeline, scope.company_ids),
+                    lambda connection: reopen_late_transcripts(connection, pipeline, scope.company_ids),
                 )
                 if reopened:
-                    log.info("%d transcripts that were empty are fetched again", len(reopened))
+                    log.info("%d transcripts that were empty or missing are fetched again", len(reopened))
 
     def load(self, connection: Connection, session_ids: Sequence[UUID]) -> list[RawTimes]:
         """Read the raw cells."""
@@ -76,7 +76,7 @@ class CsvImport(Stage[RawTimes, Times]):
 
     async def handle(self, item: RawTimes) -> Outcome[Times]:
         """Interpret the start and end cells."""
-        return Completed(interpret(item.start_time, item.end_time, item.zone), item.notes)
+        return Completed(interpret(item.start_time, item.end_time, item.zone, item.notes), item.notes)
 
     def store(self, connection: Connection, results: Mapping[UUID, Times]) -> None:
         """Write the start and end times beside the raw cells."""

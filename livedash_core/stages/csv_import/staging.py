@@ -19,10 +19,13 @@ from uuid6 import uuid7
 from livedash_core.bulk_insert import copying
 from livedash_core.errors import PermanentError, TransientError
 from livedash_core.parsing.csv_layout import Layout
+from livedash_core.parsing.csv_reading import date_order_of
 from livedash_core.parsing.csv_rows import COLUMNS, CsvReader, Rejection, Row
+from livedash_core.parsing.date_order import DateOrder, needs_order
 from livedash_core.parsing.encoding import Encoding
 from livedash_core.parsing.number_style import NumberStyle
 from livedash_core.parsing.session_times import PlainTimes, interpret, peculiarities
+from livedash_core.parsing.stamps import Order
 from livedash_core.stages.csv_import import sql
 
 #: A file of the largest allowed size takes a minute or two.
@@ -58,6 +61,7 @@ class StagedFile(NamedTuple):
     encoding: Encoding
     layout: Layout
     numbers: NumberStyle
+    dates: DateOrder
     first_rejection: str
 
 
@@ -67,18 +71,19 @@ def stage_file(
     file: BinaryIO,
     *,
     charset: str | None = None,
+    date_order: Order | None = None,
     max_lines: int,
     should_stop: Callable[[], bool],
 ) -> StagedFile:
     """Distribute the rows of ``file`` to the ``connections``' staging tables and store its rejected lines; commits.
 
-    All rows of one session are staged on the same connection.
+    All rows of one session are staged on the same connection. ``date_order`` is that of the file's version before.
 
     Raises ``PermanentError`` for a file that is not text, is too long, or seems to have another layout;
     ``TransientError`` if reading it takes too long; ``StoppedReading``.
     """
     reader = CsvReader(file, charset=charset, max_lines=max_lines)
-    reading = Reading(company, should_stop)
+    reading = Reading(company, should_stop, date_order_of(reader, date_order))
     with ExitStack() as copies:
         partitions: list[_Partition] = []
         for connection in connections:
@@ -108,6 +113,7 @@ def stage_file(
         reader.encoding,
         reader.layout,
         reading.numbers,
+        reading.dates,
         reading.first_rejection,
     )
 
@@ -120,9 +126,11 @@ def _one_of_each(connection: Connection) -> list[dict[str, Any]]:
 class Reading:
     """Makes staged rows of records, whose cells are ``sql.STAGED``, and counts them."""
 
-    def __init__(self, company: Any, should_stop: Callable[[], bool]) -> None:
+    def __init__(self, company: Any, should_stop: Callable[[], bool], dates: DateOrder) -> None:
         self.last_line = self.rows = self.rejections = self.contradictions = 0
         self.numbers = NumberStyle()
+        self.dates = dates
+        self._date_order = dates.order
         self._company = company
         self._zone, self._now = ZoneInfo(company.timezone), datetime.now(UTC)
         self._plain_times = PlainTimes(self._zone, self._now)
@@ -136,7 +144,7 @@ class Reading:
 
     def stage(self, records: Iterable[Row | Rejection], partitions: Sequence[_Partition]) -> None:
         """Write all rows of a session to one partition, and the rejected lines to the first one."""
-        nothing = (None,) * (len(COLUMNS) + 4)
+        nothing = (None,) * (len(COLUMNS) + 2)
         for number, record in enumerate(records):
             if number % _LINES_BETWEEN_CHECKS == 0:
                 self._check_limits()
@@ -157,7 +165,7 @@ class Reading:
                 )
             else:
                 self._reject(record)
-                partitions[0]((str(self.last_line), *nothing, record.raw_text, record.reason))
+                partitions[0]((str(self.last_line), None, record.external_id, *nothing, record.raw_text, record.reason))
 
     def add_contradictions(self, lines: list[dict[str, Any]]) -> None:
         """Count rows that contradict another row of the same session as rejected lines."""
@@ -188,14 +196,16 @@ class Reading:
         if not row.nul_characters and (plain := self._plain_times.of(start_time, end_time)):
             return *plain, None
         notes: dict[str, object] = {"nul_characters": row.nul_characters} if row.nul_characters else {}
+        if self._date_order and (needs_order(start_time) or needs_order(end_time)):
+            notes["date_order"] = self._date_order
         start_and_end: tuple[str, str] | tuple[None, None]
         try:
-            times = interpret(start_time, end_time, self._zone)
+            times = interpret(start_time, end_time, self._zone, notes)
         except PermanentError:  # the session fails with this error when it is claimed
             start_and_end = (None, None)
         else:
             start_and_end = (times.started_at.isoformat(), times.ended_at.isoformat())
-            notes |= peculiarities(times, self._zone, self._now)
+            notes |= peculiarities(times, self._zone, self._now, (start_time, end_time))
         return *start_and_end, json.dumps(notes) if notes else None
 
     def _reject(self, rejection: Rejection) -> None:

@@ -51,6 +51,7 @@ def environment(server: BatchServer) -> dict[str, str]:
     return {
         "AIRFLOW_CONN_LIVEDASH_OPENAI": json.dumps(connection),
         "LIVEDASH_MODEL": "gpt-4o-mini",
+        "LIVEDASH_OPENAI_PRICES": "true",
         "LIVEDASH_BATCH_POLL_SECONDS": "0.05",
     }
 

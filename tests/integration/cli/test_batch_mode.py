@@ -22,6 +22,7 @@ def with_key(livedash: CommandLine, server: BatchServer) -> CommandLine:
             "OPENAI_API_KEY": "sk-test",
             "OPENAI_BASE_URL": server.url,
             "LIVEDASH_MODEL": MODEL,
+            "LIVEDASH_OPENAI_PRICES": "true",
             "LIVEDASH_BATCH_POLL_SECONDS": "0.1",
         }
     )

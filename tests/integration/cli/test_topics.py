@@ -20,10 +20,10 @@ HOSTILE = "=1+1 \x1b[31m what is [bold]this[/bold] thing"
 @pytest.fixture
 def desk(records: Records) -> Desk:
     desk = Desk(records)
-    desk.ask(("en", PAYSLIP), sessions=3, started_at=NOW, forwarded_hr=True)
+    desk.ask(("en", PAYSLIP), sessions=3, started_at=NOW, outcome="HANDED_OVER")
     desk.ask(("nl", "Waar vind ik mijn loonstrook?"), ("en", "And the pension?"), started_at=NOW)
     desk.ask(("en", PAYDAY), sessions=5, started_at=NOW)
-    desk.ask(("en", HOSTILE), started_at=NOW, escalated=True)
+    desk.ask(("en", HOSTILE), started_at=NOW, outcome="UNRESOLVED")
     return desk
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import get_args
 from uuid import UUID, uuid4
 
@@ -11,17 +12,28 @@ import pytest
 from sqlalchemy import Connection, Engine, delete, insert, select, text, update
 
 from livedash_core.insights import counted_questions, counted_sessions, recount
-from livedash_core.insights.reading import AnalysisSource, Period, analysis_sources, counts, last_day, top_questions
+from livedash_core.insights.counts import counts
+from livedash_core.insights.heat_map import heat_map, heat_map_days
+from livedash_core.insights.periods import Period
+from livedash_core.insights.reading import AnalysisSource, analysis_sources, first_and_last_day, top_questions
 from livedash_core.local import sample
 from livedash_core.local.sample_source import SampleSource
-from livedash_core.models import Question, QuestionDayCount, Session, SessionDayCount, SessionQuestion
+from livedash_core.models import (
+    Question,
+    QuestionDayCount,
+    QuestionMonthCount,
+    Session,
+    SessionDayCount,
+    SessionMonthCount,
+    SessionQuestion,
+)
 from livedash_core.status import ProcessingStatusManager
 from tests.integration.records import NOON, Records
 from tests.integration.stages.stage_runs import SOURCE_CREDENTIALS, Pipeline
 from tests.integration.status.plans import Mode, explained
 
 DAY = NOON.date()
-ANALYSED = {"analyzer": "openai", "model": "a-model", "escalated": False, "forwarded_hr": False}
+ANALYSED = {"analyzer": "openai", "model": "a-model", "analyzed_at": NOON, "escalated": False, "forwarded_hr": False}
 
 
 def assert_counts_equal_a_recount(engine: Engine) -> None:
@@ -31,9 +43,22 @@ def assert_counts_equal_a_recount(engine: Engine) -> None:
             select(SessionDayCount.__table__).where(SessionDayCount.sessions != 0))}  # fmt: skip
         asked = {(row.question_id, row.day): row.sessions for row in connection.execute(
             select(QuestionDayCount.__table__).where(QuestionDayCount.sessions != 0))}  # fmt: skip
+        months = {(row.facet, row.company_id, row.month, row.value): row.sessions for row in connection.execute(
+            select(SessionMonthCount.__table__).where(SessionMonthCount.sessions != 0))}  # fmt: skip
+        asked_months = {(row.question_id, row.month): row.sessions for row in connection.execute(
+            select(QuestionMonthCount.__table__).where(QuestionMonthCount.sessions != 0))}  # fmt: skip
         totals = dict(connection.execute(select(Question.id, Question.sessions)).all())
     assert kept == dict(sessions)
     assert asked == dict(questions)
+    by_month: Counter[tuple[object, ...]] = Counter()
+    for (facet, company_id, day, value), number in sessions.items():
+        if facet != "hour":
+            by_month[facet, company_id, day.replace(day=1), value] += number
+    assert months == dict(by_month)
+    asked_by_month: Counter[tuple[object, ...]] = Counter()
+    for (question_id, day), number in questions.items():
+        asked_by_month[question_id, day.replace(day=1)] += number
+    assert asked_months == dict(asked_by_month)
     assert totals == {
         question: sum(number for (asked_id, _), number in questions.items() if asked_id == question)
         for question in totals
@@ -115,6 +140,23 @@ def test_a_changed_or_deleted_session_is_counted_as_it_is_now(
     assert list(both.per_day.values()) == [1, 1]
 
 
+def test_the_outcome_is_counted_only_for_sessions_that_were_analysed_for_it(
+    records: Records, company_id: UUID, engine: Engine
+) -> None:
+    write(records, company_id, 3, sentiment="NEUTRAL")
+    ids = write(records, company_id, 2, sentiment="NEUTRAL", outcome="UNRESOLVED", missing="NO_ANSWER")
+
+    assert_counts_equal_a_recount(engine)
+    with engine.begin() as connection, counted_sessions(connection, ids):
+        better = update(Session).where(Session.id == ids[0]).values(outcome="RESOLVED", missing=None)
+        connection.execute(better)
+    assert_counts_equal_a_recount(engine)
+    with engine.connect() as connection:
+        found = counts(connection, [company_id], Period(DAY, DAY))
+    assert found.values["outcome"] == {"RESOLVED": 1, "UNRESOLVED": 1}
+    assert (found.total("outcome"), found.of("missing", "NO_ANSWER"), found.sessions) == (2, 1, 5)
+
+
 def test_a_rolled_back_change_is_not_counted(records: Records, company_id: UUID, engine: Engine) -> None:
     (session_id,) = records.sessions(company_id, 1)
     with engine.connect() as connection:
@@ -125,7 +167,7 @@ def test_a_rolled_back_change_is_not_counted(records: Records, company_id: UUID,
 
     assert_counts_equal_a_recount(engine)
     with engine.connect() as connection:
-        assert last_day(connection, [company_id]) is None
+        assert first_and_last_day(connection, [company_id]) is None
 
 
 def test_a_period_counts_its_days_and_companies_and_has_a_previous_period(records: Records, engine: Engine) -> None:
@@ -138,7 +180,7 @@ def test_a_period_counts_its_days_and_companies_and_has_a_previous_period(record
     with engine.connect() as connection:
         found = [counts(connection, [acme], period).sessions for period in (week, week.before)]
         everyone = counts(connection, [acme, umbrella], week)
-        assert last_day(connection, [acme, umbrella]) == DAY
+        assert first_and_last_day(connection, [acme, umbrella]) == (DAY - timedelta(days=7), DAY)
         assert analysis_sources(connection, [acme, umbrella]) == [
             AnalysisSource("openai", "a-model", 5),
             AnalysisSource("openai", "other", 5),
@@ -163,6 +205,75 @@ def test_the_top_questions_are_those_of_the_period(records: Records, company_id:
         ever = top_questions(connection, [company_id], Period(date(2020, 1, 1), DAY), limit=2)
     assert [(question.id, question.sessions) for question in month] == [(often, 3), (both, 1)]
     assert [(question.id, question.sessions) for question in ever] == [(both, 6), (old, 5)]
+
+
+def test_a_long_period_is_the_sum_of_its_months_and_days(records: Records, company_id: UUID, engine: Engine) -> None:
+    first, last = date(2025, 1, 20), date(2026, 2, 10)
+    days = [first, date(2025, 1, 31), date(2025, 2, 1), date(2025, 12, 31), date(2026, 1, 31), date(2026, 2, 1), last]
+    ids = []
+    for day in [first - timedelta(days=1), *days, last + timedelta(days=1)]:
+        started_at = datetime.combine(day, NOON.timetz())
+        ids += write(records, company_id, 2, started_at=started_at, ended_at=started_at, sentiment="NEGATIVE")
+    with engine.begin() as connection:
+        question = ask(connection, company_id, "asked each time", ids)
+
+    assert_counts_equal_a_recount(engine)
+    with engine.connect() as connection:
+        found = counts(connection, [company_id], Period(first, last))
+        (asked,) = top_questions(connection, [company_id], Period(first, last), limit=5)
+    assert (found.sessions, found.of("sentiment", "NEGATIVE"), found.companies[company_id].sessions) == (14, 14, 14)
+    assert (asked.id, asked.sessions) == (question, 14)
+    assert {day: number for day, number in found.per_day.items() if number} == dict.fromkeys(days, 2)
+
+
+@pytest.mark.parametrize(
+    ("timezone", "started", "weekday", "hour"),
+    [
+        ("UTC", datetime(2026, 3, 2, 23, 45, tzinfo=UTC), 0, 23),
+        ("Europe/Amsterdam", datetime(2026, 3, 2, 23, 45, tzinfo=UTC), 1, 0),
+        # The day on which the clock goes forward at 01:00 UTC, and the days around it.
+        ("Europe/Amsterdam", datetime(2026, 3, 28, 12, tzinfo=UTC), 5, 13),
+        ("Europe/Amsterdam", datetime(2026, 3, 29, 0, 59, tzinfo=UTC), 6, 1),
+        ("Europe/Amsterdam", datetime(2026, 3, 29, 1, 0, tzinfo=UTC), 6, 3),
+        ("Europe/Amsterdam", datetime(2026, 3, 30, 12, tzinfo=UTC), 0, 14),
+        ("Asia/Kolkata", datetime(2026, 3, 2, 18, 29, tzinfo=UTC), 0, 23),
+        ("Asia/Kolkata", datetime(2026, 3, 2, 18, 30, tzinfo=UTC), 1, 0),
+        ("America/New_York", datetime(2026, 3, 3, 2, 0, tzinfo=UTC), 0, 21),
+    ],
+)
+def test_the_heat_map_has_the_clock_of_the_company(
+    records: Records, engine: Engine, timezone: str, started: datetime, weekday: int, hour: int
+) -> None:
+    company_id = records.company("Acme", timezone=timezone)
+    write(records, company_id, 3, started_at=started, ended_at=started)
+    with engine.connect() as connection:
+        found = heat_map(connection, [company_id], Period(date(2026, 2, 20), date(2026, 4, 20)))
+    assert found == {(weekday, hour): 3}
+
+
+def test_the_heat_map_of_a_long_period_has_its_latest_thirteen_weeks() -> None:
+    assert heat_map_days(Period(date(2025, 1, 1), date(2026, 3, 31))) == Period(date(2025, 12, 31), date(2026, 3, 31))
+
+
+def test_durations_and_response_times_are_estimated_from_buckets(
+    records: Records, company_id: UUID, engine: Engine
+) -> None:
+    for minutes, seconds in ((1, 2), (2, 4), (3, 6), (20, 8), (200, 500)):
+        write(
+            records,
+            company_id,
+            1,
+            ended_at=NOON + timedelta(minutes=minutes),
+            avg_response_time_seconds=seconds,
+        )
+    write(records, company_id, 4, ended_at=NOON)
+    with engine.connect() as connection:
+        found = counts(connection, [company_id], Period(DAY, DAY))
+    assert (found.total("duration"), found.total("response_time"), found.sessions) == (5, 5, 9)
+    assert 180 <= (found.duration() or 0) <= 240
+    assert 5 <= (found.response_time() or 0) <= 7
+    assert found.response_time(0.99) == 120
+    assert_counts_equal_a_recount(engine)
 
 
 @pytest.mark.parametrize("mode", get_args(Mode))

@@ -4,11 +4,12 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from uuid import UUID, uuid4
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, insert, text
 
-from livedash_core.costs.ledger import CallEnd, PlannedCall
+from livedash_core.costs.ledger import CallEnd, PlannedCall, Usage
 from livedash_core.costs.ledger_store import close_calls, open_calls
 from livedash_core.costs.prices import load_prices, set_price
+from livedash_core.models import AiModelPricing
 from livedash_core.operations.companies import add_company
 from livedash_core.operations.doctor import examine
 from livedash_core.pipeline import BUILT_IN
@@ -91,6 +92,30 @@ def test_models_without_a_price_and_answers_without_a_count_are_found(connection
         "home-made has no price, 0 billed calls are missing in the totals",
         "small",
     ]
+
+
+def test_openai_s_price_is_none_for_a_model_of_another_server(connection: Connection, records: Records) -> None:
+    acme = records.company("Acme", csv_url="https://example.com/x.csv")
+    long_ago = datetime(2020, 1, 1, tzinfo=UTC)
+    price = dict.fromkeys(("input", "cached_input", "cache_write", "output"), Decimal(1))
+    row = {"model": "gpt-4o-mini", "tier": "standard", "valid_from": long_ago, "source": "the catalogue", **price}
+    connection.execute(insert(AiModelPricing), row)
+    prices = load_prices(connection)
+    calls = [PlannedCall(uuid4(), acme, "gpt-4o-mini", "1", 1, 1, openai_prices=own) for own in (False, True)]
+    rows = [row for row in open_calls(connection, calls, prices) if isinstance(row, UUID)]
+    ends = (CallEnd("answered", usage=Usage(9, None, None, 9)), CallEnd("answered", usage=Usage(9, None, None, 9)))
+    close_calls(connection, dict(zip(rows, ends, strict=True)), prices)
+
+    def found() -> list[str]:
+        return [finding.message for finding in examine(connection, BUILT_IN) if finding.check == "price"]
+
+    assert [message.partition(":")[0] for message in found()] == [
+        "gpt-4o-mini has no price, 1 billed calls are missing in the totals"
+    ]
+    set_price(connection, "gpt-4o-mini", valid_from=long_ago, input_=Decimal(0), output=Decimal(0))
+    assert found() == []
+    costs = connection.scalars(text("SELECT cost > 0 FROM livedash.ai_processing_request ORDER BY openai_prices")).all()
+    assert costs == [False, True]
 
 
 def test_abandoned_calls_and_wrong_cost_totals_are_found(

@@ -18,12 +18,13 @@ from livedash_core.models import AiProcessingRequest, Company, ImportRejection, 
 from livedash_core.operations.doctor import examine
 from livedash_core.operations.erasure import Erased, erase_company, erase_expired, erase_session
 from livedash_core.operations.sessions import describe_session
+from livedash_core.parsing.csv_rows import COLUMNS
 from livedash_core.pipeline import BUILT_IN
 from livedash_core.status import ProcessingStatusManager, read_breakdown
 from livedash_core.status.failure_groups import list_failure_groups, recount_failures
 from tests.integration.records import NOON, Records
 from tests.integration.stages.stage_runs import Pipeline, Scripted, complete
-from tests.integration.stages.website import Site
+from tests.integration.stages.website import CSV, Answer, Site
 from tests.integration.status.locks import waiting
 
 FETCH = "TRANSCRIPT_FETCH"
@@ -184,6 +185,25 @@ def test_rejected_lines_of_the_session_are_erased_and_others_stay(
 
     assert pipeline.query(raw_texts) == [(line,) for line in ("", "", "", *others, "S1,cut")]
     assert rows_with(engine, SECRET) == {}
+
+
+@pytest.mark.parametrize("delimiter", [",", ";"])
+def test_a_rejected_line_is_found_by_the_column_that_the_header_calls_the_id(
+    site: Site, pipeline: Pipeline, engine: Engine, acme: UUID, delimiter: str
+) -> None:
+    order = [*range(1, len(COLUMNS)), 0]  # the id last
+    rows = [list(COLUMNS), *(site.row(name) for name in ("S1", "S2", "S1", "S2"))]
+    rows[4][-1] = "S1"
+    lines = [delimiter.join(row[place] for place in order) for row in rows]
+    lines[3:] = [f"{line}{delimiter}{SECRET}" for line in lines[3:]]  # a cell too many
+    site.answers[CSV] = Answer("\n".join(lines))
+    pipeline.run("CSV_IMPORT")
+    ids = "SELECT external_session_id, raw_text = '' FROM livedash.import_rejection ORDER BY line_number"
+    assert pipeline.query(ids) == [("S1", False), ("S2", False)]
+
+    erase_session(engine, pipeline.session("S1"), BUILT_IN)
+
+    assert pipeline.query(ids) == [("S1", True), ("S2", False)]
 
 
 def test_a_stage_that_holds_an_erased_session_stores_nothing_of_it(

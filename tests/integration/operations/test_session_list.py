@@ -17,7 +17,7 @@ from livedash_core.insights import counted_sessions
 from livedash_core.models import Question, Session, SessionQuestion
 from livedash_core.operations import session_list
 from livedash_core.operations.session_filter import SessionFilter
-from livedash_core.operations.session_list import Cursor, all_sessions, find_by_id, list_sessions
+from livedash_core.operations.session_list import Cursor, all_sessions, count_sessions, find_by_id, list_sessions
 from livedash_core.pipeline import BUILT_IN
 from livedash_core.status import Failure, ProcessingStatusManager, Scope, read_breakdown
 from livedash_core.status.breakdown import count_retrying
@@ -46,6 +46,12 @@ def busy(records: Records, engine: Engine) -> tuple[UUID, UUID]:
                 manager.fail(BUILT_IN.names[position], claim.token, [Failure(two, "transient", "busy")])
                 manager.skip(BUILT_IN.names[position], claim.token, {three: "nothing to do"})
     records.sessions(companies[0], 1, started_at=None, completed_stages=0)
+    with engine.begin() as connection:
+        # A slow test would see a retry become due between two pages.
+        later = "UPDATE livedash.session_processing_status SET available_at = available_at + interval '1 day' "
+        connection.exec_driver_sql(
+            later + "WHERE status = 'PENDING' AND available_at BETWEEN now() AND now() + interval '1 day'"
+        )
     return companies
 
 
@@ -56,17 +62,41 @@ def analyse(engine: Engine, company_id: UUID, ids: list[UUID], **columns: Any) -
 
 
 def all_pages(connection: Connection, wanted: SessionFilter, size: int = 3) -> list[UUID]:
-    """Read all pages, each by the cursor of the one before as it is written in an address."""
-    found: list[UUID] = []
-    after = None
+    """Read all pages, each by the cursor of the one before as it is written in an address, and go back again.
+
+    The list from its other end is the same list, and its count is its length.
+    """
+    found = pages_from(connection, wanted, size)
+    assert pages_from(connection, wanted, size, oldest_first=True) == found[::-1]
+    count = count_sessions(connection, wanted, BUILT_IN)
+    assert count.sessions == len(found) if count.exact else count.sessions <= len(found)
+    return found
+
+
+def pages_from(connection: Connection, wanted: SessionFilter, size: int, *, oldest_first: bool = False) -> list[UUID]:
+    pages: list[list[UUID]] = []
+    after = before = None
     while True:
-        page = list_sessions(connection, wanted, BUILT_IN, after=after, size=size)
+        page = list_sessions(connection, wanted, BUILT_IN, after=after, size=size, oldest_first=oldest_first)
         assert len(page.sessions) <= size
-        found += [session.id for session in page.sessions]
+        pages.append([session.id for session in page.sessions])
         if page.next is None:
-            assert len(set(found)) == len(found)
-            return found
+            break
         after = Cursor.parse(str(page.next))
+    found = [session_id for shown in pages for session_id in shown]
+    assert len(set(found)) == len(found)
+    if not all(pages):  # a page of sessions that were read, none of which matched, has no neighbour to go back to
+        return found
+    number = len(pages) - 1
+    while number > 0:
+        assert page.previous is not None
+        before = Cursor.parse(str(page.previous))
+        page = list_sessions(connection, wanted, BUILT_IN, before=before, size=size, oldest_first=oldest_first)
+        number -= 1
+        assert [session.id for session in page.sessions] == pages[number]
+        assert page.next is not None
+    assert page.previous is None
+    return found
 
 
 def test_the_list_of_a_stage_and_state_has_as_many_sessions_as_the_breakdown(
@@ -138,8 +168,10 @@ def test_filters_by_analysis_work_alone_and_combined(
 ) -> None:
     dutch, german, other = (records.sessions(company_id, 4, completed_stages=5) for _ in range(3))
     analyse(engine, company_id, dutch, language="nl", sentiment="NEGATIVE", category="ONBOARDING", escalated=True)
-    analyse(engine, company_id, german, language="de", sentiment="NEGATIVE", category="OFFBOARDING", forwarded_hr=True)
-    analyse(engine, company_id, other, language="nl", sentiment="NEUTRAL", category="ONBOARDING")
+    unresolved = {"outcome": "UNRESOLVED", "sentiment": "NEGATIVE"}
+    analyse(engine, company_id, german, language="de", category="OFFBOARDING", forwarded_hr=True, **unresolved)
+    lacking = {"outcome": "UNRESOLVED", "missing": "NO_ANSWER"}
+    analyse(engine, company_id, other, language="nl", sentiment="NEUTRAL", category="ONBOARDING", **lacking)
 
     acme = Scope(company_ids=(company_id,))
 
@@ -151,6 +183,9 @@ def test_filters_by_analysis_work_alone_and_combined(
     assert found(language="nl", category="ONBOARDING") == {*dutch, *other}
     assert found(escalated=True) == set(dutch)
     assert found(forwarded_hr=True, language="nl") == set()
+    assert found(outcome="UNRESOLVED") == {*german, *other}
+    assert found(outcome="UNRESOLVED", missing="NO_ANSWER") == set(other)
+    assert found(outcome="UNRESOLVED", category="ONBOARDING", sentiment="NEUTRAL") == set(other)
     assert found(replace(acme, stages=(BUILT_IN.names[4],)), sentiment="NEUTRAL", state="completed") == set(other)
     second = replace(acme, started_from=NOON, started_before=NOON + timedelta(seconds=1))
     assert found(second, sentiment="NEUTRAL") == set(other)

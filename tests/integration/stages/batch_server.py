@@ -23,6 +23,9 @@ from urllib.parse import parse_qs, urlsplit
 ANALYSIS = {
     "summary": "The employee asked how to request leave and was told to use the app.",
     "questions": ["How do I request leave?"],
+    "outcome_reason": "The chatbot explained how to request leave.",
+    "outcome": "RESOLVED",
+    "missing": "NONE",
     "language": "nl",
     "sentiment": "NEUTRAL",
     "escalated": False,

@@ -41,7 +41,7 @@ class Batches:
         self.records = Records(engine)
         self.stages = BUILT_IN
         key = None if settings.pop("without_key", False) else SecretStr("sk-test")
-        chosen = {"analyzer": "openai", "model": MODEL, "batch_requests": 100} | settings
+        chosen = {"analyzer": "openai", "model": MODEL, "batch_requests": 100, "openai_prices": True} | settings
         self.settings = Settings(openai_base_url=base_url, openai_api_key=key, **chosen)
         self.context = StageContext(engine, self.settings)
 

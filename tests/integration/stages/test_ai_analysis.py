@@ -127,6 +127,28 @@ def test_a_company_with_masking_sends_no_personal_numbers(companies: LlmockCompa
     assert companies.records.row(ids[0], ANALYSIS).metadata["masked"] == 3
 
 
+def test_numbers_are_masked_by_the_language_of_the_transcript_in_conversation_and_reply(
+    companies: LlmockCompanies,
+) -> None:
+    acme = companies.records.company("Acme", model="small", mask_personal_data=True, timezone="Europe/Amsterdam")
+    (session_id,) = companies.records.sessions(acme, 1, completed_stages=3)
+    said = "Dzień dobry, kiedy dostanę umowę? Mój numer to 601 234 567, a mój PESEL to 44051401359."
+    companies.say(acme, [session_id], said)
+    told = {"summary": "The employee left 601 234 567 and PESEL 44051401359.", "questions": ["Is 44051401359 valid?"]}
+    companies.llmock.reply(json.dumps(VALID_REPLY | told))
+
+    assert companies.run().completed == 1
+
+    sent = str(companies.llmock.requests[0].body)
+    assert "601 234 567" not in sent
+    assert "44051401359" not in sent
+    (row,) = companies.pipeline.query(
+        "SELECT result FROM livedash.session_analysis WHERE session_id = :i", i=session_id
+    )
+    assert row.result["summary"] == "The employee left [phone] and PESEL [national id]."
+    assert row.result["questions"] == ["Is [national id] valid?"]
+
+
 def test_a_transcript_with_instructions_is_noted_and_makes_no_other_call(companies: LlmockCompanies) -> None:
     acme = companies.records.company("Acme", model="small")
     (session_id,) = companies.records.sessions(acme, 1, completed_stages=3)

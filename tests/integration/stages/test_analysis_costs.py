@@ -49,6 +49,7 @@ def process(database_url: str, server: PayingServer, at_once: int) -> int:
         "LIVEDASH_ANALYSIS_CONCURRENCY": str(at_once),
         "OPENAI_API_KEY": "sk-test",
         "OPENAI_BASE_URL": server.url,
+        "LIVEDASH_OPENAI_PRICES": "true",
     }
     program = ("livedash", "process", "--stage", ANALYSIS, "--json")
     with fork_server.start(*program, env=environment, stdout=subprocess.DEVNULL) as running:

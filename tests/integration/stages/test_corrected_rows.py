@@ -105,6 +105,62 @@ def test_an_ambiguous_number_follows_the_numbers_of_its_file(site: Site, pipelin
     assert pipeline.query(number) == [("1.234",)]
 
 
+# --- times that a spreadsheet rewrote
+
+TIMES = "SELECT external_session_id, started_at, ended_at FROM livedash.session_import ORDER BY 1"
+
+
+def test_times_that_a_spreadsheet_writes_in_its_own_way_repeat_no_stage(site: Site, pipeline: Pipeline):
+    site.publish([site.row("S1", start_time="02.03.2026 12:00:17"), site.row("S2")])
+    pipeline.run_all()
+    before = pipeline.query(TIMES)
+
+    site.publish([site.row(name, start_time="2.3.2026 12:00", end_time="2.3.2026 12:05") for name in ("S1", "S2")])
+    reports = pipeline.run_all()
+
+    assert [report.claimed for report in reports.values()] == [0] * 5
+    assert pipeline.query(TIMES) == before
+    assert pipeline.query("SELECT DISTINCT start_time FROM livedash.session_import") == [("2.3.2026 12:00",)]
+
+
+def test_another_time_repeats_all_stages(site: Site, pipeline: Pipeline):
+    site.publish([site.row("S1")])
+    pipeline.run_all()
+    site.publish([site.row("S1", start_time="2.3.2026 12:01")])
+
+    assert [report.claimed for report in pipeline.run_all().values()] == [1] * 5
+
+
+def test_dates_of_two_meanings_wait_for_a_file_that_decides(site: Site, pipeline: Pipeline):
+    two_meanings = site.row("S1", start_time="3/2/2026 9:00", end_time="3/2/2026 9:05")
+    site.publish([two_meanings])
+    pipeline.run_all()
+    ((error,),) = pipeline.query("SELECT error_message FROM livedash.session_processing_status WHERE status = 'FAILED'")
+    assert "may be two days" in error
+
+    site.publish([two_meanings, site.row("S2", start_time="3/14/2026 9:00", end_time="3/14/2026 9:05")])
+    pipeline.run_all()
+    assert pipeline.query(
+        "SELECT CAST(started_at AT TIME ZONE 'UTC' AS date)::text FROM livedash.session ORDER BY 1"
+    ) == [
+        ("2026-03-02",),
+        ("2026-03-14",),
+    ]
+    ((notes,),) = pipeline.query("SELECT reading -> 'notes' FROM livedash.company_csv")
+    assert any("are read month first, as the other 2 dates" in note for note in notes)
+
+    # A shorter export is read as the one before.
+    site.publish([two_meanings, site.row("S3", start_time="4/2/2026 9:00", end_time="4/2/2026 9:05")])
+    pipeline.run_all()
+    assert pipeline.query(
+        "SELECT CAST(started_at AT TIME ZONE 'UTC' AS date)::text FROM livedash.session ORDER BY 1"
+    ) == [
+        ("2026-03-02",),
+        ("2026-03-14",),
+        ("2026-04-02",),
+    ]
+
+
 # --- several rows of one session
 
 

@@ -69,6 +69,38 @@ def test_the_pauses_between_two_looks_grow_and_end(
     assert (pipeline.run(FETCH).skipped == 1) is asked
 
 
+def test_a_transcript_that_does_not_exist_yet_is_fetched_by_a_run_after_the_pause(
+    site: Site, acme, pipeline: Pipeline, engine: Engine, records: Records
+) -> None:
+    rows = site.rows(2)
+    missing = {row[10].removeprefix(site.url): Answer(status=HTTPStatus.NOT_FOUND) for row in rows}
+    there = {path: site.answers[path] for path in missing}
+    site.answers |= missing
+    site.publish(rows)
+    pipeline.run_all()
+    assert pipeline.statuses(FETCH) == {"FAILED": 2}
+    assert pipeline.run_all()[FETCH].claimed == 0
+
+    site.answers |= dict([*there.items()][:1])
+    age(engine, imported_hours=0.2, checked_hours=0.1)
+    reports = pipeline.run_all()
+
+    assert (reports[FETCH].completed, reports[FETCH].failed) == (1, 1)
+    assert pipeline.query("SELECT count(*) FROM livedash.message") == [(2,)]
+    age(engine, imported_hours=30 * 24, checked_hours=15 * 24)
+    assert pipeline.run_all()[FETCH].claimed == 0
+    records.assert_counts_equal_rows()
+
+
+def test_a_transcript_that_failed_for_another_reason_is_not_fetched_again_by_itself(
+    site: Site, acme, pipeline: Pipeline, engine: Engine
+) -> None:
+    site.publish([site.row("S1", "<html><body>Please log in</body></html>")])
+    pipeline.run_all()
+    age(engine, imported_hours=0.2, checked_hours=0.1)
+    assert pipeline.run_all()[FETCH].claimed == 0
+
+
 @pytest.mark.parametrize("blank", ["", "NULL", r"\N", " n/a "])
 def test_a_url_that_is_blanked_keeps_the_transcript_and_says_so_until_it_is_back(
     site: Site, acme, pipeline: Pipeline, blank: str

@@ -72,6 +72,34 @@ def test_a_refusal_of_every_request_fails_no_session_and_ends_with_its_cause(
     assert sessions.incidents() == []
 
 
+def test_a_context_that_is_too_small_for_any_conversation_is_one_incident(
+    sessions: Sessions, faulty: FaultyServer
+) -> None:
+    refusal = error("This model's maximum context length is 512 tokens.", code="context_length_exceeded")
+    faulty.answer = lambda _asked: Answer(400, refusal)
+    report = sessions.run()
+    assert sessions.ends() == {"PENDING": SESSIONS}
+    assert "takes too few tokens for any conversation with 'small' (512)" in str(report.incidents[0])
+    assert len(report.incidents) == 1
+    assert len(faulty.asked) <= 4
+
+    faulty.answer = lambda _asked: good()
+    assert sessions.run_again().completed == SESSIONS
+    assert sessions.incidents() == []
+
+
+def test_an_outage_is_told_in_the_servers_own_words(sessions: Sessions, faulty: FaultyServer) -> None:
+    words = "model requires more system memory (8.4 GiB) than is available (5.5 GiB), sk-test"
+    faulty.answer = lambda _asked: Answer(500, error(words, type="api_error"))
+    report = sessions.run()
+    assert words.replace("sk-test", "***") in str(report.incidents[0])
+    assert sessions.ends() == {"PENDING": SESSIONS}
+
+    faulty.answer = lambda asked: Answer(500, error(f"crash over {asked.body}")) if asked.about == "3" else good()
+    assert sessions.run_again().incidents == []
+    assert "crash over" not in str(sessions.end_of(3)[1])
+
+
 #: What servers say to one conversation, and the beginning of the session's error.
 FOR_ONE: dict[str, Answer] = {
     "OpenRouter, flagged": Answer(403, error("small requires moderation. Your input was flagged.", code=403)),
@@ -149,6 +177,7 @@ OUTAGES: dict[str, Answer] = {
     "Cloudflare 525": Answer(525, b"error code: 525"),
     "Anthropic": Answer(529, error("Overloaded", type="overloaded_error")),
     "an internal error": Answer(500, error("internal error")),
+    "LM Studio": Answer(400, {"error": "The model has crashed without additional information. (Exit code: 139)"}),
 }
 
 

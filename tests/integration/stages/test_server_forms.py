@@ -10,6 +10,7 @@ import pytest
 from livedash_core.costs import list_traits
 from livedash_core.operations.doctor import examine
 from livedash_core.pipeline import BUILT_IN
+from livedash_core.status.incidents import list_incidents
 from tests.integration.stages.faulty_server import OWN, Answer, Asked, FaultyServer, good
 from tests.integration.stages.server_sessions import SESSIONS, Sessions, error
 
@@ -275,7 +276,29 @@ def test_a_prompt_that_was_read_in_part_is_noted_and_the_next_ones_are_shorter(
     assert noted["tokens_sent"] > 15_000
     with sessions.companies.engine.connect() as connection:
         (traits,) = list_traits(connection)
-    assert "has a context of 2,651 tokens" in traits.sentence
+        (incident,) = list_incidents(connection)
+        findings = [finding for finding in examine(connection, BUILT_IN) if finding.check == "partial"]
+    assert "has a context of 2,651 tokens; read 2,051 of about" in traits.sentence
+    assert incident.sentence.startswith("AI_ANALYSIS reads conversations in part since ")
+    assert (
+        f"{faulty.url} read 2051 of about {noted['tokens_sent']} tokens of a conversation for 'small'"
+        in incident.message
+    )
+    assert findings[0].is_problem
+
+    # After a day the whole is sent again. It is read in part, so the incident goes on; then it is read, and it ends.
+    sessions.execute("UPDATE livedash.model_server SET found_at = now() - interval '25 hours'")
+    assert sessions.incidents() == []
+    sessions.companies.do_again(*sessions.ids)
+    sessions.forget_analyses()
+    sessions.run(analysis_concurrency=1)
+    assert sessions.incidents() == [incident.message]
+    sessions.execute("UPDATE livedash.model_server SET context_tokens = NULL")
+    faulty.answer = lambda asked: good(usage={"prompt_tokens": 30_000, "completion_tokens": 60})
+    sessions.companies.do_again(*sessions.ids)
+    sessions.forget_analyses()
+    sessions.run(analysis_concurrency=1)
+    assert sessions.incidents() == []
 
 
 def test_a_short_or_cached_prompt_is_not_said_to_be_read_in_part(sessions: Sessions, faulty: FaultyServer) -> None:

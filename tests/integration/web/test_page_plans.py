@@ -28,11 +28,13 @@ LARGE = {
 ANALYSED = (
     """
     INSERT INTO livedash.session (id, company_id, started_at, ended_at, language, sentiment, category, escalated,
-                                  forwarded_hr, analyzer, model, prompt_version, summary, analysis_id, analyzed_at)
+                                  forwarded_hr, analyzer, model, prompt_version, summary, analysis_id, analyzed_at,
+                                  outcome)
     SELECT id, company_id, moment, moment, CASE WHEN n % 1000 = 0 THEN 'fr' ELSE 'nl' END,
            CASE WHEN n % 1000 = 0 THEN 'NEGATIVE' ELSE 'NEUTRAL' END,
            CASE WHEN n % 3 = 0 THEN 'ONBOARDING' ELSE 'OFFBOARDING' END, n % 1000 = 0, n % 2000 = 0,
-           'openai', 'a-model', '1', 'a summary', n, moment
+           'openai', 'a-model', '1', 'a summary', n, moment,
+           CASE WHEN n % 1000 = 0 THEN 'UNRESOLVED' WHEN n % 1000 > 1 THEN 'RESOLVED' END
     FROM built WHERE n <= 150000
     """,
     """
@@ -45,7 +47,16 @@ ANALYSED = (
     FROM built WHERE n <= 150000
     """,
     f"INSERT INTO livedash.session_day_count {counting._SESSIONS.format(which='true')}",
+    """
+    INSERT INTO livedash.session_month_count
+    SELECT facet, company_id, date_trunc('month', day), value, sum(sessions)
+    FROM livedash.session_day_count WHERE facet <> 'hour' GROUP BY 1, 2, 3, 4
+    """,
     f"INSERT INTO livedash.question_day_count {counting._QUESTIONS.format(which='true')}",
+    """
+    INSERT INTO livedash.question_month_count
+    SELECT question_id, date_trunc('month', day), sum(sessions) FROM livedash.question_day_count GROUP BY 1, 2
+    """,
     """
     UPDATE livedash.question SET sessions = counted.sessions FROM (
         SELECT question_id, sum(sessions) AS sessions FROM livedash.question_day_count GROUP BY question_id
@@ -88,6 +99,7 @@ ADDRESSES = {
     "forecast?kind=permanent&group=no": 12_000,
     "costs": PAGE,
     "insights?from=2020-01-01&to=2020-01-02": 5 * CANDIDATES + 100,
+    "insights?from=2019-01-01&to=2020-12-31": 5 * CANDIDATES + 100,
     "sessions": PAGE,
     f"sessions?company={COMPANIES[2]}": PAGE,
     "sessions?from=2020-01-01&to=2020-01-01": PAGE,
@@ -103,6 +115,9 @@ ADDRESSES = {
     f"sessions?{FETCH}&state=completed": WALK,
     "sessions?sentiment=NEGATIVE": PAGE,
     "sessions?language=fr": PAGE,
+    "sessions?outcome=UNRESOLVED": PAGE,
+    "sessions?outcome=UNRESOLVED&missing=NO_ANSWER": WALK,
+    "sessions?outcome=NONE": PAGE,
     "sessions?escalated=yes": PAGE,
     "sessions?category=ONBOARDING&sentiment=NEGATIVE": WALK,
     "sessions?category=ONBOARDING&sentiment=POSITIVE&from=2020-01-01": WALK,

@@ -13,12 +13,13 @@ from uuid import UUID, uuid4
 
 import pytest
 from markupsafe import escape
-from sqlalchemy import Connection, Engine, insert
+from sqlalchemy import Connection, Engine, insert, select
 from starlette.testclient import TestClient
 
 from livedash_core.costs.ledger import PlannedCall
 from livedash_core.costs.ledger_store import open_calls
 from livedash_core.costs.prices import load_prices, set_price
+from livedash_core.full_text import index_summaries
 from livedash_core.insights import counted_questions, counted_sessions
 from livedash_core.models import (
     AiProcessingRequest,
@@ -307,7 +308,14 @@ Analyse = Callable[..., list[UUID]]
 def analyse(records: Records, engine: Engine) -> Analyse:
     def write(company_id: UUID, number: int, **columns: Any) -> list[UUID]:
         ids = records.sessions(company_id, number, started_at=columns.get("started_at", NOON), completed_stages=5)
-        row = {"company_id": company_id, "started_at": NOON, "ended_at": NOON, "analyzer": "offline", **columns}
+        row = {
+            "company_id": company_id,
+            "started_at": NOON,
+            "ended_at": NOON,
+            "analyzer": "offline",
+            "analyzed_at": NOON,
+            **columns,
+        }
         with engine.begin() as connection, counted_sessions(connection, ids):
             connection.execute(insert(Session), [{"id": session_id, **row} for session_id in ids])
         return ids
@@ -319,13 +327,20 @@ def test_each_number_of_the_insights_links_to_as_many_sessions(
     page: TestClient, records: Records, analyse: Analyse
 ) -> None:
     acme = records.company("Acme")
-    analyse(acme, 3, sentiment="NEGATIVE", category="ONBOARDING", language="nl", escalated=True)
+    ended = {"outcome": "UNRESOLVED", "missing": "NO_ANSWER", "ended_at": NOON + timedelta(minutes=3)}
+    analyse(acme, 3, sentiment="NEGATIVE", category="ONBOARDING", language="nl", escalated=True, **ended)
     analyse(acme, 2, sentiment="POSITIVE", category="ONBOARDING", language="de", forwarded_hr=True)
-    before = NOON - timedelta(days=30)
+    before = NOON - timedelta(days=35)  # the same weekday of the period before
     analyse(acme, 5, sentiment="POSITIVE", category="ONBOARDING", language="de", started_at=before)
 
     html = page.get("insights").text
 
+    assert [re.search(f'<h2 id="{name}">', html) is not None for name in ("going", "asked", "fix")] == [True] * 3
+    for address in (
+        "hour=1-12", "outcome=UNRESOLVED", "outcome=NONE", "missing=NO_ANSWER", "category=ONBOARDING&amp;outcome=UNRE"
+    ):  # fmt: skip
+        assert address in html, address
+    assert "2 of these not yet for their outcome" in re.sub(r"<[^>]+>", "", html)
     links = re.findall(r'<a href="/livedash/(sessions\?[^"]+)"[^>]*>(\d+)</a>', html)
     assert sorted(int(number) for _, number in links if number != "0")[-1] == 5
     for address, number in links:
@@ -337,6 +352,91 @@ def test_each_number_of_the_insights_links_to_as_many_sessions(
     assert shares["NEGATIVE"] == "60%, +60 points"
     assert shares["POSITIVE"] == "40%, -60 points"
     assert shares["ONBOARDING"] == "100%, ±0 points"
+    # The sessions of the period before were not analysed for their outcome.
+    assert shares["UNRESOLVED"] == "60%, not comparable"
+    assert shares["NONE"] == "40%, not comparable"
+
+
+def test_the_insights_compare_companies_in_the_same_days_and_offer_periods(
+    page: TestClient, records: Records, analyse: Analyse
+) -> None:
+    acme, umbrella = records.company("Acme"), records.company("Umbrella", timezone="Europe/Amsterdam")
+    analyse(acme, 3, sentiment="NEUTRAL", outcome="RESOLVED")
+    analyse(umbrella, 1, sentiment="NEGATIVE", outcome="HANDED_OVER")
+
+    html = page.get("insights").text
+    table = re.search(r'<table class="list" role="table" aria-labelledby="compared-title">.*?</table>', html, re.DOTALL)
+    assert table is not None
+    rows = re.findall(r'<th role="rowheader" scope="row"><a [^>]+>(\w+)</a>', table[0])
+    assert rows == ["Acme", "Umbrella"]
+    assert ["100%" in row for row in table[0].split("</tr>")[1:3]] == [True, True]
+    for preset in ("7", "90", "month"):
+        assert page.get(f"insights?preset={preset}").status_code == 200
+        assert f'preset={preset}"' in html
+    assert "2026-03-01 to 2026-03-02" in page.get("insights?preset=month").text
+    assert 'aria-current="true"' in page.get("insights?preset=7").text
+    assert 'aria-current="true"' not in page.get("insights?from=2026-03-02").text
+    # Noon in UTC is an hour later in Amsterdam.
+    assert "hour=1-13" in page.get("insights?company=Umbrella").text
+
+
+def test_sessions_are_searched_counted_and_paged_both_ways(
+    page: TestClient, records: Records, analyse: Analyse, engine: Engine
+) -> None:
+    acme = records.company("Acme")
+    ids = analyse(acme, 90, language="nl", summary="Asked about <i>holidays</i>.", outcome="RESOLVED")
+    analyse(acme, 3, language="de", summary="Asked about the canteen.", outcome="RESOLVED")
+    with engine.begin() as connection:
+        index_summaries(connection, list(connection.scalars(select(Session.id))))
+
+    def shown(address: str) -> tuple[list[str], str]:
+        html = page.get(address).text
+        return re.findall(r'<a href="/livedash/sessions/([0-9a-f-]{36})">', html), html
+
+    address = "sessions?q=holiday&company=Acme&outcome=RESOLVED"
+    first, html = shown(address)
+    assert "90 sessions</span>, most recently started first" in html
+    assert "Previous page" not in html
+    newest = [str(session_id) for session_id in sorted(ids, reverse=True)]
+    assert first == newest[:40]
+    following = re.search(r'rel="next" href="/livedash/([^"]+)"', html)
+    assert following is not None
+    second, html = shown(following[1].replace("&amp;", "&"))
+    assert second == newest[40:80]
+    previous = re.search(r'rel="prev" href="/livedash/([^"]+)"', html)
+    assert previous is not None
+    assert shown(previous[1].replace("&amp;", "&"))[0] == first
+    assert shown(address + "&sort=oldest")[0] == newest[::-1][:40]
+    assert shown("sessions?q=holiday&language=de")[0] == []
+    assert len(shown("sessions?q=asked+-holiday")[0]) == 3
+    exported = list(csv.reader(io.StringIO(page.get("sessions/export.csv?q=canteen").text)))
+    assert len(exported) == 4
+    for words in ("-holiday", "%21%21%21"):
+        assert page.get(f"sessions?q={words}").status_code == 400
+    for words in ("%00holiday", "%27%22%3C%2F", "x" * 200):
+        assert page.get(f"sessions?q={words}").status_code in (200, 400)
+    assert page.get("sessions?q=" + "x" * 201).status_code == 400
+
+
+def test_a_session_shows_its_outcome_its_duration_and_its_response_time(
+    page: TestClient, records: Records, analyse: Analyse
+) -> None:
+    acme = records.company("Acme")
+    (old,) = analyse(acme, 1, sentiment="NEUTRAL", category="ONBOARDING")
+    columns = {"outcome": "UNRESOLVED", "missing": "WRONG_ANSWER", "outcome_reason": "It was <b>wrong</b>."}
+    (new,) = analyse(
+        acme, 1, sentiment="NEUTRAL", category="ONBOARDING", ended_at=NOON + timedelta(minutes=5),
+        avg_response_time_seconds=7, **columns,
+    )  # fmt: skip
+
+    assert "not yet analysed for its outcome" in page.get(f"sessions/{old}").text
+    html = page.get(f"sessions/{new}").text
+    assert "missing: wrong answer" in html
+    assert "It was &lt;b&gt;wrong&lt;/b&gt;." in html
+    assert "<dt>Duration</dt><dd>5 min</dd>" in html
+    assert "<dt>Response time</dt><dd>7.0 s on average</dd>" in html
+    (row,) = csv.DictReader(io.StringIO(page.get("sessions/export.csv?outcome=UNRESOLVED").text))
+    assert [row[name] for name in columns] == list(columns.values())
 
 
 @pytest.mark.parametrize("address", PAGES)
@@ -354,6 +454,11 @@ def test_an_empty_page_shows_what_to_do_next(page: TestClient, records: Records,
         ("sessions?from=2026-03-02&to=2026-03-01", 400),
         ("insights?to=9999-12-31", 400),
         ("sessions?stage=NOTHING", 400),
+        ("sessions?outcome=GOOD", 400),
+        ("sessions?missing=GOOD", 400),
+        ("sessions?hour=8-1", 400),
+        ("sessions?hour=1-24", 400),
+        ("insights?preset=8", 400),
         ("sessions?question=x", 400),
         ("sessions?after=x", 400),
         ("sessions/not-an-id", 400),

@@ -29,10 +29,10 @@ ANALYSED: dict[str, Any] = {"sentiment": "NEUTRAL", "category": "SALARY_COMPENSA
 @pytest.fixture
 def desk(records: Records) -> Desk:
     desk = Desk(records)
-    desk.ask(("en", PAYSLIP), sessions=3, started_at=NOW, escalated=False, forwarded_hr=False, **ANALYSED)
-    desk.ask(("nl", PAYSLIP_NL), sessions=2, started_at=NOW, escalated=True, forwarded_hr=True, **ANALYSED)
-    desk.ask(("en", "When is payday?"), sessions=9, started_at=NOW, escalated=False, forwarded_hr=False, **ANALYSED)
-    desk.ask(("en", HOSTILE), started_at=NOW, escalated=True, forwarded_hr=False, **ANALYSED)
+    desk.ask(("en", PAYSLIP), sessions=3, started_at=NOW, outcome="RESOLVED", **ANALYSED)
+    desk.ask(("nl", PAYSLIP_NL), sessions=2, started_at=NOW, outcome="HANDED_OVER", **ANALYSED)
+    desk.ask(("en", "When is payday?"), sessions=9, started_at=NOW, outcome="RESOLVED", **ANALYSED)
+    desk.ask(("en", HOSTILE), started_at=NOW, outcome="UNRESOLVED", **ANALYSED)
     desk.group()
     return desk
 
@@ -97,11 +97,11 @@ def test_hostile_text_is_text_on_every_page_and_in_the_export(page: TestClient, 
 def test_the_insights_page_ranks_topics_and_says_what_to_fix_first(page: TestClient, desk: Desk) -> None:
     html = page.get("insights", params={"company": "Acme"}).text
     topics = list(map(int, re.findall(r'data-topic="(\d+)"', html)))
-    to_fix = list(map(int, re.findall(r'data-fix="(\d+)"', html)))
+    to_fix = list(map(int, re.findall(r'data-fix-topic="(\d+)"', html)))
 
     assert topics == [desk.topic_of("When is payday?"), desk.topic_of(PAYSLIP), desk.topic_of(HOSTILE)]
     assert to_fix == [desk.topic_of(PAYSLIP), desk.topic_of(HOSTILE)]
-    assert "2 of 5 sessions were not helped" in html
+    assert "2 of 5 sessions were not resolved" in html
 
 
 def test_a_pinned_topic_comes_first_and_a_hidden_one_not_at_all(page: TestClient, desk: Desk) -> None:

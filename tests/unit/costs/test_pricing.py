@@ -148,6 +148,24 @@ def test_a_price_set_by_hand_comes_first_in_bill_and_budget(
         assert max_cost_of(PlannedCall(uuid4(), uuid4(), requested, "1", 9, 9), prices, NOW) == 0
 
 
+def test_at_another_server_only_prices_set_by_hand_apply() -> None:
+    def find(models: tuple[str, str | None], *by_hand: str) -> Price | None:
+        catalogue = [replace(PRICE, model=name) for name in ("gpt-4o", "gpt-4o-mini")]
+        prices = PriceList([*catalogue, *(replace(PRICE, model=name, by_hand=True) for name in by_hand)])
+        call = PlannedCall(uuid4(), uuid4(), models[0], "1", 9, 9, openai_prices=False)
+        found = prices.find(models, "realtime", None, NOW, 0, openai_prices=False)
+        assert (max_cost_of(call, prices, NOW) is None) == (found is None or found.model != models[0])
+        return found
+
+    assert find(("gpt-4o", None)) is None
+    assert find(("gpt-4o", "gpt-4o-2024-11-20")) is None
+    assert find(("small", "gpt-4o-mini")) is None
+    found = find(("gpt-4o", "gpt-4o-mini"), "gpt-4o")
+    assert found is not None
+    assert found.by_hand
+    assert find(("small", "gpt-4o-mini"), "gpt-4o-mini") is not None
+
+
 def test_a_price_set_by_hand_takes_precedence_in_every_tier_from_its_date() -> None:
     by_hand = replace(PRICE, by_hand=True, input=Decimal(7))
     prices = PriceList([replace(PRICE, valid_from=NOW - timedelta(days=9)), by_hand])

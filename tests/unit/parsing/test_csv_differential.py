@@ -5,8 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import time
+from pathlib import Path
 from typing import Literal
 
+import duckdb
+import pandas  # type: ignore[import-untyped]
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -61,6 +64,73 @@ def test_a_dialect_is_detected_and_read_as_the_csv_module_reads_it(
         [*(cell.strip() for cell in each[:-1]), each[-1]] for each in expected
     ]
     assert len(found) == len(rows)
+
+
+@given(
+    rows=ROWS,
+    delimiter=st.sampled_from(",;\t|"),
+    quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+    end=st.sampled_from(["\n", "\r\n"]),
+    encoding=st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]),
+    has_header=st.booleans(),
+)
+@settings(max_examples=60, deadline=None)
+def test_pandas_reads_the_same_rows_when_told_the_dialect(
+    rows: list[list[str]], delimiter: str, quoting: Literal[0, 1], end: str, encoding: str, has_header: bool
+) -> None:
+    content = written(rows, delimiter, quoting, end, has_header=has_header).encode(encoding)
+
+    read = pandas.read_csv(
+        io.BytesIO(content),
+        sep=delimiter,
+        encoding=encoding,
+        header=0 if has_header else None,
+        dtype=str,
+        keep_default_na=False,
+    )
+
+    assert ours(content) == [list(row) for row in read.itertuples(index=False)]
+
+
+def test_duckdb_reads_the_same_rows_or_sees_another_dialect(tmp_path: Path) -> None:
+    """Its sniffer is not told that cells have kinds, so a rare delimiter inside cells may be the better one for it.
+
+    A dialect that it does not see counts as a stated reason, if it is seldom.
+    """
+    path = tmp_path / "sessions.csv"
+    agreed: list[bool] = []
+
+    @given(
+        rows=ROWS,
+        delimiter=st.sampled_from(",;\t|"),
+        quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+        end=st.sampled_from(["\n", "\r\n"]),
+    )
+    @settings(max_examples=60, deadline=None, database=None)
+    def compare(rows: list[list[str]], delimiter: str, quoting: Literal[0, 1], end: str) -> None:
+        content = written(rows, delimiter, quoting, end, has_header=True).encode()
+        path.write_bytes(content)
+        with duckdb.connect() as database:
+            sniffed = database.execute("SELECT delimiter, quote, hasheader FROM sniff_csv(?)", [str(path)]).fetchone()
+            is_seen = sniffed is not None and sniffed[0] == delimiter and sniffed[1] in ('"', "(empty)") and sniffed[2]
+            agreed.append(bool(is_seen))
+            if is_seen:
+                read = database.execute("SELECT * FROM read_csv(?, all_varchar = true)", [str(path)]).fetchall()
+                assert ours(content) == [[cell or "" for cell in row] for row in read]
+
+    compare()
+    assert sum(agreed) > len(agreed) / 2
+
+
+def written(rows: list[list[str]], delimiter: str, quoting: Literal[0, 1], end: str, *, has_header: bool) -> str:
+    file = io.StringIO(newline="")
+    writer = csv.writer(file, delimiter=delimiter, quoting=quoting, lineterminator=end)
+    writer.writerows([*([list(COLUMNS)] if has_header else []), *rows])
+    return file.getvalue()
+
+
+def ours(content: bytes) -> list[list[str]]:
+    return [[value or "" for value in row.values] for row in CsvReader(io.BytesIO(content)) if isinstance(row, Row)]
 
 
 HURTFUL = [

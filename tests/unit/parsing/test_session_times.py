@@ -35,12 +35,27 @@ def test_a_session_across_the_end_of_summer_time_ends_after_it_began():
         ("02.03.2026 09:00:00", None, "end_time is empty"),
         ("31.02.2026 09:00:00", "02.03.2026 09:05:00", "start_time: '31.02.2026 09:00:00' is not a date"),
         ("02.03.2026 09:00:00", "02.03.2026 08:00:00", "is before start_time"),
-        ("2026-03-02 09:00", "02.03.2026 08:00:00", "is not a date written DD.MM.YYYY"),
+        ("02.03.2026", "02.03.2026 08:00:00", "is not a date written DD.MM.YYYY"),
+        ("02.03.2026 09:00:00", "03/02/2026 09:05", "end_time: '03/02/2026 09:05' may be two days"),
     ],
 )
 def test_a_cell_that_cannot_be_read_is_named(start, end, says):
     with pytest.raises(PermanentError, match=says):
         interpret(start, end, AMSTERDAM)
+
+
+def test_the_order_of_day_and_month_is_that_of_the_rows_note():
+    times = interpret("03/02/2026 09:00", "03/02/2026 09:05", AMSTERDAM, {"date_order": "month first"})
+
+    assert times.started_at == datetime(2026, 3, 2, 8, tzinfo=UTC)
+
+
+def test_a_time_with_an_offset_is_not_ambiguous():
+    cells = "2026-10-25T02:50:00+02:00", "2026-10-25T02:10:00+01:00"
+    times = interpret(*cells, AMSTERDAM)
+
+    assert (times.ended_at - times.started_at).total_seconds() == 20 * 60
+    assert peculiarities(times, AMSTERDAM, datetime(2026, 11, 1, tzinfo=UTC), cells) == {}
 
 
 # --- the quick way

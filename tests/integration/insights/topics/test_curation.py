@@ -26,6 +26,7 @@ QUESTIONS = [
     ("en", "Where do I park my bicycle?"),
     ("en", "And the pension?"),
 ]
+OUTCOMES = ("RESOLVED", "UNRESOLVED", "HANDED_OVER")
 PAYSLIP, RAISE, SICK = QUESTIONS[0][1], QUESTIONS[3][1], QUESTIONS[4][1]
 
 
@@ -33,9 +34,9 @@ PAYSLIP, RAISE, SICK = QUESTIONS[0][1], QUESTIONS[3][1], QUESTIONS[4][1]
 def desk(records: Records) -> Desk:
     desk = Desk(records)
     for number, question in enumerate(QUESTIONS, start=1):
-        desk.ask(question, sessions=number % 3 + 1, forwarded_hr=number % 2 == 0)
+        desk.ask(question, sessions=number % 3 + 1, outcome=OUTCOMES[number % 3])
     # Two topics in one session: merging them makes the session count once.
-    desk.ask(QUESTIONS[0], QUESTIONS[3], escalated=True)
+    desk.ask(QUESTIONS[0], QUESTIONS[3], outcome="UNRESOLVED")
     desk.group()
     return desk
 

@@ -80,7 +80,7 @@ def test_a_second_pass_places_only_what_is_new(desk: Desk) -> None:
 
 
 def test_a_session_with_two_questions_of_a_topic_counts_once(desk: Desk) -> None:
-    desk.ask(PAYSLIP[0], PAYSLIP[2], forwarded_hr=True, category="SALARY_COMPENSATION")
+    desk.ask(PAYSLIP[0], PAYSLIP[2], outcome="HANDED_OVER", category="SALARY_COMPENSATION")
     desk.ask(PAYSLIP[0], started_at=NOON + timedelta(days=1))
     desk.group()
 

@@ -37,7 +37,7 @@ async def test_any_conversation_gives_an_analysis_that_can_be_stored(
 async def test_the_result_names_the_offline_rules(analyzer: OfflineAnalyzer, ask: Ask) -> None:
     as_contract: Analyzer = analyzer
     analysis = await as_contract.analyze(ask("Hoe vraag ik vakantie aan?", "En tot wanneer kan dat?"))
-    assert (analysis.analyzer, analysis.model, analysis.prompt_version) == ("offline", None, "rules-2")
+    assert (analysis.analyzer, analysis.model, analysis.prompt_version) == ("offline", None, "rules-3")
     assert analysis.summary == (
         "Offline rules: 2 user messages about leave and vacation. First question: “Hoe vraag ik vakantie aan?”."
     )

@@ -18,6 +18,9 @@ from livedash_core.analysis.contract import AnalysisRequest, Turn
 VALID_REPLY = {
     "summary": "The employee asked how to request leave and was told to use the app.",
     "questions": ["How do I request leave?"],
+    "outcome_reason": "The chatbot explained how to request leave.",
+    "outcome": "RESOLVED",
+    "missing": "NONE",
     "language": "nl",
     "sentiment": "NEUTRAL",
     "escalated": False,

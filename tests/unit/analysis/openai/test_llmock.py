@@ -91,13 +91,13 @@ async def test_a_second_unusable_reply_fails_the_session(
         (429, "billing_hard_limit_reached", SystemicError, "check the key and its credit", 1),
         (400, "content_filter", PermanentError, "the model refused", 1),
         (400, "invalid_prompt", PermanentError, "the model refused", 1),
-        (413, None, PermanentError, "too long for 'small-model'", 1),
         # A harmless question is refused as well, in the simplest form too.
         (403, None, SystemicError, "forbids the use of 'small-model'", 3),
         (404, None, SystemicError, "check the base URL", 3),
         (422, None, SystemicError, "does not take our requests", 3),
         (400, "unsupported_parameter", SystemicError, "does not take our requests", 3),
         (400, None, SystemicError, "does not take our requests", 3),
+        (413, None, SystemicError, "takes too few tokens for any conversation", 3),
         # An outage: a harmless question fails as well, but is not sent if it might be billed.
         (408, None, TransientError, "busy or out of order", 1),
         (409, None, UnavailableError, "busy or out of order", 2),
@@ -120,7 +120,7 @@ async def test_an_error_status_has_its_error_kind(
     with pytest.raises(kind, match=says) as raised:
         await make_analyzer(llmock.base_url()).analyze(request_to_analyse)
     assert "sk-very-secret" not in str(raised.value)
-    assert ("the server's own words" in str(raised.value)) == (posted == 3 and status < 500)
+    assert ("the server's own words" in str(raised.value)) == (posted > 1 and status != 413)
     assert posts(llmock) == posted
     # A gateway's time limit does not tell whether the model behind it answered and is billed.
     assert ledger.history == ["opened", "unknown" if status == 408 else "rejected"] * posted
@@ -207,14 +207,14 @@ async def test_a_500_is_not_retried_here_and_has_no_retry_after(
     assert posts(llmock) == 2
 
 
-async def test_a_short_conversation_that_is_too_long_fails_without_another_call(
+async def test_a_context_that_is_too_small_for_any_conversation_is_no_fault_of_a_session(
     llmock: LLMock, make_analyzer: MakeAnalyzer, ledger: RecordingLedger, request_to_analyse: AnalysisRequest
 ) -> None:
     llmock.limits(context_window=100)
-    with pytest.raises(PermanentError, match="too long for 'small-model'"):
+    with pytest.raises(SystemicError, match=r"any conversation with 'small-model' \(100\); give the model a larger"):
         await make_analyzer(llmock.base_url()).analyze(request_to_analyse)
-    assert posts(llmock) == 1
-    assert ledger.history == ["opened", "rejected"]
+    assert posts(llmock) == 2
+    assert ledger.history == ["opened", "rejected", "opened", "rejected"]
 
 
 async def test_a_long_conversation_that_is_too_long_is_halved_once(
@@ -229,13 +229,13 @@ async def test_a_long_conversation_that_is_too_long_is_halved_once(
     assert analysis.notes["calls_wasted"] == 1
 
 
-async def test_a_context_that_is_too_small_for_the_instructions_fails(
+async def test_no_smaller_request_is_made_if_not_even_the_instructions_fit(
     llmock: LLMock, make_analyzer: MakeAnalyzer
 ) -> None:
     llmock.limits(context_window=100)
-    with pytest.raises(PermanentError, match="too long"):
+    with pytest.raises(SystemicError, match="too few tokens"):
         await make_analyzer(llmock.base_url()).analyze(request_of(Turn("User", "woord " * 5_000)))
-    assert posts(llmock) == 1  # the server says that not even the instructions fit
+    assert posts(llmock) == 2
 
 
 async def test_a_timeout_closes_the_call_as_unknown(

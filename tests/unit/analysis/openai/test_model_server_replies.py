@@ -7,10 +7,12 @@ import json
 from dataclasses import replace
 from email.utils import formatdate
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
-from livedash_core.analysis.contract import AnalysisRequest, Turn
+from livedash_core.analysis.batches import BatchResult
+from livedash_core.analysis.contract import Analysis, AnalysisRequest, Turn
 from livedash_core.analysis.openai import analyzer
 from livedash_core.costs.ledger import CallEnd, Usage
 from livedash_core.errors import ConfigurationError, PermanentError, SystemicError, TransientError
@@ -213,6 +215,24 @@ async def test_an_analysis_is_stored_with_the_call_that_produced_it_only(
     assert useful.stored.result["model"] == "small-model-2026"
 
 
+async def test_an_outcome_that_was_asked_for_and_not_said_is_unknown_but_an_older_prompt_did_not_ask(
+    server: ScriptedServer, make_analyzer: MakeAnalyzer, request_to_analyse: AnalysisRequest
+) -> None:
+    said = {name: value for name, value in VALID_REPLY.items() if name not in ("outcome", "outcome_reason", "missing")}
+    server.completes(json.dumps(said))
+    analyzer = make_analyzer(server.url)
+    now = await analyzer.analyze(request_to_analyse)
+    assert isinstance(now, Analysis)
+    assert (now.outcome, now.notes) == ("UNKNOWN", {"outcome": "not said"})
+
+    body = json.dumps({"choices": [{"message": {"content": json.dumps(said)}}]}).encode()
+    late = await analyzer.analyze_result(
+        request_to_analyse, BatchResult(uuid4(), CallEnd("answered"), body), "2026-11-5"
+    )
+    assert isinstance(late, Analysis)
+    assert (late.outcome, late.prompt_version, late.notes) == (None, "2026-11-5", {})
+
+
 async def test_a_reply_cut_off_is_requested_once_with_twice_the_tokens(
     server: ScriptedServer, make_analyzer: MakeAnalyzer, ledger: RecordingLedger, request_to_analyse: AnalysisRequest
 ) -> None:
@@ -296,9 +316,10 @@ async def test_a_400_that_says_that_it_is_about_the_conversation_fails_the_sessi
     server: ScriptedServer, make_analyzer: MakeAnalyzer, request_to_analyse: AnalysisRequest, body: Any, says: str
 ) -> None:
     server.says(body, status="400 Bad Request")
+    server.completes("At nine.")  # to the question that decides whose fault it is
     with pytest.raises(PermanentError, match=says):
         await make_analyzer(server.url).analyze(request_to_analyse)
-    assert len(server.posted) == 1
+    assert len(server.posted) == (1 if says == "refused" else 2)
 
 
 @pytest.mark.parametrize(

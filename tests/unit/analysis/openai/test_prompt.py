@@ -12,7 +12,7 @@ from livedash_core.analysis.openai.chat_request import ChatRequest
 from livedash_core.analysis.openai.errors import NoJson, TranscriptTooLong
 from livedash_core.analysis.openai.excerpt import create_excerpt
 from livedash_core.analysis.openai.reply import ReplyCutOff, UnusableReply
-from livedash_core.enums import CATEGORIES, SENTIMENTS
+from livedash_core.enums import CATEGORIES, MISSING, SENTIMENTS, SESSION_OUTCOMES
 
 
 def test_the_prompt_version_changes_with_the_prompt() -> None:
@@ -28,6 +28,8 @@ def test_the_prompt_version_changes_with_the_prompt() -> None:
         "2026-11-4": "7d6eeecb1025d38b7707deaba0c0e8c1f6734cefe4e1982db7078a12921b4c94",
         # The same words; the last object wins, and more deviations are read.
         "2026-11-5": "7d6eeecb1025d38b7707deaba0c0e8c1f6734cefe4e1982db7078a12921b4c94",
+        # The outcome, its reason, and what was missing.
+        "2026-11-6": "72914600e04af8aae183a20fc24aa4d8e5aedaea46591d73498fff71ba47195d",
     }
     assert versions[prompt.PROMPT_VERSION] == hashlib.sha256(wording.encode()).hexdigest()
 
@@ -43,12 +45,14 @@ def test_the_schema_is_strict_and_begins_with_the_summary() -> None:
     assert SCHEMA["required"] == list(properties)
     assert properties["category"]["enum"] == list(CATEGORIES)
     assert properties["sentiment"]["enum"] == list(SENTIMENTS)
+    assert properties["outcome"]["enum"] == list(SESSION_OUTCOMES)
+    assert properties["missing"]["enum"] == [*MISSING, "NONE"]
     # Not in OpenAI's strict subset; the reader checks them.
     assert "Length" not in json.dumps(SCHEMA)
 
 
 def test_the_instructions_name_every_field_and_category() -> None:
-    for word in (*SCHEMA["properties"], *CATEGORIES, *SENTIMENTS):
+    for word in (*SCHEMA["properties"], *CATEGORIES, *SENTIMENTS, *SESSION_OUTCOMES, *MISSING):
         assert word in prompt.INSTRUCTIONS
 
 

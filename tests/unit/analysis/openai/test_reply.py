@@ -59,6 +59,21 @@ def test_a_valid_reply_has_no_notes() -> None:
         ("category", "Urlaub", "LEAVE_VACATION"),
         ("category", "Category: Sick leave recovery", "SICK_LEAVE_RECOVERY"),
         ("category", "Salaris", "SALARY_COMPENSATION"),
+        ("outcome", "resolved", "RESOLVED"),
+        ("outcome", "Outcome: Handed over (to HR)", "HANDED_OVER"),
+        ("outcome", "handed-off", "HANDED_OVER"),
+        ("outcome", "not resolved", "UNRESOLVED"),
+        ("outcome", "opgelost", "RESOLVED"),
+        ("outcome", ["ABANDONED"], "ABANDONED"),
+        ("outcome", {"value": "ABANDONED"}, "ABANDONED"),
+        ("outcome", "a mystery", "UNKNOWN"),
+        ("outcome", "", "UNKNOWN"),
+        ("outcome", None, "UNKNOWN"),
+        ("outcome", 7, "UNKNOWN"),
+        ("outcome_reason", "Mail hr@acme.example\nor see evil.example.", "Mail [e-mail] or see [link]."),
+        ("outcome_reason", None, ""),
+        ("outcome_reason", 7, ""),
+        ("missing", "NO_ANSWER", None),
         ("summary", "Greeting.", "Summary: Greeting."),
         ("summary", ["Asked for leave.", "Got it."], "Asked for leave. Got it."),
         ("summary", "  Two\nlines   and\ttabs. ", "Two lines and tabs."),
@@ -88,6 +103,37 @@ def test_a_harmless_deviation_is_normalised_and_noted(field: str, given_value: A
 )
 def test_the_models_language_label_is_noted_if_it_was_normalised(said: Any, kept: str | None) -> None:
     assert read(language=said).notes.get("language_label") == kept
+
+
+@pytest.mark.parametrize(
+    ("said", "taken"),
+    [
+        ("WRONG_ANSWER", "WRONG_ANSWER"),
+        ("no answer in the knowledge", "NO_ANSWER"),
+        ("Needs a person", "NEEDS_PERSON"),
+        ("technical fault", "SYSTEM_FAULT"),
+        ("NONE", None),
+        ("", None),
+        (None, None),
+        ("patience", None),
+        (["SYSTEM_FAULT"], "SYSTEM_FAULT"),
+    ],
+)
+def test_what_an_unresolved_session_lacked_is_read_leniently(said: Any, taken: str | None) -> None:
+    analysis = read(outcome="UNRESOLVED", missing=said)
+    assert (analysis.outcome, analysis.missing) == ("UNRESOLVED", taken)
+
+
+def test_a_long_reason_is_shortened_at_a_word() -> None:
+    assert len(read(outcome_reason="word " * 100).outcome_reason) <= 200
+    assert len(read(outcome_reason="w" * 400).outcome_reason) == 200
+
+
+def test_a_reply_to_a_prompt_that_did_not_ask_for_the_outcome_has_none() -> None:
+    old = {name: value for name, value in VALID_REPLY.items() if name not in ("outcome", "outcome_reason", "missing")}
+    analysis = read_content(json.dumps(old))
+    assert (analysis.outcome, analysis.outcome_reason, analysis.missing) == (None, "", None)
+    assert analysis.notes == {}
 
 
 def test_a_missing_language_is_undetermined() -> None:

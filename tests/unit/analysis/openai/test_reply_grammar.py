@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from livedash_core.analysis.contract import Analysis
 from livedash_core.analysis.openai.completion import Completion
 from livedash_core.analysis.openai.reply import read_completion
-from livedash_core.enums import CATEGORIES, SENTIMENTS
+from livedash_core.enums import CATEGORIES, SENTIMENTS, SESSION_OUTCOMES
 from livedash_core.errors import PermanentError
 
 #: What a user may paste and a model quote.
@@ -39,6 +39,9 @@ FIELDS = st.fixed_dictionaries(
     {
         "summary": SUMMARY,
         "questions": st.just(["When do I start?", 'What does "{}" mean?']),
+        "outcome_reason": st.just("It ended well."),
+        "outcome": st.sampled_from(SESSION_OUTCOMES),
+        "missing": st.just("NONE"),
         "language": st.sampled_from(["nl", "de", "en"]),
         "sentiment": st.sampled_from(SENTIMENTS),
         "escalated": st.booleans(),
@@ -110,7 +113,7 @@ def test_what_goes_in_comes_out(
     analysis = read_completion(Completion.read(body_of(message, "stop", is_stream=is_stream)))
     assert analysis.summary == " ".join(fields["summary"].split())
     assert list(analysis.questions) == fields["questions"]
-    for name in ("language", "sentiment", "escalated", "forwarded_hr", "category"):
+    for name in ("outcome", "outcome_reason", "language", "sentiment", "escalated", "forwarded_hr", "category"):
         assert getattr(analysis, name) == fields[name]
 
 

@@ -11,6 +11,7 @@ import pytest
 from livedash_core.analysis.contract import Analysis
 from livedash_core.analysis.openai.completion import Completion
 from livedash_core.analysis.openai.reply import ReplyCutOff, UnusableReply, read_completion, read_content
+from livedash_core.errors import PermanentError
 
 GOOD = {
     "summary": "An employee wanted to know when the canteen opens and was told at noon.",
@@ -59,6 +60,8 @@ def assert_good(analysis: Analysis) -> None:
         ({"content": None, "reasoning_content": J}, "reasoning"),
         ({"content": "", "reasoning": f"Thinking about {{it}}.\n{D}\nNo: {J}"}, "reasoning"),
         ({"content": [{"type": "thinking", "thinking": J}]}, "reasoning"),
+        ({"content": None, "reasoning_details": [{"type": "reasoning.text", "text": J}, 7]}, "reasoning"),
+        ({"content": "", "thinking": J}, "reasoning"),
         ({"content": J, "reasoning_content": D}, None),
         ({"content": None, "tool_calls": [call(J)]}, "tool call"),
         ({"content": "I call the tool.", "tool_calls": [call(GOOD)]}, "tool call"),
@@ -80,6 +83,37 @@ def test_the_object_is_read_in_every_place_of_a_message(message: Any, read_from:
 )
 def test_the_object_is_read_in_the_forms_of_other_apis(choice: dict[str, Any]) -> None:
     assert_good(read_completion(Completion.read(json.dumps({"choices": [choice]}).encode())))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"model": "m", "message": {"role": "assistant", "content": J}, "done": True, "done_reason": "stop"},
+        {"model": "m", "response": J, "done": True},
+        {"type": "message", "role": "assistant", "content": [{"type": "text", "text": J}], "stop_reason": "end_turn"},
+        {
+            "object": "response",
+            "output": [
+                {"type": "reasoning", "summary": []},
+                {"type": "message", "content": [{"type": "output_text", "text": J}]},
+            ],
+        },
+        {"output_text": J},
+        {"candidates": [{"content": {"parts": [{"text": D, "thought": True}, {"text": J}]}, "finishReason": "STOP"}]},
+        [{"generated_text": J}],
+        {"choices": {"message": {"content": J}}},
+        {"choices": {"0": {"message": {"content": J}}}},
+        {"result": {"response": J}, "success": True},
+    ],
+)
+def test_the_object_is_read_in_a_response_of_another_api(body: Any) -> None:
+    assert_good(read_completion(Completion.read(json.dumps(body).encode())))
+
+
+@pytest.mark.parametrize("reason", ["content_filter: PROHIBITED_CONTENT", "SAFETY", "refusal"])
+def test_a_finish_reason_of_a_filter_is_a_refusal(reason: str) -> None:
+    with pytest.raises(PermanentError, match="content filter"):
+        read({"role": "assistant"}, reason)
 
 
 def test_a_choice_that_says_something_is_read_before_one_that_does_not() -> None:

@@ -40,7 +40,25 @@ REPLY = json.dumps(VALID_REPLY)
             SystemicError,
             "does not take our requests",
         ),
-        ({"error": {"code": 400, "message": "maximum context length is 4096 tokens"}}, PermanentError, "too long"),
+        (
+            {"error": {"code": 400, "message": "maximum context length is 4096 tokens"}},
+            SystemicError,
+            r"takes too few tokens for any conversation with 'small-model' \(4,096\)",
+        ),
+        ({"error": True, "message": "the API key is invalid"}, SystemicError, "refuses the API key"),
+        ({"success": False, "errors": [{"code": 7009, "message": "Upstream error"}]}, UnavailableError, "out of order"),
+        ({"status": "failure", "message": "no reason"}, UnavailableError, "out of order"),
+        (
+            {"base_resp": {"status_code": 1004, "status_msg": "login fail: carry the API secret key"}, "choices": None},
+            SystemicError,
+            "refuses the API key",
+        ),
+        ({"error_code": 110, "error_msg": "Access token invalid"}, SystemicError, "refuses the API key"),
+        (
+            {"choices": [{"error": {"code": 402, "message": "credits"}}], "usage": {"prompt_tokens": 0}},
+            SystemicError,
+            "refuses the API key",
+        ),
         ({"error": {"code": "content_filter", "message": "flagged"}}, PermanentError, "the model refused"),
         ({"detail": "Unauthorized"}, SystemicError, "refuses the API key"),
         (
@@ -135,6 +153,9 @@ PLAIN = json.dumps(
         b"\xef\xbb\xbf" + PLAIN.encode(),
         b"\n  \n" + PLAIN.encode() + b"\n",
         b"[" + PLAIN.encode() + b"]",
+        json.dumps(PLAIN).encode(),
+        b'{"code": 0, "msg": "ok", "data": ' + PLAIN.encode() + b"}",
+        json.dumps({"statusCode": 200, "body": PLAIN}).encode(),
     ],
 )
 async def test_a_stream_or_a_body_behind_comments_is_the_completion_in_it(

@@ -65,6 +65,8 @@ def usage(reported: Any, **body: Any) -> Usage:
         ({"prompt_tokens": 9, "completion_tokens": None, "prompt_tokens_details": None}, Usage(9)),
         ({"prompt_tokens": True, "completion_tokens": -5, "total_tokens": "many"}, Usage()),
         ({"prompt_tokens": 2**31, "completion_tokens": 1.5}, Usage()),
+        # A server that does not count.
+        ({"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}, Usage()),
         (None, Usage()),
         ("none", Usage()),
         ([7], Usage()),
@@ -79,3 +81,4 @@ def test_the_counts_are_found_outside_of_usage() -> None:
     assert usage(None, x_groq={"usage": counts}) == billed
     assert usage(None, choices=[{"usage": counts}]) == billed
     assert usage(None, prompt_eval_count=9, eval_count=5) == billed
+    assert usage(None, usageMetadata={"promptTokenCount": 9, "candidatesTokenCount": 5}) == billed

@@ -1,4 +1,7 @@
-"""Fetches empty transcripts again: some systems publish the file first and fill it when the session has ended."""
+"""Fetches transcripts again that were empty or not there yet.
+
+Some systems publish the file first and fill it when the session has ended; others publish the row before the file.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
+from livedash_core.clients.responses import MISSING
 from livedash_core.pipeline import Pipeline
 from livedash_core.status import ProcessingStatusManager
 
@@ -15,7 +19,7 @@ EMPTY = "the transcript is empty"
 STAGE = "TRANSCRIPT_FETCH"
 #: The shortest pause between two looks; later ones double.
 MIN_PAUSE_SECONDS = 300
-#: So long after its row was imported or changed, a transcript that is still empty stays so.
+#: So long after its row was imported or changed, a transcript that is still empty or missing stays so.
 LAST_CHECK_DAYS = 14
 #: Transcripts per run; the others follow in the next one.
 MOST_PER_RUN = 10_000
@@ -28,7 +32,9 @@ _DUE = text(
     FROM livedash.session_processing_status AS status
     JOIN livedash.session_import AS row ON row.id = status.session_id
     JOIN livedash.company ON company.id = status.company_id AND company.status = 'ACTIVE'
-    WHERE status.stage = :stage AND status.status = 'SKIPPED' AND status.metadata ->> 'reason' = :reason
+    WHERE status.stage = :stage
+      AND ((status.status = 'SKIPPED' AND status.metadata ->> 'reason' = :reason)
+           OR (status.status = 'FAILED' AND status.error_message LIKE '%' || :missing))
       AND status.completed_at > now() - 2 * make_interval(days => :days)
       AND (CAST(:company_ids AS uuid[]) IS NULL OR status.company_id = ANY (CAST(:company_ids AS uuid[])))
       AND row.erased_at IS NULL
@@ -40,15 +46,16 @@ _DUE = text(
 )
 
 
-def reopen_empty_transcripts(
+def reopen_late_transcripts(
     connection: Connection, pipeline: Pipeline, company_ids: Sequence[UUID] | None = None
 ) -> list[UUID]:
-    """Reopen TRANSCRIPT_FETCH of the sessions whose empty transcript is to be looked at again; returns their ids."""
+    """Reopen TRANSCRIPT_FETCH of the sessions whose transcript is to be looked at again; returns their ids."""
     due = connection.scalars(
         _DUE,
         {
             "stage": STAGE,
             "reason": EMPTY,
+            "missing": MISSING,
             "company_ids": None if company_ids is None else list(company_ids),
             "days": LAST_CHECK_DAYS,
             "pause": MIN_PAUSE_SECONDS,

@@ -11,7 +11,7 @@ from typing import Literal
 Order = Literal["day first", "month first"]
 
 _SPACE = "[ \\t\u00a0\u202f\u2009\u200e\u200f]"
-_LETTER = "[a-zÀ-ÿ]"  # the rest of the pattern is ASCII
+_LETTER = "[a-zÀ-ſ]"  # the rest of the pattern is ASCII
 _MONTH_NAME = rf"{_LETTER}{{3,10}}"
 _DATE = (
     rf"(?:\d{{4}}[-/.]\d{{1,2}}[-/.]\d{{1,2}}|\d{{1,2}}([./-])\d{{1,2}}[./-](?:\d{{4}}|\d{{2}})(?!\d)"
@@ -36,22 +36,23 @@ _TIME = re.compile(
     rf"(?:{_SPACE}?(?:uhr|uur))?\.?{_SPACE}?(Z|UTC|GMT|[+-]\d\d:?\d\d)?",
     re.IGNORECASE,
 )
+#: Without "listopad", which is November in Polish and October in Croatian.
 _MONTHS: dict[str, int] = {
     name: number
     for number, names in enumerate(
         (
-            "jan january januari januar janvier janv enero ene jän jänner",
-            "feb february februari februar février févr fevrier febrero",
-            "mar march mrt maart märz mär maerz mars marzo",
-            "apr april avril avr abril abr",
-            "may mei mai mayo",
-            "jun june juni juin junio",
-            "jul july juli juillet juil julio",
-            "aug august augustus août aout agosto ago",
-            "sep sept september septembre septiembre set",
-            "oct october okt oktober octobre octubre",
-            "nov november novembre noviembre",
-            "dec december dez dezember déc décembre decembre dic diciembre",
+            "jan january januari januar janvier janv enero ene jän jänner gennaio gen janeiro stycznia styczeń ocak",
+            "feb february februari februar février févr fevrier febrero febbraio fevereiro fev lutego luty şubat",
+            "mar march mrt maart märz mär maerz mars marzo março marca marzec mart marts",
+            "apr april avril avr abril abr aprile kwietnia kwiecień nisan",
+            "may mei mai mayo maggio mag maio maj maja mayıs",
+            "jun june juni juin junio giugno giu junho czerwca czerwiec haziran",
+            "jul july juli juillet juil julio luglio lug julho lipca lipiec temmuz",
+            "aug august augustus août aout agosto ago augusti sierpnia sierpień ağustos",
+            "sep sept september septembre septiembre set settembre setembro września wrzesień eylül",
+            "oct october okt oktober octobre octubre ottobre ott outubro out października październik ekim",
+            "nov november novembre noviembre novembro kasım",
+            "dec december dez dezember déc décembre decembre dic diciembre dicembre dezembro desember grudnia aralık",
         ),
         start=1,
     )
@@ -115,18 +116,19 @@ def at_instant(instant: datetime) -> Stamp:
 def read_stamp(text: str) -> Stamp:
     """Read a time that matches ``STAMP``; ``UNREADABLE`` for an impossible one."""
     text = re.sub("[\u00a0\u202f\u2009]", " ", text.replace("\u200e", "").replace("\u200f", ""))
-    year, first, second, order, end, begin = None, 0, 0, None, 0, len(text)
-    if match := _NUMERIC_DATE.search(text):
-        begin, end = match.span()
-        year, first, second, order = _numeric_date(*match.groups())
-        if year is None:
-            return UNREADABLE
-    elif (match := _NAMED_DATE.search(text)) and (month := _MONTHS.get(match[2].lower())):
+    order: Order | None = None
+    year, first, second, end, begin = None, 0, 0, 0, len(text)
+    if (match := _NAMED_DATE.search(text)) and (month := _MONTHS.get(match[2].lower())):
         begin, end = match.span()
         year, first, second, order = int(match[3]), int(match[1]), month, "day first"
     elif (match := _NAMED_MONTH_FIRST.search(text)) and (month := _MONTHS.get(match[1].lower())):
         begin, end = match.span()
         year, first, second, order = int(match[3]), int(match[2]), month, "day first"
+    elif match := _NUMERIC_DATE.search(text):  # behind the others: a clock may have points, too
+        begin, end = match.span()
+        year, first, second, order = _numeric_date(*match.groups())
+        if year is None:
+            return UNREADABLE
     clock = _TIME.search(text, end) or _TIME.search(text, 0, begin)
     return UNREADABLE if clock is None else _stamp(clock, year, first, second, order)
 

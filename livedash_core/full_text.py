@@ -1,0 +1,121 @@
+"""The full-text search: the words of messages and summaries, with the dictionaries of five languages.
+
+A text is stored with its words as they are (``simple``) and with their stems in its session's language; if that is
+unknown, in all five. A query is matched in all of them, so that "verloven" finds "verlof" in a Dutch session. Each
+document also has its company as a word, which no query can contain, so that the index finds a company's sessions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy import Connection, text
+
+from livedash_core.errors import UsageError
+
+#: ISO 639-1 → PostgreSQL's configuration.
+LANGUAGES = {"nl": "dutch", "de": "german", "en": "english", "fr": "french", "es": "spanish"}
+CONFIGURATIONS = ("simple", *LANGUAGES.values())
+#: The characters of a conversation that are indexed: a document has at most 1 MB in six configurations.
+MAX_CHARACTERS = 40_000
+MAX_QUERY_CHARACTERS = 200
+#: A query with more matches is answered from the newest sessions on, without reading all matches.
+MAX_MATCHES = 10_000
+
+#: The query as SQL; ``:words`` is what the user wrote, in the syntax of web search engines, which has no errors.
+_QUERY = " || ".join(f"websearch_to_tsquery('{name}', :words)" for name in CONFIGURATIONS)
+#: Whether ``session.id`` matches; for a query with many matches.
+MATCHES = f"EXISTS (SELECT FROM livedash.session_search WHERE session_id = imported.id AND document @@ ({_QUERY}))"
+
+
+class Found(NamedTuple):
+    """The sessions that match a query; None if there are more than ``MAX_MATCHES``."""
+
+    session_ids: list[UUID] | None
+
+
+def index_messages(connection: Connection, session_ids: Iterable[UUID]) -> None:
+    """Index the messages of these sessions again; call it in the transaction that writes them."""
+    connection.execute(_INDEX_MESSAGES, {"ids": list(session_ids)})
+
+
+def index_summaries(connection: Connection, session_ids: Iterable[UUID]) -> None:
+    """Index the summaries of these sessions again; call it in the transaction that writes them."""
+    connection.execute(_INDEX_SUMMARIES, {"ids": list(session_ids)})
+
+
+def find(connection: Connection, words: str, company_ids: Sequence[UUID] | None) -> Found:
+    """Find the sessions of these companies (None: all) whose messages or summary match ``words``.
+
+    Raises ``UsageError`` for a query without a word to search for.
+    """
+    connection.execute(text("SET LOCAL enable_seqscan = off"))  # the index, whatever the plan thinks of the query
+    try:
+        if not connection.scalar(_HAS_A_WORD, {"words": words}):
+            raise UsageError("name a word to search for, not only words to leave out or punctuation")
+        lexemes = None if company_ids is None else " | ".join(f"'{_company(str(one))}'" for one in company_ids)
+        if lexemes == "":
+            return Found([])
+        parameters = {"words": words, "companies": lexemes, "limit": 2 * MAX_MATCHES + 2}
+        rows = connection.scalars(_OF_ALL if lexemes is None else _OF_COMPANIES, parameters).all()
+    finally:
+        connection.execute(text("SET LOCAL enable_seqscan = on"))
+    matches = list(dict.fromkeys(rows))
+    return Found(matches if len(matches) <= MAX_MATCHES and len(rows) <= 2 * MAX_MATCHES + 1 else None)
+
+
+def _company(company_id: str) -> str:
+    return f"company:{company_id}"
+
+
+def _document(column: str, language: str) -> str:
+    stems = " ".join(f"WHEN '{code}' THEN to_tsvector('{name}', {column})" for code, name in LANGUAGES.items())
+    every = " || ".join(f"to_tsvector('{name}', {column})" for name in LANGUAGES.values())
+    return f"""
+        array_to_tsvector(ARRAY['company:' || session.company_id]) || to_tsvector('simple', {column})
+        || CASE lower(left(coalesce({language}, 'und'), 3))
+               {stems} WHEN 'und' THEN {every} ELSE CAST('' AS tsvector) END
+    """
+
+
+_STORE = """
+    ), stored AS (
+        INSERT INTO livedash.session_search (session_id, part, document)
+        SELECT id, '{part}', document FROM documents WHERE document IS NOT NULL
+        ORDER BY id
+        ON CONFLICT (session_id, part) DO UPDATE SET document = excluded.document
+    )
+    DELETE FROM livedash.session_search
+    WHERE part = '{part}' AND session_id IN (SELECT id FROM documents WHERE document IS NULL)
+"""
+_INDEX_MESSAGES = text(
+    f"""
+    WITH documents AS MATERIALIZED (
+        SELECT session.id, {_document("body", "session.language")} AS document
+        FROM livedash.session CROSS JOIN LATERAL (
+            SELECT left(string_agg(left(content, {MAX_CHARACTERS}), ' ' ORDER BY position), {MAX_CHARACTERS}) AS body
+            FROM livedash.message WHERE session_id = session.id
+        ) AS said
+        WHERE session.id = ANY (CAST(:ids AS uuid[]))
+    {_STORE.format(part="messages")}
+    """  # noqa: S608 - made of constants
+)
+_INDEX_SUMMARIES = text(
+    f"""
+    WITH documents AS MATERIALIZED (
+        SELECT session.id, {_document("summary", "'en'")} AS document
+        FROM livedash.session WHERE session.id = ANY (CAST(:ids AS uuid[]))
+    {_STORE.format(part="summary")}
+    """  # noqa: S608 - made of constants
+)
+#: "T": a condition that every document fulfils, such as one with only words to leave out.
+_HAS_A_WORD = text(f"SELECT querytree({_QUERY}) NOT IN ('', 'T')")
+_OF_ALL = text(
+    f"SELECT session_id FROM livedash.session_search WHERE document @@ ({_QUERY}) LIMIT :limit"  # noqa: S608
+)
+_OF_COMPANIES = text(
+    f"SELECT session_id FROM livedash.session_search "  # noqa: S608 - made of constants
+    f"WHERE document @@ (({_QUERY}) && CAST(:companies AS tsquery)) LIMIT :limit"
+)

@@ -1,0 +1,143 @@
+"""Reads the sessions of a period by facet and value, from whole months and the days beside them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from uuid import UUID
+
+from sqlalchemy import Connection, text
+
+from livedash_core.enums import SESSION_OUTCOMES
+from livedash_core.insights.buckets import DURATION_BOUNDS, RESPONSE_BOUNDS, quantile
+from livedash_core.insights.periods import Period, split
+
+#: The facets that a page shows; ``hour`` is read by ``heat_map``.
+FACETS = (
+    *("session", "analysed", "language", "sentiment", "category", "outcome", "missing", "category_outcome"),
+    *("escalated", "forwarded_hr", "duration", "response_time"),
+)
+#: Of more companies the counts are read together, so that a page reads a bounded number of rows.
+MAX_COMPARED = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Sessions of a period by facet and value. ``per_day`` has all days, zeros included.
+
+    ``companies`` has the same by company, if there are at most ``MAX_COMPARED``.
+    """
+
+    values: dict[str, dict[str, int]]
+    per_day: dict[date, int] = field(default_factory=dict)
+    companies: dict[UUID, Counts] = field(default_factory=dict)
+
+    @property
+    def sessions(self) -> int:
+        """All sessions: the base of every share."""
+        return self.of("session", "")
+
+    @property
+    def analysed(self) -> int:
+        """The sessions that have an analysis."""
+        return self.of("analysed")
+
+    @property
+    def with_outcome(self) -> int:
+        """The sessions that were analysed for their outcome."""
+        return self.total("outcome")
+
+    @property
+    def without_outcome(self) -> int:
+        """The analysed sessions that were not analysed for their outcome."""
+        return self.analysed - self.with_outcome
+
+    def total(self, facet: str) -> int:
+        """The number of sessions that have a value of this facet."""
+        return sum(self.values.get(facet, {}).values())
+
+    def of(self, facet: str, value: str = "true") -> int:
+        """The number of sessions with this value."""
+        return self.values.get(facet, {}).get(value, 0)
+
+    def share(self, facet: str, value: str = "true") -> float:
+        """The share of all sessions that have this value, 0 to 1."""
+        return self.of(facet, value) / self.sessions if self.sessions else 0.0
+
+    def duration(self, share: float = 0.5) -> float | None:
+        """The duration in seconds below which this share of the sessions is, estimated; the median by default."""
+        return quantile(self.values.get("duration", {}), DURATION_BOUNDS, share)
+
+    def response_time(self, share: float = 0.5) -> float | None:
+        """The same for the chatbot's mean response time in a session."""
+        return quantile(self.values.get("response_time", {}), RESPONSE_BOUNDS, share)
+
+    def outcomes_of(self, category: str) -> dict[str, int]:
+        """The sessions of a category by outcome."""
+        return {outcome: self.of("category_outcome", f"{category}/{outcome}") for outcome in SESSION_OUTCOMES}
+
+
+def counts(connection: Connection, company_ids: Sequence[UUID], period: Period) -> Counts:
+    """Count the sessions of these companies that started in ``period``."""
+    parts = split(period)
+    compared = len(company_ids) <= MAX_COMPARED
+    parameters = {
+        "facets": list(FACETS),
+        "company_ids": list(company_ids),
+        "months": list(parts.months),
+        "firsts": [days.first for days in parts.days],
+        "lasts": [days.last for days in parts.days],
+    }
+    total: dict[str, Counter[str]] = {}
+    by_company: dict[UUID, dict[str, dict[str, int]]] = {}
+    for company_id, facet, value, sessions in connection.execute(_COMPARED if compared else _TOGETHER, parameters):
+        total.setdefault(facet, Counter())[value] += sessions
+        if compared:
+            by_company.setdefault(company_id, {}).setdefault(facet, {})[value] = sessions
+    per_day = {period.first + timedelta(days=number): 0 for number in range(period.days)}
+    days = {"company_ids": list(company_ids), "first": period.first, "last": period.last}
+    per_day.update((day, sessions) for day, sessions in connection.execute(_PER_DAY, days))
+    return Counts(
+        {facet: dict(values) for facet, values in total.items()},
+        per_day,
+        {company_id: Counts(values) for company_id, values in by_company.items()},
+    )
+
+
+# A facet and company at a time, because the key begins with them.
+_PARTS = """
+    SELECT wanted.company_id, wanted.facet, part.value, part.sessions
+    FROM (
+        SELECT facet, company_id
+        FROM unnest(CAST(:facets AS text[])) AS facet CROSS JOIN unnest(CAST(:company_ids AS uuid[])) AS company_id
+    ) AS wanted
+    CROSS JOIN LATERAL (
+        SELECT value, sessions FROM livedash.session_month_count AS month
+        WHERE month.facet = wanted.facet AND month.company_id = wanted.company_id
+          AND month.month = ANY (CAST(:months AS date[]))
+        UNION ALL
+        SELECT day.value, day.sessions
+        FROM unnest(CAST(:firsts AS date[]), CAST(:lasts AS date[])) AS days (first, last)
+        JOIN livedash.session_day_count AS day
+          ON day.facet = wanted.facet AND day.company_id = wanted.company_id
+         AND day.day BETWEEN days.first AND days.last
+    ) AS part
+"""
+_COMPARED = text(
+    f"SELECT company_id, facet, value, CAST(sum(sessions) AS int8) FROM ({_PARTS}) AS part "  # noqa: S608
+    "GROUP BY company_id, facet, value HAVING sum(sessions) > 0"
+)
+_TOGETHER = text(
+    f"SELECT NULL, facet, value, CAST(sum(sessions) AS int8) FROM ({_PARTS}) AS part "  # noqa: S608
+    "GROUP BY facet, value HAVING sum(sessions) > 0"
+)
+_PER_DAY = text(
+    """
+    SELECT day, CAST(sum(sessions) AS int8) FROM livedash.session_day_count
+    WHERE facet = 'session' AND company_id = ANY (CAST(:company_ids AS uuid[]))
+      AND day BETWEEN CAST(:first AS date) AND CAST(:last AS date)
+    GROUP BY day
+    """
+)

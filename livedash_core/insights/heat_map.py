@@ -1,0 +1,73 @@
+"""Reads the sessions of a period by weekday and hour, in the time zone of each company.
+
+Counts are per half hour of a day in UTC, because a company's time zone can be corrected. A zone's offset changes at
+most a few times in the days that are read; between two changes all equal weekdays can be added up before the half hours
+are moved to the zone. Zones whose offset is not a multiple of half an hour (Nepal) are off by 15 minutes.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, text
+
+from livedash_core.insights.periods import Period
+
+#: The most days that are read: the latest ones of a longer period. Thirteen weeks have each weekday equally often.
+MAX_DAYS = 91
+
+#: Weekday (0: Monday) and hour → sessions.
+HeatMap = Counter[tuple[int, int]]
+
+
+def heat_map_days(period: Period) -> Period:
+    """The days of ``period`` that the heat map counts."""
+    return period._replace(first=max(period.first, period.last - timedelta(days=MAX_DAYS - 1)))
+
+
+def heat_map(connection: Connection, company_ids: Sequence[UUID], period: Period) -> HeatMap:
+    """Count the sessions of ``heat_map_days(period)``; those in different zones by the clock of their company."""
+    days = heat_map_days(period)
+    zones = connection.scalars(_ZONES, {"company_ids": list(company_ids)}).all()
+    starts = _segments(days, zones)
+    rows = connection.execute(
+        _COUNTED,
+        {"company_ids": list(company_ids), "first": days.first, "last": days.last, "starts": starts},
+    )
+    found: HeatMap = Counter()
+    for zone, segment, weekday, half_hour, sessions in rows:
+        start = starts[segment - 1]
+        day = start + timedelta(days=(weekday - start.isoweekday()) % 7)
+        instant = datetime.combine(day, time.fromisoformat(half_hour), UTC)
+        local = instant.astimezone(ZoneInfo(zone))
+        found[local.weekday(), local.hour] += sessions
+    return found
+
+
+def _segments(days: Period, zones: Iterable[str]) -> list[date]:
+    """The first days of segments in which no zone's offset changes; a day with a change is a segment of its own."""
+    starts = {days.first}
+    for zone in map(ZoneInfo, zones):
+        for number in range(days.days):
+            day = days.first + timedelta(days=number)
+            begin, end = (datetime.combine(day, time(), UTC) + timedelta(days=more) for more in (0, 1))
+            if begin.astimezone(zone).utcoffset() != end.astimezone(zone).utcoffset():
+                starts |= {day, day + timedelta(days=1)}
+    return sorted(starts)
+
+
+_ZONES = text("SELECT DISTINCT timezone FROM livedash.company WHERE id = ANY (CAST(:company_ids AS uuid[]))")
+_COUNTED = text(
+    """
+    SELECT timezone, width_bucket(day, CAST(:starts AS date[])) AS segment,
+           CAST(extract(isodow FROM day) AS int) AS weekday, value, CAST(sum(sessions) AS int8)
+    FROM livedash.session_day_count JOIN livedash.company ON company.id = company_id
+    WHERE facet = 'hour' AND company_id = ANY (CAST(:company_ids AS uuid[]))
+      AND day BETWEEN CAST(:first AS date) AND CAST(:last AS date)
+    GROUP BY timezone, segment, weekday, value HAVING sum(sessions) > 0
+    """
+)

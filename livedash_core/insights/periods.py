@@ -1,0 +1,66 @@
+"""Periods of days (UTC): the presets, the comparable period before, and the months that a period contains. Pure."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from math import ceil
+from typing import Literal, NamedTuple, get_args
+
+#: What a reader can choose instead of two days. month: from the first of the month on.
+Preset = Literal["7", "30", "90", "month"]
+PRESETS: tuple[Preset, ...] = get_args(Preset)
+DEFAULT_PRESET: Preset = "30"
+#: A shorter period is read day by day: that reads as few rows as its months and days would.
+_MIN_DAYS_FOR_MONTHS = 62
+
+
+class Period(NamedTuple):
+    """The days (UTC) on which sessions started, both ends included."""
+
+    first: date
+    last: date
+
+    @property
+    def days(self) -> int:
+        """The number of days."""
+        return (self.last - self.first).days + 1
+
+    @property
+    def before(self) -> Period:
+        """The comparable period: as many days, on the same weekdays, as late as possible before this one.
+
+        A month of 30 days begins and ends on other weekdays than the 30 days before it, so these would compare four
+        weekends with five.
+        """
+        shift = timedelta(days=7 * ceil(self.days / 7))
+        return Period(self.first - shift, self.last - shift)
+
+
+class Split(NamedTuple):
+    """A period as whole months (their first days) and the days before and after them."""
+
+    months: tuple[date, ...]
+    days: tuple[Period, ...]
+
+
+def preset_period(preset: Preset, last: date) -> Period:
+    """The period of a preset that ends on ``last``."""
+    first = last.replace(day=1) if preset == "month" else last - timedelta(days=int(preset) - 1)
+    return Period(first, last)
+
+
+def split(period: Period) -> Split:
+    """Split a period into whole months and the remaining days; a short one has no months."""
+    months = []
+    month = period.first if period.first.day == 1 else _next_month(period.first)
+    while (following := _next_month(month)) - timedelta(days=1) <= period.last:
+        months.append(month)
+        month = following
+    if not months or period.days < _MIN_DAYS_FOR_MONTHS:
+        return Split((), (period,))
+    ends = Period(period.first, months[0] - timedelta(days=1)), Period(month, period.last)
+    return Split(tuple(months), tuple(end for end in ends if end.first <= end.last))
+
+
+def _next_month(day: date) -> date:
+    return (day.replace(day=1) + timedelta(days=32)).replace(day=1)

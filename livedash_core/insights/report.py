@@ -1,0 +1,163 @@
+"""The three answers about a period, for the Insights page and `livedash insights`: how it goes, and what to fix first.
+
+What people ask is read by ``reading.top_questions``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from livedash_core.enums import CATEGORIES, Category
+from livedash_core.insights.counts import Counts, counts
+from livedash_core.insights.periods import DEFAULT_PRESET, Period, Preset, preset_period
+from livedash_core.insights.reading import first_and_last_day
+
+#: A share is compared with the one before only if about as many of the sessions have a value of its facet.
+_MAX_COVERAGE_CHANGE = 0.05
+
+
+class Figure(NamedTuple):
+    """A number of sessions, its share of all sessions, and both in the comparable period before.
+
+    ``comparable`` is False if the sessions of one period have been analysed for the facet and those of the other not.
+    """
+
+    key: str
+    facet: str
+    value: str
+    sessions: int
+    share: float
+    sessions_before: int
+    share_before: float
+    comparable: bool
+
+    @property
+    def points(self) -> int | None:
+        """The change of the share in percentage points; None if it cannot be compared."""
+        return round(100 * (self.share - self.share_before)) if self.comparable else None
+
+
+class CategoryToFix(NamedTuple):
+    """A category, and how many of its sessions were not resolved by the chatbot: the opportunity."""
+
+    category: Category
+    sessions: int
+    unresolved: int
+    handed_over: int
+    opportunity_before: int
+
+    @property
+    def opportunity(self) -> int:
+        """The sessions that a better answer could have resolved: unresolved or handed over."""
+        return self.unresolved + self.handed_over
+
+    @property
+    def share(self) -> float:
+        """The opportunity as a share of the category's sessions that were analysed for their outcome."""
+        return self.opportunity / self.sessions if self.sessions else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The counts of a period and of the comparable one before it. ``partial`` says in sentences what is incomplete."""
+
+    period: Period
+    now: Counts
+    before: Counts
+    partial: tuple[str, ...]
+
+    @property
+    def figures(self) -> tuple[Figure, ...]:
+        """Sessions, then how they ended and how people felt: the first answer."""
+        return (
+            self.figure("Sessions", "session", ""),
+            self.figure("Resolved", "outcome", "RESOLVED"),
+            self.figure("Handed over", "outcome", "HANDED_OVER"),
+            self.figure("Unresolved", "outcome", "UNRESOLVED"),
+            self.figure("Negative sentiment", "sentiment", "NEGATIVE"),
+        )
+
+    def figure(self, key: str, facet: str, value: str) -> Figure:
+        """The number of sessions with a value, compared."""
+        now, before = self.now, self.before
+        coverage = [each.total(facet) / each.sessions if each.sessions else 0.0 for each in (now, before)]
+        comparable = bool(before.sessions) and abs(coverage[0] - coverage[1]) <= _MAX_COVERAGE_CHANGE
+        if facet in ("escalated", "forwarded_hr", "missing", "outcome"):
+            # Not every session has a value of these: what counts is how many were analysed for it.
+            analysed = [
+                each.with_outcome if facet in ("outcome", "missing") else each.analysed for each in (now, before)
+            ]
+            shares = [
+                part / whole.sessions for part, whole in zip(analysed, (now, before), strict=True) if whole.sessions
+            ]
+            comparable = len(shares) == 2 and abs(shares[0] - shares[1]) <= _MAX_COVERAGE_CHANGE
+        return Figure(
+            key,
+            facet,
+            value,
+            now.of(facet, value),
+            now.share(facet, value),
+            before.of(facet, value),
+            before.share(facet, value),
+            comparable,
+        )
+
+    @property
+    def categories_to_fix(self) -> list[CategoryToFix]:
+        """The categories with sessions that the chatbot did not resolve, the largest opportunity first."""
+        found = []
+        for category in CATEGORIES:
+            ended, ended_before = self.now.outcomes_of(category), self.before.outcomes_of(category)
+            found.append(
+                CategoryToFix(
+                    category,
+                    sum(ended.values()),
+                    ended["UNRESOLVED"],
+                    ended["HANDED_OVER"],
+                    ended_before["UNRESOLVED"] + ended_before["HANDED_OVER"],
+                )
+            )
+        return sorted((one for one in found if one.opportunity), key=lambda one: -one.opportunity)
+
+
+def read_report(connection: Connection, company_ids: Sequence[UUID], period: Period, *, today: date) -> Report:
+    """Read the counts of ``period`` and of the comparable period before it."""
+    return Report(
+        period,
+        counts(connection, company_ids, period),
+        counts(connection, company_ids, period.before),
+        partial_periods(period, first_and_last_day(connection, company_ids), today),
+    )
+
+
+def default_period(
+    connection: Connection, company_ids: Sequence[UUID], today: date, preset: Preset = DEFAULT_PRESET
+) -> Period:
+    """The period of a preset that ends with the latest session, and no later than today."""
+    days = first_and_last_day(connection, company_ids)
+    return preset_period(preset, min(days[1], today) if days else today)
+
+
+def partial_periods(period: Period, days: tuple[date, date] | None, today: date) -> tuple[str, ...]:
+    """Sentences about days of the period, or of the one before it, for which there is nothing to count (yet)."""
+    if days is None:
+        return ()
+    found = []
+    first, last = days
+    if period.last > today:
+        found.append(f"The days after {today} have not come yet.")
+    elif period.last == today:
+        found.append("Today is not over.")
+    if period.first <= last < min(period.last, today):
+        found.append(f"No session has started since {last}.")
+    if period.before.last < first:
+        found.append(f"The first session started on {first}, so there is nothing to compare with.")
+    elif period.before.first < first:
+        found.append(f"The first session started on {first}, so the period before is incomplete.")
+    return tuple(found)
