@@ -44,7 +44,7 @@ LITELLM, FAKELLM = "litellm[proxy]==1.108.7", "fakellm==0.3.5"
 #: The folder of an environment that has them already.
 INSTALLED = "OTHER_SERVERS"
 #: A proxy imports a hundred packages before it answers.
-START_SECONDS = 180.0
+START_SECONDS = 300.0
 
 Start = Callable[..., str]
 

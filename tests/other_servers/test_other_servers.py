@@ -39,39 +39,6 @@ def proxy(litellm: Path, start: Start, faulty: FaultyServer, tmp_path: Path) -> 
     return proxy
 
 
-#: What the server behind the proxy answers to every request, and a part of the incident's sentence.
-FOR_EVERYONE: dict[str, tuple[Answer, str]] = {
-    "key": (Answer(401, error("Incorrect API key provided", code="invalid_api_key")), "key"),
-    "model": (Answer(404, error("The model does not exist", code="model_not_found")), "small"),
-    "outage": (Answer(500, error("internal error")), "busy or out of order"),
-    "refusal": (Answer(400, error("The moon is in the wrong house.")), "the moon is in the wrong house"),
-    "small context": (Answer(400, error("This model's maximum context length is 256 tokens.")), "too few tokens"),
-}
-
-
-def test_litellm(sessions: Sessions, faulty: FaultyServer, proxy: Callable[..., str]) -> None:
-    url = proxy()
-
-    assert sessions.run(openai_base_url=url).completed == SESSIONS
-    assert sessions.ledger() == {"answered": SESSIONS}
-
-    for case, (answer, words) in FOR_EVERYONE.items():
-        sessions.companies.do_again(*sessions.ids)
-        sessions.forget_analyses()
-        faulty.answer = lambda _asked, answer=answer: answer
-        report = sessions.run_again(openai_base_url=url)
-        assert sessions.ends() == {"PENDING": SESSIONS}, case
-        # After failures the proxy itself refuses calls for a time, as a rate limit.
-        said = [*map(str, report.incidents), *sessions.incidents()]
-        assert any(words.lower() in sentence.lower() for sentence in said) or not said, (case, said)
-        faulty.answer = lambda _asked: good()
-        sessions.execute("DELETE FROM livedash.rate_limit_state")
-
-    url = proxy()
-    assert sessions.run_again(openai_base_url=url).completed == SESSIONS
-    assert sessions.incidents() == []
-
-
 def test_litellm_one_conversation(sessions: Sessions, faulty: FaultyServer, proxy: Callable[..., str]) -> None:
     flagged = Answer(400, error("filtered", code="content_filter", param="prompt"))
     faulty.answer = lambda asked: flagged if asked.about == "3" else good()

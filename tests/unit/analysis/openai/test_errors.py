@@ -299,6 +299,11 @@ KINDS: dict[str, tuple[int, Any, type[ProcessingError]]] = {
         RateLimited,
     ),
     "a tier that counts tokens": (429, error("tokens_limit_reached", code="tokens_limit_reached"), RateLimited),
+    "OpenRouter, a filter behind it": (
+        400,
+        error("Provider returned error", metadata={"raw": json.dumps(error("no", code="data_inspection_failed"))}),
+        PermanentError,
+    ),
     "AWS, wrong path": (403, {"message": "Missing Authentication Token"}, Refused),
     "Kong": (404, {"message": "no Route matched with those values"}, Refused),
     "a redirect": (302, b"", Refused),
