@@ -27,6 +27,7 @@ from tests.bench import (
     stages,
     tables,
     throughput,
+    topics,
 )
 from tests.bench.database import Server
 from tests.bench.harness import Row
@@ -54,6 +55,7 @@ BENCHMARKS: dict[str, Callable[[Server], list[Row]]] = {
     "instant-model": analysis.instant_model,
     "adaptation": concurrency.adaptation,
     "pages": pages.pages,
+    "topics": topics.topics,
     "memory": product.memory,
     "process": product.process,
     "migrate": node_migration.migrate,

@@ -48,7 +48,8 @@ def test_a_topic_has_its_numbers_wordings_chats_and_log(page: TestClient, desk: 
     html = page.get(f"topics/{topic}").text
 
     assert "<h1>Payslips</h1>" in html
-    assert "2 wordings, 5 sessions on all days: 0 unresolved, 2 handed over." in html
+    head = re.sub(r"<[^>]+>", "", html.partition("<h1>")[2].partition("</div>")[0])
+    assert "2 wordings, 5 sessions on all days: 0 unresolved, 2 handed over." in head
     assert PAYSLIP in html
     assert PAYSLIP_NL in html
     assert len(re.findall(r'<li><a href="/livedash/sessions/[0-9a-f-]{36}">', html)) == 5
@@ -102,6 +103,15 @@ def test_the_insights_page_ranks_topics_and_says_what_to_fix_first(page: TestCli
     assert topics == [desk.topic_of("When is payday?"), desk.topic_of(PAYSLIP), desk.topic_of(HOSTILE)]
     assert to_fix == [desk.topic_of(PAYSLIP), desk.topic_of(HOSTILE)]
     assert "2 of 5 sessions were not resolved" in html
+
+
+def test_the_numbers_of_a_topic_lead_to_its_sessions(page: TestClient, desk: Desk) -> None:
+    topic = desk.topic_of(PAYSLIP)
+    for query, sessions in (("", 5), ("&outcome=HANDED_OVER", 2), ("&outcome=UNRESOLVED", 0), ("&language=nl", 5)):
+        listed = re.findall(
+            r'<a href="/livedash/sessions/([0-9a-f-]{36})">', page.get(f"sessions?topic={topic}{query}").text
+        )
+        assert (len(listed), len(set(listed))) == (sessions, sessions), query
 
 
 def test_a_pinned_topic_comes_first_and_a_hidden_one_not_at_all(page: TestClient, desk: Desk) -> None:
