@@ -27,6 +27,7 @@ class Topic(Base):
         Index("ix_topic_sessions", "company_id", text("sessions DESC")),
         Index("ix_topic_opportunity", "company_id", text("(unresolved + handed_over) DESC")),
         Index("ix_topic_central", "central_id"),
+        Index("ix_topic_pinned", "company_id", postgresql_where=text("pinned")),
         Index("ix_topic_not_compared", "company_id", "central_id", postgresql_where=text("NOT compared")),
     )
 

@@ -18,6 +18,7 @@ from livedash_core.insights.topics.reading import (
     CHATS,
     NEWEST,
     WORDINGS,
+    count_follow_ups,
     fix_first,
     list_proposals,
     list_topics,
@@ -99,6 +100,7 @@ def read_section(connection: Connection, company_ids: Sequence[UUID], period: Pe
         "sparklines": {topic: columns(numbers) for topic, numbers in per_day.items()},
         "to_fix": fix_first(connection, company_ids, period, limit=_FIXED),
         "proposals": list_proposals(connection, company_ids[0], limit=_PROPOSED) if len(company_ids) == 1 else [],
+        "follow_ups": count_follow_ups(connection, company_ids),
         "edit_dag": EDIT_DAG,
         "change": change,
     }

@@ -195,15 +195,3 @@ def store_candidates(
     connection.execute(
         update(Topic).where(Topic.company_id == company_id, Topic.central_id.in_(compared)).values(compared=True)
     )
-
-
-def count_follow_ups(connection: Connection, company_id: UUID) -> int:
-    """The number of a company's questions that are kept out of topics."""
-    return (
-        connection.scalar(
-            select(func.count())
-            .select_from(TopicMember)
-            .where(TopicMember.company_id == company_id, TopicMember.topic_id.is_(None))
-        )
-        or 0
-    )

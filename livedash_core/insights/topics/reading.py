@@ -19,6 +19,7 @@ CANDIDATES = 60
 #: The newest sessions of a topic from which languages, outcomes and chats are read.
 NEWEST = 500
 WORDINGS = 50
+MAX_COUNTED = 10_000
 CHATS = 20
 Order = Literal["sessions", "opportunity"]
 
@@ -163,13 +164,15 @@ def read_topic(connection: Connection, topic_id: int, period: Period) -> TopicPa
     found = rows(_TOPIC)
     if not found:
         raise UnknownTopic(topic_id)
+    wordings = rows(_WORDINGS)
+    asked = [row.id for row in wordings]
     return TopicPage(
         found[0],
         rows(_DAYS),
-        rows(_WORDINGS),
+        wordings,
         rows(_FACETS),
         rows(_CHATS),
-        list_proposals(connection, found[0].company_id, limit=10, topic_id=topic_id),
+        list_proposals(connection, found[0].company_id, limit=10, question_ids=asked),
         rows(_LOG),
     )
 
@@ -220,16 +223,13 @@ _LOG = """
 
 
 def list_proposals(
-    connection: Connection, company_id: UUID, *, limit: int, topic_id: int | None = None
+    connection: Connection, company_id: UUID, *, limit: int, question_ids: Sequence[int] | None = None
 ) -> list[Proposal]:
-    """Return the most similar pairs that wait for a person, of a company or of one of its topics."""
-    which = ""
-    if topic_id is not None:
-        # By the topic's own questions: the company's proposals may be many.
-        which = """AND (pair.first_id IN (SELECT question_id FROM livedash.topic_member WHERE topic_id = :topic_id)
-                     OR pair.second_id IN (SELECT question_id FROM livedash.topic_member WHERE topic_id = :topic_id))"""
-    parameters = {"company_id": company_id, "limit": limit, "topic_id": topic_id}
-    query = text(_PROPOSALS.format(which=which))
+    """Return the most similar pairs that wait for a person, of a company or with one of these questions."""
+    # Two index look-ups per question: the company's proposals may be many.
+    these = "AND (pair.first_id = ANY (CAST(:ids AS bigint[])) OR pair.second_id = ANY (CAST(:ids AS bigint[])))"
+    query = text(_PROPOSALS.format(which="" if question_ids is None else these))
+    parameters = {"company_id": company_id, "limit": limit, "ids": list(question_ids or ())}
     return [Proposal(*row) for row in connection.execute(query, parameters)]
 
 
@@ -246,6 +246,20 @@ _PROPOSALS = """
       AND first.normal_form NOT LIKE '#%' AND second.normal_form NOT LIKE '#%' {which}
     ORDER BY pair.similarity DESC, pair.first_id, pair.second_id LIMIT :limit
 """
+
+
+def count_follow_ups(connection: Connection, company_ids: Sequence[UUID]) -> int:
+    """Return how many questions of these companies are kept out of topics; ``MAX_COUNTED`` if there are more."""
+    query = text(
+        """
+        SELECT count(*) FROM (
+            SELECT FROM livedash.topic_member
+            WHERE company_id = ANY (CAST(:company_ids AS uuid[])) AND wording_digest IS NULL AND topic_id IS NULL
+            LIMIT :most
+        ) AS found
+        """
+    )
+    return connection.scalar(query, {"company_ids": list(company_ids), "most": MAX_COUNTED}) or 0
 
 
 class UnansweredQuestion(NamedTuple):

@@ -890,6 +890,14 @@ def upgrade() -> None:
     )
     op.create_index("ix_topic_central", "topic", ["central_id"], unique=False, schema="livedash")
     op.create_index(
+        "ix_topic_pinned",
+        "topic",
+        ["company_id"],
+        unique=False,
+        schema="livedash",
+        postgresql_where=sa.text("pinned"),
+    )
+    op.create_index(
         "ix_topic_not_compared",
         "topic",
         ["company_id", "central_id"],

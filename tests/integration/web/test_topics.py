@@ -103,6 +103,10 @@ def test_the_insights_page_ranks_topics_and_says_what_to_fix_first(page: TestCli
     assert topics == [desk.topic_of("When is payday?"), desk.topic_of(PAYSLIP), desk.topic_of(HOSTILE)]
     assert to_fix == [desk.topic_of(PAYSLIP), desk.topic_of(HOSTILE)]
     assert "2 of 5 sessions were not resolved" in html
+    assert "follow-ups" not in html
+    desk.ask(("en", "And the pension?"), started_at=NOW, **ANALYSED)
+    desk.group()
+    assert "1 follow-ups of all days" in page.get("insights").text
 
 
 def test_the_numbers_of_a_topic_lead_to_its_sessions(page: TestClient, desk: Desk) -> None:

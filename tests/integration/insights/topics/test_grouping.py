@@ -12,7 +12,7 @@ from sqlalchemy import event
 
 from livedash_core.db import advisory_lock
 from livedash_core.insights.topics import encoder, merging
-from livedash_core.insights.topics.grouping import count_follow_ups
+from livedash_core.insights.topics.reading import count_follow_ups
 from livedash_core.operations import topics as operations
 from livedash_core.operations.erasure import erase_session
 from livedash_core.operations.topics import group_questions
@@ -63,7 +63,7 @@ def test_a_follow_up_is_kept_out_of_topics_and_counted(desk: Desk) -> None:
     assert desk.group().follow_ups == 2
     assert desk.topics() == [["When can I retire?"]]
     with desk.engine.connect() as connection:
-        assert count_follow_ups(connection, desk.company_id) == 2
+        assert count_follow_ups(connection, [desk.company_id]) == 2
 
 
 def test_a_second_pass_places_only_what_is_new(desk: Desk) -> None:
