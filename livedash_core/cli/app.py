@@ -17,6 +17,7 @@ from livedash_core.cli import (
     companies,
     costs,
     erasure,
+    insights,
     inspection,
     migration,
     preview,
@@ -43,7 +44,7 @@ app.add_typer(database_app, name="db")
 app.add_typer(companies.app, name="company")
 app.add_typer(costs.app, name="price")
 app.add_typer(topics.app, name="topics")
-modules = (processing, inspection, preview, costs, capacity, migration, erasure)
+modules = (processing, insights, inspection, preview, costs, capacity, migration, erasure)
 for command in (command for module in modules for command in module.COMMANDS):
     app.command()(command)
 # Options after the program are the program's.

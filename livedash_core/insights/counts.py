@@ -14,11 +14,14 @@ from livedash_core.enums import SESSION_OUTCOMES
 from livedash_core.insights.buckets import DURATION_BOUNDS, RESPONSE_BOUNDS, quantile
 from livedash_core.insights.periods import Period, split
 
-#: The facets that a page shows; ``hour`` is read by ``heat_map``.
-FACETS = (
+#: The facets that are compared with a period before; ``heat_map`` reads ``hour``.
+COMPARED_FACETS = (
     *("session", "analysed", "language", "sentiment", "category", "outcome", "missing", "category_outcome"),
-    *("escalated", "forwarded_hr", "duration", "response_time"),
+    *("escalated", "forwarded_hr"),
 )
+FACETS = (*COMPARED_FACETS, "duration", "response_time")
+#: The facets that are read for each company.
+_BY_COMPANY = ("session", "outcome", "sentiment")
 #: Of more companies the counts are read together, so that a page reads a bounded number of rows.
 MAX_COMPARED = 50
 
@@ -27,7 +30,7 @@ MAX_COMPARED = 50
 class Counts:
     """Sessions of a period by facet and value. ``per_day`` has all days, zeros included.
 
-    ``companies`` has the same by company, if there are at most ``MAX_COMPARED``.
+    ``companies`` has sessions, outcomes and sentiments by company, if there are at most ``MAX_COMPARED``.
     """
 
     values: dict[str, dict[str, int]]
@@ -79,12 +82,15 @@ class Counts:
         return {outcome: self.of("category_outcome", f"{category}/{outcome}") for outcome in SESSION_OUTCOMES}
 
 
-def counts(connection: Connection, company_ids: Sequence[UUID], period: Period) -> Counts:
-    """Count the sessions of these companies that started in ``period``."""
+def counts(
+    connection: Connection, company_ids: Sequence[UUID], period: Period, facets: Sequence[str] = FACETS
+) -> Counts:
+    """Count the sessions of these companies that started in ``period``, by these facets."""
     parts = split(period)
     compared = len(company_ids) <= MAX_COMPARED
     parameters = {
-        "facets": list(FACETS),
+        "facets": list(facets),
+        "by_company": list(_BY_COMPANY),
         "company_ids": list(company_ids),
         "months": list(parts.months),
         "firsts": [days.first for days in parts.days],
@@ -94,7 +100,7 @@ def counts(connection: Connection, company_ids: Sequence[UUID], period: Period) 
     by_company: dict[UUID, dict[str, dict[str, int]]] = {}
     for company_id, facet, value, sessions in connection.execute(_COMPARED if compared else _TOGETHER, parameters):
         total.setdefault(facet, Counter())[value] += sessions
-        if compared:
+        if company_id is not None:
             by_company.setdefault(company_id, {}).setdefault(facet, {})[value] = sessions
     per_day = {period.first + timedelta(days=number): 0 for number in range(period.days)}
     days = {"company_ids": list(company_ids), "first": period.first, "last": period.last}
@@ -126,12 +132,17 @@ _PARTS = """
     ) AS part
 """
 _COMPARED = text(
-    f"SELECT company_id, facet, value, CAST(sum(sessions) AS int8) FROM ({_PARTS}) AS part "  # noqa: S608
-    "GROUP BY company_id, facet, value HAVING sum(sessions) > 0"
+    f"""
+    SELECT CASE WHEN facet = ANY (CAST(:by_company AS text[])) THEN company_id END AS company_id, facet, value,
+           CAST(sum(sessions) AS int8)
+    FROM ({_PARTS}) AS part GROUP BY 1, 2, 3 HAVING sum(sessions) > 0
+    """  # noqa: S608 - made of constants
 )
 _TOGETHER = text(
-    f"SELECT NULL, facet, value, CAST(sum(sessions) AS int8) FROM ({_PARTS}) AS part "  # noqa: S608
-    "GROUP BY facet, value HAVING sum(sessions) > 0"
+    f"""
+    SELECT NULL AS company_id, facet, value, CAST(sum(sessions) AS int8)
+    FROM ({_PARTS}) AS part GROUP BY 2, 3 HAVING sum(sessions) > 0
+    """  # noqa: S608 - made of constants
 )
 _PER_DAY = text(
     """

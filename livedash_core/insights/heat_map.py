@@ -17,21 +17,23 @@ from sqlalchemy import Connection, text
 
 from livedash_core.insights.periods import Period
 
-#: The most days that are read: the latest ones of a longer period. Thirteen weeks have each weekday equally often.
-MAX_DAYS = 91
+#: The most weeks that are read, the latest ones of a longer period; fewer of many companies, so that a page reads a
+#: bounded number of counts. Whole weeks have each weekday equally often.
+MAX_WEEKS, MAX_COMPANY_WEEKS = 13, 40
 
 #: Weekday (0: Monday) and hour → sessions.
 HeatMap = Counter[tuple[int, int]]
 
 
-def heat_map_days(period: Period) -> Period:
-    """The days of ``period`` that the heat map counts."""
-    return period._replace(first=max(period.first, period.last - timedelta(days=MAX_DAYS - 1)))
+def heat_map_days(period: Period, companies: int) -> Period:
+    """The days of ``period`` that the heat map of so many companies counts."""
+    weeks = max(1, min(MAX_WEEKS, MAX_COMPANY_WEEKS // max(companies, 1)))
+    return period._replace(first=max(period.first, period.last - timedelta(days=7 * weeks - 1)))
 
 
 def heat_map(connection: Connection, company_ids: Sequence[UUID], period: Period) -> HeatMap:
-    """Count the sessions of ``heat_map_days(period)``; those in different zones by the clock of their company."""
-    days = heat_map_days(period)
+    """Count the sessions of ``heat_map_days``; those in different zones by the clock of their company."""
+    days = heat_map_days(period, len(company_ids))
     zones = connection.scalars(_ZONES, {"company_ids": list(company_ids)}).all()
     starts = _segments(days, zones)
     rows = connection.execute(

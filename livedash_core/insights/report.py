@@ -7,19 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Connection
 
 from livedash_core.enums import CATEGORIES, Category
-from livedash_core.insights.counts import Counts, counts
+from livedash_core.insights.counts import COMPARED_FACETS, Counts, counts
 from livedash_core.insights.periods import DEFAULT_PRESET, Period, Preset, preset_period
-from livedash_core.insights.reading import first_and_last_day
 
 #: A share is compared with the one before only if about as many of the sessions have a value of its facet.
 _MAX_COVERAGE_CHANGE = 0.05
+#: A longer period would read more months than a page may.
+MAX_DAYS = 1_827
 
 
 class Figure(NamedTuple):
@@ -126,22 +127,40 @@ class Report:
         return sorted((one for one in found if one.opportunity), key=lambda one: -one.opportunity)
 
 
-def read_report(connection: Connection, company_ids: Sequence[UUID], period: Period, *, today: date) -> Report:
-    """Read the counts of ``period`` and of the comparable period before it."""
+def read_report(
+    connection: Connection,
+    company_ids: Sequence[UUID],
+    period: Period,
+    days: tuple[date, date] | None,
+    *,
+    today: date,
+) -> Report:
+    """Read the counts of ``period`` and of the one before it; ``days`` are the first and last day with sessions."""
     return Report(
         period,
         counts(connection, company_ids, period),
-        counts(connection, company_ids, period.before),
-        partial_periods(period, first_and_last_day(connection, company_ids), today),
+        counts(connection, company_ids, period.before, COMPARED_FACETS),
+        partial_periods(period, days, today),
     )
 
 
-def default_period(
-    connection: Connection, company_ids: Sequence[UUID], today: date, preset: Preset = DEFAULT_PRESET
-) -> Period:
+def default_period(days: tuple[date, date] | None, today: date, preset: Preset = DEFAULT_PRESET) -> Period:
     """The period of a preset that ends with the latest session, and no later than today."""
-    days = first_and_last_day(connection, company_ids)
     return preset_period(preset, min(days[1], today) if days else today)
+
+
+def chosen_period(
+    days: tuple[date, date] | None, today: date, first: date | None, last: date | None, preset: Preset | None = None
+) -> Period:
+    """The period from ``first`` to ``last``, at most ``MAX_DAYS``; else that of the preset.
+
+    Without a last day it ends with the latest session; without a first day it is as long as the default preset.
+    """
+    if first is None and last is None:
+        return default_period(days, today, preset or DEFAULT_PRESET)
+    last = last or default_period(days, today).last
+    first = first or preset_period(DEFAULT_PRESET, last).first
+    return Period(max(min(first, last), last - timedelta(days=MAX_DAYS - 1)), last)
 
 
 def partial_periods(period: Period, days: tuple[date, date] | None, today: date) -> tuple[str, ...]:

@@ -25,6 +25,8 @@ _ESCAPED = re.compile("[\udc80-\udcff]")
 _SURROGATE = re.compile("\udced[\udca0-\udcbf][\udc80-\udcbf]")
 #: What is left of a character that lost its last or first bytes: a lead byte and at least one more, or three others.
 _DAMAGED = re.compile("[\udce0-\udcef][\udc80-\udcbf]|[\udcf0-\udcf4][\udc80-\udcbf]{1,2}|[\udc80-\udcbf]{3}")
+#: UTF-8 that was read as Windows-1252 and written as UTF-8 again: "fÃ¼r", "itâ€™s".
+_TWICE = re.compile("Ã[\u00a1-\u00bf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ]|â€[\u2122\u0153\u02dc\u00a6\u201c\u201d]")
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),  # begins with UTF-16's mark
@@ -79,8 +81,10 @@ def encoding_of(file: BinaryIO, charset: str | None = None) -> Encoding:
         return Encoding(wide, f"{contradicted}read as {wide.upper()}, because every second byte is NUL")
     damage = _Damage(_decoded(file, "utf-8", "surrogateescape"))
     if damage.is_utf8:
-        broken = f"{damage.broken:,} broken characters in UTF-8" if damage.broken else ""
-        return Encoding("utf-8-sig", (contradicted + broken) or None)
+        notes = [f"{damage.broken:,} broken characters in UTF-8"] if damage.broken else []
+        if damage.twice:
+            notes.append(f"{damage.twice:,} characters like Ã¼ were encoded twice before the export; they stay so")
+        return Encoding("utf-8-sig", (contradicted + "; ".join(notes)) or None)
     guessed = guess(_lines_beyond_ascii(file), partial(_decodes, file))
     if guessed is None:
         raise PermanentError("the file is neither UTF-8, UTF-16 nor text in another known encoding; export it as UTF-8")
@@ -123,10 +127,11 @@ class _Damage:
     """
 
     def __init__(self, pieces: Iterable[str]) -> None:
-        self._valid = self._damaged = self._single = 0
+        self._valid = self._damaged = self._single = self.twice = 0
         for piece in pieces:
             if piece.isascii():
                 continue
+            self.twice += len(_TWICE.findall(piece)) if "Ã" in piece or "â€" in piece else 0
             text, surrogates, damaged, single = piece, 0, 0, 0
             try:
                 piece.encode()  # refuses escaped bytes, several times as fast as a regular expression

@@ -3,31 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated, Any, NamedTuple
 
 from fastapi import APIRouter, Query, Request, Response
-from sqlalchemy import Connection
 
 from livedash_core.enums import CATEGORIES, MISSING, SENTIMENTS, SESSION_OUTCOMES
 from livedash_core.errors import UsageError
 from livedash_core.insights.counts import MAX_COMPARED
 from livedash_core.insights.heat_map import HeatMap, heat_map, heat_map_days
-from livedash_core.insights.periods import DEFAULT_PRESET, PRESETS, Period, Preset, preset_period
-from livedash_core.insights.reading import top_questions
-from livedash_core.insights.report import Figure, Report, default_period, read_report
+from livedash_core.insights.periods import DEFAULT_PRESET, PRESETS, Period
+from livedash_core.insights.reading import first_and_last_day, top_questions
+from livedash_core.insights.report import Figure, Report, chosen_period, read_report
+from livedash_core.operations.reanalysis import STAGE, find_analysed
 from livedash_core.pipeline import Pipeline
+from livedash_core.web.actions import MAX_RUN_SESSIONS
 from livedash_core.web.charts import bars, ticks
 from livedash_core.web.database import Reader
-from livedash_core.web.filters import Companies, FilterForm, Filters, read_companies
+from livedash_core.web.filters import Companies, Filters, read_companies
 from livedash_core.web.labels import change, title
 from livedash_core.web.rendering import render
 from livedash_core.web.topics import read_section
 
 QUESTIONS = 15
 LANGUAGES = 10
-#: A longer period would read more months than a page may.
-MAX_DAYS = 1_827
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 #: The steps of colour of the heat map, above 0.
 SHADES = 5
@@ -63,12 +62,15 @@ def make_router(read: Reader, _pipeline: Pipeline) -> APIRouter:
         with read() as connection:
             companies, filters = read_companies(connection, filters)
             chosen = None if filters.has_days else preset or DEFAULT_PRESET
-            period = _period(connection, companies, filters, chosen)
-            report = read_report(connection, companies.ids, period, today=today)
+            days = first_and_last_day(connection, companies.ids)
+            period = chosen_period(days, today, filters.first_day, filters.last_day, chosen)
+            report = read_report(connection, companies.ids, period, days, today=today)
             hours = heat_map(connection, companies.ids, period)
             topics_section = read_section(connection, companies.ids, period)
             questions = top_questions(connection, companies.ids, period, limit=QUESTIONS)
-        days = {"from": str(period.first), "to": str(period.last)}
+        heat_days = heat_map_days(period, len(companies.ids))
+        query = {"company": _company_key(companies), **_days(period)}
+        per_day = bars(report.now.per_day)
         return render(
             request,
             "insights.html",
@@ -79,35 +81,39 @@ def make_router(read: Reader, _pipeline: Pipeline) -> APIRouter:
             period=period,
             report=report,
             now=report.now,
-            query={"company": _company_key(companies), **days},
+            query=query,
             change=change,
-            bars=bars(report.now.per_day),
-            ticks=ticks(max((bar.sessions for bar in bars(report.now.per_day)), default=0)),
+            bars=per_day,
+            ticks=ticks(max((bar.sessions for bar in per_day), default=0)),
             outcomes=_shares(report, "outcome", SESSION_OUTCOMES, _without_outcome(report)),
             missing=_shares(report, "missing", MISSING, None),
             sentiments=_shares(report, "sentiment", SENTIMENTS, None),
             categories=_by_size(_shares(report, "category", CATEGORIES, None)),
             languages=_by_size(_shares(report, "language", report.now.values.get("language", {}), None))[:LANGUAGES],
             heat=_heat(hours),
-            heat_days=heat_map_days(period),
-            weekdays=WEEKDAYS,
+            heat_days=heat_days,
+            heat_query=query | _days(heat_days),
             compared=_compared(companies, report),
             max_compared=MAX_COMPARED,
             questions=questions,
             topics_section=topics_section,
+            analysis_stage=STAGE,
         )
+
+    @router.get("/insights/without-outcome")
+    def without_outcome(filters: Filters) -> dict[str, object]:
+        """Return ids of sessions not analysed for their outcome: the newest, as many as a run accepts."""
+        with read() as connection:
+            companies, filters = read_companies(connection, filters)
+            scope = filters.scope(companies, only_active=True)
+            ids = find_analysed(connection, scope, limit=MAX_RUN_SESSIONS + 1)
+        return {"session_ids": [str(one) for one in ids[:MAX_RUN_SESSIONS]], "more": len(ids) > MAX_RUN_SESSIONS}
 
     return router
 
 
-def _period(connection: Connection, companies: Companies, filters: FilterForm, preset: Preset | None) -> Period:
-    """The days of the form, at most ``MAX_DAYS``. Without a first day they are those of the default preset."""
-    today = datetime.now(UTC).date()
-    if preset is not None:
-        return default_period(connection, companies.ids, today, preset)
-    last = filters.last_day or default_period(connection, companies.ids, today).last
-    first = filters.first_day or preset_period(DEFAULT_PRESET, last).first
-    return Period(max(min(first, last), last - timedelta(days=MAX_DAYS - 1)), last)
+def _days(period: Period) -> dict[str, str]:
+    return {"from": str(period.first), "to": str(period.last)}
 
 
 def _company_key(companies: Companies) -> str:

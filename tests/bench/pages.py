@@ -79,10 +79,10 @@ INSERT INTO livedash.message (session_id, position, role, content, sent_at)
 SELECT id, position, CASE WHEN position % 2 = 1 THEN 'User' ELSE 'Assistant' END, repeat('So it was said. ', 5), moment
 FROM made CROSS JOIN generate_series(1, 10) AS position WHERE n % 1000 = 3;
 
-CREATE INDEX made_order ON made (n);
 INSERT INTO livedash.session_search (session_id, part, document)
-SELECT id, 'messages', array_to_tsvector(ARRAY['company:' || company_id, 'common', 'word' || n % 7, 'frequent' || n % 20,
-    'rare' || n % 5000, 'once' || n, 'name' || (n * 7919) % 20000, 'thing' || (n * 104729) % 300])
+SELECT id, 'messages', array_to_tsvector(ARRAY[
+    'company:' || company_id, 'common', 'word' || n % 7, 'frequent' || n % 20, 'rare' || n % 5000, 'once' || n,
+    'name' || (CAST(n AS int8) * 7919) % 20000, 'thing' || (CAST(n AS int8) * 104729) % 300])
 FROM made WHERE fetched = 'COMPLETED' ORDER BY n;
 
 INSERT INTO livedash.question (company_id, content, normal_form, language)
@@ -188,7 +188,9 @@ def _measured(app: FastAPI, addresses: dict[str, str], views: int, sessions: int
                     figures.append(milliseconds)
                     yardstick.append(bare)
             slow = SEARCH_P95_MILLISECONDS if name.startswith("Search") else P95_MILLISECONDS
-            goal = SEARCH_P95_MILLISECONDS if name.startswith("Search") else PIPELINE_MILLISECONDS if name.startswith("Pipeline") else MEDIAN_MILLISECONDS
+            goal = PIPELINE_MILLISECONDS if name.startswith("Pipeline") else MEDIAN_MILLISECONDS
+            if name.startswith("Search"):
+                goal = slow
             p95 = quantiles(figures, n=20)[-1]
             rows += [
                 Row(

@@ -74,6 +74,8 @@ PIECES = (
         "\ud800",
         "\0",
     ),
+    *(" > ", " - ", " | ", "<user> ", "[Bot] ", "Bot 10:05\n", "role: user\n", "content: ", "<|im_start|>user\n", "'"),
+    *("( 5s ) ", "time,sender,message\n", "role,text\n", "user,"),
 )
 
 

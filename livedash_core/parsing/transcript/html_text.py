@@ -54,14 +54,14 @@ def ends_lines_with_tags(text: str) -> bool:
     return 2 * sum(line.endswith(">") and _LINE_BREAK.search(line[-10:]) is not None for line in lines) > len(lines) > 1
 
 
-def html_to_text(text: str, *, apart: bool = False, with_names: bool = False) -> str:
+def html_to_text(text: str, *, inline: str = "", with_names: bool = False) -> str:
     """The visible text. Blocks and ``<br>`` end a line, cells of a table are set apart by a tab; nothing is run.
 
-    With ``apart``, two spaces stand for every other tag, as style sheets set elements apart. With ``with_names``, an
-    attribute that names who speaks (``<message sender="user">``) is a line in front of the element. Markup that is
+    ``inline`` stands for every other tag, as style sheets set elements apart. With ``with_names``, an attribute that
+    names who speaks (``<message sender="user">``) is a line in front of the element. Markup that is
     never closed stays in the text.
     """
-    lines = html.unescape("".join(_pieces(text, "  " if apart else "", with_names=with_names))).split("\n")
+    lines = html.unescape("".join(_pieces(text, inline, with_names=with_names))).split("\n")
     return "\n".join(
         "\t".join(filter(None, (cell.strip(" ") for cell in line.split("\t")))) if "\t" in line else line.strip(" ")
         for line in lines

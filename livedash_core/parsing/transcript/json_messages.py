@@ -12,6 +12,7 @@ from typing import Any
 from livedash_core.parsing.stamps import STAMP, UNREADABLE, Stamp, at_instant, read_stamp
 from livedash_core.parsing.transcript.html_text import html_to_text, is_html
 from livedash_core.parsing.transcript.message_fields import (
+    INSIDE,
     ONLY_KNOWN,
     PAIRED,
     SPEAKER,
@@ -27,6 +28,8 @@ _ROLE_NUMBERS = {0: "bot", 1: "user"}
 _BEGINS_WITH_JSON = re.compile(rf'[\s{MARKS}]*(?:\{{|\[\s*[{{\["\]]|"(?:[^"\\]|\\.){{1,2000}})')
 _WHOLE_STAMP = re.compile(STAMP, re.ASCII | re.IGNORECASE)
 _NUMBER = re.compile(r"[0-9]{9,19}(?:\.[0-9]{1,9})?", re.ASCII)
+_MAX_DEPTH = 6
+_FIRST_ENTRIES = 5
 _SEPARATORS = re.compile(r"[^a-z0-9]")
 
 
@@ -213,14 +216,34 @@ def _pairs(item: Mapping[str, Any], table: SpeakerTable) -> list[tuple[str, str]
     """``{"user": "hi", "bot": "hello"}``: fields named like speakers or by what they say, for both sides or alone."""
     if any(_SEPARATORS.sub("", key.lower()) in TEXT for key in item):
         return []
-    pairs = [
-        (label, value.strip())
-        for key, value in item.items()
-        if isinstance(value, str)
-        and value.strip()
-        and (label := key if table.find(Speaker(key), loosely=False) else PAIRED.get(_SEPARATORS.sub("", key.lower())))
-    ]
+    pairs: list[tuple[str, str]] = []
+    for key, value in item.items():
+        known = table.find(Speaker(key), loosely=False)
+        label = key if known else PAIRED.get(_SEPARATORS.sub("", key.lower()))
+        if label and (content := _said(value).strip()):
+            pairs.append((label, content))
+    if len(pairs) > 1 and any(_begins_with_messages(value, table) for value in item.values()):
+        return []  # the names of who speaks in the messages beside
     return pairs if len(pairs) > 1 or (len(pairs) == len(item) == 1) else []
+
+
+def _begins_with_messages(value: Any, table: SpeakerTable) -> bool:
+    """Whether a list holds messages, by its first entries."""
+    beginning = value[:_FIRST_ENTRIES] if isinstance(value, list) else []
+    return any(isinstance(entry, dict) and _is_message(entry, table, {}) for entry in beginning)
+
+
+def _said(value: Any, depth: int = 0) -> str:
+    """The text of a question or an answer, also inside objects: ``{"queryInput": {"text": {"text": "hi"}}}``."""
+    if isinstance(value, str) or depth == _MAX_DEPTH:
+        return value if isinstance(value, str) else ""
+    if isinstance(value, list):
+        return "\n".join(filter(None, (_said(part, depth + 1) for part in value)))
+    if isinstance(value, dict):
+        fields = {_SEPARATORS.sub("", key.lower()): inner for key, inner in value.items()}
+        names = (*TEXT, *PAIRED, *INSIDE)
+        return next((said for name in names if name in fields and (said := _said(fields[name], depth + 1))), "")
+    return ""
 
 
 def _flat(value: Any, depth: int = 0) -> str:

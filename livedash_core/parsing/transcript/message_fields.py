@@ -38,5 +38,7 @@ SPEAKER_FLAGS: dict[str, tuple[str, str]] = {
     "fromuser": ("user", "assistant"),
     "iscustomer": ("user", "assistant"),
 }
+#: Fields on the way to what was said.
+INSIDE = ("queryinput", "queryresult", "responsemessages", "fulfillmentmessages", "generic")
 #: What each side said, where an object is a question with its answer.
 PAIRED: dict[str, str] = {**dict.fromkeys(_QUESTION.split(), "user"), **dict.fromkeys(_ANSWER.split(), "assistant")}

@@ -52,6 +52,10 @@ def message_starts(
     if not {"User", "Assistant"} <= sides:
         strong |= untimed
     strong |= _repeated_names(lines, labels, timed | strong, table)
+    if 0 in labels and not timed and len(_sides(labels, strong, table) & {"User", "Assistant"}) == 1:
+        # The text begins with a name: the other side, which may speak only once.
+        speaker = labels[0].speaker
+        strong |= {0} if speaker and _may_be_name(speaker) and _has_words(lines[0]) else set()
     first = min(timed | strong, default=None)
     starts = timed | strong
     if first in timed and len(timed) > 1 and len(starts) != expected_messages:

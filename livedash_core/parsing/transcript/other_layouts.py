@@ -51,8 +51,9 @@ _KEYED = re.compile(
 )
 #: ``10:05 User`` or ``User 10:05`` alone on a line, or the time on the line below the name.
 _HEAD = re.compile(
-    rf"^{_GAP}(?:[\[(]?(?P<time>{_CLOCK})[\])]?{_GAP}(?:[-–—|,]{_GAP})?(?P<name>{_NAME})"
-    rf"|(?P<name_first>{_NAME})(?:[ \t]{{0,8}}[,|–—-])?(?:[ \t\u00a0]{{1,8}}(?:(?:APP|BOT|at|um|om|à)[ \t]+)?|\n{_GAP})"
+    rf"^{_GAP}[*_]{{0,3}}(?:[\[(]?(?P<time>{_CLOCK})[\])]?{_GAP}(?:[-–—|,]{_GAP})?(?P<name>{_NAME})"
+    rf"|(?P<name_first>{_NAME})[*_]{{0,3}}(?:[ \t]{{0,8}}[,|–—-])?"
+    rf"(?:[ \t\u00a0]{{1,8}}(?:(?:APP|BOT|at|um|om|à)[ \t]+)?|\n{_GAP})"
     rf"[\[(]?(?P<time_behind>{_CLOCK})[\])]?){_GAP}$",
     _INLINE,
 )
@@ -128,7 +129,7 @@ def _tagged(text: str, table: SpeakerTable) -> str:
 
 
 def _separated(text: str, table: SpeakerTable) -> str:
-    return _with_labels(text, _SEPARATED, table, also_unknown=False)
+    return _with_labels(text, _SEPARATED, table, also_unknown=True)
 
 
 def _with_labels(text: str, pattern: re.Pattern[str], table: SpeakerTable, *, also_unknown: bool) -> str:
@@ -137,7 +138,8 @@ def _with_labels(text: str, pattern: re.Pattern[str], table: SpeakerTable, *, al
     def label(match: re.Match[str]) -> str:
         time, name = match["time"], match["name"].strip()
         known = table.find(Speaker(name), loosely=time is not None)
-        if (known is None and not (also_unknown and time)) or (match.groupdict().get("cell") and not time):
+        is_cell = match.groupdict().get("cell") is not None
+        if (known is None and (is_cell or not (also_unknown and time))) or (is_cell and not time):
             return match[0]
         sides.add(known)
         return f"[{time}] {name}: " if time else f"{name}: "
@@ -167,4 +169,4 @@ def _with_heads(text: str, table: SpeakerTable) -> str:
 
 
 def _name_in(head: re.Match[str]) -> str:
-    return (head["name"] or head["name_first"]).strip(" \t\u00a0,|-–—")
+    return (head["name"] or head["name_first"]).strip(" \t\u00a0,|-–—*_")

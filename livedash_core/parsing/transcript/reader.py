@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 from datetime import UTC, datetime
 from itertools import pairwise
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from livedash_core.enums import Role
@@ -30,6 +31,8 @@ from livedash_core.parsing.transcript.speakers import Resolution, Speaker, Speak
 
 _ESCAPED_LINE_END = re.compile(r"(?:\\r)?\\n|\\r(?=\s*\w)")
 _TABLE = SpeakerTable()
+#: Ways to show HTML and XML in which elements are set apart, or attributes name who speaks.
+_OTHER_WAYS: tuple[dict[str, Any], ...] = ({}, {"inline": "  "}, {"with_names": True}, {"inline": "\n"})
 #: Fewer lines than this may be one conversation that lost its line ends.
 _FEW_LINES = 3
 #: Of the row's number of messages, how far the transcript's may be off, and always one message.
@@ -202,7 +205,8 @@ def _read_html(text: str, table: SpeakerTable, messages_sent: int | None) -> Rea
         # A speaker in an element of its own has no colon behind it.
         reading = plain_text.read_plain_text(labels.with_colons(shown, table), table, messages_sent)
     if not _has_both_sides(reading, table):
-        for other in (shown, html_text.html_to_text(text, apart=True), html_text.html_to_text(text, with_names=True)):
+        for how in _OTHER_WAYS:
+            other = html_text.html_to_text(text, **how)
             found = plain_text.read_plain_text(other, table, messages_sent)
             if not _has_both_sides(found, table):
                 found = _read_other_layouts(other, table, messages_sent) or reading

@@ -59,10 +59,12 @@ treballador, treballadora, empleat, εργαζόμενος, сотрудник, 
 """
 #: Words that also begin ordinary lines of an answer ("Support: 0800 ..."): they need a time or a missing side.
 WEAK_USER = (
+    "prompt, input, query, "
     "me, you, i, ik, ich, moi, yo, u, q, question, vraag, frage, pregunta, contact, applicant, sender, jag, jeg, vous, "
     "io, eu, minä, ben, я, domanda, pergunta, pytanie, spørgsmål, fråga, kysymys, soru, вопрос"
 )
 WEAK_ASSISTANT = (
+    "response, output, completion, reply, "
     "hr, support, a, answer, antwoord, antwort, réponse, respuesta, hr department, afdeling hr, personalabteilung, "
     "rh, ressources humaines, recursos humanos, rrhh, p&o, advice, service, team, risposta, resposta, odpowiedź, svar, "
     "vastaus, cevap, ответ, risorse umane, kadry, dział hr, personalavdelningen, insan kaynakları"

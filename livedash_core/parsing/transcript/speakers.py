@@ -115,7 +115,7 @@ class SpeakerTable:
         if found := self._names.get(key) or _TABLE.get(key):
             return found
         detail = label_key(speaker.detail)
-        if detail and (found := self._names.get(detail) or _TABLE.get(detail)) and detail not in _WEAK_WORDS:
+        if detail and (found := self._names.get(detail) or _TABLE.get(detail)):
             return found
         if key.endswith("bot") and _CALLED_BOT.fullmatch(speaker.name):
             return "Assistant"
@@ -136,7 +136,14 @@ class SpeakerTable:
     def _is_weak(self, speaker: Speaker) -> bool:
         """Whether the label also begins ordinary lines, so that it needs more than a colon to be a speaker."""
         key = label_key(speaker.name)
-        return (key in _WEAK_WORDS or key.rstrip(" 0123456789") in _WEAK_WORDS) and key not in self._names
+        if key in self._names:
+            return False
+        detail = label_key(speaker.detail)
+        return (
+            key in _WEAK_WORDS
+            or key.rstrip(" 0123456789") in _WEAK_WORDS
+            or (detail in _WEAK_WORDS and key not in _TABLE and detail not in self._names)
+        )
 
     def find_field(self, value: str) -> str | None:
         """``find`` for the value of a field that says who speaks; such fields know more words."""

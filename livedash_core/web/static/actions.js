@@ -197,6 +197,13 @@ const KINDS = {
     const more = found.more ? " The group has more sessions: retry it again when the run is done." : "";
     await startRun(button.dataset.dag, { session_ids: found.session_ids, retry_failed: true }, more);
   },
+
+  async again(button) {
+    const found = await readJson(button.dataset.ids);
+    if (!found.session_ids.length) return say("No session of an active company is left to analyse again.");
+    const more = found.more ? " There are more sessions: repeat it when the run is done." : "";
+    await startRun(button.dataset.dag, { session_ids: found.session_ids, rerun: true }, more);
+  },
 };
 
 document.addEventListener("click", async (event) => {

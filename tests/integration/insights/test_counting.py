@@ -252,7 +252,10 @@ def test_the_heat_map_has_the_clock_of_the_company(
 
 
 def test_the_heat_map_of_a_long_period_has_its_latest_thirteen_weeks() -> None:
-    assert heat_map_days(Period(date(2025, 1, 1), date(2026, 3, 31))) == Period(date(2025, 12, 31), date(2026, 3, 31))
+    year = Period(date(2025, 1, 1), date(2026, 3, 31))
+    assert heat_map_days(year, 1) == Period(date(2025, 12, 31), date(2026, 3, 31))
+    assert heat_map_days(year, 10).days == 28
+    assert heat_map_days(year, 1000).days == heat_map_days(year, 0).days / 13 == 7
 
 
 def test_durations_and_response_times_are_estimated_from_buckets(

@@ -190,6 +190,13 @@ def test_an_undeclared_encoding_is_found_and_noted(encoding: str) -> None:
     assert any("which is a guess" in note for note in notes)
 
 
+def test_text_that_was_encoded_twice_is_noted() -> None:
+    twice = "für Grüße".encode().decode("cp1252")
+    reader = CsvReader(io.BytesIO(file([record(1, initial_message=twice)])))
+    assert "encoded twice" in (reader.encoding.note or "")
+    assert CsvReader(io.BytesIO(file([record(1, initial_message="NÃO é “São Tomé”")]))).encoding.note is None
+
+
 def test_a_files_order_of_dates_is_noted() -> None:
     content = file([record(1, start_time="4/3/2026 8:10", end_time="4/16/2026 8:31")])
     reader = CsvReader(io.BytesIO(content))

@@ -53,6 +53,7 @@ WORDS = {
     "a title": ("Employee", "HR Representative"),
     "a name with an apostrophe": ("Niamh O'Brien", "Bot"),
     "a name with particles": ("van den Heuvel", "Chatbot"),
+    "roles in brackets": ("Niamh (Employee)", "Tess (HR)"),
     "a name in camel case": ("Visitor", "LeaveBot"),
 }
 
@@ -61,7 +62,7 @@ WORDS = {
 @pytest.mark.parametrize("colon", [": ", "："])
 def test_a_word_for_a_side(words: tuple[str, str], colon: str) -> None:
     asks, answers = words
-    if colon != ": " and (asks[0] in "Nv" or answers == "HR Representative"):
+    if colon != ": " and (asks[0] in "Nv" or answers in ("HR Representative", "Tess (HR)")):
         pytest.skip("an unknown name needs a space behind its colon")
     text = "".join(f"{name}{colon}how many days?\n" for name in (asks, answers, asks))
     assert roles(read(text)) == "UAU"
@@ -84,6 +85,9 @@ LAYOUTS = {
     "a date in front of the name": "2026-05-04 09:31:00 Visitor #9\nhi\n2026-05-04 09:32:00 Lyra\nhello\n"
     "2026-05-04 09:33:00 Visitor #9\nbye\n",
     "a time behind the name": "Niamh at 9:31 AM: hi\nLeave Bot at 9:32 AM: hello\nNiamh at 9:33 AM: bye\n",
+    "a bold name and a time": "**Customer** (9:31 AM)\nhi\n\n**Agent** (9:32 AM)\nhello\n\n**Customer** (9:33 AM)\nbye\n",
+    "times and arrows": "2026-05-04 09:31 Niamh> hi\n2026-05-04 09:32 HRBot> hello\n2026-05-04 09:33 Niamh> bye\n",
+    "prompts": "Prompt: hi\nResponse: hello\nPrompt: bye\n",
     "seconds since the chat began": "Agent Tess V\n( 3s ) Niamh: hi\n( 1m 4s ) Tess V: hello\n( 2m 0s ) Niamh: bye\n",
     "keys": "- role: user\n  content: hi\n- role: assistant\n  content: hello\n- role: user\n  content: bye\n",
     "keys with times": "- sender: visitor\n  text: hi\n  time: 2026-05-04T09:31:00Z\n- sender: bot\n  text: hello\n"
@@ -94,6 +98,9 @@ LAYOUTS = {
     "a Markdown table": "| Time | Sender | Message |\n|---|---|---|\n| 9:31 | User | hi |\n| 9:32 | Bot | hello |\n| 9:33 | User | bye |\n",
     "attributes of XML": '<chat><message sender="visitor">hi</message><message sender="agent">hello</message>'
     '<message sender="visitor">bye</message></chat>',
+    "elements of XML": "<chat>"
+    + "".join(f"<line><by>{name}</by><said>{words}</said></line>" for name, words in (("Visitor", "hi"), ("Agent", "hello"), ("Visitor", "bye")))
+    + "</chat>",
     "elements set apart": "".join(
         f"<div><span>{name}</span><span>9:3{minute}</span><p>{words}</p></div>"
         for minute, (name, words) in enumerate([("Visitor", "hi"), ("HR Bot", "hello"), ("Visitor", "bye")])
@@ -132,6 +139,9 @@ JSON: dict[str, Any] = {
     "French fields": exchange(auteur=["utilisateur", "assistant"], texte=["hi", "hello"]),
     "prompts": [{"prompt": "hi", "response": "hello"}],
     "inputs": [{"input": "hi", "output": "hello", "n": 1}],
+    "requests": {"log": [{"request": {"input": {"text": "hi"}}, "response": {"output": {"generic": [{"text": "hello"}]}}}]},
+    "interactions": [{"request": {"queryInput": {"text": {"text": "hi"}}}, "response": {"queryResult": {"responseMessages": [{"text": {"text": ["hello"]}}]}}}],
+    "names of the sides beside the messages": {"customer": "Niamh", "agent": "Tess", "messages": exchange(**{"from": ["customer", "agent"]}, text=["hi", "hello"])},
     "queries": [{"queryText": "hi", "fulfillmentText": "hello"}],
 }  # fmt: skip
 
@@ -165,6 +175,12 @@ def test_a_side_that_may_be_inside_a_message_is_noted() -> None:
     transcript = read("User: hi\nAnswer of Tess: hello\nTess Vermeer: you have ten days\n")
     assert roles(transcript) == "U"
     assert transcript.notes["role_lines_inside_messages"] >= 1
+
+
+def test_a_text_that_begins_with_a_name_has_it_as_the_other_side_and_says_so() -> None:
+    transcript = read("Niamh: hi\nBot: hello\n")
+    assert roles(transcript) == "UA"
+    assert transcript.notes == {"assumed_speakers": 1}
 
 
 def test_an_ordinary_answer_is_not_taken_apart() -> None:

@@ -1,0 +1,64 @@
+"""Queues analysed sessions for another analysis: those without an outcome, or of an older prompt or rules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import partial
+from uuid import UUID
+
+from sqlalchemy import Connection, Engine, text
+
+from livedash_core.db import in_transaction
+from livedash_core.pipeline import Pipeline
+from livedash_core.status import ProcessingStatusManager, Scope
+
+#: The stage that analyses.
+STAGE = "AI_ANALYSIS"
+#: Sessions per transaction: an interruption keeps the chunks that are queued.
+CHUNK_SESSIONS = 1000
+
+
+def find_analysed(
+    connection: Connection, scope: Scope, *, versions: Sequence[str] | None = None, limit: int | None = None
+) -> list[UUID]:
+    """Find analysed sessions of active companies in ``scope``, the newest first.
+
+    They have one of these prompt versions, or (None) were not analysed for their outcome. A session that is queued or
+    being analysed is left out.
+    """
+    query = _BY_VERSION if versions else _WITHOUT_OUTCOME
+    parameters = {**scope.parameters(), "stage": STAGE, "versions": list(versions or ()), "limit": limit}
+    return list(connection.scalars(query, parameters))
+
+
+def analyse_again(engine: Engine, session_ids: Sequence[UUID], pipeline: Pipeline) -> int:
+    """Set the analysis of these sessions, and all later stages, PENDING; returns the number of sessions.
+
+    What was analysed before stays visible until the new analysis replaces it.
+    """
+    queued = 0
+    for first in range(0, len(session_ids), CHUNK_SESSIONS):
+        chunk = session_ids[first : first + CHUNK_SESSIONS]
+        queued += in_transaction(engine, partial(_reopen, ids=chunk, pipeline=pipeline))
+    return queued
+
+
+def _reopen(connection: Connection, *, ids: Iterable[UUID], pipeline: Pipeline) -> int:
+    return len(ProcessingStatusManager(connection, pipeline=pipeline).reopen(STAGE, ids))
+
+
+_FIND = """
+    SELECT session.id
+    FROM livedash.session
+    JOIN livedash.company ON company.id = session.company_id AND company.status = 'ACTIVE'
+    JOIN livedash.session_import AS imported ON imported.id = session.id AND imported.erased_at IS NULL
+    JOIN livedash.session_processing_status AS status
+      ON status.session_id = session.id AND status.stage = :stage AND status.status = 'COMPLETED'
+    WHERE session.analyzed_at IS NOT NULL AND {which}
+      AND (CAST(:company_ids AS uuid[]) IS NULL OR session.company_id = ANY (CAST(:company_ids AS uuid[])))
+      AND session.started_at >= coalesce(CAST(:started_from AS timestamptz), '-infinity')
+      AND session.started_at < coalesce(CAST(:started_before AS timestamptz), 'infinity')
+    ORDER BY session.started_at DESC, session.id DESC LIMIT :limit
+"""
+_WITHOUT_OUTCOME = text(_FIND.format(which="session.outcome IS NULL"))
+_BY_VERSION = text(_FIND.format(which="session.prompt_version = ANY (CAST(:versions AS text[]))"))
