@@ -30,6 +30,7 @@ from livedash_core.models.status import (
     ProcessingStatus,
     SystemicIncident,
 )
+from livedash_core.models.topic import QuestionPair, QuestionVector, Topic, TopicDayCount, TopicEdit, TopicMember
 
 __all__ = [
     "SCHEMA",
@@ -59,6 +60,8 @@ __all__ = [
     "Question",
     "QuestionDayCount",
     "QuestionMonthCount",
+    "QuestionPair",
+    "QuestionVector",
     "RateLimitState",
     "Session",
     "SessionAnalysis",
@@ -69,4 +72,8 @@ __all__ = [
     "SessionSearch",
     "SessionTranscript",
     "SystemicIncident",
+    "Topic",
+    "TopicDayCount",
+    "TopicEdit",
+    "TopicMember",
 ]

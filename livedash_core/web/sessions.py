@@ -62,6 +62,7 @@ class SearchForm:
     escalated: str = ""
     forwarded_hr: str = ""
     question: Annotated[int | None, Query(ge=1, le=2**63 - 1)] = None
+    topic: Annotated[int | None, Query(ge=1, le=2**63 - 1)] = None
     kind: str = ""
     group: str = ""
     notes: str = ""
@@ -183,6 +184,7 @@ def _session_filter(
         escalated=bool(search.escalated),
         forwarded_hr=bool(search.forwarded_hr),
         question_id=search.question,
+        topic_id=search.topic,
         error_group=search.group.replace("\x00", "") if search.group else None,
         notes=bool(search.notes),
     )
