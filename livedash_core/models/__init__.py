@@ -1,5 +1,6 @@
 """The tables of the PostgreSQL schema ``livedash``. A test compares them with the Alembic migrations."""
 
+from livedash_core.models.access import AccessLog
 from livedash_core.models.ai import (
     AiBatch,
     AiCostDaily,
@@ -11,6 +12,7 @@ from livedash_core.models.ai import (
     RateLimitState,
     SessionAnalysis,
 )
+from livedash_core.models.alert import Alert, AlertEvaluation
 from livedash_core.models.base import SCHEMA, Base
 from livedash_core.models.company import Company, CompanyCsv
 from livedash_core.models.insight import QuestionDayCount, QuestionMonthCount, SessionDayCount, SessionMonthCount
@@ -28,14 +30,18 @@ from livedash_core.models.status import (
     ProcessingStatus,
     SystemicIncident,
 )
+from livedash_core.models.topic import QuestionPair, QuestionVector, Topic, TopicDayCount, TopicEdit, TopicMember
 
 __all__ = [
     "SCHEMA",
+    "AccessLog",
     "AiBatch",
     "AiCostDaily",
     "AiModel",
     "AiModelPricing",
     "AiProcessingRequest",
+    "Alert",
+    "AlertEvaluation",
     "Base",
     "Company",
     "CompanyCsv",
@@ -54,6 +60,8 @@ __all__ = [
     "Question",
     "QuestionDayCount",
     "QuestionMonthCount",
+    "QuestionPair",
+    "QuestionVector",
     "RateLimitState",
     "Session",
     "SessionAnalysis",
@@ -64,4 +72,8 @@ __all__ = [
     "SessionSearch",
     "SessionTranscript",
     "SystemicIncident",
+    "Topic",
+    "TopicDayCount",
+    "TopicEdit",
+    "TopicMember",
 ]

@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 
 from livedash_core.db import make_engine
 from livedash_core.insights import counting
+from livedash_core.operations.company_access import Visitor
 from livedash_core.pipeline import BUILT_IN
 from livedash_core.web import create_app
 from tests.bench.database import Database, Server
@@ -120,12 +121,13 @@ def pages(server: Server) -> list[Row]:
     """the server's time for each page, and how large it is"""
     sessions = server.scale.large_backlog
     with server.database() as database:
-        _fill(database, sessions)
+        fill(database, sessions)
         engine = make_engine(database.url)
         app = create_app(
             open_engine=lambda: engine,
             can_read=lambda: None,
             may_run=lambda: lambda _: True,
+            visitor=lambda: Visitor("bench", None),
             pipeline=BUILT_IN,
         )
         with engine.connect() as connection:
@@ -156,7 +158,8 @@ def pages(server: Server) -> list[Row]:
     return rows
 
 
-def _fill(database: Database, sessions: int) -> None:
+def fill(database: Database, sessions: int) -> None:
+    """Fill the tables with a year of so many sessions."""
     parameters = {"companies": COMPANIES, "sessions": sessions, "stages": list(BUILT_IN.names)}
     counted = {
         "sessions": counting._SESSIONS.format(which="true"),
