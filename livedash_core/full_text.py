@@ -2,8 +2,8 @@
 
 A text is stored by the stems of its words in its session's language; in another language as they are (``simple``), and
 if the language is unknown in all six ways. A query is matched in all six, so that "verloven" finds "verlof" in a Dutch
-session. One way instead of two takes a third less time. Each document also has its company as a word, which no query can
-contain, so that the index finds a company's sessions.
+session. One way instead of two takes a third less time. Each document also has its company as a word, which no query
+can contain, so that the index finds a company's sessions.
 """
 
 from __future__ import annotations
