@@ -11,6 +11,7 @@
     │   ├── UnknownCompany
     │   ├── UnknownSession
     │   ├── UnknownStage
+    │   ├── UnknownTopic
     │   ├── IllegalMove           the stage's status does not allow the transition
     │   └── LeaseLost             the claim's token no longer holds the session
     └── ProcessingError           a stage could not process a session; `kind` says what happens next
@@ -69,6 +70,15 @@ class UnknownCompany(UsageError):
         self.company = company
 
 
+class NoCompanyGranted(LiveDashError):
+    """Airflow's auth manager grants the user no company."""
+
+    def __init__(self, user: str) -> None:
+        super().__init__(
+            f"no company is granted to {user}; an administrator of this Airflow can grant one: docs/access.md says how"
+        )
+
+
 class UnknownSession(UsageError):
     """No session has that id."""
 
@@ -84,6 +94,14 @@ class UnknownStage(UsageError):
         super().__init__(f"there is no stage {stage!r}; the stages are {', '.join(known)}")
         self.stage = stage
         self.known = known
+
+
+class UnknownTopic(UsageError):
+    """No topic has that id."""
+
+    def __init__(self, topic: int) -> None:
+        super().__init__(f"there is no topic {topic}; `livedash topics list` lists the topics")
+        self.topic = topic
 
 
 class IllegalMove(UsageError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -11,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 
 from livedash_core.cli.batches import analyse
 from livedash_core.cli.context import credentials, database, scope_of
@@ -19,14 +20,17 @@ from livedash_core.cli.interruption import Interruption
 from livedash_core.cli.output import complain, errors, print_json, print_table, say
 from livedash_core.costs import describe_forecast
 from livedash_core.enums import ERROR_KINDS, Mode
+from livedash_core.operations.topics import Grouped, group_questions
 from livedash_core.parsing.days import parse_day
 from livedash_core.pipeline import load_pipeline
 from livedash_core.settings import Settings
 from livedash_core.stages.ai_analysis.batch import selection
 from livedash_core.stages.execution.runner import Runner
+from livedash_core.stages.question_extraction import QuestionExtraction
 from livedash_core.stages.report import StageReport
 from livedash_core.stages.stage import StageContext, create_stage
 from livedash_core.status import ProcessingStatusManager, Scope
+from livedash_core.status.due import count_due
 
 Stages = Annotated[list[str] | None, typer.Option("--stage", help="Only this stage; repeatable.")]
 Company = Annotated[str | None, typer.Option("--company", help="Only this company.")]
@@ -47,6 +51,8 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 #: The cost forecast of `retry` covers at most so many sessions.
 _MAX_FORECAST = 10_000
 _NAMED_COMPANIES = 10
+#: The total of the progress bar is not counted further.
+_MAX_COUNTED = 1_000_000
 
 
 def process(
@@ -84,7 +90,7 @@ def process(
         for name in pipeline.names:
             if interruption.signal_number is not None or (stage and name not in stage):
                 continue
-            with _progress(name, hidden=as_json) as show:
+            with _progress(name, _due(engine, name, scope, limit), hidden=as_json) as show:
                 if name == selection.STAGE:
                     reports[name] = analyse(
                         engine, pipeline, stage_context, interruption, scope=scope, limit=limit, mode=mode, show=show
@@ -99,10 +105,12 @@ def process(
                     on_progress=show,
                 )
                 reports[name] = interruption.run(runner)
+        topics = _group(engine, settings, scope, interruption) if QuestionExtraction.name in reports else {}
     if as_json:
-        print_json(_reports_as_dict(reports))
+        print_json({**_reports_as_dict(reports), "topics": {name: done.as_dict() for name, done in topics.items()}})
     else:
         _print_reports(reports)
+        print_grouped(topics)
     for report in reports.values():
         for incident in report.incidents:
             complain(f"{report.stage}: {incident}")
@@ -116,6 +124,26 @@ def process(
         raise typer.Exit(interruption.exit_code)
     if any(report.failed or report.incidents for report in reports.values()):
         raise typer.Exit(1)
+
+
+def _group(engine: Engine, settings: Settings, scope: Scope, interruption: Interruption) -> dict[str, Grouped]:
+    """Group the new questions of the scope's company, or of all; a signal ends it after its present chunk."""
+    stop = threading.Event()
+    (company_id,) = scope.company_ids or (None,)
+    with interruption.stops(stop.set):
+        return dict(group_questions(engine, settings, company_id, stopped=stop.is_set))
+
+
+def print_grouped(done: dict[str, Grouped]) -> None:
+    """Print what a pass did for each company that had something new, and why a model was not asked."""
+    for name, grouped in done.items():
+        if grouped.questions or grouped.merged or grouped.named:
+            say(
+                f"{name}: {grouped.questions:,} new questions grouped, {grouped.follow_ups:,} of them kept out as "
+                f"follow-ups; {grouped.merged:,} topics merged and {grouped.named:,} named by the model"
+            )
+        if reason := grouped.error or grouped.waits:
+            complain(f"{name}: {reason}", style="red" if grouped.error else "yellow")
 
 
 def retry(
@@ -169,8 +197,15 @@ def _forecast(connection: Connection, manager: ProcessingStatusManager, scope: S
     return describe_forecast(connection, ids[:_MAX_FORECAST], there_are_more=len(ids) > _MAX_FORECAST)
 
 
+def _due(engine: Engine, stage: str, scope: Scope, limit: int | None) -> int:
+    """How many sessions the stage can process now; more may become due while it runs."""
+    with engine.connect() as connection:
+        return count_due(connection, stage, scope, at_most=min(limit or _MAX_COUNTED, _MAX_COUNTED))
+
+
 @contextmanager
-def _progress(stage: str, *, hidden: bool) -> Iterator[Any]:
+def _progress(stage: str, due: int, *, hidden: bool) -> Iterator[Any]:
+    """Show how many of the ``due`` sessions are settled; without a total if none is due, as before an import."""
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description:20}"),
@@ -179,11 +214,12 @@ def _progress(stage: str, *, hidden: bool) -> Iterator[Any]:
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=errors, disable=hidden) as progress:
-        task = progress.add_task(stage, total=None)
+        task = progress.add_task(stage, total=due or None)
 
         def show(report: StageReport, description: str = stage) -> None:
             settled = report.claimed - report.released
-            progress.update(task, completed=settled, description=description)
+            total = max(due, settled) or None
+            progress.update(task, completed=settled, total=total, description=description)
 
         yield show
         progress.update(task, total=progress.tasks[0].completed or 0)

@@ -1,5 +1,6 @@
 """The tables of the PostgreSQL schema ``livedash``. A test compares them with the Alembic migrations."""
 
+from livedash_core.models.access import AccessLog
 from livedash_core.models.ai import (
     AiBatch,
     AiCostDaily,
@@ -29,9 +30,11 @@ from livedash_core.models.status import (
     ProcessingStatus,
     SystemicIncident,
 )
+from livedash_core.models.topic import QuestionPair, QuestionVector, Topic, TopicDayCount, TopicEdit, TopicMember
 
 __all__ = [
     "SCHEMA",
+    "AccessLog",
     "AiBatch",
     "AiCostDaily",
     "AiModel",
@@ -57,6 +60,8 @@ __all__ = [
     "Question",
     "QuestionDayCount",
     "QuestionMonthCount",
+    "QuestionPair",
+    "QuestionVector",
     "RateLimitState",
     "Session",
     "SessionAnalysis",
@@ -67,4 +72,8 @@ __all__ = [
     "SessionSearch",
     "SessionTranscript",
     "SystemicIncident",
+    "Topic",
+    "TopicDayCount",
+    "TopicEdit",
+    "TopicMember",
 ]

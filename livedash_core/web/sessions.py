@@ -26,6 +26,7 @@ from livedash_core.operations.session_list import (
     list_sessions,
 )
 from livedash_core.pipeline import Pipeline
+from livedash_core.web.access_log import recorded_export
 from livedash_core.web.database import Reader
 from livedash_core.web.export import csv_lines
 from livedash_core.web.filters import Companies, FilterForm, Filters, read_companies
@@ -61,6 +62,7 @@ class SearchForm:
     escalated: str = ""
     forwarded_hr: str = ""
     question: Annotated[int | None, Query(ge=1, le=2**63 - 1)] = None
+    topic: Annotated[int | None, Query(ge=1, le=2**63 - 1)] = None
     kind: str = ""
     group: str = ""
     notes: str = ""
@@ -103,7 +105,7 @@ def make_router(read: Reader, pipeline: Pipeline) -> APIRouter:
         )
 
     @router.get("/sessions/export.csv")
-    def export(search: Search, filters: Filters) -> Response:
+    def export(request: Request, search: Search, filters: Filters) -> Response:
         """Export the list as a CSV that is safe to open in a spreadsheet."""
         with read() as connection:
             companies, filters = read_companies(connection, filters)
@@ -114,7 +116,9 @@ def make_router(read: Reader, pipeline: Pipeline) -> APIRouter:
                 yield from csv_lines(all_sessions(connection, wanted, pipeline, limit=MAX_EXPORTED), pipeline)
 
         return StreamingResponse(
-            rows(), media_type="text/csv", headers={"Content-Disposition": 'attachment; filename="sessions.csv"'}
+            recorded_export(request, filters, companies, "sessions.csv", rows()),
+            media_type="text/csv",
+            headers={"Content-Disposition": 'attachment; filename="sessions.csv"'},
         )
 
     return router
@@ -128,7 +132,7 @@ def _page(
     pipeline: Pipeline,
     after: str,
     before: str,
-) -> tuple[Page, Count]:
+) -> tuple[Page, Count | None]:
     if search.id:
         found = find_by_id(connection, search.id.strip(), companies.ids)
         return Page(found, "most recently imported first", None), Count(len(found), exact=len(found) < MAX_FOUND)
@@ -164,7 +168,7 @@ def _session_filter(
     if search.group:
         scope = replace(scope, error_kinds=(search.kind,))
     words = search.q.replace("\x00", "").strip() or None
-    found = find(connection, words, (companies.chosen.id,) if companies.chosen else None) if words else None
+    found = find(connection, words, filters.scope(companies).company_ids) if words else None
     return SessionFilter(
         scope,
         words=words,
@@ -180,6 +184,7 @@ def _session_filter(
         escalated=bool(search.escalated),
         forwarded_hr=bool(search.forwarded_hr),
         question_id=search.question,
+        topic_id=search.topic,
         error_group=search.group.replace("\x00", "") if search.group else None,
         notes=bool(search.notes),
     )

@@ -28,6 +28,7 @@ from tests.bench import (
     stages,
     tables,
     throughput,
+    topics,
 )
 from tests.bench.database import Server
 from tests.bench.harness import Row
@@ -56,6 +57,7 @@ BENCHMARKS: dict[str, Callable[[Server], list[Row]]] = {
     "adaptation": concurrency.adaptation,
     "pages": pages.pages,
     "alerts": alerts.alerts,
+    "topics": topics.topics,
     "memory": product.memory,
     "process": product.process,
     "migrate": node_migration.migrate,

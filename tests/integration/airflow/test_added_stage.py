@@ -21,7 +21,7 @@ from livedash_core.web import create_app
 from tests.extension.installation import install
 from tests.integration.airflow.conftest import DAGS, Run, airflow_at
 from tests.integration.records import NOON, Records
-from tests.integration.web.conftest import HTML, allow_all, may_run_all
+from tests.integration.web.conftest import HTML, allow_all, may_run_all, reader_of_all
 
 ORDER = (*BUILT_IN.names[:3], "WORD_COUNT", *BUILT_IN.names[3:])
 
@@ -104,11 +104,19 @@ def test_the_dag_processor_chains_the_added_dag(run: Run, airflow_home: Path, pa
                 "SELECT dag_id, asset.name FROM dag_schedule_asset_reference JOIN asset ON asset.id = asset_id"
             )
         )
-    assert serialized == {f"livedash_{stage.lower()}" for stage in ORDER} | {"livedash_alerts", "livedash_retention"}
+    assert serialized == {f"livedash_{stage.lower()}" for stage in ORDER} | {
+        "livedash_alerts",
+        "livedash_retention",
+        "livedash_topics",
+        "livedash_topic_edit",
+    }
     assert waits["livedash_word_count"] == "livedash_sessions"
     assert waits["livedash_ai_analysis"] == "livedash_word_counts"
     # Each DAG of ours shows a file of its own as its source.
-    ours = [f"livedash_{name}" for name in (*(stage.lower() for stage in BUILT_IN.names), "retention")]
+    ours = [
+        f"livedash_{name}"
+        for name in (*(stage.lower() for stage in BUILT_IN.names), "retention", "topics", "topic_edit")
+    ]
     assert [files[dag] for dag in ours] == [f"{dag.removeprefix('livedash_')}.py" for dag in ours]
     assert files["livedash_word_count"] == "added_stages.py"
 
@@ -127,7 +135,13 @@ def test_the_pages_show_the_added_stage_and_link_to_its_dag(
         load_pipeline.cache_clear()
     assert pipeline.names == ORDER
 
-    app = create_app(open_engine=lambda: records.engine, can_read=allow_all, may_run=may_run_all, pipeline=pipeline)
+    app = create_app(
+        open_engine=lambda: records.engine,
+        can_read=allow_all,
+        may_run=may_run_all,
+        visitor=reader_of_all,
+        pipeline=pipeline,
+    )
     with TestClient(app) as client:
         page = client.get("/", headers=HTML)
 
