@@ -19,7 +19,7 @@ WORKDIR /usr/src/livedash
 COPY pyproject.toml requirements.txt README.md LICENSE ./
 # uv checks the hashes of the pins, which pip cannot do for constraints beside a local folder.
 RUN pip install --no-cache-dir "uv==0.13.9" \
-    && uv pip install --system --no-cache --compile-bytecode --constraint requirements.txt ".[production]"
+    && uv pip install --system --no-cache --compile-bytecode --constraint requirements.txt ".[production,topics]"
 
 COPY livedash_core ./livedash_core
 RUN uv pip install --system --no-cache --compile-bytecode --no-deps --reinstall .

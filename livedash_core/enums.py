@@ -110,3 +110,15 @@ CALL_OUTCOMES: tuple[CallOutcome, ...] = get_args(CallOutcome)
 #: provider works on it, and each call may be billed. closed: each session has its outcome.
 BatchStatus = Literal["prepared", "uploaded", "submitted", "closed"]
 BATCH_STATUSES: tuple[BatchStatus, ...] = get_args(BatchStatus)
+
+#: What put a question into a topic, named a topic or decided about a pair of questions: a rule, a model, a person.
+Placer = Literal["rule", "model", "person"]
+PLACERS: tuple[Placer, ...] = get_args(Placer)
+
+#: Whether two questions are the same question to an HR desk.
+Verdict = Literal["same", "different"]
+VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
+
+#: What a person can do to topics. accept and reject decide about a proposed pair; undo ends one of the others.
+TopicVerb = Literal["rename", "merge", "split", "move", "pin", "unpin", "hide", "unhide", "accept", "reject"]
+TOPIC_VERBS: tuple[TopicVerb, ...] = get_args(TopicVerb)

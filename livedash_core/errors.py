@@ -11,6 +11,7 @@
     │   ├── UnknownCompany
     │   ├── UnknownSession
     │   ├── UnknownStage
+    │   ├── UnknownTopic
     │   ├── IllegalMove           the stage's status does not allow the transition
     │   └── LeaseLost             the claim's token no longer holds the session
     └── ProcessingError           a stage could not process a session; `kind` says what happens next
@@ -93,6 +94,14 @@ class UnknownStage(UsageError):
         super().__init__(f"there is no stage {stage!r}; the stages are {', '.join(known)}")
         self.stage = stage
         self.known = known
+
+
+class UnknownTopic(UsageError):
+    """No topic has that id."""
+
+    def __init__(self, topic: int) -> None:
+        super().__init__(f"there is no topic {topic}; `livedash topics list` lists the topics")
+        self.topic = topic
 
 
 class IllegalMove(UsageError):

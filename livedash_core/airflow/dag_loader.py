@@ -10,14 +10,19 @@ from airflow.sdk import DAG
 from livedash_core.errors import ConfigurationError
 from livedash_core.pipeline import BUILT_IN, StageDefinition, load_pipeline
 
-#: Creates the one DAG that belongs to no stage.
-RETENTION = "livedash_core.airflow.dags.retention:retention"
+#: Create the DAGs that belong to no stage.
+BESIDE_STAGES = (
+    "livedash_core.airflow.dags.alerts:alerts",
+    "livedash_core.airflow.dags.retention:retention",
+    "livedash_core.airflow.dags.topics:topics",
+    "livedash_core.airflow.dags.topic_edit:topic_edit",
+)
 
 
 def load_all_dags() -> dict[str, DAG]:
-    """Every LiveDash DAG by its id: the stages' and the erasure's. Raises like ``load_dags``."""
-    erasure = _create(RETENTION)
-    return {**load_dags(load_pipeline().stages), erasure.dag_id: erasure}
+    """Every LiveDash DAG by its id: the stages' and those beside them. Raises like ``load_dags``."""
+    beside = {dag.dag_id: dag for dag in map(_create, BESIDE_STAGES)}
+    return {**load_dags(load_pipeline().stages), **beside}
 
 
 def load_added_dags() -> dict[str, DAG]:

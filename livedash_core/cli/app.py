@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 
 from livedash_core.cli import (
     access,
+    alerts,
     capacity,
     companies,
     costs,
@@ -25,6 +26,7 @@ from livedash_core.cli import (
     preview,
     processing,
     start,
+    topics,
 )
 from livedash_core.cli.output import breakdown_table, complain, fit_columns, print_json, say
 from livedash_core.db import first_line, make_engine
@@ -62,6 +64,8 @@ database_app = typer.Typer(help="The database schema.", no_args_is_help=True)
 app.add_typer(database_app, name="db")
 app.add_typer(companies.app, name="company")
 app.add_typer(costs.app, name="price")
+app.add_typer(topics.app, name="topics")
+app.add_typer(alerts.app, name="alerts")
 modules = (processing, insights, inspection, preview, costs, capacity, migration, erasure, access)
 for command in (command for module in modules for command in module.COMMANDS):
     app.command()(command)

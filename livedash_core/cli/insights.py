@@ -18,6 +18,7 @@ from livedash_core.insights.markdown import as_markdown, changed
 from livedash_core.insights.periods import PRESETS, Preset
 from livedash_core.insights.reading import AskedQuestion, first_and_last_day, top_questions
 from livedash_core.insights.report import Report, chosen_period, read_report
+from livedash_core.insights.topics.reading import fix_first, list_topics
 from livedash_core.models import Company as CompanyRow
 from livedash_core.operations.companies import company_id
 from livedash_core.operations.reanalysis import analyse_again as reopen
@@ -55,12 +56,19 @@ def insights(
         period = chosen_period(days, today, first_day, last_day, chosen)
         report = read_report(connection, ids, period, days, today=today)
         questions = top_questions(connection, ids, period, limit=QUESTIONS)
+        topics = list_topics(connection, ids, period, limit=QUESTIONS)
+        to_fix = fix_first(connection, ids, period, limit=QUESTIONS)
     if as_json:
-        print_json(_as_dict(report, questions, company))
+        of_topics = {"topics": topics, "topics_to_fix_first": to_fix}
+        as_dicts = {name: [topic._asdict() for topic in listed] for name, listed in of_topics.items()}
+        print_json(_as_dict(report, questions, company) | as_dicts)
     elif as_md:
-        sys.stdout.write(as_markdown(report, questions, company or "all companies"))
+        sys.stdout.write(as_markdown(report, questions, company or "all companies", topics, to_fix))
     else:
         _print(report, questions)
+        for title, listed in (("Topics", topics), ("Topics to fix first", to_fix)):
+            rows = [(topic.id, topic.name, topic.sessions, topic.opportunity) for topic in listed]
+            print_table(("id", "topic", "sessions", "not resolved"), rows, title=title)
 
 
 def analyse_again(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -19,11 +20,13 @@ from livedash_core.cli.interruption import Interruption
 from livedash_core.cli.output import complain, errors, print_json, print_table, say
 from livedash_core.costs import describe_forecast
 from livedash_core.enums import ERROR_KINDS, Mode
+from livedash_core.operations.topics import Grouped, group_questions
 from livedash_core.parsing.days import parse_day
 from livedash_core.pipeline import load_pipeline
 from livedash_core.settings import Settings
 from livedash_core.stages.ai_analysis.batch import selection
 from livedash_core.stages.execution.runner import Runner
+from livedash_core.stages.question_extraction import QuestionExtraction
 from livedash_core.stages.report import StageReport
 from livedash_core.stages.stage import StageContext, create_stage
 from livedash_core.status import ProcessingStatusManager, Scope
@@ -102,10 +105,12 @@ def process(
                     on_progress=show,
                 )
                 reports[name] = interruption.run(runner)
+        topics = _group(engine, settings, scope, interruption) if QuestionExtraction.name in reports else {}
     if as_json:
-        print_json(_reports_as_dict(reports))
+        print_json({**_reports_as_dict(reports), "topics": {name: done.as_dict() for name, done in topics.items()}})
     else:
         _print_reports(reports)
+        print_grouped(topics)
     for report in reports.values():
         for incident in report.incidents:
             complain(f"{report.stage}: {incident}")
@@ -119,6 +124,26 @@ def process(
         raise typer.Exit(interruption.exit_code)
     if any(report.failed or report.incidents for report in reports.values()):
         raise typer.Exit(1)
+
+
+def _group(engine: Engine, settings: Settings, scope: Scope, interruption: Interruption) -> dict[str, Grouped]:
+    """Group the new questions of the scope's company, or of all; a signal ends it after its present chunk."""
+    stop = threading.Event()
+    (company_id,) = scope.company_ids or (None,)
+    with interruption.stops(stop.set):
+        return dict(group_questions(engine, settings, company_id, stopped=stop.is_set))
+
+
+def print_grouped(done: dict[str, Grouped]) -> None:
+    """Print what a pass did for each company that had something new, and why a model was not asked."""
+    for name, grouped in done.items():
+        if grouped.questions or grouped.merged or grouped.named:
+            say(
+                f"{name}: {grouped.questions:,} new questions grouped, {grouped.follow_ups:,} of them kept out as "
+                f"follow-ups; {grouped.merged:,} topics merged and {grouped.named:,} named by the model"
+            )
+        if reason := grouped.error or grouped.waits:
+            complain(f"{name}: {reason}", style="red" if grouped.error else "yellow")
 
 
 def retry(

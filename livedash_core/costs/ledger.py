@@ -38,10 +38,11 @@ class PlannedCall:
     """A call that is about to be made. The token counts are upper bounds; a budget reserves what they cost.
 
     Calls of one ``connection`` (a server and a key) and model share their rate limits; empty: no rate limit applies.
+    A call without ``session_id`` is about the company's topics.
     ``openai_prices``: the server bills OpenAI's list prices; otherwise only prices that were set by hand apply.
     """
 
-    session_id: UUID
+    session_id: UUID | None
     company_id: UUID
     model: str
     prompt_version: str

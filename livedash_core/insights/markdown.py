@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from livedash_core.insights.reading import AskedQuestion
 from livedash_core.insights.report import Figure, Report
+from livedash_core.insights.topics.reading import ListedTopic
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~&@:/=^$])")
 #: Characters of a question.
@@ -18,7 +19,13 @@ def escape(text: str) -> str:
     return _SPECIAL.sub(r"\\\1", " ".join("".join(c if c.isprintable() else " " for c in text).split()))
 
 
-def as_markdown(report: Report, questions: Sequence[AskedQuestion], who: str) -> str:
+def as_markdown(
+    report: Report,
+    questions: Sequence[AskedQuestion],
+    who: str,
+    topics: Sequence[ListedTopic] = (),
+    topics_to_fix: Sequence[ListedTopic] = (),
+) -> str:
     """The three answers about ``who``: the name of a company, or all companies."""
     period, before = report.period, report.period.before
     going = [
@@ -41,6 +48,7 @@ def as_markdown(report: Report, questions: Sequence[AskedQuestion], who: str) ->
         "",
         "## What do people ask?",
         "",
+        *_topics(topics, ("Sessions", "Before"), lambda topic: (topic.sessions, topic.sessions_before)),
         *[
             f"{number}. {escape(question.content[:_MAX_CHARACTERS])} ({question.sessions:,})"
             for number, question in enumerate(questions, 1)
@@ -49,6 +57,11 @@ def as_markdown(report: Report, questions: Sequence[AskedQuestion], who: str) ->
         "",
         "## What to fix first?",
         "",
+        *_topics(
+            topics_to_fix,
+            ("Not resolved", "Unresolved", "Handed over"),
+            lambda topic: (topic.opportunity, topic.unresolved, topic.handed_over),
+        ),
     ]
     fixes = report.categories_to_fix
     if fixes:
@@ -75,6 +88,14 @@ def changed(figure: Figure, report: Report) -> str:
     if figure.facet == "session":
         return f"{(figure.sessions - figure.sessions_before) / figure.sessions_before:+.0%}"
     return "not comparable" if figure.points is None else f"{figure.points:+d} points"
+
+
+def _topics(
+    topics: Sequence[ListedTopic], headings: Sequence[str], numbers: Callable[[ListedTopic], Sequence[int]]
+) -> list[str]:
+    """A table of topics and an empty line; nothing without topics."""
+    rows = [(escape(topic.name[:_MAX_CHARACTERS]), *(f"{number:,}" for number in numbers(topic))) for topic in topics]
+    return [*_table(("Topic", *headings), rows), ""] if rows else []
 
 
 def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

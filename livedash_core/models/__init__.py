@@ -12,6 +12,7 @@ from livedash_core.models.ai import (
     RateLimitState,
     SessionAnalysis,
 )
+from livedash_core.models.alert import Alert, AlertEvaluation
 from livedash_core.models.base import SCHEMA, Base
 from livedash_core.models.company import Company, CompanyCsv
 from livedash_core.models.insight import QuestionDayCount, QuestionMonthCount, SessionDayCount, SessionMonthCount
@@ -29,6 +30,7 @@ from livedash_core.models.status import (
     ProcessingStatus,
     SystemicIncident,
 )
+from livedash_core.models.topic import QuestionPair, QuestionVector, Topic, TopicDayCount, TopicEdit, TopicMember
 
 __all__ = [
     "SCHEMA",
@@ -38,6 +40,8 @@ __all__ = [
     "AiModel",
     "AiModelPricing",
     "AiProcessingRequest",
+    "Alert",
+    "AlertEvaluation",
     "Base",
     "Company",
     "CompanyCsv",
@@ -56,6 +60,8 @@ __all__ = [
     "Question",
     "QuestionDayCount",
     "QuestionMonthCount",
+    "QuestionPair",
+    "QuestionVector",
     "RateLimitState",
     "Session",
     "SessionAnalysis",
@@ -66,4 +72,8 @@ __all__ = [
     "SessionSearch",
     "SessionTranscript",
     "SystemicIncident",
+    "Topic",
+    "TopicDayCount",
+    "TopicEdit",
+    "TopicMember",
 ]

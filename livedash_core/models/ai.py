@@ -138,7 +138,8 @@ class AiProcessingRequest(Base):
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
-    session_id: Mapped[UUID]
+    #: NULL: the call is about a company's topics.
+    session_id: Mapped[UUID | None]
     company_id: Mapped[UUID]
     mode: Mapped[Mode] = mapped_column(Text, server_default="realtime")
     #: The batch that contains the call; the row's id is its ``custom_id`` there.

@@ -29,6 +29,7 @@ from sqlalchemy import (
 )
 
 from livedash_core.db import in_transaction
+from livedash_core.insights.topics.erasing import forget_questions
 from livedash_core.models import (
     AiProcessingRequest,
     Company,
@@ -223,12 +224,14 @@ def _erase_questions(connection: Connection, ids: list[UUID]) -> int:
         return 0
     connection.execute(text("LOCK TABLE livedash.question IN SHARE ROW EXCLUSIVE MODE"))
     still_asked = exists().where(SessionQuestion.question_id == Question.id, SessionQuestion.raw_text != "")
-    blanked = connection.execute(
+    blanked = connection.scalars(
         update(Question)
         .where(Question.id.in_(asked), ~still_asked)
         .values(content=ERASED, normal_form=func.concat("#", Question.id))
-    )
-    return _count(blanked)
+        .returning(Question.id)
+    ).all()
+    forget_questions(connection, blanked)
+    return len(blanked)
 
 
 _BLANK_RAW_TEXTS = text(

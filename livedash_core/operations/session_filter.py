@@ -42,6 +42,7 @@ class SessionFilter:
     escalated: bool = False
     forwarded_hr: bool = False
     question_id: int | None = None
+    topic_id: int | None = None
     #: Words in the messages or the summary, and the sessions that have them: None if these are too many to list.
     words: str | None = None
     matches: tuple[UUID, ...] | None = None
@@ -74,6 +75,7 @@ class SessionFilter:
             "weekday": self.hour[0] if self.hour else None,
             "hour": self.hour[1] if self.hour else None,
             "question_id": self.question_id,
+            "topic_id": self.topic_id,
             "words": self.words,
             "matches": None if self.matches is None else list(self.matches),
             "error_group": self.error_group,
@@ -134,6 +136,8 @@ def sources(wanted: SessionFilter, pipeline: Pipeline) -> list[Source]:
         return [MATCHED]
     if wanted.notes:
         return [_NOTED]
+    if wanted.topic_id is not None:
+        return [_analysed(_IN_TOPIC)]
     if wanted.hour is not None:
         return [_analysed(_IN_HOUR)]
     if wanted.without_outcome:
@@ -169,6 +173,8 @@ def remaining_conditions(wanted: SessionFilter, source: Source) -> list[str]:
     for column in ("category", "sentiment", "language", "outcome", "missing"):
         if getattr(wanted, column) is not None and f"source.{column}" not in source.conditions:
             conditions.append(f"analysed.{column} = :{column}")
+    if wanted.topic_id is not None and _IN_TOPIC not in source.conditions:
+        conditions.append(_IN_TOPIC.replace("source.", "imported."))
     if wanted.without_outcome and "analyzed_at" not in source.conditions:
         conditions.append(WITHOUT_OUTCOME.format(session="analysed"))
     if wanted.hour is not None and _IN_HOUR not in source.conditions:
@@ -189,6 +195,11 @@ _IN_HOUR = (
 _HAS_COMPLETED = (
     "EXISTS (SELECT FROM livedash.session_processing_status AS status "
     "WHERE status.session_id = imported.id AND status.stage = :completed_stage AND status.status = 'COMPLETED')"
+)
+#: PostgreSQL chooses whether to begin with the topic's sessions or with the company's, by their numbers.
+_IN_TOPIC = (
+    "source.id IN (SELECT asked.session_id FROM livedash.session_question AS asked "
+    "JOIN livedash.topic_member AS member ON member.question_id = asked.question_id WHERE member.topic_id = :topic_id)"
 )
 _HAS_NOTES = (
     "EXISTS (SELECT FROM livedash.session_processing_status AS status "

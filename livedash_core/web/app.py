@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 
 from livedash_core.operations.company_access import Visitor
 from livedash_core.pipeline import Pipeline
-from livedash_core.web import costs, errors, failures, forecast, insights, session, sessions, static_files
+from livedash_core.web import costs, errors, failures, forecast, insights, session, sessions, static_files, topics
 from livedash_core.web import pipeline as pipeline_page
 from livedash_core.web.access_log import AccessRecorder
 from livedash_core.web.database import page_reader
@@ -54,7 +54,7 @@ def create_app(
     errors.install(app)
     app.state.access_recorder = AccessRecorder(open_engine)
     read = page_reader(open_engine)
-    for page in (pipeline_page, failures, forecast, sessions, session, costs, insights):
+    for page in (pipeline_page, failures, forecast, sessions, session, costs, insights, topics):
         app.include_router(page.make_router(read, pipeline))
     app.include_router(static_files.router)
     return app

@@ -17,6 +17,7 @@ from livedash_core.errors import (
     SystemicError,
     UnknownCompany,
     UnknownSession,
+    UnknownTopic,
     UsageError,
 )
 from livedash_core.web.headers import HEADERS
@@ -82,7 +83,7 @@ def install(app: FastAPI) -> None:
 
 
 def _status_code(error: LiveDashError) -> int:
-    if isinstance(error, UnknownCompany | UnknownSession):
+    if isinstance(error, UnknownCompany | UnknownSession | UnknownTopic):
         return 404
     if isinstance(error, NoCompanyGranted):
         return 403

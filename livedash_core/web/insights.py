@@ -23,6 +23,7 @@ from livedash_core.web.database import Reader
 from livedash_core.web.filters import Companies, Filters, read_companies
 from livedash_core.web.labels import change, title
 from livedash_core.web.rendering import render
+from livedash_core.web.topics import read_section
 
 QUESTIONS = 15
 LANGUAGES = 10
@@ -65,6 +66,7 @@ def make_router(read: Reader, _pipeline: Pipeline) -> APIRouter:
             period = chosen_period(days, today, filters.first_day, filters.last_day, chosen)
             report = read_report(connection, companies.ids, period, days, today=today)
             hours = heat_map(connection, companies.ids, period)
+            topics_section = read_section(connection, companies.ids, period)
             questions = top_questions(connection, companies.ids, period, limit=QUESTIONS)
         heat_days = heat_map_days(period, len(companies.ids))
         query = {"company": _company_key(companies), **_days(period)}
@@ -94,6 +96,7 @@ def make_router(read: Reader, _pipeline: Pipeline) -> APIRouter:
             compared=_compared(companies, report),
             max_compared=MAX_COMPARED,
             questions=questions,
+            topics_section=topics_section,
             analysis_stage=STAGE,
         )
 

@@ -62,6 +62,7 @@ class SearchForm:
     escalated: str = ""
     forwarded_hr: str = ""
     question: Annotated[int | None, Query(ge=1, le=2**63 - 1)] = None
+    topic: Annotated[int | None, Query(ge=1, le=2**63 - 1)] = None
     kind: str = ""
     group: str = ""
     notes: str = ""
@@ -131,7 +132,7 @@ def _page(
     pipeline: Pipeline,
     after: str,
     before: str,
-) -> tuple[Page, Count]:
+) -> tuple[Page, Count | None]:
     if search.id:
         found = find_by_id(connection, search.id.strip(), companies.ids)
         return Page(found, "most recently imported first", None), Count(len(found), exact=len(found) < MAX_FOUND)
@@ -183,6 +184,7 @@ def _session_filter(
         escalated=bool(search.escalated),
         forwarded_hr=bool(search.forwarded_hr),
         question_id=search.question,
+        topic_id=search.topic,
         error_group=search.group.replace("\x00", "") if search.group else None,
         notes=bool(search.notes),
     )

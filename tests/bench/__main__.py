@@ -16,6 +16,7 @@ from rich.console import Console
 
 from livedash_core.settings import Settings
 from tests.bench import (
+    alerts,
     analysis,
     concurrency,
     csv_import,
@@ -27,6 +28,7 @@ from tests.bench import (
     stages,
     tables,
     throughput,
+    topics,
 )
 from tests.bench.database import Server
 from tests.bench.harness import Row
@@ -54,6 +56,8 @@ BENCHMARKS: dict[str, Callable[[Server], list[Row]]] = {
     "instant-model": analysis.instant_model,
     "adaptation": concurrency.adaptation,
     "pages": pages.pages,
+    "alerts": alerts.alerts,
+    "topics": topics.topics,
     "memory": product.memory,
     "process": product.process,
     "migrate": node_migration.migrate,

@@ -40,6 +40,8 @@ class Scale:
     #: With ten messages each.
     moved_in: int
     page_views: int
+    #: New to their company.
+    questions: int
     #: Times that a new company goes through the chain of DAGs; four hops each.
     chains: int
 
@@ -71,6 +73,7 @@ SMALL = Scale(
     offline=100,
     moved_in=2_000,
     page_views=10,
+    questions=2_000,
     chains=1,
 )
 FULL = Scale(
@@ -100,6 +103,7 @@ FULL = Scale(
     offline=1_000,
     moved_in=100_000,
     page_views=100,
+    questions=100_000,
     chains=3,
 )
 SCALES = {"SMALL": SMALL, "FULL": FULL}

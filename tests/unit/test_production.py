@@ -288,6 +288,6 @@ def test_the_image_installs_with_the_installer_of_make_install_and_checks_hashes
 
 
 def test_the_image_installs_an_extra_that_exists_and_does_not_run_as_root() -> None:
-    assert re.findall(r'"\.\[(\w+)\]"', DOCKERFILE) == ["production"]
-    assert "production" in PROJECT["optional-dependencies"]
+    assert re.findall(r'"\.\[([\w,]+)\]"', DOCKERFILE) == ["production,topics"]
+    assert {"production", "topics"} <= set(PROJECT["optional-dependencies"])
     assert re.findall(r"^USER (\d+)", DOCKERFILE, re.MULTILINE) == ["50000"]

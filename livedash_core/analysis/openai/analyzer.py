@@ -22,6 +22,7 @@ from livedash_core.analysis.openai.completion import Completion
 from livedash_core.analysis.openai.errors import Call, NoJson, ParameterRefused, Refused, TranscriptTooLong, translated
 from livedash_core.analysis.openai.gate import Gate
 from livedash_core.analysis.openai.memory import ServerMemory
+from livedash_core.analysis.openai.question import Question
 from livedash_core.analysis.openai.reply import ReplyCutOff, UnusableReply, read_completion, with_masked_numbers
 from livedash_core.analysis.openai.sender import Sender
 from livedash_core.analysis.stored_analyses import StoredAnalysis, stored_analysis_of
@@ -115,6 +116,19 @@ class OpenAIAnalyzer:
     ) -> Analysis | Deferred:
         """Analyse with the reply of a batch, and repair it as ``analyze`` does; see ``batches.BatchAnalyzer``."""
         return await self._analyze_with_corrections(request, result, prompt_version)
+
+    async def ask(self, question: Question) -> str | Deferred:
+        """Ask the model a question that is not about one session; returns the content of the reply.
+
+        The call is recorded in the ledger like that of an analysis. Raises ``ProcessingError`` as ``analyze`` does.
+        """
+        chat = question.request(self._max_completion_tokens, self._sender.limits)
+        called = await self._caller.call(question, chat)
+        if isinstance(called, Deferred):
+            return called
+        completion = Completion.read(called.answer.content)
+        await self._ledger.close_call(called.row, self._sender.end_of(completion, called.answer))
+        return completion.reply.content if completion.reply is not None else ""
 
     def batch_adapter(self, company_id: UUID) -> OpenAIBatches:
         """The batch API of the same server, with the same key."""

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
-from livedash_core.analysis.contract import AnalysisRequest, Turn
+from livedash_core.analysis.contract import Turn
 from livedash_core.analysis.openai.chat_request import MIN_COMPLETION_TOKENS, ChatRequest
 from livedash_core.analysis.openai.completion import Completion
 from livedash_core.analysis.openai.errors import (
@@ -29,7 +29,7 @@ from livedash_core.analysis.openai.errors import (
 )
 from livedash_core.analysis.openai.gate import Gate, Ticket
 from livedash_core.analysis.openai.request_form import SIMPLEST, RequestForm
-from livedash_core.analysis.openai.sender import Sender
+from livedash_core.analysis.openai.sender import Sender, Subject
 from livedash_core.analysis.openai.token_limits import NO_LIMITS
 from livedash_core.costs.ledger import CallEnd, Ledger
 from livedash_core.errors import PermanentError, ProcessingError, SystemicError, TransientError, UnavailableError
@@ -77,7 +77,7 @@ class Caller:
         self._open_until = 0.0
         self._notice = ""
 
-    async def call(self, request: AnalysisRequest, chat: ChatRequest) -> Answered | Deferred:
+    async def call(self, request: Subject, chat: ChatRequest) -> Answered | Deferred:
         """Make a call, again in a simpler form or smaller as often as the server refuses it for that.
 
         No other method sends a conversation. Raises the session's ``ProcessingError``, ``SystemicError`` if every
@@ -95,7 +95,7 @@ class Caller:
         raise AssertionError("unreachable")
 
     async def _call_once(
-        self, request: AnalysisRequest, chat: ChatRequest, limited_before: RateLimited | None
+        self, request: Subject, chat: ChatRequest, limited_before: RateLimited | None
     ) -> Answered | Deferred:
         async with self._gate.prepare():
             self._raise_if_stopped(request.company_id)
@@ -122,7 +122,7 @@ class Caller:
             return deferred(self._sender.rate_limited)
 
     async def _call_admitted(
-        self, ticket: Ticket, request: AnalysisRequest, chat: ChatRequest, row: UUID
+        self, ticket: Ticket, request: Subject, chat: ChatRequest, row: UUID
     ) -> Answered | Deferred:
         current = ticket
         while True:
@@ -159,7 +159,7 @@ class Caller:
         self,
         ticket: Ticket,
         error: Refused | Disturbed | ParameterRefused | TranscriptTooLong,
-        request: AnalysisRequest,
+        request: Subject,
         form: RequestForm,
     ) -> None:
         """Raise ``error`` if it is the session's own, or the error that concerns every request.
@@ -179,7 +179,7 @@ class Caller:
         if self._sender.form == form:
             raise error
 
-    async def _ask_harmless_question(self, error: ProcessingError, request: AnalysisRequest) -> None:
+    async def _ask_harmless_question(self, error: ProcessingError, request: Subject) -> None:
         """Ask it in the current form, and in simpler ones as long as the server refuses it."""
         chat = ChatRequest.first(
             _QUESTION,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from livedash_core.analysis.openai.token_limits import NO_LIMITS, TokenLimits
 
 if TYPE_CHECKING:
     from openai.types.chat import ChatCompletionMessageParam
+    from openai.types.shared_params import ResponseFormatJSONSchema
 
 #: Measured with OpenAI's o200k: Dutch 4.1, German 4.0, English 4.6 characters, identifiers and markup 2.5 to 3.
 _MIN_BYTES_PER_TOKEN = 2.5
@@ -50,6 +51,9 @@ class ChatRequest:
     corrected: tuple[type[CorrectableFailure], ...] = ()
     #: Whether an earlier reply had no content. A second one ends the corrections: each is paid for.
     had_empty_reply: bool = False
+    response_format: ResponseFormatJSONSchema = field(default_factory=lambda: prompt.RESPONSE_FORMAT)
+    #: Of other instructions than those for an analysis; empty: the analyzer's.
+    prompt_version: str = ""
 
     @classmethod
     def first(
@@ -160,7 +164,7 @@ class ChatRequest:
         if form.reply_limit != "none":
             body[form.reply_limit] = self.max_completion_tokens
         if form.response_format == "json_schema":
-            body["response_format"] = prompt.RESPONSE_FORMAT
+            body["response_format"] = self.response_format
         elif form.response_format == "json_object":
             body["response_format"] = {"type": "json_object"}
         return body
@@ -168,7 +172,7 @@ class ChatRequest:
     @property
     def max_prompt_tokens(self) -> int:
         """An upper bound of the prompt's tokens, for budgets and token rate limits."""
-        sent = json.dumps([*self.messages, prompt.RESPONSE_FORMAT], ensure_ascii=False)
+        sent = json.dumps([*self.messages, self.response_format], ensure_ascii=False)
         return ceil(len(sent.encode()) / _MIN_BYTES_PER_TOKEN)
 
     @property

@@ -6,12 +6,11 @@ import asyncio
 import time
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID
 
 import openai
 
-from livedash_core.analysis.contract import AnalysisRequest
 from livedash_core.analysis.openai.chat_request import MIN_COMPLETION_TOKENS, ChatRequest
 from livedash_core.analysis.openai.client import CONNECT_SECONDS, ClientPool
 from livedash_core.analysis.openai.completion import Completion, raise_unless_completion
@@ -44,6 +43,20 @@ if TYPE_CHECKING:
 _SHORT_SECONDS = 2.0
 #: The timeout is doubled after a call without an answer, up to this: a local server may take minutes.
 _MAX_TIMEOUT_SECONDS = 600.0
+
+
+class Subject(Protocol):
+    """What a call is about: a session, or a company as a whole (no ``session_id``)."""
+
+    @property
+    def session_id(self) -> UUID | None:
+        """The session."""
+        ...
+
+    @property
+    def company_id(self) -> UUID:
+        """The company that pays."""
+        ...
 
 
 class Sender:
@@ -97,9 +110,7 @@ class Sender:
         """Wait until what was found out about the server is stored."""
         await asyncio.gather(*self._storing)
 
-    async def send(
-        self, ticket: Ticket, request: AnalysisRequest, chat: ChatRequest, form: RequestForm, row: UUID
-    ) -> Answer:
+    async def send(self, ticket: Ticket, request: Subject, chat: ChatRequest, form: RequestForm, row: UUID) -> Answer:
         """Send one request; closes its row of the ledger unless it is answered. Raises ``ProcessingError``."""
         call = Call(self.server, self.model, self._timeout_seconds, request.company_id)
         try:
@@ -199,13 +210,13 @@ class Sender:
         """How an answered call ended, with the rate limits that the server reported."""
         return replace(completion.end(answer.request_id), rate_limit=self._rate_limits.read_answer(answer.headers))
 
-    def planned(self, request: AnalysisRequest, chat: ChatRequest) -> PlannedCall:
+    def planned(self, request: Subject, chat: ChatRequest) -> PlannedCall:
         """The call as the ledger records it."""
         return PlannedCall(
             request.session_id,
             request.company_id,
             self.model,
-            self._prompt_version,
+            chat.prompt_version or self._prompt_version,
             chat.max_prompt_tokens,
             chat.max_completion_tokens,
             "realtime",
@@ -213,7 +224,7 @@ class Sender:
             self._openai_prices,
         )
 
-    async def open(self, request: AnalysisRequest, chat: ChatRequest) -> UUID | Deferred:
+    async def open(self, request: Subject, chat: ChatRequest) -> UUID | Deferred:
         """Open the call's row in the ledger; see ``Ledger.open_call``."""
         return await self._ledger.open_call(self.planned(request, chat))
 

@@ -89,6 +89,52 @@ def upgrade() -> None:
         schema="livedash",
     )
     op.create_table(
+        "alert",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("rule", sa.Text(), nullable=False),
+        sa.Column("company_id", sa.Uuid(), nullable=True),
+        sa.Column("stage", sa.Text(), nullable=True),
+        sa.Column("level", sa.SmallInteger(), nullable=False),
+        sa.Column("message", sa.Text(), nullable=False),
+        sa.Column("advice", sa.Text(), nullable=False),
+        sa.Column("page", sa.Text(), nullable=False),
+        sa.Column("command", sa.Text(), nullable=False),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("first_seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column(
+            "deliveries", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'"), nullable=False
+        ),
+        sa.Column("notified_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("snoozed_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("snoozed_level", sa.SmallInteger(), nullable=True),
+        sa.Column("snoozed_by", sa.Text(), nullable=True),
+        sa.Column("snooze_reason", sa.Text(), nullable=True),
+        sa.CheckConstraint("level > 0", name=op.f("ck_alert_level_positive")),
+        sa.CheckConstraint(
+            "(snoozed_until IS NULL) = (snoozed_by IS NULL)", name=op.f("ck_alert_snooze_has_an_author")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_alert")),
+        schema="livedash",
+    )
+    op.create_index(
+        "uq_alert_open",
+        "alert",
+        ["key"],
+        unique=True,
+        schema="livedash",
+        postgresql_where=sa.text("ended_at IS NULL"),
+    )
+    op.create_table(
+        "alert_evaluation",
+        sa.Column("is_only_row", sa.Boolean(), server_default=sa.text("true"), nullable=False),
+        sa.Column("evaluated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint("is_only_row", name=op.f("ck_alert_evaluation_one_row")),
+        sa.PrimaryKeyConstraint("is_only_row", name=op.f("pk_alert_evaluation")),
+        schema="livedash",
+    )
+    op.create_table(
         "company",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
@@ -240,6 +286,14 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_session_processing_failure")),
         schema="livedash",
+    )
+    op.create_index(
+        "ix_processing_failure_lost",
+        "session_processing_failure",
+        ["failed_at"],
+        unique=False,
+        schema="livedash",
+        postgresql_where=sa.text("error_kind = 'lease_expired'"),
     )
     op.create_index(
         "ix_processing_failure_recent", "session_processing_failure", ["failed_at"], unique=False, schema="livedash"
@@ -568,7 +622,7 @@ def upgrade() -> None:
     op.create_table(
         "ai_processing_request",
         sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("session_id", sa.Uuid(), nullable=False),
+        sa.Column("session_id", sa.Uuid(), nullable=True),
         sa.Column("company_id", sa.Uuid(), nullable=False),
         sa.Column("mode", sa.Text(), server_default="realtime", nullable=False),
         sa.Column("batch_id", sa.Uuid(), nullable=True),
@@ -866,6 +920,167 @@ def upgrade() -> None:
         unique=False,
         schema="livedash",
     )
+    op.create_table(
+        "topic",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("company_id", sa.Uuid(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=True),
+        sa.Column("named_by", sa.Text(), nullable=True),
+        sa.Column("central_id", sa.BigInteger(), nullable=False),
+        sa.Column("pinned", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("hidden", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("compared", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("sessions", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("unresolved", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("handed_over", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("category", sa.Text(), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.CheckConstraint("named_by IN ('rule', 'model', 'person')", name=op.f("ck_topic_named_by_known")),
+        sa.ForeignKeyConstraint(["central_id"], ["livedash.question.id"], name=op.f("fk_topic_central_id")),
+        sa.ForeignKeyConstraint(["company_id"], ["livedash.company.id"], name=op.f("fk_topic_company_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_topic")),
+        schema="livedash",
+    )
+    op.create_index(
+        "ix_topic_sessions",
+        "topic",
+        ["company_id", sa.literal_column("sessions DESC")],
+        unique=False,
+        schema="livedash",
+    )
+    op.create_index(
+        "ix_topic_opportunity",
+        "topic",
+        ["company_id", sa.literal_column("(unresolved + handed_over) DESC")],
+        unique=False,
+        schema="livedash",
+    )
+    op.create_index("ix_topic_central", "topic", ["central_id"], unique=False, schema="livedash")
+    op.create_index(
+        "ix_topic_pinned",
+        "topic",
+        ["company_id"],
+        unique=False,
+        schema="livedash",
+        postgresql_where=sa.text("pinned"),
+    )
+    op.create_index(
+        "ix_topic_not_compared",
+        "topic",
+        ["company_id", "central_id"],
+        unique=False,
+        schema="livedash",
+        postgresql_where=sa.text("NOT compared"),
+    )
+    op.create_table(
+        "topic_member",
+        sa.Column("question_id", sa.BigInteger(), nullable=False),
+        sa.Column("company_id", sa.Uuid(), nullable=False),
+        sa.Column("topic_id", sa.BigInteger(), nullable=True),
+        sa.Column("placed_by", sa.Text(), nullable=False),
+        sa.Column("wording_digest", sa.Text(), nullable=True),
+        sa.CheckConstraint("placed_by IN ('rule', 'model', 'person')", name=op.f("ck_topic_member_placed_by_known")),
+        sa.ForeignKeyConstraint(["company_id"], ["livedash.company.id"], name=op.f("fk_topic_member_company_id")),
+        sa.ForeignKeyConstraint(["question_id"], ["livedash.question.id"], name=op.f("fk_topic_member_question_id")),
+        sa.ForeignKeyConstraint(["topic_id"], ["livedash.topic.id"], name=op.f("fk_topic_member_topic_id")),
+        sa.PrimaryKeyConstraint("question_id", name=op.f("pk_topic_member")),
+        schema="livedash",
+    )
+    op.create_index("ix_topic_member_topic", "topic_member", ["topic_id"], unique=False, schema="livedash")
+    op.create_index(
+        "ix_topic_member_wording",
+        "topic_member",
+        ["company_id", "wording_digest", "question_id"],
+        unique=False,
+        schema="livedash",
+    )
+    op.create_table(
+        "question_vector",
+        sa.Column("question_id", sa.BigInteger(), nullable=False),
+        sa.Column("company_id", sa.Uuid(), nullable=False),
+        sa.Column("encoder", sa.Text(), nullable=False),
+        sa.Column("vector", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(["company_id"], ["livedash.company.id"], name=op.f("fk_question_vector_company_id")),
+        sa.ForeignKeyConstraint(["question_id"], ["livedash.question.id"], name=op.f("fk_question_vector_question_id")),
+        sa.PrimaryKeyConstraint("question_id", name=op.f("pk_question_vector")),
+        schema="livedash",
+    )
+    op.create_index(
+        op.f("ix_question_vector_company_id"), "question_vector", ["company_id"], unique=False, schema="livedash"
+    )
+    op.create_table(
+        "question_pair",
+        sa.Column("first_id", sa.BigInteger(), nullable=False),
+        sa.Column("second_id", sa.BigInteger(), nullable=False),
+        sa.Column("company_id", sa.Uuid(), nullable=False),
+        sa.Column("similarity", sa.Float(), nullable=False),
+        sa.Column("verdict", sa.Text(), nullable=True),
+        sa.Column("decided_by", sa.Text(), nullable=True),
+        sa.Column("model", sa.Text(), nullable=True),
+        sa.Column("prompt_version", sa.Text(), nullable=True),
+        sa.Column("held", sa.Text(), nullable=True),
+        sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("decided_by IN ('rule', 'model', 'person')", name=op.f("ck_question_pair_decided_by_known")),
+        sa.CheckConstraint("first_id < second_id", name=op.f("ck_question_pair_ordered")),
+        sa.CheckConstraint("verdict IN ('same', 'different')", name=op.f("ck_question_pair_verdict_known")),
+        sa.ForeignKeyConstraint(["company_id"], ["livedash.company.id"], name=op.f("fk_question_pair_company_id")),
+        sa.ForeignKeyConstraint(["first_id"], ["livedash.question.id"], name=op.f("fk_question_pair_first_id")),
+        sa.ForeignKeyConstraint(["second_id"], ["livedash.question.id"], name=op.f("fk_question_pair_second_id")),
+        sa.PrimaryKeyConstraint("first_id", "second_id", name=op.f("pk_question_pair")),
+        schema="livedash",
+    )
+    op.create_index(
+        "ix_question_pair_proposed",
+        "question_pair",
+        ["company_id", sa.literal_column("similarity DESC"), "first_id", "second_id"],
+        unique=False,
+        schema="livedash",
+        postgresql_where=sa.text("verdict IS NULL OR held IS NOT NULL"),
+    )
+    op.create_index("ix_question_pair_second", "question_pair", ["second_id"], unique=False, schema="livedash")
+    op.create_table(
+        "topic_day_count",
+        sa.Column("topic_id", sa.BigInteger(), nullable=False),
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("sessions", sa.BigInteger(), nullable=False),
+        sa.Column("unresolved", sa.BigInteger(), nullable=False),
+        sa.Column("handed_over", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["topic_id"], ["livedash.topic.id"], name=op.f("fk_topic_day_count_topic_id")),
+        sa.PrimaryKeyConstraint("topic_id", "day", name=op.f("pk_topic_day_count")),
+        schema="livedash",
+    )
+    op.create_table(
+        "topic_edit",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("company_id", sa.Uuid(), nullable=False),
+        sa.Column("verb", sa.Text(), nullable=False),
+        sa.Column("topic_id", sa.BigInteger(), nullable=False),
+        sa.Column("other_id", sa.BigInteger(), nullable=True),
+        sa.Column("changes", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("made_by", sa.Text(), nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("undone_by", sa.Text(), nullable=True),
+        sa.Column("undone_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint(
+            "verb IN ('rename', 'merge', 'split', 'move', 'pin', 'unpin', 'hide', 'unhide', 'accept', 'reject')",
+            name=op.f("ck_topic_edit_verb_known"),
+        ),
+        sa.ForeignKeyConstraint(["company_id"], ["livedash.company.id"], name=op.f("fk_topic_edit_company_id")),
+        sa.ForeignKeyConstraint(["other_id"], ["livedash.topic.id"], name=op.f("fk_topic_edit_other_id")),
+        sa.ForeignKeyConstraint(["topic_id"], ["livedash.topic.id"], name=op.f("fk_topic_edit_topic_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_topic_edit")),
+        schema="livedash",
+    )
+    op.create_index("ix_topic_edit_company", "topic_edit", ["company_id", "id"], unique=False, schema="livedash")
+    op.create_index(
+        "ix_topic_edit_other",
+        "topic_edit",
+        ["other_id", "id"],
+        unique=False,
+        schema="livedash",
+        postgresql_where=sa.text("other_id IS NOT NULL"),
+    )
+    op.create_index("ix_topic_edit_topic", "topic_edit", ["topic_id", "id"], unique=False, schema="livedash")
     # A model that is not being shut down. Changing the default takes one UPDATE, no release.
     op.execute("INSERT INTO livedash.ai_model (name, is_default) VALUES ('gpt-6-luna', true)")
     op.execute("CREATE SCHEMA livedash_compat")
@@ -877,6 +1092,12 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute("DROP SCHEMA livedash_compat CASCADE")
+    op.drop_table("topic_edit", schema="livedash")
+    op.drop_table("topic_day_count", schema="livedash")
+    op.drop_table("question_pair", schema="livedash")
+    op.drop_table("question_vector", schema="livedash")
+    op.drop_table("topic_member", schema="livedash")
+    op.drop_table("topic", schema="livedash")
     op.drop_table("session_question", schema="livedash")
     op.drop_table("session_analysis", schema="livedash")
     op.drop_table("message", schema="livedash")
@@ -906,6 +1127,8 @@ def downgrade() -> None:
     op.drop_table("model_server", schema="livedash")
     op.drop_table("currency_rate", schema="livedash")
     op.drop_table("company", schema="livedash")
+    op.drop_table("alert_evaluation", schema="livedash")
+    op.drop_table("alert", schema="livedash")
     op.drop_table("ai_model_pricing", schema="livedash")
     op.drop_table("ai_model", schema="livedash")
     op.drop_table("ai_cost_daily", schema="livedash")

@@ -107,8 +107,9 @@ async function sayEnd(dag, run, path, more) {
   const changed = counts
     ? ["completed", "skipped", "failed"].filter((name) => counts[name]).map((name) => `${counts[name]} ${name}`).join(", ")
     : "";
+  const nothing = dag === "livedash_topic_edit" ? `the topic is ${run.state === "success" ? "changed" : "as it was"}` : "no session moved on";
   const result = run.state === "success" ? "The run is done" : "The run has failed";
-  say(`${result}: ${changed || "no session moved on"}.${more}`, path);
+  say(`${result}: ${changed || nothing}.${more}`, path);
   await refresh();
   const number = followed;
   setTimeout(() => { if (number === followed) said.hidden = true; }, SHOWN_MILLISECONDS);
@@ -165,6 +166,16 @@ async function unpause(button) {
 const KINDS = {
   run: (button) => startRun(button.dataset.dag, JSON.parse(button.dataset.conf)),
 
+  // A change of a topic, with the fields of the button's form: a name is text, anything else an id.
+  topic(button) {
+    const { change } = JSON.parse(button.dataset.conf);
+    for (const [name, value] of new FormData(button.form ?? undefined)) {
+      if (name === "questions") (change.questions ??= []).push(Number(value));
+      else if (value) change[name] = name === "name" ? value : Number(value);
+    }
+    return startRun(button.dataset.dag, { change });
+  },
+
   async backfill(button, fields) {
     const dag = button.dataset.dag;
     await send("POST", "/api/v2/backfills", {
@@ -199,7 +210,7 @@ document.addEventListener("click", async (event) => {
   const paused = event.target.closest("button.unpause");
   if (paused) return unpause(paused);
   const button = event.target.closest("button.action");
-  if (!button) return;
+  if (!button || button.form?.reportValidity() === false) return;
   const fields = await confirmed(button);
   button.focus();
   if (!fields) return;
@@ -213,6 +224,13 @@ document.addEventListener("click", async (event) => {
   } finally {
     button.disabled = false;
   }
+});
+
+// Enter in a field of a topic's form presses its button.
+document.addEventListener("submit", (event) => {
+  if (!event.target.matches(".change")) return;
+  event.preventDefault();
+  event.target.querySelector("button.action").click();
 });
 
 showPaused();

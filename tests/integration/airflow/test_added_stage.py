@@ -104,11 +104,19 @@ def test_the_dag_processor_chains_the_added_dag(run: Run, airflow_home: Path, pa
                 "SELECT dag_id, asset.name FROM dag_schedule_asset_reference JOIN asset ON asset.id = asset_id"
             )
         )
-    assert serialized == {f"livedash_{stage.lower()}" for stage in ORDER} | {"livedash_retention"}
+    assert serialized == {f"livedash_{stage.lower()}" for stage in ORDER} | {
+        "livedash_alerts",
+        "livedash_retention",
+        "livedash_topics",
+        "livedash_topic_edit",
+    }
     assert waits["livedash_word_count"] == "livedash_sessions"
     assert waits["livedash_ai_analysis"] == "livedash_word_counts"
     # Each DAG of ours shows a file of its own as its source.
-    ours = [f"livedash_{name}" for name in (*(stage.lower() for stage in BUILT_IN.names), "retention")]
+    ours = [
+        f"livedash_{name}"
+        for name in (*(stage.lower() for stage in BUILT_IN.names), "retention", "topics", "topic_edit")
+    ]
     assert [files[dag] for dag in ours] == [f"{dag.removeprefix('livedash_')}.py" for dag in ours]
     assert files["livedash_word_count"] == "added_stages.py"
 

@@ -31,9 +31,9 @@ from livedash_core.models import (
     SessionQuestion,
 )
 from livedash_core.operations.erasure import erase_session
+from livedash_core.parsing.spreadsheet import escape_formula
 from livedash_core.pipeline import BUILT_IN
 from livedash_core.status import Failure, ProcessingStatusManager, Scope
-from livedash_core.web.export import escape_formula
 from tests.integration.records import NOON, Records
 from tests.integration.web.conftest import Visit, make_app, may_run_none
 

@@ -70,11 +70,13 @@ class BatchBuilder:
         requests = self._take_fitting(pending)
         deferred: dict[UUID, Deferred] = {}
         for request, opened in zip(requests, self._open_calls(claim, requests), strict=True):
+            session_id = request.call.session_id
+            assert session_id is not None, "a batch analyses sessions"
             if isinstance(opened, Deferred):
-                deferred[request.call.session_id] = opened
+                deferred[session_id] = opened
             else:
                 content.write(self._line(request, opened))
-                self._included.add(request.call.session_id)
+                self._included.add(session_id)
         if deferred:
             self._settler.postpone(claim.token, {one.request.session_id: one.request for one in pending}, deferred)
         return not deferred and len(requests) == len(pending)
