@@ -16,8 +16,8 @@ from livedash_core.errors import UsageError
 from livedash_core.operations.access_log import LoggedAccess, list_accesses
 from livedash_core.operations.companies import company_id
 from livedash_core.parsing.days import parse_day
+from livedash_core.parsing.spreadsheet import escape_formula
 from livedash_core.settings import Settings
-from livedash_core.web.export import escape_formula
 
 #: Entries in the table; JSON and CSV have all.
 SHOWN = 100

@@ -20,6 +20,7 @@ from livedash_core.insights import counted_questions, counted_sessions
 from livedash_core.models import (
     AiCostDaily,
     AiProcessingRequest,
+    Alert,
     Company,
     CompanyCsv,
     ImportRejection,
@@ -29,6 +30,9 @@ from livedash_core.models import (
     Session,
     SessionImport,
     SessionQuestion,
+    Topic,
+    TopicDayCount,
+    TopicMember,
 )
 from livedash_core.operations.company_access import ALL_COMPANIES, Visitor, company_resource
 from livedash_core.pipeline import BUILT_IN
@@ -99,6 +103,24 @@ def plant(records: Records, name: str, word: str) -> Planted:
                     session_id=ids[0], position=1, question_id=question_id, raw_text=f"{word}?"
                 )
             )
+        named = {"name": f"{word} topic", "named_by": "person"}
+        topic = insert(Topic).values(company_id=company_id, central_id=question_id, sessions=1, unresolved=1, **named)
+        topic_id = connection.scalar(topic.returning(Topic.id))
+        connection.execute(
+            insert(TopicMember).values(
+                question_id=question_id, company_id=company_id, topic_id=topic_id, placed_by="person"
+            )
+        )
+        connection.execute(
+            insert(TopicDayCount).values(topic_id=topic_id, day=NOON.date(), sessions=1, unresolved=1, handed_over=0)
+        )
+        connection.execute(
+            insert(Alert).values(
+                key=word, rule="source", company_id=company_id, level=1, message=f"{word} is away",
+                advice=f"ask {word}",
+                page="", command=f"livedash company show {word}", since=now, first_seen_at=now,
+            )
+        )  # fmt: skip
         connection.execute(
             insert(AiProcessingRequest).values(
                 session_id=ids[0], company_id=company_id, prompt_version="1", model_requested=f"{word}-model",
@@ -147,6 +169,8 @@ def plant(records: Records, name: str, word: str) -> Planted:
             "session": [str(ids[0])],
             "id": [str(ids[1]), f"{word}-1"],
             "question": [str(question_id)],
+            "topic_id": [str(topic_id)],
+            "topic": [str(topic_id)],
             "language": [word],
             "stage": list(BUILT_IN.names),
             "state": ["failed", "ready", "waiting", "completed", "in-progress"],
@@ -260,7 +284,7 @@ def test_no_route_shows_a_word_of_another_company(
                 shown = shown.replace(asked.lower(), "")
             asked_for = umbrella.values["session_id"][0] if "session_id" in route.path else ""
             assert [mark for mark in marks if mark != asked_for and mark in shown] == [], where
-            if {"company", "session"} & query.keys() or "session_id" in route.path:
+            if {"company", "session"} & query.keys() or {"session_id", "topic_id"} & set(route.param_convertors):
                 assert answer.status_code == 404, where
         assert seen_by_all or route.path in WITHOUT_WORDS, f"{route.path}: nothing of the company can be seen at all"
 
