@@ -22,7 +22,7 @@ CONFIGURATIONS = ("simple", *LANGUAGES.values())
 MAX_CHARACTERS = 40_000
 MAX_QUERY_CHARACTERS = 200
 #: A query with more matches is answered from the newest sessions on, without reading all matches.
-MAX_MATCHES = 10_000
+MAX_MATCHES = 5_000
 
 #: The query as SQL; ``:words`` is what the user wrote, in the syntax of web search engines, which has no errors.
 _QUERY = " || ".join(f"websearch_to_tsquery('{name}', :words)" for name in CONFIGURATIONS)

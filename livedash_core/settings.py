@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Annotated, Any
 
 from platformdirs import user_data_path
-from pydantic import AliasChoices, Field, SecretStr, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from livedash_core.analyzers import AUTO, load_analyzers
 
@@ -19,6 +21,28 @@ IS_CHECKOUT = (PROJECT / "pyproject.toml").is_file()
 def default_home() -> Path:
     """Return ``.livedash`` in a checkout, else the folder that the platform has for a user's data (platformdirs)."""
     return PROJECT / ".livedash" if IS_CHECKOUT else user_data_path("livedash", appauthor=False)
+
+
+#: What an error about ``LIVEDASH_ALERT_NOTIFIERS`` shows.
+NOTIFIERS_EXAMPLE = (
+    '[{"class": "airflow.providers.smtp.notifications.smtp.SmtpNotifier", "arguments": {"to": "ops@example.com"}}]'
+)
+
+
+class NotifierSettings(BaseModel):
+    """A notifier of Airflow, by the path of its class, with the arguments of its constructor."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    class_path: str = Field(alias="class", pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$")
+    arguments: dict[str, Any] = Field(default_factory=dict, repr=False)
+    #: What the alerts' deliveries are kept under; two notifiers of one class need different names.
+    name: str = Field(default="", pattern=r"^[\w .:@-]{0,60}$")
+
+    @property
+    def label(self) -> str:
+        """The name; without one, the class's own."""
+        return self.name or self.class_path.rpartition(".")[2]
 
 
 class Settings(BaseSettings):
@@ -102,6 +126,40 @@ class Settings(BaseSettings):
     lane_seconds: float = Field(
         default=600, gt=0, le=900, description="seconds after which a lane ends and a new run continues its work"
     )
+
+    alert_notifiers: Annotated[tuple[NotifierSettings, ...] | None, NoDecode] = Field(
+        default=None,
+        description="JSON list of Airflow notifiers that send alerts; unset: alerts are only shown",
+    )
+    alert_idle_minutes: float = Field(
+        default=30, gt=0, description="minutes that sessions are due in a stage that claims nothing, before an alert"
+    )
+    alert_due_minutes: float = Field(
+        default=120, gt=0, description="minutes that the oldest session of a stage is due, before an alert"
+    )
+    alert_failure_percent: float = Field(
+        default=20, gt=0, le=100, description="percent of an hour's sessions that fail in a stage, before an alert"
+    )
+    alert_spend_factor: float = Field(
+        default=3, gt=1, description="times the usual costs of a day that a company's day may cost, before an alert"
+    )
+    alert_spend_usd: float = Field(
+        default=5, ge=0, description="USD that a company's day may cost, however little is usual, before an alert"
+    )
+    alert_batch_hours: float = Field(default=25, gt=0, description="hours that a batch may be open, before an alert")
+    alert_lost_workers: int = Field(
+        default=3, ge=1, description="workers of a stage that stop within an hour without settling, before an alert"
+    )
+
+    @field_validator("alert_notifiers", mode="before")
+    @classmethod
+    def _parsed(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        try:
+            return json.loads(value)
+        except ValueError:
+            raise ValueError(f"it is no JSON; an example is {NOTIFIERS_EXAMPLE}") from None
 
     @property
     def has_model_server(self) -> bool:

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError
 
 from livedash_core.cli import (
+    alerts,
     capacity,
     companies,
     costs,
@@ -43,6 +44,7 @@ database_app = typer.Typer(help="The database schema.", no_args_is_help=True)
 app.add_typer(database_app, name="db")
 app.add_typer(companies.app, name="company")
 app.add_typer(costs.app, name="price")
+app.add_typer(alerts.app, name="alerts")
 app.add_typer(topics.app, name="topics")
 modules = (processing, insights, inspection, preview, costs, capacity, migration, erasure)
 for command in (command for module in modules for command in module.COMMANDS):

@@ -8,6 +8,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from livedash_core.alerts.store import count_open, open_alerts
 from livedash_core.cli.context import database, scope_of
 from livedash_core.cli.output import (
     breakdown_table,
@@ -43,6 +44,7 @@ def status(company: Company = None, as_json: Json = False) -> None:
             incidents = list_incidents(connection)
             noted = count_noted(connection, scope.company_ids)
             findings = csv_findings(connection, scope.company_ids)
+            alerts = count_open(connection)
     if as_json:
         print_json(breakdown.as_dict())
         return
@@ -53,6 +55,8 @@ def status(company: Company = None, as_json: Json = False) -> None:
     _complain_of(findings)
     if noted:
         say(f"The transcripts of {noted:,} sessions were read with doubts: livedash notes")
+    if alerts:
+        say(open_alerts(alerts))
 
 
 def notes(company: Company = None, as_json: Json = False) -> None:

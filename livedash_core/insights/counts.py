@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from itertools import zip_longest
 from uuid import UUID
 
 from sqlalchemy import Connection, text
@@ -92,10 +93,12 @@ def counts(
         "facets": list(facets),
         "by_company": list(_BY_COMPANY),
         "company_ids": list(company_ids),
-        "months": list(parts.months),
-        "firsts": [days.first for days in parts.days],
-        "lasts": [days.last for days in parts.days],
+        "first_month": parts.months[0] if parts.months else None,
+        "last_month": parts.months[-1] if parts.months else None,
     }
+    # A range that does not exist is NULL, and empty.
+    for end, days in zip_longest(("before", "after"), parts.days):
+        parameters |= {f"first_{end}": days and days.first, f"last_{end}": days and days.last}
     total: dict[str, Counter[str]] = {}
     by_company: dict[UUID, dict[str, dict[str, int]]] = {}
     for company_id, facet, value, sessions in connection.execute(_COMPARED if compared else _TOGETHER, parameters):
@@ -112,25 +115,18 @@ def counts(
     )
 
 
-# A facet and company at a time, because the key begins with them.
-_PARTS = """
-    SELECT wanted.company_id, wanted.facet, part.value, part.sessions
-    FROM (
-        SELECT facet, company_id
-        FROM unnest(CAST(:facets AS text[])) AS facet CROSS JOIN unnest(CAST(:company_ids AS uuid[])) AS company_id
-    ) AS wanted
-    CROSS JOIN LATERAL (
-        SELECT value, sessions FROM livedash.session_month_count AS month
-        WHERE month.facet = wanted.facet AND month.company_id = wanted.company_id
-          AND month.month = ANY (CAST(:months AS date[]))
-        UNION ALL
-        SELECT day.value, day.sessions
-        FROM unnest(CAST(:firsts AS date[]), CAST(:lasts AS date[])) AS days (first, last)
-        JOIN livedash.session_day_count AS day
-          ON day.facet = wanted.facet AND day.company_id = wanted.company_id
-         AND day.day BETWEEN days.first AND days.last
-    ) AS part
+# Each range in a branch of its own: the key of the tables begins with facet, company and day or month.
+_DAYS = """
+    SELECT company_id, facet, value, sessions FROM livedash.session_day_count
+    WHERE facet = ANY (CAST(:facets AS text[])) AND company_id = ANY (CAST(:company_ids AS uuid[]))
+      AND day BETWEEN CAST(:first_{end} AS date) AND CAST(:last_{end} AS date)
 """
+_PARTS = f"""
+    SELECT company_id, facet, value, sessions FROM livedash.session_month_count
+    WHERE facet = ANY (CAST(:facets AS text[])) AND company_id = ANY (CAST(:company_ids AS uuid[]))
+      AND month BETWEEN CAST(:first_month AS date) AND CAST(:last_month AS date)
+    UNION ALL {_DAYS.format(end="before")} UNION ALL {_DAYS.format(end="after")}
+"""  # noqa: S608 - made of constants
 _COMPARED = text(
     f"""
     SELECT CASE WHEN facet = ANY (CAST(:by_company AS text[])) THEN company_id END AS company_id, facet, value,

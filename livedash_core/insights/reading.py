@@ -7,12 +7,10 @@ from datetime import date
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Connection, Date, Integer, String, cast, func, select, true, union_all, values
-from sqlalchemy import Uuid as UuidType
-from sqlalchemy.sql.expression import column
+from sqlalchemy import Connection, Integer, func, select, text
 
 from livedash_core.insights.periods import Period, split
-from livedash_core.models import Question, QuestionDayCount, QuestionMonthCount, SessionDayCount
+from livedash_core.models import SessionDayCount
 
 #: The top questions of a period are chosen among the questions with the most sessions overall, so that reading them
 #: takes as long for a million questions as for a thousand. A question with more sessions in the period than the last
@@ -39,24 +37,7 @@ class AskedQuestion(NamedTuple):
 
 def first_and_last_day(connection: Connection, company_ids: Sequence[UUID]) -> tuple[date, date] | None:
     """Return the first and the latest day on which a session started; two index look-ups per company."""
-    companies = values(column("id", UuidType), name="companies").data([(company_id,) for company_id in company_ids])
-    if not company_ids:
-        return None
-    ends = [
-        select(SessionDayCount.day)
-        .where(
-            SessionDayCount.facet == "session",
-            SessionDayCount.company_id == companies.c.id,
-            SessionDayCount.sessions > 0,
-        )
-        .order_by(order)
-        .limit(1)
-        .lateral()
-        for order in (SessionDayCount.day.asc(), SessionDayCount.day.desc())
-    ]
-    oldest, newest = ends
-    joined = companies.join(oldest, true()).join(newest, true())
-    first, last = connection.execute(select(func.min(oldest.c.day), func.max(newest.c.day)).select_from(joined)).one()
+    first, last = connection.execute(_FIRST_AND_LAST, {"company_ids": list(company_ids)}).one()
     return None if first is None else (first, last)
 
 
@@ -77,57 +58,65 @@ def top_questions(
     connection: Connection, company_ids: Sequence[UUID], period: Period, *, limit: int
 ) -> list[AskedQuestion]:
     """Return the questions with the most sessions in ``period``, among the ``CANDIDATES`` with the most overall."""
-    companies = values(column("id", UuidType), name="companies").data([(company_id,) for company_id in company_ids])
-    if not company_ids:
-        return []
-    often = (
-        select(Question.id, Question.company_id, Question.sessions)
-        .where(Question.company_id == companies.c.id, Question.sessions > 0)
-        .order_by(Question.sessions.desc())
-        .limit(CANDIDATES)
-        .lateral()
-    )
-    candidates = (
-        select(often.c.id, often.c.company_id)
-        .select_from(companies.join(often, true()))
-        .order_by(often.c.sessions.desc(), often.c.id)
-        .limit(CANDIDATES)
-        .cte("candidates")
-    )
     parts = split(period)
-    asked_days = [
-        select(QuestionDayCount.sessions).where(
-            QuestionDayCount.question_id == candidates.c.id,
-            QuestionDayCount.day.between(cast(days.first, Date), cast(days.last, Date)),
-        )
-        for days in parts.days
-    ]
-    asked_months = [
-        select(QuestionMonthCount.sessions).where(
-            QuestionMonthCount.question_id == candidates.c.id,
-            QuestionMonthCount.month.between(cast(parts.months[0], Date), cast(parts.months[-1], Date)),
-        )
-        for _ in parts.months[:1]
-    ]
-    asked = union_all(*(part.correlate(candidates) for part in (*asked_days, *asked_months))).lateral()
-    in_period = func.sum(asked.c.sessions, type_=Integer)
-    top = (
-        select(candidates.c.id, candidates.c.company_id, in_period.label("sessions"))
-        .select_from(candidates.join(asked, true()))
-        .group_by(candidates.c.id, candidates.c.company_id)
-        .having(in_period > 0)
-        .order_by(in_period.desc(), candidates.c.id)
-        .limit(limit)
-        .subquery()
-    )
-    rows = connection.execute(
-        select(top.c.id, cast(Question.content, String), top.c.company_id, top.c.sessions)
-        .join(Question, Question.id == top.c.id)
-        .order_by(top.c.sessions.desc(), top.c.id)
-    )
-    return [AskedQuestion(*row) for row in rows]
+    parameters = {
+        "company_ids": list(company_ids),
+        "candidates": CANDIDATES,
+        "limit": limit,
+        "first_month": parts.months[0] if parts.months else None,
+        "last_month": parts.months[-1] if parts.months else None,
+        "firsts": [days.first for days in parts.days],
+        "lasts": [days.last for days in parts.days],
+    }
+    return [AskedQuestion(*row) for row in connection.execute(_TOP_QUESTIONS, parameters)]
 
 
 def _split_analyzer(value: str) -> tuple[str, str | None]:
     analyzer, _, model = value.partition("/")
     return analyzer, model or None
+
+
+# As text with arrays: statements with a list of VALUES are compiled anew for each page.
+_FIRST_AND_LAST = text(
+    """
+    SELECT min(oldest.day), max(newest.day)
+    FROM unnest(CAST(:company_ids AS uuid[])) AS company (id)
+    CROSS JOIN LATERAL (
+        SELECT day FROM livedash.session_day_count
+        WHERE facet = 'session' AND company_id = company.id AND sessions > 0 ORDER BY day LIMIT 1
+    ) AS oldest
+    CROSS JOIN LATERAL (
+        SELECT day FROM livedash.session_day_count
+        WHERE facet = 'session' AND company_id = company.id AND sessions > 0 ORDER BY day DESC LIMIT 1
+    ) AS newest
+    """
+)
+_TOP_QUESTIONS = text(
+    """
+    WITH candidates AS MATERIALIZED (
+        SELECT often.id, often.company_id
+        FROM unnest(CAST(:company_ids AS uuid[])) AS company (id)
+        CROSS JOIN LATERAL (
+            SELECT id, company_id, sessions FROM livedash.question
+            WHERE company_id = company.id AND sessions > 0 ORDER BY sessions DESC LIMIT :candidates
+        ) AS often
+        ORDER BY often.sessions DESC, often.id LIMIT :candidates
+    ), top AS MATERIALIZED (
+        SELECT candidates.id, candidates.company_id, CAST(sum(asked.sessions) AS int8) AS sessions
+        FROM candidates CROSS JOIN LATERAL (
+            SELECT day.sessions
+            FROM unnest(CAST(:firsts AS date[]), CAST(:lasts AS date[])) AS days (first, last)
+            JOIN livedash.question_day_count AS day
+              ON day.question_id = candidates.id AND day.day BETWEEN days.first AND days.last
+            UNION ALL
+            SELECT month.sessions FROM livedash.question_month_count AS month
+            WHERE month.question_id = candidates.id
+              AND month.month BETWEEN CAST(:first_month AS date) AND CAST(:last_month AS date)
+        ) AS asked
+        GROUP BY candidates.id, candidates.company_id HAVING sum(asked.sessions) > 0
+        ORDER BY sessions DESC, candidates.id LIMIT :limit
+    )
+    SELECT top.id, question.content, top.company_id, top.sessions
+    FROM top JOIN livedash.question ON question.id = top.id ORDER BY top.sessions DESC, top.id
+    """
+)

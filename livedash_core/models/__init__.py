@@ -11,6 +11,7 @@ from livedash_core.models.ai import (
     RateLimitState,
     SessionAnalysis,
 )
+from livedash_core.models.alert import Alert, AlertEvaluation
 from livedash_core.models.base import SCHEMA, Base
 from livedash_core.models.company import Company, CompanyCsv
 from livedash_core.models.insight import QuestionDayCount, QuestionMonthCount, SessionDayCount, SessionMonthCount
@@ -37,6 +38,8 @@ __all__ = [
     "AiModel",
     "AiModelPricing",
     "AiProcessingRequest",
+    "Alert",
+    "AlertEvaluation",
     "Base",
     "Company",
     "CompanyCsv",

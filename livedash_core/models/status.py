@@ -125,6 +125,8 @@ class ProcessingFailure(Base):
         one_of("error_kind", ERROR_KINDS, "error_kind_known"),
         Index("ix_processing_failure_session", "session_id", "failed_at"),
         Index("ix_processing_failure_recent", "failed_at"),
+        # The workers that died lately, of which there are few.
+        Index("ix_processing_failure_lost", "failed_at", postgresql_where=text("error_kind = 'lease_expired'")),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, text
 
+from livedash_core.alerts.store import last_evaluation, list_alerts, open_alerts
 from livedash_core.analyzers import load_analyzers
 from livedash_core.costs import ABANDONED_AFTER_SECONDS, list_traits, load_prices, recount, stored_totals
 from livedash_core.operations.erasure import count_expired
@@ -19,6 +20,8 @@ from livedash_core.status.incidents import cause_sentence, group_by_cause, list_
 
 #: The retention DAG runs daily; one failed run is not a finding.
 _RETENTION_GRACE = timedelta(days=2)
+#: The alerts DAG runs every five minutes.
+_EVALUATION_GRACE = timedelta(minutes=30)
 
 
 class Finding(NamedTuple):
@@ -58,6 +61,7 @@ def examine(connection: Connection, pipeline: Pipeline) -> list[Finding]:
         ),
         *_prices(connection),
         *_model_servers(connection),
+        *_alerts(connection),
     ]
 
 
@@ -137,6 +141,21 @@ def _model_servers(connection: Connection) -> list[Finding]:
         Finding("model server", f"{traits.sentence}; this is taken into account, and tried again after a day", False)
         for traits in list_traits(connection)
     ]
+
+
+def _alerts(connection: Connection) -> list[Finding]:
+    alerts, evaluated = list_alerts(connection), last_evaluation(connection)
+    findings = [Finding("alerts", open_alerts(len(alerts)), is_problem=False)] if alerts else []
+    if evaluated is not None and evaluated < datetime.now(UTC) - _EVALUATION_GRACE:
+        findings.append(
+            Finding(
+                "alerts",
+                f"the rules were last evaluated {evaluated:%Y-%m-%d %H:%MZ}: unpause the DAG livedash_alerts, and "
+                "look at its last run",
+            )
+        )
+    errors = {f"{name} could not send alerts: {error}" for alert in alerts for name, error in alert.errors.items()}
+    return [*findings, *(Finding("alerts", f"{error}; each run tries again") for error in sorted(errors))]
 
 
 _STUCK_LEASES = """

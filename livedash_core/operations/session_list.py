@@ -144,10 +144,19 @@ def list_sessions(
     return Page(_listed(connection, shown), order, more, ends[0] if after and ends else None, read)
 
 
-def count_sessions(connection: Connection, wanted: SessionFilter, pipeline: Pipeline) -> Count:
-    """Count the sessions of a list, as far as that takes no longer than reading a page."""
+def count_sessions(connection: Connection, wanted: SessionFilter, pipeline: Pipeline) -> Count | None:
+    """Count the sessions of a list, as far as that takes no longer than reading a page.
+
+    None if more sessions have the words of the list than can be counted.
+    """
+    if wanted.words is not None and wanted.matches is None:
+        return None
+    ranges = sources(wanted, pipeline)
+    is_covered = ranges == [MATCHED] and not wanted.scope.names_sessions and not remaining_conditions(wanted, MATCHED)
+    if wanted.matches is not None and is_covered:
+        return Count(len(wanted.matches), exact=True)
     total = 0
-    for source in sources(wanted, pipeline):
+    for source in ranges:
         conditions = remaining_conditions(wanted, source)
         most = _max_read(wanted, source) if conditions else MAX_COUNTED
         keys = _keys(source, ascending=False, limit=":most + 1", any_order=True)

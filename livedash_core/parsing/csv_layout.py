@@ -189,8 +189,9 @@ def _header(records: list[list[str]]) -> tuple[Header | None, list[list[str]]]:
         header = header_of(cells)
         below = records[number + 1 :]
         is_known = header.known >= MANY_NAMES or _SESSION_ID.fullmatch(cells[0]) is not None or header.names_required
-        is_long = len(cells) >= len(COLUMNS) - len(OPTIONAL_AT_THE_END)
-        if is_known or (number == 0 and (is_long or any(map(fit_by_position, below)))):
+        words = {cell.strip() for cell in cells} - {""}
+        is_full = bool(below) and len(words) >= len(COLUMNS) - len(OPTIONAL_AT_THE_END)
+        if is_known or (number == 0 and (is_full or any(map(fit_by_position, below)))):
             return header, below
     return None, records
 

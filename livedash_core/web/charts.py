@@ -10,7 +10,7 @@ from typing import NamedTuple
 #: The narrowest segment, so that one failure among a million is visible.
 MIN_PERCENT = 1.2
 #: Bars of more days would be too narrow to read and to hit.
-MAX_DAY_BARS = 92
+MAX_DAY_BARS = 45
 
 
 class Segment(NamedTuple):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from fastapi import APIRouter, Request, Response
 from sqlalchemy import Connection
 
+from livedash_core.alerts.rules import TITLES
+from livedash_core.alerts.store import OpenAlert, last_evaluation, list_alerts
 from livedash_core.costs import CostLine, read_costs
 from livedash_core.insights.reading import AnalysisSource, analysis_sources
 from livedash_core.pipeline import Pipeline
@@ -23,6 +25,9 @@ from livedash_core.web.database import Reader
 from livedash_core.web.filters import Companies, FilterForm, Filters, read_companies
 from livedash_core.web.labels import title
 from livedash_core.web.rendering import render
+
+#: The rules are evaluated every five minutes.
+MAX_EVALUATION_AGE = timedelta(minutes=30)
 
 
 class StageRow(NamedTuple):
@@ -60,6 +65,9 @@ class Overview:
     activity: Mapping[str, StageActivity]
     #: The incidents of one cause together, the oldest first.
     incidents: list[list[Incident]]
+    #: The open alerts, the oldest first, and when the rules were last evaluated.
+    alerts: list[OpenAlert]
+    evaluated_at: datetime | None
     analyses: list[AnalysisSource]
     #: Costs of the calls since the first of the month (UTC).
     month: CostLine
@@ -87,6 +95,9 @@ def make_router(read: Reader, pipeline: Pipeline) -> APIRouter:
             max_window_sessions=MAX_WINDOW_SESSIONS,
             totals=totals(overview.breakdown),
             first_stage=pipeline.first,
+            alert_titles=TITLES,
+            alerts_are_old=overview.evaluated_at is not None
+            and overview.evaluated_at < datetime.now(UTC) - MAX_EVALUATION_AGE,
         )
 
     return router
@@ -106,6 +117,12 @@ def read_overview(connection: Connection, pipeline: Pipeline, companies: Compani
             for incident in list_incidents(connection)
             if companies.chosen is None or incident.company in (None, companies.chosen.name)
         ),
+        [
+            alert
+            for alert in list_alerts(connection)
+            if companies.chosen is None or alert.company in (None, companies.chosen.name)
+        ],
+        last_evaluation(connection),
         analysis_sources(connection, companies.ids),
         read_costs(connection, company_ids=scope.company_ids, first_day=datetime.now(UTC).date().replace(day=1)).total,
         filters.has_days and in_window is None,

@@ -129,7 +129,7 @@ def _page(
     pipeline: Pipeline,
     after: str,
     before: str,
-) -> tuple[Page, Count]:
+) -> tuple[Page, Count | None]:
     if search.id:
         found = find_by_id(connection, search.id.strip(), companies.ids)
         return Page(found, "most recently imported first", None), Count(len(found), exact=len(found) < MAX_FOUND)

@@ -16,6 +16,7 @@ from rich.console import Console
 
 from livedash_core.settings import Settings
 from tests.bench import (
+    alerts,
     analysis,
     concurrency,
     csv_import,
@@ -56,6 +57,7 @@ BENCHMARKS: dict[str, Callable[[Server], list[Row]]] = {
     "adaptation": concurrency.adaptation,
     "pages": pages.pages,
     "topics": topics.topics,
+    "alerts": alerts.alerts,
     "memory": product.memory,
     "process": product.process,
     "migrate": node_migration.migrate,

@@ -120,7 +120,7 @@ def pages(server: Server) -> list[Row]:
     """the server's time for each page, and how large it is"""
     sessions = server.scale.large_backlog
     with server.database() as database:
-        _fill(database, sessions)
+        fill(database, sessions)
         engine = make_engine(database.url)
         app = create_app(
             open_engine=lambda: engine,
@@ -156,7 +156,8 @@ def pages(server: Server) -> list[Row]:
     return rows
 
 
-def _fill(database: Database, sessions: int) -> None:
+def fill(database: Database, sessions: int) -> None:
+    """Fill the tables with a year of so many sessions."""
     parameters = {"companies": COMPANIES, "sessions": sessions, "stages": list(BUILT_IN.names)}
     counted = {
         "sessions": counting._SESSIONS.format(which="true"),

@@ -63,9 +63,10 @@ def test_every_dag_is_read_and_serialised_without_an_error_a_query_or_a_heavy_im
     assert read["heavy"] == []
 
 
-def test_there_is_one_dag_per_stage_and_three_beside_them(read):
+def test_there_is_one_dag_per_stage_and_four_beside_them(read):
     stages = {f"livedash_{stage.lower()}" for stage in STAGES}
     assert {key for key in read if key.startswith("livedash_")} == stages | {
+        "livedash_alerts",
         "livedash_retention",
         "livedash_topics",
         "livedash_topic_edit",
@@ -92,6 +93,15 @@ def test_topics_are_grouped_after_questions_and_changed_by_hand(read):
         assert all(f"*{schema['title']}* (`{name}`)" in dag["doc"] for name, schema in dag["params"].items())
         assert (dag["catchup"], dag["timeout"]) == (False, 3600)
         assert (dag["owner"], dag["tags"]) == ("livedash", ["livedash"])
+
+
+def test_the_alerts_dag_is_one_short_task(read):
+    dag = read["livedash_alerts"]
+
+    assert (dag["waits_for"], dag["publishes"], dag["tasks"], dag["params"]) == ([], [], ["evaluate"], {})
+    assert "When it is red" in dag["doc"]
+    assert (dag["catchup"], dag["max_active_runs"], dag["timeout"]) == (False, 1, 600)
+    assert (dag["owner"], dag["tags"]) == ("livedash", ["livedash"])
 
 
 def test_the_chain_of_assets_is_the_order_of_the_stages(read):

@@ -9,7 +9,9 @@ import pytest
 
 from livedash_core.settings import Settings
 
-UNITS = re.compile(r"\b(seconds|minute|MiB|MB|lines|tokens|requests|attempts|lanes|port)\b")
+UNITS = re.compile(
+    r"\b(seconds|minutes?|hours|times|percent|USD|MiB|MB|lines|tokens|requests|attempts|lanes|workers|port)\b"
+)
 
 
 @pytest.mark.parametrize("name", Settings.model_fields)

@@ -76,6 +76,52 @@ def upgrade() -> None:
         schema="livedash",
     )
     op.create_table(
+        "alert",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("rule", sa.Text(), nullable=False),
+        sa.Column("company_id", sa.Uuid(), nullable=True),
+        sa.Column("stage", sa.Text(), nullable=True),
+        sa.Column("level", sa.SmallInteger(), nullable=False),
+        sa.Column("message", sa.Text(), nullable=False),
+        sa.Column("advice", sa.Text(), nullable=False),
+        sa.Column("page", sa.Text(), nullable=False),
+        sa.Column("command", sa.Text(), nullable=False),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("first_seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column(
+            "deliveries", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'"), nullable=False
+        ),
+        sa.Column("notified_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("snoozed_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("snoozed_level", sa.SmallInteger(), nullable=True),
+        sa.Column("snoozed_by", sa.Text(), nullable=True),
+        sa.Column("snooze_reason", sa.Text(), nullable=True),
+        sa.CheckConstraint("level > 0", name=op.f("ck_alert_level_positive")),
+        sa.CheckConstraint(
+            "(snoozed_until IS NULL) = (snoozed_by IS NULL)", name=op.f("ck_alert_snooze_has_an_author")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_alert")),
+        schema="livedash",
+    )
+    op.create_index(
+        "uq_alert_open",
+        "alert",
+        ["key"],
+        unique=True,
+        schema="livedash",
+        postgresql_where=sa.text("ended_at IS NULL"),
+    )
+    op.create_table(
+        "alert_evaluation",
+        sa.Column("is_only_row", sa.Boolean(), server_default=sa.text("true"), nullable=False),
+        sa.Column("evaluated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint("is_only_row", name=op.f("ck_alert_evaluation_one_row")),
+        sa.PrimaryKeyConstraint("is_only_row", name=op.f("pk_alert_evaluation")),
+        schema="livedash",
+    )
+    op.create_table(
         "company",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
@@ -227,6 +273,14 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_session_processing_failure")),
         schema="livedash",
+    )
+    op.create_index(
+        "ix_processing_failure_lost",
+        "session_processing_failure",
+        ["failed_at"],
+        unique=False,
+        schema="livedash",
+        postgresql_where=sa.text("error_kind = 'lease_expired'"),
     )
     op.create_index(
         "ix_processing_failure_recent", "session_processing_failure", ["failed_at"], unique=False, schema="livedash"
@@ -1060,6 +1114,8 @@ def downgrade() -> None:
     op.drop_table("model_server", schema="livedash")
     op.drop_table("currency_rate", schema="livedash")
     op.drop_table("company", schema="livedash")
+    op.drop_table("alert_evaluation", schema="livedash")
+    op.drop_table("alert", schema="livedash")
     op.drop_table("ai_model_pricing", schema="livedash")
     op.drop_table("ai_model", schema="livedash")
     op.drop_table("ai_cost_daily", schema="livedash")

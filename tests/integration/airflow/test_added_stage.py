@@ -105,6 +105,7 @@ def test_the_dag_processor_chains_the_added_dag(run: Run, airflow_home: Path, pa
             )
         )
     assert serialized == {f"livedash_{stage.lower()}" for stage in ORDER} | {
+        "livedash_alerts",
         "livedash_retention",
         "livedash_topics",
         "livedash_topic_edit",

@@ -117,7 +117,7 @@ def test_a_list_is_filtered_by_words_and_everything_else(
             asked = SessionFilter(Scope(company_ids=(company_id,)), words="leave", matches=chosen, **columns)  # type: ignore[arg-type]
             listed = [session.id for session in all_sessions(connection, asked, BUILT_IN, limit=100)]
             assert listed == sorted(wanted, reverse=True), (most, columns)
-            assert count_sessions(connection, asked, BUILT_IN) == (len(wanted), True)
+            assert count_sessions(connection, asked, BUILT_IN) == (None if chosen is None else (len(wanted), True))
             page = list_sessions(connection, asked, BUILT_IN, size=2)
             assert [session.id for session in page.sessions] == sorted(wanted, reverse=True)[:2]
 

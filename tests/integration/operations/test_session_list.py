@@ -69,6 +69,7 @@ def all_pages(connection: Connection, wanted: SessionFilter, size: int = 3) -> l
     found = pages_from(connection, wanted, size)
     assert pages_from(connection, wanted, size, oldest_first=True) == found[::-1]
     count = count_sessions(connection, wanted, BUILT_IN)
+    assert count is not None
     assert count.sessions == len(found) if count.exact else count.sessions <= len(found)
     return found
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
+
 import pytest
 
-from livedash_core.web.charts import MIN_PERCENT, columns, stacked
+from livedash_core.web.charts import MIN_PERCENT, bars, columns, stacked, ticks
 
 
 @pytest.mark.parametrize("counts", [(109, 0, 0), (104, 3, 2), (1, 1_000_000, 1), (1, 1, 1), (0, 0, 5)])
@@ -38,3 +40,38 @@ def test_columns_are_adjacent_and_each_number_above_zero_is_visible() -> None:
     assert small.x + small.width < highest.x
     assert columns([]) == []
     assert [column.height for column in columns([0, 0])] == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("highest", "numbers"),
+    [
+        (0, [0, 1]),
+        (1, [0, 1]),
+        (3, [0, 1, 2, 3]),
+        (9, [0, 5, 10]),
+        (10, [0, 5, 10]),
+        (101, [0, 50, 100, 150]),
+        (999_999, [0, 500_000, 1_000_000]),
+    ],
+)
+def test_ticks_are_round_and_reach_above_the_highest_number(highest: int, numbers: list[int]) -> None:
+    found = ticks(highest)
+    assert [tick.number for tick in found] == numbers
+    assert (found[0].y, found[-1].y) == (100, 0)
+
+
+def test_bars_stay_inside_the_frame_and_a_long_period_has_one_per_week() -> None:
+    per_day = {date(2026, 1, 1) + timedelta(days=number): number for number in range(90)}
+    weeks = bars(per_day)
+    assert [(bar.first, bar.last) for bar in weeks[-2:]] == [
+        (date(2026, 3, 19), date(2026, 3, 25)),
+        (date(2026, 3, 26), date(2026, 3, 31)),
+    ]
+    assert sum(bar.sessions for bar in weeks) == sum(per_day.values())
+    days = bars(dict(list(per_day.items())[:30]))
+    assert [bar.sessions for bar in days] == list(range(30))
+    for bar in (*weeks, *days):
+        assert bar.column.x >= 0
+        assert bar.column.x + bar.column.width <= 100
+        assert bar.column.y >= 0
+    assert bars({}) == []

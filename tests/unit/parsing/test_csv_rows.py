@@ -327,8 +327,8 @@ def is_blank(lines: list[str]) -> bool:
 
 
 def readings(lines: list[str]) -> Iterator[list[list[str]]]:
-    """What the csv module makes of a row's own lines, with either separator."""
-    for delimiter in ",;":
+    """What the csv module makes of a row's own lines, with every delimiter."""
+    for delimiter in ",;\t|^~¦\x01\x1f":
         with contextlib.suppress(csv.Error):
             yield list(csv.reader((each.replace("\0", "") for each in lines), delimiter=delimiter, strict=True))
 
