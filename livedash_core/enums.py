@@ -10,6 +10,10 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
+#: Whose sessions the pages show. ``all``: whoever may read the DAGs may read every company. ``granted``: only the
+#: companies that are granted to them.
+CompanyAccess = Literal["all", "granted"]
+
 #: Who wrote a message.
 Role = Literal["User", "Assistant", "System"]
 ROLES: tuple[Role, ...] = get_args(Role)

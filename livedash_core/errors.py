@@ -70,6 +70,15 @@ class UnknownCompany(UsageError):
         self.company = company
 
 
+class NoCompanyGranted(LiveDashError):
+    """Airflow's auth manager grants the user no company."""
+
+    def __init__(self, user: str) -> None:
+        super().__init__(
+            f"no company is granted to {user}; an administrator of this Airflow can grant one: docs/access.md says how"
+        )
+
+
 class UnknownSession(UsageError):
     """No session has that id."""
 

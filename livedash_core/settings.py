@@ -11,6 +11,7 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, fiel
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from livedash_core.analyzers import AUTO, load_analyzers
+from livedash_core.enums import CompanyAccess
 
 #: The folder that holds ``livedash_core``, ``dags`` and ``plugins`` in a checkout.
 PROJECT = Path(__file__).resolve().parent.parent
@@ -60,6 +61,16 @@ class Settings(BaseSettings):
         default_factory=default_home, description="folder for the data, logs and passwords of `livedash up`"
     )
     port: int = Field(default=8080, ge=1, le=65535, description="TCP port of the Airflow UI of `livedash up`")
+
+    company_access: CompanyAccess = Field(
+        default="all",
+        description="all: whoever may read the DAGs sees every company on the pages; granted: only the companies that "
+        "Airflow's auth manager grants to them",
+    )
+
+    access_log_days: int = Field(
+        default=365, ge=1, le=36_500, description="days after which an entry of the access log is deleted"
+    )
 
     analyzer: str = Field(
         default=AUTO,

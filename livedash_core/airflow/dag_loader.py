@@ -11,7 +11,7 @@ from livedash_core.errors import ConfigurationError
 from livedash_core.pipeline import BUILT_IN, StageDefinition, load_pipeline
 
 #: Create the DAGs that belong to no stage.
-OTHERS = (
+BESIDE_STAGES = (
     "livedash_core.airflow.dags.alerts:alerts",
     "livedash_core.airflow.dags.retention:retention",
     "livedash_core.airflow.dags.topics:topics",
@@ -20,8 +20,9 @@ OTHERS = (
 
 
 def load_all_dags() -> dict[str, DAG]:
-    """Every LiveDash DAG by its id: the stages' and the others. Raises like ``load_dags``."""
-    return {**load_dags(load_pipeline().stages), **{dag.dag_id: dag for dag in map(_create, OTHERS)}}
+    """Every LiveDash DAG by its id: the stages' and those beside them. Raises like ``load_dags``."""
+    beside = {dag.dag_id: dag for dag in map(_create, BESIDE_STAGES)}
+    return {**load_dags(load_pipeline().stages), **beside}
 
 
 def load_added_dags() -> dict[str, DAG]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 
-from livedash_core.airflow.connections import checked_engine
+from livedash_core.airflow.connections import checked_engine, settings
 from livedash_core.airflow.fail_without_retry import fail_without_retry
+from livedash_core.operations.access_log import forget
 from livedash_core.operations.erasure import erase_expired
 from livedash_core.pipeline import load_pipeline
 
@@ -13,9 +14,14 @@ log = logging.getLogger(__name__)
 
 
 def run() -> dict[str, int]:
-    """Erase expired sessions; returns their number by company. Each company is erased in transactions of its own."""
+    """Erase expired sessions and old entries of the access log; returns the number of sessions by company.
+
+    Each company is erased in transactions of its own.
+    """
     with fail_without_retry():
-        erased = erase_expired(checked_engine(), load_pipeline())
+        engine = checked_engine()
+        erased = erase_expired(engine, load_pipeline())
+        forgotten = forget(engine, settings().access_log_days)
     for company, counts in erased.items():
         log.info(
             "%s: %d sessions, %d messages, %d transcripts, %d questions, %d rejected lines erased",
@@ -26,6 +32,7 @@ def run() -> dict[str, int]:
             counts.questions,
             counts.rejections,
         )
+    log.info("%d entries of the access log deleted", forgotten)
     if not erased:
         log.info("no company has a retention period; `livedash company update NAME --retention-days N` sets one")
     return {company: counts.sessions for company, counts in erased.items()}

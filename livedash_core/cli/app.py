@@ -6,13 +6,15 @@ import logging
 import signal
 import sys
 import warnings
-from typing import NoReturn
+from importlib.metadata import version
+from typing import Annotated, NoReturn
 
 import typer
 from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError
 
 from livedash_core.cli import (
+    access,
     alerts,
     capacity,
     companies,
@@ -39,14 +41,32 @@ app = typer.Typer(
     help="Processes chatbot sessions from a CSV to analysed sessions and their questions.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _print_version(given: bool) -> None:
+    if given:
+        say(f"livedash {version('livedash-pipeline')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Process chatbot sessions, from a CSV to analysed sessions and their questions."""
+
+
 database_app = typer.Typer(help="The database schema.", no_args_is_help=True)
 app.add_typer(database_app, name="db")
 app.add_typer(companies.app, name="company")
 app.add_typer(costs.app, name="price")
-app.add_typer(alerts.app, name="alerts")
 app.add_typer(topics.app, name="topics")
-modules = (processing, insights, inspection, preview, costs, capacity, migration, erasure)
+app.add_typer(alerts.app, name="alerts")
+modules = (processing, insights, inspection, preview, costs, capacity, migration, erasure, access)
 for command in (command for module in modules for command in module.COMMANDS):
     app.command()(command)
 # Options after the program are the program's.

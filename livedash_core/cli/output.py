@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -21,6 +22,11 @@ from livedash_core.status import Breakdown
 
 #: Line width when standard output is not a terminal: lines in a file or pipe are not wrapped.
 _UNFOLDED = 100_000
+
+#: A longer word is folded: an id fits.
+_LONG_WORD = 36
+#: Columns between two cells of a table.
+_GAP = 2
 
 console = Console(highlight=False, width=None if sys.stdout.isatty() else _UNFOLDED)
 #: For progress and errors; standard output has results only.
@@ -76,13 +82,38 @@ def complain(message: object, *, style: str = "red") -> None:
 
 
 def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]], title: str | None = None) -> None:
-    """Print a table; a narrow terminal folds cells, and none is cut off."""
+    """Print a table; where its columns do not fit, print each row as lines of heading and value. None is cut off."""
+    cells = [[cell if isinstance(cell, Text) else Text(shown(cell)) for cell in row] for row in rows]
+    if _needed_columns(headings, cells) > console.width:
+        _print_stacked(headings, cells, title)
+        return
     table = _table(title)
     for heading in headings:
         table.add_column(heading, overflow="fold")
-    for row in rows:
-        table.add_row(*(cell if isinstance(cell, Text) else Text(shown(cell)) for cell in row))
+    for row in cells:
+        table.add_row(*row)
     console.print(table)
+
+
+def _needed_columns(headings: Sequence[str], rows: Sequence[Sequence[Text]]) -> int:
+    """The width at which no word of a table is folded, except for words that are long themselves."""
+    columns = zip(headings, *([cell.plain for cell in row] for row in rows), strict=True)
+    longest = [max(cell_len(word) for text in column for word in text.split() or [""]) for column in columns]
+    return sum(min(width, _LONG_WORD) for width in longest) + _GAP * (len(longest) - 1)
+
+
+def _print_stacked(headings: Sequence[str], rows: Sequence[Sequence[Text]], title: str | None) -> None:
+    if title:
+        console.print(Text(title, style="bold"))
+    for row in rows:
+        console.print()
+        block = Table(show_header=False, box=None, pad_edge=False)
+        block.add_column(style="dim", no_wrap=True)
+        block.add_column(overflow="fold")
+        for heading, cell in zip(headings, row, strict=True):
+            if cell.plain:
+                block.add_row(heading, cell)
+        console.print(block)
 
 
 def breakdown_table(breakdown: Breakdown, title: str) -> Table:

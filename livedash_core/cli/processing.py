@@ -30,6 +30,7 @@ from livedash_core.stages.question_extraction import QuestionExtraction
 from livedash_core.stages.report import StageReport
 from livedash_core.stages.stage import StageContext, create_stage
 from livedash_core.status import ProcessingStatusManager, Scope
+from livedash_core.status.due import count_due
 
 Stages = Annotated[list[str] | None, typer.Option("--stage", help="Only this stage; repeatable.")]
 Company = Annotated[str | None, typer.Option("--company", help="Only this company.")]
@@ -50,6 +51,8 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 #: The cost forecast of `retry` covers at most so many sessions.
 _MAX_FORECAST = 10_000
 _NAMED_COMPANIES = 10
+#: The total of the progress bar is not counted further.
+_MAX_COUNTED = 1_000_000
 
 
 def process(
@@ -87,7 +90,7 @@ def process(
         for name in pipeline.names:
             if interruption.signal_number is not None or (stage and name not in stage):
                 continue
-            with _progress(name, hidden=as_json) as show:
+            with _progress(name, _due(engine, name, scope, limit), hidden=as_json) as show:
                 if name == selection.STAGE:
                     reports[name] = analyse(
                         engine, pipeline, stage_context, interruption, scope=scope, limit=limit, mode=mode, show=show
@@ -194,8 +197,15 @@ def _forecast(connection: Connection, manager: ProcessingStatusManager, scope: S
     return describe_forecast(connection, ids[:_MAX_FORECAST], there_are_more=len(ids) > _MAX_FORECAST)
 
 
+def _due(engine: Engine, stage: str, scope: Scope, limit: int | None) -> int:
+    """How many sessions the stage can process now; more may become due while it runs."""
+    with engine.connect() as connection:
+        return count_due(connection, stage, scope, at_most=min(limit or _MAX_COUNTED, _MAX_COUNTED))
+
+
 @contextmanager
-def _progress(stage: str, *, hidden: bool) -> Iterator[Any]:
+def _progress(stage: str, due: int, *, hidden: bool) -> Iterator[Any]:
+    """Show how many of the ``due`` sessions are settled; without a total if none is due, as before an import."""
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description:20}"),
@@ -204,11 +214,12 @@ def _progress(stage: str, *, hidden: bool) -> Iterator[Any]:
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=errors, disable=hidden) as progress:
-        task = progress.add_task(stage, total=None)
+        task = progress.add_task(stage, total=due or None)
 
         def show(report: StageReport, description: str = stage) -> None:
             settled = report.claimed - report.released
-            progress.update(task, completed=settled, description=description)
+            total = max(due, settled) or None
+            progress.update(task, completed=settled, total=total, description=description)
 
         yield show
         progress.update(task, total=progress.tasks[0].completed or 0)

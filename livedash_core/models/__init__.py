@@ -1,5 +1,6 @@
 """The tables of the PostgreSQL schema ``livedash``. A test compares them with the Alembic migrations."""
 
+from livedash_core.models.access import AccessLog
 from livedash_core.models.ai import (
     AiBatch,
     AiCostDaily,
@@ -33,6 +34,7 @@ from livedash_core.models.topic import QuestionPair, QuestionVector, Topic, Topi
 
 __all__ = [
     "SCHEMA",
+    "AccessLog",
     "AiBatch",
     "AiCostDaily",
     "AiModel",

@@ -20,6 +20,7 @@ from livedash_core.clients.urls import literal_address, origin_of, url_of
 from livedash_core.enums import ACTIVE, COMPANY_STATUSES, ROLES, Role
 from livedash_core.errors import CompanyExists, UnknownCompany, UsageError
 from livedash_core.models import Company, CompanyCsv, SystemicIncident
+from livedash_core.operations.company_access import company_resource
 
 _LOOPBACK_V4, _LOOPBACK_V6 = ip_network("127.0.0.0/8"), ip_network("::1/128")
 
@@ -112,9 +113,14 @@ def set_status(connection: Connection, name: str, status: str) -> None:
 
 
 def list_companies(connection: Connection) -> list[dict[str, Any]]:
-    """List all companies by name, with values for JSON."""
-    rows = connection.execute(select(*_SHOWN).order_by(Company.name))
-    return [{**row._mapping, "allowed_networks": [str(network) for network in row.allowed_networks]} for row in rows]
+    """List all companies by name, with values for JSON; ``resource`` is the company's for auth managers."""
+    rows = connection.execute(select(*_SHOWN, Company.id).order_by(Company.name))
+    return [
+        {column.key: getattr(row, column.key) for column in _SHOWN}
+        | {"allowed_networks": [str(network) for network in row.allowed_networks]}
+        | {"resource": company_resource(row.id, row.name)}
+        for row in rows
+    ]
 
 
 def active_company(connection: Connection, name: str) -> UUID:

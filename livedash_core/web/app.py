@@ -8,9 +8,11 @@ from typing import Any
 from fastapi import Depends, FastAPI, Request
 from sqlalchemy import Engine
 
+from livedash_core.operations.company_access import Visitor
 from livedash_core.pipeline import Pipeline
 from livedash_core.web import costs, errors, failures, forecast, insights, session, sessions, static_files, topics
 from livedash_core.web import pipeline as pipeline_page
+from livedash_core.web.access_log import AccessRecorder
 from livedash_core.web.database import page_reader
 from livedash_core.web.headers import SecurityHeaders
 
@@ -23,30 +25,34 @@ def create_app(
     open_engine: Callable[[], Engine],
     can_read: Callable[..., Any],
     may_run: Callable[..., MayRun],
+    visitor: Callable[..., Visitor],
     pipeline: Pipeline,
 ) -> FastAPI:
     """Build the pages as an application to mount in Airflow; it connects to the database at the first request.
 
     ``can_read`` is a dependency that raises ``HTTPException`` 401 or 403 for users without access. It applies to
     routes: a sub-application mounted here would not be protected. ``may_run`` is a dependency that returns which DAGs
-    the user may start; pages show buttons only for these, and Airflow checks again when one is pressed. If
-    ``open_engine`` raises a ``LiveDashError``, the page shows it, and the next request calls it again.
+    the user may start; pages show buttons only for these, and Airflow checks again when one is pressed. ``visitor`` is
+    a dependency that returns the user, with the companies that they may read: ``filters.read_companies`` limits every
+    page to these. If ``open_engine`` raises a ``LiveDashError``, the page shows it, and the next request calls it
+    again.
     """
+    allowed_dags, who = Depends(may_run), Depends(visitor)
 
-    allowed_dags = Depends(may_run)
-
-    def remember_allowed_dags(request: Request, allowed: MayRun = allowed_dags) -> None:
+    def remember_rights(request: Request, allowed: MayRun = allowed_dags, user: Visitor = who) -> None:
         request.state.may_run = allowed
+        request.state.visitor = user
 
     app = FastAPI(
         title="LiveDash",
-        dependencies=[Depends(can_read), Depends(remember_allowed_dags)],
+        dependencies=[Depends(can_read), Depends(remember_rights)],
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
     )
     app.add_middleware(SecurityHeaders)
     errors.install(app)
+    app.state.access_recorder = AccessRecorder(open_engine)
     read = page_reader(open_engine)
     for page in (pipeline_page, failures, forecast, sessions, session, costs, insights, topics):
         app.include_router(page.make_router(read, pipeline))

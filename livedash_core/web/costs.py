@@ -43,7 +43,8 @@ def make_router(read: Reader, _pipeline: Pipeline) -> APIRouter:
                 read_costs(connection, by="company", **period),
                 read_costs(connection, by="model", **period),
             )
-            servers = [traits.sentence for traits in list_traits(connection)]
+            # Model servers are not of one company: their names may say which model another company uses.
+            servers = [] if companies.restricted else [traits.sentence for traits in list_traits(connection)]
         return render(
             request,
             "costs.html",

@@ -11,7 +11,15 @@ from fastapi.responses import JSONResponse, RedirectResponse
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
-from livedash_core.errors import LiveDashError, SystemicError, UnknownCompany, UnknownSession, UnknownTopic, UsageError
+from livedash_core.errors import (
+    LiveDashError,
+    NoCompanyGranted,
+    SystemicError,
+    UnknownCompany,
+    UnknownSession,
+    UnknownTopic,
+    UsageError,
+)
 from livedash_core.web.headers import HEADERS
 from livedash_core.web.rendering import airflow_root, render
 
@@ -59,13 +67,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(LiveDashError)
     async def livedash_error(request: Request, error: LiveDashError) -> Response:
-        status_code = (
-            404
-            if isinstance(error, UnknownCompany | UnknownSession | UnknownTopic)
-            else 400
-            if isinstance(error, UsageError)
-            else 503
-        )
+        status_code = _status_code(error)
         if isinstance(error, SystemicError):
             # Its text is the driver's, with the server's address and user: for the log, not for a page.
             log.error("A page failed: %s", error)
@@ -78,6 +80,14 @@ def install(app: FastAPI) -> None:
         # Starlette runs this handler outside all middleware, SecurityHeaders included.
         response.headers.update(HEADERS)
         return response
+
+
+def _status_code(error: LiveDashError) -> int:
+    if isinstance(error, UnknownCompany | UnknownSession | UnknownTopic):
+        return 404
+    if isinstance(error, NoCompanyGranted):
+        return 403
+    return 400 if isinstance(error, UsageError) else 503
 
 
 def _wants_html(request: Request) -> bool:

@@ -17,6 +17,7 @@ from livedash_core.stages.ai_analysis.batch.selection import STAGE
 from livedash_core.stages.csv_import.merge import STAGE as CSV_IMPORT
 from livedash_core.status import Scope
 from livedash_core.status.failure_groups import FailureGroup, list_failure_groups
+from livedash_core.web.access_log import recorded_export
 from livedash_core.web.actions import MAX_RUN_SESSIONS, Action
 from livedash_core.web.database import Reader
 from livedash_core.web.export import rejection_lines
@@ -98,7 +99,7 @@ def make_router(read: Reader, pipeline: Pipeline) -> APIRouter:
         return {"session_ids": [str(session.id) for session in page.sessions], "more": page.next is not None}
 
     @router.get("/failures/rejections.csv")
-    def rejections(filters: Filters) -> Response:
+    def rejections(request: Request, filters: Filters) -> Response:
         """Export the rejected lines of companies' CSVs as a CSV that is safe to open in a spreadsheet."""
         with read() as connection:
             companies, filters = read_companies(connection, filters)
@@ -109,7 +110,9 @@ def make_router(read: Reader, pipeline: Pipeline) -> APIRouter:
                 yield from rejection_lines(list_rejections(connection, company_ids, limit=MAX_EXPORTED))
 
         return StreamingResponse(
-            rows(), media_type="text/csv", headers={"Content-Disposition": 'attachment; filename="rejections.csv"'}
+            recorded_export(request, filters, companies, "rejections.csv", rows()),
+            media_type="text/csv",
+            headers={"Content-Disposition": 'attachment; filename="rejections.csv"'},
         )
 
     return router

@@ -7,12 +7,13 @@ from datetime import date
 from typing import Annotated, NamedTuple
 from uuid import UUID
 
-from fastapi import Depends, Query
+from fastapi import Depends, Query, Request
 from sqlalchemy import Connection, select
 
 from livedash_core.enums import ACTIVE
-from livedash_core.errors import UnknownCompany
-from livedash_core.models import Company
+from livedash_core.errors import NoCompanyGranted, UnknownCompany, UnknownSession
+from livedash_core.models import Company, SessionImport
+from livedash_core.operations.company_access import Visitor, company_resource
 from livedash_core.parsing.days import day_window, parse_day
 from livedash_core.status import Scope
 
@@ -43,11 +44,15 @@ class CompanyChoice(NamedTuple):
 
 
 class FilterForm(NamedTuple):
-    """The fields of the filter form, parsed. ``company`` is a name or an id; empty: all companies."""
+    """The fields of the filter form, parsed, and who sent them.
+
+    ``company`` is a name or an id; empty: all companies that the visitor may read.
+    """
 
     company: str
     first_day: date | None
     last_day: date | None
+    visitor: Visitor
 
     def as_query(self) -> dict[str, str]:
         """The fields as query parameters of a page."""
@@ -68,11 +73,13 @@ class FilterForm(NamedTuple):
         return self.first_day is not None or self.last_day is not None
 
     def scope(self, companies: Companies, *, only_active: bool = False) -> Scope:
-        """The sessions of the chosen company, or of all, that started in these days.
+        """The sessions of the chosen company, or of all that the visitor may read, that started in these days.
 
         ``only_active`` leaves out companies whose sessions a run does not process.
         """
         company_ids: tuple[UUID, ...] | None = (companies.chosen.id,) if companies.chosen else None
+        if companies.restricted:
+            company_ids = tuple(companies.ids)
         if only_active:
             company_ids = tuple(company.id for company in companies.selected if company.status == ACTIVE)
         started_from, started_before = day_window(self.first_day, self.last_day)
@@ -81,10 +88,14 @@ class FilterForm(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Companies:
-    """All companies, by name, and the one that the filter form names."""
+    """All companies that the visitor may read, by name, and the one that the filter form names.
+
+    ``restricted``: what a page shows must be limited to these companies, because there may be others.
+    """
 
     all: list[CompanyChoice]
     chosen: CompanyChoice | None
+    restricted: bool = False
 
     @property
     def selected(self) -> list[CompanyChoice]:
@@ -108,12 +119,17 @@ class Companies:
 
     @property
     def can_run(self) -> bool:
-        """Whether a run can process a selected company: one is active, and the form of a run accepts the name."""
+        """Whether a run can process a selected company: one is active, and the form of a run accepts the name.
+
+        A run without a company processes all of them, so that a restricted visitor has to choose one first.
+        """
         too_long = self.chosen is not None and len(self.chosen.name) > MAX_FORM_CHARACTERS
-        return not too_long and any(company.status == ACTIVE for company in self.selected)
+        too_many = self.restricted and self.chosen is None
+        return not too_long and not too_many and any(company.status == ACTIVE for company in self.selected)
 
 
 def parse_filters(
+    request: Request,
     company: str = "",
     first_day: Annotated[str, Query(alias="from")] = "",
     last_day: Annotated[str, Query(alias="to")] = "",
@@ -123,20 +139,49 @@ def parse_filters(
         parse_day(text, earliest=EARLIEST_DAY, latest=LATEST_DAY) if text else None for text in (first_day, last_day)
     )
     day_window(first, last)
-    return FilterForm(company, first, last)
+    return FilterForm(company, first, last, request.state.visitor)
 
 
 Filters = Annotated[FilterForm, Depends(parse_filters)]
 
 
 def read_companies(connection: Connection, filters: FilterForm) -> tuple[Companies, FilterForm]:
-    """Read all companies; with the form, whose company is now a key. Raises ``UnknownCompany`` (status 404)."""
+    """Read the companies that the visitor may read; with the form, whose company is now a key.
+
+    Every page begins with this: it decides what the page may show. Raises ``UnknownCompany`` (status 404) for a company
+    that does not exist or is not granted, ``NoCompanyGranted`` (403) if there are companies and none is granted.
+    """
     name = filters.company
     rows = connection.execute(select(Company.id, Company.name, Company.status).order_by(Company.name))
-    companies = [CompanyChoice(*row) for row in rows]
+    existing = [CompanyChoice(*row) for row in rows]
+    companies = _granted(filters.visitor, existing)
+    if existing and not companies:
+        raise NoCompanyGranted(filters.visitor.name)
     # Compared here and not in SQL: the name comes from the URL, and PostgreSQL raises an error for NUL.
     chosen = next((company for company in companies if name in (company.name, str(company.id))), None)
     if name and chosen is None:
         raise UnknownCompany(name[: 2 * MAX_CHARACTERS])
-    found = Companies(companies, chosen)
+    found = Companies(companies, chosen, restricted=filters.visitor.granted is not None)
     return found, filters._replace(company=found.key)
+
+
+def check_session(connection: Connection, filters: FilterForm, session_id: UUID) -> CompanyChoice:
+    """Return the session's company. Raises ``UnknownSession`` (status 404) if the visitor may not read it."""
+    row = connection.execute(
+        select(Company.id, Company.name, Company.status)
+        .join(SessionImport, SessionImport.company_id == Company.id)
+        .where(SessionImport.id == session_id)
+    ).first()
+    found = _granted(filters.visitor, [CompanyChoice(*row)]) if row else []
+    if not found:
+        raise UnknownSession(session_id)
+    return found[0]
+
+
+def _granted(visitor: Visitor, companies: list[CompanyChoice]) -> list[CompanyChoice]:
+    """The companies among these that the visitor may read, all of them asked for at once."""
+    if visitor.granted is None:
+        return companies
+    resources = {company.id: company_resource(company.id, company.name) for company in companies}
+    granted = set(visitor.granted(list(resources.values())))
+    return [company for company in companies if resources[company.id] in granted]

@@ -14,7 +14,7 @@ from livedash_core.stages.ai_analysis.batch.selection import STAGE
 from livedash_core.web.actions import MAX_RUN_SESSIONS
 from livedash_core.web.database import Reader
 from livedash_core.web.failures import retryable_sessions
-from livedash_core.web.filters import Filters, read_companies
+from livedash_core.web.filters import Filters, check_session, read_companies
 
 
 def make_router(read: Reader, pipeline: Pipeline) -> APIRouter:
@@ -32,6 +32,7 @@ def make_router(read: Reader, pipeline: Pipeline) -> APIRouter:
         """Forecast the cost of analysing again: one session, or the newest that failed or that have no outcome."""
         with read() as connection:
             if session is not None:
+                check_session(connection, filters, session)
                 return {"sentence": describe_forecast(connection, [session])}
             companies, filters = read_companies(connection, filters)
             if without_outcome:

@@ -106,22 +106,15 @@ def make_router(read: Reader, pipeline: Pipeline) -> APIRouter:
 def read_overview(connection: Connection, pipeline: Pipeline, companies: Companies, filters: FilterForm) -> Overview:
     """Read the numbers of the page. Activity and costs are of all days, whichever the form names."""
     scope = filters.scope(companies)
+    affected = {None, *(company.name for company in companies.selected)}
     in_window = read_breakdown_in_window(connection, pipeline, scope) if filters.has_days else None
     return Overview(
         companies,
         in_window.breakdown if in_window else read_breakdown(connection, pipeline, scope.company_ids),
         in_window.retrying if in_window else count_retrying(connection, pipeline, scope.company_ids),
         activity(connection, pipeline, scope.company_ids),
-        group_by_cause(
-            incident
-            for incident in list_incidents(connection)
-            if companies.chosen is None or incident.company in (None, companies.chosen.name)
-        ),
-        [
-            alert
-            for alert in list_alerts(connection)
-            if companies.chosen is None or alert.company in (None, companies.chosen.name)
-        ],
+        group_by_cause(incident for incident in list_incidents(connection) if incident.company in affected),
+        [alert for alert in list_alerts(connection) if alert.company in affected],
         last_evaluation(connection),
         analysis_sources(connection, companies.ids),
         read_costs(connection, company_ids=scope.company_ids, first_day=datetime.now(UTC).date().replace(day=1)).total,

@@ -15,8 +15,10 @@ from livedash_core.operations.sessions import MESSAGES, SessionDetails, read_ses
 from livedash_core.parsing.transcript.notes import in_words
 from livedash_core.pipeline import Pipeline
 from livedash_core.stages.ai_analysis.batch.selection import is_asked_again
+from livedash_core.web.access_log import record_session
 from livedash_core.web.actions import Action
 from livedash_core.web.database import Reader
+from livedash_core.web.filters import Filters, check_session
 from livedash_core.web.labels import STATE_OF, title
 from livedash_core.web.rendering import render
 
@@ -42,10 +44,16 @@ def make_router(read: Reader, pipeline: Pipeline) -> APIRouter:
     router = APIRouter()
 
     @router.get("/sessions/{session_id}")
-    def session(request: Request, session_id: UUID, after: int = 0) -> Response:
-        """Show a session; ``after`` is the position of the last message on the previous page."""
+    def session(request: Request, session_id: UUID, filters: Filters, after: int = 0) -> Response:
+        """Show a session; ``after`` is the position of the last message on the previous page.
+
+        Raises ``UnknownSession`` (status 404) if there is none that the visitor may read.
+        """
         with read() as connection:
+            company = check_session(connection, filters, session_id)
             details = read_session_details(connection, session_id, pipeline, messages_after=max(0, after))
+        if not details.session["erased_at"]:
+            record_session(request, filters, company, session_id)
         messages = _fit_page(details.messages[:MESSAGES])
         return render(
             request,

@@ -26,6 +26,7 @@ from livedash_core.operations.session_list import (
     list_sessions,
 )
 from livedash_core.pipeline import Pipeline
+from livedash_core.web.access_log import recorded_export
 from livedash_core.web.database import Reader
 from livedash_core.web.export import csv_lines
 from livedash_core.web.filters import Companies, FilterForm, Filters, read_companies
@@ -104,7 +105,7 @@ def make_router(read: Reader, pipeline: Pipeline) -> APIRouter:
         )
 
     @router.get("/sessions/export.csv")
-    def export(search: Search, filters: Filters) -> Response:
+    def export(request: Request, search: Search, filters: Filters) -> Response:
         """Export the list as a CSV that is safe to open in a spreadsheet."""
         with read() as connection:
             companies, filters = read_companies(connection, filters)
@@ -115,7 +116,9 @@ def make_router(read: Reader, pipeline: Pipeline) -> APIRouter:
                 yield from csv_lines(all_sessions(connection, wanted, pipeline, limit=MAX_EXPORTED), pipeline)
 
         return StreamingResponse(
-            rows(), media_type="text/csv", headers={"Content-Disposition": 'attachment; filename="sessions.csv"'}
+            recorded_export(request, filters, companies, "sessions.csv", rows()),
+            media_type="text/csv",
+            headers={"Content-Disposition": 'attachment; filename="sessions.csv"'},
         )
 
     return router
@@ -165,7 +168,7 @@ def _session_filter(
     if search.group:
         scope = replace(scope, error_kinds=(search.kind,))
     words = search.q.replace("\x00", "").strip() or None
-    found = find(connection, words, (companies.chosen.id,) if companies.chosen else None) if words else None
+    found = find(connection, words, filters.scope(companies).company_ids) if words else None
     return SessionFilter(
         scope,
         words=words,

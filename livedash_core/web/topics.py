@@ -12,6 +12,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 from sqlalchemy import Connection
 
+from livedash_core.errors import UnknownTopic
 from livedash_core.insights.periods import Period
 from livedash_core.insights.topics.names import MAX_NAME_CHARACTERS
 from livedash_core.insights.topics.reading import (
@@ -27,6 +28,7 @@ from livedash_core.insights.topics.reading import (
     unanswered_questions,
 )
 from livedash_core.pipeline import Pipeline
+from livedash_core.web.access_log import recorded_export
 from livedash_core.web.charts import columns
 from livedash_core.web.database import Reader
 from livedash_core.web.export import unanswered_lines
@@ -47,7 +49,7 @@ def make_router(read: Reader, _pipeline: Pipeline) -> APIRouter:
     router = APIRouter()
 
     @router.get("/topics/unanswered.csv")
-    def unanswered(filters: Filters, topic: int | None = None) -> Response:
+    def unanswered(request: Request, filters: Filters, topic: int | None = None) -> Response:
         """Export the questions whose sessions were not resolved as a CSV that is safe to open in a spreadsheet."""
         with read() as connection:
             companies, filters = read_companies(connection, filters)
@@ -58,16 +60,23 @@ def make_router(read: Reader, _pipeline: Pipeline) -> APIRouter:
                 yield from unanswered_lines(unanswered_questions(connection, companies.ids, period, topic_id=topic))
 
         return StreamingResponse(
-            rows(), media_type="text/csv", headers={"Content-Disposition": 'attachment; filename="unanswered.csv"'}
+            recorded_export(request, filters, companies, "unanswered.csv", rows()),
+            media_type="text/csv",
+            headers={"Content-Disposition": 'attachment; filename="unanswered.csv"'},
         )
 
     @router.get("/topics/{topic_id}")
     def topic(request: Request, topic_id: int, filters: Filters) -> Response:
-        """Show a topic on the days in the address, or on the 90 days until today."""
+        """Show a topic on the days in the address, or on the 90 days until today.
+
+        Raises ``UnknownTopic`` (status 404) if there is none that the visitor may read.
+        """
         period = _period(filters.first_day, filters.last_day)
         with read() as connection:
             companies, filters = read_companies(connection, filters)
             page = read_topic(connection, min(topic_id, 2**63 - 1), period)
+        if page.topic.company_id not in companies.labels:
+            raise UnknownTopic(topic_id)  # of a company that the visitor may not read
         by_day = {row.day: row for row in page.days}
         per_day = [by_day[day].sessions if day in by_day else 0 for day in _days(period)]
         return render(

@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 
 from livedash_core.db import make_engine
 from livedash_core.insights import counting
+from livedash_core.operations.company_access import Visitor
 from livedash_core.pipeline import BUILT_IN
 from livedash_core.web import create_app
 from tests.bench.database import Database, Server
@@ -126,6 +127,7 @@ def pages(server: Server) -> list[Row]:
             open_engine=lambda: engine,
             can_read=lambda: None,
             may_run=lambda: lambda _: True,
+            visitor=lambda: Visitor("bench", None),
             pipeline=BUILT_IN,
         )
         with engine.connect() as connection:

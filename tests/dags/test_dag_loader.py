@@ -14,7 +14,7 @@ import pytest
 from livedash_core.pipeline import BUILT_IN
 
 PROJECT = Path(__file__).parents[2]
-OTHER_DAGS = ("livedash_alerts", "livedash_retention", "livedash_topic_edit", "livedash_topics")
+BESIDE_STAGES = ("livedash_alerts", "livedash_retention", "livedash_topic_edit", "livedash_topics")
 
 LOAD_ONE_FILE = """
 import json, sys
@@ -66,7 +66,7 @@ def test_one_line_in_the_dag_folder_of_an_existing_airflow_loads_every_dag(tmp_p
     done = python(LOAD_ONE_FILE, tmp_path, str(folder))
 
     loaded = json.loads(done.stdout.splitlines()[-1])
-    assert loaded == {"errors": {}, "dags": sorted([*BUILT_IN.dag_ids, *OTHER_DAGS])}
+    assert loaded == {"errors": {}, "dags": sorted([*BUILT_IN.dag_ids, *BESIDE_STAGES])}
 
 
 def test_the_documented_dag_bundle_loads_every_dag_beside_the_dag_folder(tmp_path: Path):
@@ -75,7 +75,7 @@ def test_the_documented_dag_bundle_loads_every_dag_beside_the_dag_folder(tmp_pat
 
     loaded = json.loads(done.stdout.splitlines()[-1])
     assert loaded["dags-folder"] == {"errors": {}, "dags": []}
-    assert loaded["livedash"] == {"errors": {}, "dags": sorted([*BUILT_IN.dag_ids, *OTHER_DAGS])}
+    assert loaded["livedash"] == {"errors": {}, "dags": sorted([*BUILT_IN.dag_ids, *BESIDE_STAGES])}
 
 
 def test_the_plugin_is_registered_once_where_its_file_and_its_entry_point_are_both_present(tmp_path: Path):

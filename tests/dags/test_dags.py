@@ -82,6 +82,15 @@ def test_the_retention_dag_waits_for_no_asset_and_publishes_none(read):
     assert (dag["owner"], dag["tags"]) == ("livedash", ["livedash"])
 
 
+def test_the_alerts_dag_is_one_short_task(read):
+    dag = read["livedash_alerts"]
+
+    assert (dag["waits_for"], dag["publishes"], dag["tasks"], dag["params"]) == ([], [], ["evaluate"], {})
+    assert "When it is red" in dag["doc"]
+    assert (dag["catchup"], dag["max_active_runs"], dag["timeout"]) == (False, 1, 600)
+    assert (dag["owner"], dag["tags"]) == ("livedash", ["livedash"])
+
+
 def test_topics_are_grouped_after_questions_and_changed_by_hand(read):
     group, edit = read["livedash_topics"], read["livedash_topic_edit"]
 
@@ -93,15 +102,6 @@ def test_topics_are_grouped_after_questions_and_changed_by_hand(read):
         assert all(f"*{schema['title']}* (`{name}`)" in dag["doc"] for name, schema in dag["params"].items())
         assert (dag["catchup"], dag["timeout"]) == (False, 3600)
         assert (dag["owner"], dag["tags"]) == ("livedash", ["livedash"])
-
-
-def test_the_alerts_dag_is_one_short_task(read):
-    dag = read["livedash_alerts"]
-
-    assert (dag["waits_for"], dag["publishes"], dag["tasks"], dag["params"]) == ([], [], ["evaluate"], {})
-    assert "When it is red" in dag["doc"]
-    assert (dag["catchup"], dag["max_active_runs"], dag["timeout"]) == (False, 1, 600)
-    assert (dag["owner"], dag["tags"]) == ("livedash", ["livedash"])
 
 
 def test_the_chain_of_assets_is_the_order_of_the_stages(read):

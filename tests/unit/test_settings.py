@@ -10,7 +10,7 @@ import pytest
 from livedash_core.settings import Settings
 
 UNITS = re.compile(
-    r"\b(seconds|minutes?|hours|times|percent|USD|MiB|MB|lines|tokens|requests|attempts|lanes|workers|port)\b"
+    r"\b(seconds|minutes?|hours|days|times|percent|USD|MiB|MB|lines|tokens|requests|attempts|lanes|workers|port)\b"
 )
 
 

@@ -16,6 +16,19 @@ depends_on = None
 
 def upgrade() -> None:
     op.create_table(
+        "access_log",
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.Column("accessed_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("user_name", sa.Text(), nullable=False),
+        sa.Column("action", sa.Text(), nullable=False),
+        sa.Column("company_ids", postgresql.ARRAY(sa.Uuid()), nullable=True),
+        sa.Column("session_id", sa.Uuid(), nullable=True),
+        sa.Column("rows", sa.Integer(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_access_log")),
+        schema="livedash",
+    )
+    op.create_index("ix_access_log_accessed", "access_log", ["accessed_at"], unique=False, schema="livedash")
+    op.create_table(
         "ai_cost_daily",
         sa.Column("day", sa.Date(), nullable=False),
         sa.Column("company_id", sa.Uuid(), nullable=False),
@@ -1119,3 +1132,4 @@ def downgrade() -> None:
     op.drop_table("ai_model_pricing", schema="livedash")
     op.drop_table("ai_model", schema="livedash")
     op.drop_table("ai_cost_daily", schema="livedash")
+    op.drop_table("access_log", schema="livedash")

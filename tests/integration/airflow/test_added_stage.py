@@ -21,7 +21,7 @@ from livedash_core.web import create_app
 from tests.extension.installation import install
 from tests.integration.airflow.conftest import DAGS, Run, airflow_at
 from tests.integration.records import NOON, Records
-from tests.integration.web.conftest import HTML, allow_all, may_run_all
+from tests.integration.web.conftest import HTML, allow_all, may_run_all, reader_of_all
 
 ORDER = (*BUILT_IN.names[:3], "WORD_COUNT", *BUILT_IN.names[3:])
 
@@ -135,7 +135,13 @@ def test_the_pages_show_the_added_stage_and_link_to_its_dag(
         load_pipeline.cache_clear()
     assert pipeline.names == ORDER
 
-    app = create_app(open_engine=lambda: records.engine, can_read=allow_all, may_run=may_run_all, pipeline=pipeline)
+    app = create_app(
+        open_engine=lambda: records.engine,
+        can_read=allow_all,
+        may_run=may_run_all,
+        visitor=reader_of_all,
+        pipeline=pipeline,
+    )
     with TestClient(app) as client:
         page = client.get("/", headers=HTML)
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 from tests.integration.cli.conftest import CommandLine
 
 CSV = "https://chats.example.com/a/path/that/is/longer/than/most/terminals/are/wide/and/must/be/shown/whole.csv"
@@ -34,7 +36,9 @@ def test_a_company_is_added_updated_listed_and_suspended(livedash: CommandLine) 
     ]
     assert livedash("company", "set-status", "Grüne Wiese", "suspended")[0] == "Grüne Wiese is SUSPENDED.\n"
 
-    assert livedash.json("company", "list") == [
+    (company,) = livedash.json("company", "list")
+    assert re.fullmatch("livedash_company_grune_wiese_[0-9a-f]{8}", company.pop("resource"))
+    assert [company] == [
         {
             "name": "Grüne Wiese",
             "status": "SUSPENDED",

@@ -14,6 +14,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.testclient import TestClient
 
+from livedash_core.operations.company_access import Visitor
 from livedash_core.pipeline import BUILT_IN
 from livedash_core.web import create_app
 
@@ -42,11 +43,16 @@ def may_run_none() -> Callable[[str], bool]:
     return lambda _dag_id: False
 
 
+def reader_of_all() -> Visitor:
+    return Visitor("ada", None)
+
+
 def make_app(open_engine: Callable[[], Engine], can_read: Callable[[], None] = allow_all, **options: Any) -> FastAPI:
     return create_app(
         open_engine=open_engine,
         can_read=can_read,
         may_run=options.get("may_run", may_run_all),
+        visitor=options.get("visitor", reader_of_all),
         pipeline=options.get("pipeline", BUILT_IN),
     )
 

@@ -485,6 +485,19 @@ def test_every_page_links_to_the_others_and_marks_itself(page: TestClient, conne
         assert [link for link, current in links if current == "page"] == [address]
 
 
+def test_company_and_days_are_kept_from_page_to_page(page: TestClient, records: Records) -> None:
+    records.sessions(records.company("Acme"), 1)
+    chosen = {"company": "Acme", "from": "2026-03-01", "to": "2026-03-03"}
+
+    for address in PAGES:
+        html = page.get(address, params=chosen).text
+        links = re.findall(r'<a href="/livedash/(\w*)\?([^"]*)"', html)[:5]
+        assert links == [(other, "company=Acme&amp;from=2026-03-01&amp;to=2026-03-03") for other in PAGES], address
+    form = page.get("failures", params=chosen).text
+    assert '<input type="hidden" name="from" value="2026-03-01">' in form
+    assert '<input type="hidden" name="to" value="2026-03-03">' in form
+
+
 def test_rejected_lines_are_on_the_failures_page_escaped_and_exported_without_formulas(
     page: TestClient, records: Records, engine: Engine
 ) -> None:
