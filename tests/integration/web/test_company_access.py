@@ -46,7 +46,7 @@ FETCH, ANALYSIS = BUILT_IN.names[1], BUILT_IN.names[3]
 #: Routes that show nothing of a company.
 STATIC = {"/static/{name}"}
 #: Routes whose answers are numbers or ids: they cannot show a word of a company.
-WITHOUT_WORDS = {"/forecast", "/failures/sessions"}
+WITHOUT_WORDS = {"/forecast", "/failures/sessions", "/insights/without-outcome"}
 
 
 class Planted(NamedTuple):
