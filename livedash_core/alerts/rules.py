@@ -1,7 +1,8 @@
 """The rules, as data: each is a name, a title and a pure function from facts to what it found.
 
 A fault should be found by one rule. Where an incident explains why sessions wait, ``backlog`` and ``idle`` stay silent;
-where a DAG is paused, ``idle`` does; a budget that is used up is the budget's alert and no stopped stage.
+where a DAG is paused, ``idle`` does; a budget that is used up is the budget's alert and no stopped stage. A fact
+without a company names none, because users who may see any company see it.
 """
 
 from __future__ import annotations
@@ -119,14 +120,13 @@ def _idle(facts: Facts, pipeline: Pipeline, settings: Settings) -> Iterator[Foun
             continue
         if _minutes(facts, due[0].since) < settings.alert_idle_minutes:
             continue
-        oldest = facts.companies[due[0].company_id]
         yield Found(
             "idle",
             company=None,
             stage=stage.name,
             since=due[0].since,
             message=f"{stage.name} has claimed nothing for {settings.alert_idle_minutes:g} minutes, although sessions "
-            f"are due since {utc(due[0].since)} (the oldest of {oldest.name}).",
+            f"are due since {utc(due[0].since)}.",
             advice=f"Its DAG {stage.dag_id} may be paused or fail, or the scheduler or the workers are down.",
             page=dag_page(stage.dag_id),
             command="livedash status",
@@ -140,13 +140,12 @@ def _backlog(facts: Facts, pipeline: Pipeline, settings: Settings) -> Iterator[F
             continue
         if _minutes(facts, due[0].since) < settings.alert_due_minutes:
             continue
-        oldest = facts.companies[due[0].company_id]
         yield Found(
             "backlog",
             company=None,
             stage=stage.name,
             since=due[0].since,
-            message=f"{stage.name} works, but its oldest due session, of {oldest.name}, waits since "
+            message=f"{stage.name} works, but its oldest due session waits since "
             f"{utc(due[0].since)}, longer than {settings.alert_due_minutes:g} minutes.",
             advice="More arrives than the stage processes: more lanes (LIVEDASH_LANES), or a faster server or model.",
             page=page("sessions", stage=stage.name, state="ready"),

@@ -37,6 +37,7 @@ def test_a_fault_is_one_alert_that_ends_when_the_fault_does(world: World, name: 
     assert alert.rule == rule
     assert alert.first_seen_at == world.now
     assert alert.since <= world.now
+    assert (alert.company is None) == (world.name not in alert.message), "only a company's viewers may read its name"
     (again,) = alerts_of(world)
     assert again.id == alert.id, "the same fact is the same alert"
 

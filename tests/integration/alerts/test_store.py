@@ -124,6 +124,15 @@ def test_a_snoozed_alert_is_silent_until_the_time_is_over(world: World, connecti
     assert step(world, minutes=5) == ["ended"]
 
 
+def test_an_alert_that_is_snoozed_before_it_could_be_sent_is_silent(world: World, connection: Connection) -> None:
+    lost_batch(world)
+    step(world, error="down")
+    (alert,) = list_alerts(connection)
+    snooze(connection, alert.id, world.now + timedelta(hours=2), "ann", None)
+    assert step(world, minutes=5) == []
+    assert step(world, hours=2) == ["begun"]
+
+
 def test_a_snoozed_alert_is_sent_when_it_becomes_worse(world: World, connection: Connection) -> None:
     acme = world.company(monthly_budget_usd=100)
     world.costs(acme, world.now, 60)

@@ -17,10 +17,10 @@ from starlette.testclient import TestClient
 from livedash_core import full_text
 from livedash_core.full_text import index_messages, index_summaries
 from livedash_core.insights import counted_questions, counted_sessions
-from livedash_core.insights.topics.counting import refresh_counts
 from livedash_core.models import (
     AiCostDaily,
     AiProcessingRequest,
+    Alert,
     Company,
     CompanyCsv,
     ImportRejection,
@@ -31,6 +31,7 @@ from livedash_core.models import (
     SessionImport,
     SessionQuestion,
     Topic,
+    TopicDayCount,
     TopicMember,
 )
 from livedash_core.operations.company_access import ALL_COMPANIES, Visitor, company_resource
@@ -45,8 +46,8 @@ from tests.integration.web.conftest import Visit, make_app, may_run_none
 FETCH, ANALYSIS = BUILT_IN.names[1], BUILT_IN.names[3]
 #: Routes that show nothing of a company.
 STATIC = {"/static/{name}"}
-#: Routes whose answers are numbers or ids: they cannot show a word of a company.
-WITHOUT_WORDS = {"/forecast", "/failures/sessions", "/insights/without-outcome"}
+#: Routes whose answers are numbers: they cannot show a word or an id of a company.
+WITHOUT_WORDS = {"/forecast"}
 
 
 class Planted(NamedTuple):
@@ -61,8 +62,8 @@ def plant(records: Records, name: str, word: str) -> Planted:
     """A company with something in every place that a page reads, each text of which contains ``word``."""
     company_id = records.company(name, csv_url=f"https://{word}.example/chats.csv")
     now = datetime.now(UTC)
-    ids = [uuid4() for _ in range(4)]
-    with records.engine.begin() as connection, counted_sessions(connection, ids):
+    *ids, done = [uuid4() for _ in range(5)]
+    with records.engine.begin() as connection, counted_sessions(connection, [*ids, done]):
         connection.execute(
             insert(SessionImport),
             [
@@ -70,16 +71,16 @@ def plant(records: Records, name: str, word: str) -> Planted:
                     "id": one, "company_id": company_id, "external_session_id": f"{word}-{number}", "started_at": NOON,
                     "initial_message": f"{word} says hello", "full_transcript_url": f"https://{word}.example/{number}",
                 }
-                for number, one in enumerate(ids)
+                for number, one in enumerate([*ids, done])
             ],
         )  # fmt: skip
-        for one in ids[:3]:
+        for one in (*ids[:3], done):
             connection.execute(
                 insert(Session).values(
                     id=one, company_id=company_id, started_at=NOON, ended_at=NOON, country=word, analyzer="openai",
                     language=word, sentiment="NEGATIVE", category="ONBOARDING", escalated=True, forwarded_hr=True,
                     model=f"{word}-model", prompt_version="1", summary=f"{word} in short", analyzed_at=NOON,
-                    outcome="UNRESOLVED", missing="NO_ANSWER",
+                    **({} if one == done else {"outcome": "UNRESOLVED", "missing": "NO_ANSWER"}),
                 )
             )  # fmt: skip
             message = {
@@ -90,8 +91,8 @@ def plant(records: Records, name: str, word: str) -> Planted:
                 "sent_at": NOON,
             }
             connection.execute(insert(Message).values(message))
-        index_messages(connection, ids)
-        index_summaries(connection, ids)
+        index_messages(connection, [*ids, done])
+        index_summaries(connection, [*ids, done])
         question = insert(Question).values(
             company_id=company_id, content=f"{word}?", normal_form=word, language="en", sessions=0
         )
@@ -102,6 +103,24 @@ def plant(records: Records, name: str, word: str) -> Planted:
                     session_id=ids[0], position=1, question_id=question_id, raw_text=f"{word}?"
                 )
             )
+        named = {"name": f"{word} topic", "named_by": "person"}
+        topic = insert(Topic).values(company_id=company_id, central_id=question_id, sessions=1, unresolved=1, **named)
+        topic_id = connection.scalar(topic.returning(Topic.id))
+        connection.execute(
+            insert(TopicMember).values(
+                question_id=question_id, company_id=company_id, topic_id=topic_id, placed_by="person"
+            )
+        )
+        connection.execute(
+            insert(TopicDayCount).values(topic_id=topic_id, day=NOON.date(), sessions=1, unresolved=1, handed_over=0)
+        )
+        connection.execute(
+            insert(Alert).values(
+                key=word, rule="source", company_id=company_id, level=1, message=f"{word} is away",
+                advice=f"ask {word}",
+                page="", command=f"livedash company show {word}", since=now, first_seen_at=now,
+            )
+        )  # fmt: skip
         connection.execute(
             insert(AiProcessingRequest).values(
                 session_id=ids[0], company_id=company_id, prompt_version="1", model_requested=f"{word}-model",
@@ -123,13 +142,6 @@ def plant(records: Records, name: str, word: str) -> Planted:
                 reading={"notes": [f"{word} has no header"]},
             )
         )  # fmt: skip
-        topic = insert(Topic).values(
-            company_id=company_id, central_id=question_id, name=f"{word} topic", named_by="person"
-        )
-        topic_id = connection.scalar(topic.returning(Topic.id))
-        member = {"question_id": question_id, "company_id": company_id, "topic_id": topic_id, "placed_by": "rule"}
-        connection.execute(insert(TopicMember).values(member))
-        refresh_counts(connection, company_id)
         connection.execute(
             insert(ModelServer).values(
                 server=f"{word}.example", model=f"{word}-model", response_format="none", reply_limit="none",
@@ -138,6 +150,7 @@ def plant(records: Records, name: str, word: str) -> Planted:
         )  # fmt: skip
         manager = ProcessingStatusManager(connection, max_attempts=1)
         manager.initialize_sessions(dict.fromkeys(ids, company_id), completed_stages=1)
+        manager.initialize_sessions({done: company_id}, completed_stages=len(BUILT_IN.names))
         claim = manager.claim(FETCH, 4, Scope(company_ids=(company_id,)), dag_run=f"{word}/run")
         failed = [
             Failure(ids[0], "permanent", f"{word} is gone"),
@@ -152,12 +165,12 @@ def plant(records: Records, name: str, word: str) -> Planted:
         name,
         {
             "company": [name, str(company_id)],
-            "session_id": [str(one) for one in ids],
+            "session_id": [str(one) for one in (*ids, done)],
             "session": [str(ids[0])],
             "id": [str(ids[1]), f"{word}-1"],
             "question": [str(question_id)],
-            "topic": [str(topic_id)],
             "topic_id": [str(topic_id)],
+            "topic": [str(topic_id)],
             "language": [word],
             "stage": list(BUILT_IN.names),
             "state": ["failed", "ready", "waiting", "completed", "in-progress"],
@@ -256,21 +269,22 @@ def test_no_route_shows_a_word_of_another_company(
 ) -> None:
     umbrella = plant(records, "Umbrella", "quokka")
     reader_of_all = visit(make_app(lambda: engine))
+    marks = ("quokka", "umbrella", str(umbrella.id), *umbrella.values["session_id"])
 
     for route in routes(engine):
         seen_by_all = False
         for path, query in addresses(route, umbrella.values):
             where = f"{path} {query}"
             full = words(reader_of_all.get(path, params=query))
-            seen_by_all |= "quokka" in full or "umbrella" in full
+            seen_by_all |= any(mark in full for mark in marks)
             answer = of_acme.get(path, params=query)
             shown = words(answer)
             # What was asked for may be repeated, as the content of a field.
             for asked in query.values():
                 shown = shown.replace(asked.lower(), "")
-            assert "quokka" not in shown, where
-            assert "umbrella" not in shown, where
-            if {"company", "session"} & query.keys() or "session_id" in route.path:
+            asked_for = umbrella.values["session_id"][0] if "session_id" in route.path else ""
+            assert [mark for mark in marks if mark != asked_for and mark in shown] == [], where
+            if {"company", "session"} & query.keys() or {"session_id", "topic_id"} & set(route.param_convertors):
                 assert answer.status_code == 404, where
         assert seen_by_all or route.path in WITHOUT_WORDS, f"{route.path}: nothing of the company can be seen at all"
 

@@ -82,3 +82,9 @@ def test_an_end_says_so_and_gives_no_advice() -> None:
 def test_a_test_message_says_that_nothing_is_wrong() -> None:
     assert "Nothing is wrong" in example(None).text
     assert example("https://airflow.example").text.endswith("https://airflow.example/livedash/")
+
+
+def test_html_shows_ampersands_and_quotes_as_they_are() -> None:
+    odd = replace(ALERT, message='12 sessions of "A" & B failed')
+    (message,) = write_messages([odd], "mail", None)
+    assert "12 sessions of &#34;A&#34; &amp; B failed" in message.html
