@@ -67,13 +67,16 @@ def make_router(read: Reader, _pipeline: Pipeline) -> APIRouter:
 
     @router.get("/topics/{topic_id}")
     def topic(request: Request, topic_id: int, filters: Filters) -> Response:
-        """Show a topic on the days in the address, or on the 90 days until today."""
+        """Show a topic on the days in the address, or on the 90 days until today.
+
+        Raises ``UnknownTopic`` (status 404) if there is none that the visitor may read.
+        """
         period = _period(filters.first_day, filters.last_day)
         with read() as connection:
             companies, filters = read_companies(connection, filters)
             page = read_topic(connection, min(topic_id, 2**63 - 1), period)
         if page.topic.company_id not in companies.labels:
-            raise UnknownTopic(topic_id)
+            raise UnknownTopic(topic_id)  # of a company that the visitor may not read
         by_day = {row.day: row for row in page.days}
         per_day = [by_day[day].sessions if day in by_day else 0 for day in _days(period)]
         return render(

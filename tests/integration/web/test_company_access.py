@@ -17,6 +17,7 @@ from starlette.testclient import TestClient
 from livedash_core import full_text
 from livedash_core.full_text import index_messages, index_summaries
 from livedash_core.insights import counted_questions, counted_sessions
+from livedash_core.insights.topics.counting import refresh_counts
 from livedash_core.models import (
     AiCostDaily,
     AiProcessingRequest,
@@ -46,8 +47,8 @@ from tests.integration.web.conftest import Visit, make_app, may_run_none
 FETCH, ANALYSIS = BUILT_IN.names[1], BUILT_IN.names[3]
 #: Routes that show nothing of a company.
 STATIC = {"/static/{name}"}
-#: Routes whose answers are numbers: they cannot show a word or an id of a company.
-WITHOUT_WORDS = {"/forecast"}
+#: Routes whose answers are numbers or ids: they cannot show a word of a company.
+WITHOUT_WORDS = {"/forecast", "/failures/sessions", "/insights/without-outcome"}
 
 
 class Planted(NamedTuple):
@@ -142,6 +143,13 @@ def plant(records: Records, name: str, word: str) -> Planted:
                 reading={"notes": [f"{word} has no header"]},
             )
         )  # fmt: skip
+        topic = insert(Topic).values(
+            company_id=company_id, central_id=question_id, name=f"{word} topic", named_by="person"
+        )
+        topic_id = connection.scalar(topic.returning(Topic.id))
+        member = {"question_id": question_id, "company_id": company_id, "topic_id": topic_id, "placed_by": "rule"}
+        connection.execute(insert(TopicMember).values(member))
+        refresh_counts(connection, company_id)
         connection.execute(
             insert(ModelServer).values(
                 server=f"{word}.example", model=f"{word}-model", response_format="none", reply_limit="none",
@@ -169,8 +177,8 @@ def plant(records: Records, name: str, word: str) -> Planted:
             "session": [str(ids[0])],
             "id": [str(ids[1]), f"{word}-1"],
             "question": [str(question_id)],
-            "topic_id": [str(topic_id)],
             "topic": [str(topic_id)],
+            "topic_id": [str(topic_id)],
             "language": [word],
             "stage": list(BUILT_IN.names),
             "state": ["failed", "ready", "waiting", "completed", "in-progress"],
