@@ -17,7 +17,6 @@ from starlette.testclient import TestClient
 from livedash_core import full_text
 from livedash_core.full_text import index_messages, index_summaries
 from livedash_core.insights import counted_questions, counted_sessions
-from livedash_core.insights.topics.counting import refresh_counts
 from livedash_core.models import (
     AiCostDaily,
     AiProcessingRequest,
@@ -131,13 +130,6 @@ def plant(records: Records, name: str, word: str) -> Planted:
                 reading={"notes": [f"{word} has no header"]},
             )
         )  # fmt: skip
-        topic = insert(Topic).values(
-            company_id=company_id, central_id=question_id, name=f"{word} topic", named_by="person"
-        )
-        topic_id = connection.scalar(topic.returning(Topic.id))
-        member = {"question_id": question_id, "company_id": company_id, "topic_id": topic_id, "placed_by": "rule"}
-        connection.execute(insert(TopicMember).values(member))
-        refresh_counts(connection, company_id)
         connection.execute(
             insert(ModelServer).values(
                 server=f"{word}.example", model=f"{word}-model", response_format="none", reply_limit="none",
