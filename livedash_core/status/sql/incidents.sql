@@ -1,7 +1,7 @@
 -- The open incidents whose cause can still be there: of active companies, in stages that are not finished.
 -- CSV_IMPORT reads a source and not sessions: its runs close its incidents.
--- Those of the kind "partial" are what a model server was found to do: prompts that it reads in part are shortened for a
--- day, or until it has read a longer one as a whole.
+-- Those of the kind "partial" are what a model server was found to do: prompts that it reads in part are shortened for
+-- a day, or until it has read a longer one as a whole.
 WITH progress AS (
     SELECT company_id, stage, bool_and(status NOT IN ('PENDING', 'IN_PROGRESS')) AS is_finished
     FROM (
@@ -32,8 +32,9 @@ WHERE (incident.company_id IS NULL OR company.status = 'ACTIVE')
 UNION ALL
 SELECT 'AI_ANALYSIS', NULL,
        concat(
-           server, ' read ', read_tokens, ' of about ', sent_tokens, ' tokens of a conversation for ', quote_literal(model),
-           '; give the model a larger context there (Ollama: OLLAMA_CONTEXT_LENGTH). Until then conversations are shortened'
+           server, ' read ', read_tokens, ' of about ', sent_tokens, ' tokens of a conversation for ',
+           quote_literal(model), '; give the model a larger context there (Ollama: OLLAMA_CONTEXT_LENGTH). ',
+           'Until then conversations are shortened'
        ),
        found_at, now(), 'partial'
 FROM livedash.model_server

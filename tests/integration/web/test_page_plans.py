@@ -12,7 +12,7 @@ from livedash_core.db import make_engine, upgrade_schema
 from livedash_core.insights import counting
 from livedash_core.insights.reading import CANDIDATES
 from livedash_core.local.embedded_postgres import EmbeddedPostgres
-from livedash_core.operations.session_list import MAX_READ
+from livedash_core.operations.session_list import MAX_COUNTED, MAX_READ
 from tests.integration.status.large import COMPANIES, build
 from tests.integration.status.plans import Mode, explained
 from tests.integration.web.conftest import Visit, make_app
@@ -85,8 +85,10 @@ def crowded(postgres: EmbeddedPostgres) -> Iterator[Engine]:
 
 
 #: A page of a list joins up to three rows per session, and the five states of those that are shown. What no index tells
-#: is looked up in so many sessions of each of the five companies, and once more for where to go on.
+#: is looked up in so many sessions of each of the five companies, and once more for where to go on. A list that an
+#: index covers is counted from the index.
 PAGE, WALK = 1000, 16 * MAX_READ
+LIST = PAGE + MAX_COUNTED
 FETCH = "stage=TRANSCRIPT_FETCH"
 ADDRESSES = {
     "": 200,
@@ -100,28 +102,28 @@ ADDRESSES = {
     "costs": PAGE,
     "insights?from=2020-01-01&to=2020-01-02": 5 * CANDIDATES + 100,
     "insights?from=2019-01-01&to=2020-12-31": 5 * CANDIDATES + 100,
-    "sessions": PAGE,
-    f"sessions?company={COMPANIES[2]}": PAGE,
-    "sessions?from=2020-01-01&to=2020-01-01": PAGE,
-    f"sessions?{FETCH}&state=failed": PAGE,
-    f"sessions?{FETCH}&state=ready": PAGE,
-    f"sessions?{FETCH}&state=retrying": PAGE,
-    "sessions?stage=SESSION_CREATION&state=waiting": PAGE,
+    "sessions": LIST,
+    f"sessions?company={COMPANIES[2]}": LIST,
+    "sessions?from=2020-01-01&to=2020-01-01": LIST,
+    f"sessions?{FETCH}&state=failed": LIST,
+    f"sessions?{FETCH}&state=ready": LIST,
+    f"sessions?{FETCH}&state=retrying": LIST,
+    "sessions?stage=SESSION_CREATION&state=waiting": LIST,
     # Through the leases of the stage, of which there are never many: 20,000 sessions are held here.
     f"sessions?{FETCH}&state=in-progress": 50_000,
-    "sessions?state=skipped": PAGE,
-    "sessions?notes=yes": PAGE,
-    "sessions?state=completed": WALK,
-    f"sessions?{FETCH}&state=completed": WALK,
-    "sessions?sentiment=NEGATIVE": PAGE,
-    "sessions?language=fr": PAGE,
-    "sessions?outcome=UNRESOLVED": PAGE,
-    "sessions?outcome=UNRESOLVED&missing=NO_ANSWER": WALK,
-    "sessions?outcome=NONE": PAGE,
-    "sessions?escalated=yes": PAGE,
-    "sessions?category=ONBOARDING&sentiment=NEGATIVE": WALK,
-    "sessions?category=ONBOARDING&sentiment=POSITIVE&from=2020-01-01": WALK,
-    "sessions?question=3": PAGE,
+    "sessions?state=skipped": LIST,
+    "sessions?notes=yes": LIST,
+    "sessions?state=completed": LIST + WALK,
+    f"sessions?{FETCH}&state=completed": LIST + WALK,
+    "sessions?sentiment=NEGATIVE": LIST,
+    "sessions?language=fr": LIST,
+    "sessions?outcome=UNRESOLVED": LIST,
+    "sessions?outcome=UNRESOLVED&missing=NO_ANSWER": LIST + WALK,
+    "sessions?outcome=NONE": LIST,
+    "sessions?escalated=yes": LIST,
+    "sessions?category=ONBOARDING&sentiment=NEGATIVE": LIST + WALK,
+    "sessions?category=ONBOARDING&sentiment=POSITIVE&from=2020-01-01": LIST + WALK,
+    "sessions?question=3": LIST,
     "sessions?id=17": 20,
     "sessions/00000000-0000-0000-0000-00000000c350": 100,
 }
