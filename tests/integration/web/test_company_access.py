@@ -31,6 +31,7 @@ from livedash_core.models import (
     SessionImport,
     SessionQuestion,
     Topic,
+    TopicDayCount,
     TopicMember,
 )
 from livedash_core.operations.company_access import ALL_COMPANIES, Visitor, company_resource
@@ -102,6 +103,17 @@ def plant(records: Records, name: str, word: str) -> Planted:
                     session_id=ids[0], position=1, question_id=question_id, raw_text=f"{word}?"
                 )
             )
+        named = {"name": f"{word} topic", "named_by": "person"}
+        topic = insert(Topic).values(company_id=company_id, central_id=question_id, sessions=1, unresolved=1, **named)
+        topic_id = connection.scalar(topic.returning(Topic.id))
+        connection.execute(
+            insert(TopicMember).values(
+                question_id=question_id, company_id=company_id, topic_id=topic_id, placed_by="person"
+            )
+        )
+        connection.execute(
+            insert(TopicDayCount).values(topic_id=topic_id, day=NOON.date(), sessions=1, unresolved=1, handed_over=0)
+        )
         connection.execute(
             insert(Alert).values(
                 key=word, rule="source", company_id=company_id, level=1, message=f"{word} is away",
