@@ -160,8 +160,11 @@ def count_sessions(connection: Connection, wanted: SessionFilter, pipeline: Pipe
         conditions = remaining_conditions(wanted, source)
         most = _max_read(wanted, source) if conditions else MAX_COUNTED
         keys = _keys(source, ascending=False, limit=":most + 1", any_order=True)
-        where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
-        joined = f"JOIN livedash.session_import AS imported ON imported.id = keys.id {_JOINS} {where}"
+        where = " AND ".join(["imported.id = keys.id", *conditions])
+        # OFFSET 0 looks up each session by its id; a join may read the whole table to hash it.
+        joined = f"""CROSS JOIN LATERAL (
+            SELECT FROM livedash.session_import AS imported {_JOINS} WHERE {where} OFFSET 0
+        ) AS found"""
         query = f"""
             WITH keys AS MATERIALIZED ({keys})
             SELECT (SELECT count(*) FROM keys) AS read,
