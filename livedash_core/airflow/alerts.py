@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 from livedash_core.airflow import connections
 from livedash_core.airflow.fail_without_retry import fail_without_retry
 from livedash_core.airflow.notifiers import configured, send
+from livedash_core.airflow.reporting import emit_gauges
 from livedash_core.alerts.evaluation import evaluate
 from livedash_core.alerts.messages import example, write_messages
 from livedash_core.alerts.rules import RETENTION_DAG
@@ -38,6 +39,7 @@ def run() -> dict[str, int]:
         sent, errors = deliver(engine, configured(settings), base_url())
         with engine.connect() as connection:
             still_open = count_open(connection)
+            emit_gauges(connection, pipeline)
     log.info("%d alerts are open, %d messages were sent", still_open, sent)
     if errors:
         raise AirflowFailException("; ".join(errors) + "; the next run tries again")

@@ -10,7 +10,10 @@ from typing import Any
 import structlog
 from airflow.sdk import conf
 from airflow.sdk.observability import stats
+from sqlalchemy import Connection
 
+from livedash_core.operations.gauges import read_gauges
+from livedash_core.pipeline import Pipeline
 from livedash_core.stages.report import StageReport
 
 log = logging.getLogger(__name__)
@@ -55,6 +58,13 @@ def emit_metrics(report: StageReport) -> None:
     for name in COUNTED:
         stats.incr(f"{prefix}.{name}", getattr(report, name))
     stats.timing(f"{prefix}.duration", timedelta(seconds=report.seconds))
+
+
+def emit_gauges(connection: Connection, pipeline: Pipeline) -> None:
+    """Emit ``operations.gauges`` if Airflow's metrics go to OpenTelemetry; StatsD has no tags to tell them apart."""
+    if conf.getboolean("metrics", "otel_on", fallback=False):
+        for gauge in read_gauges(connection, pipeline):
+            stats.gauge(gauge.name, gauge.value, tags=gauge.tags)
 
 
 def sum_reports(reports: Sequence[Mapping[str, Any]]) -> dict[str, int]:

@@ -11,6 +11,7 @@ from uuid import UUID
 
 import openai
 
+from livedash_core.analysis.openai.call_span import call_span, describe_answer
 from livedash_core.analysis.openai.chat_request import MIN_COMPLETION_TOKENS, ChatRequest
 from livedash_core.analysis.openai.client import CONNECT_SECONDS, ClientPool
 from livedash_core.analysis.openai.completion import Completion, raise_unless_completion
@@ -114,7 +115,9 @@ class Sender:
         """Send one request; closes its row of the ledger unless it is answered. Raises ``ProcessingError``."""
         call = Call(self.server, self.model, self._timeout_seconds, request.company_id)
         try:
-            answer = await self._post(ticket, chat, form)
+            with call_span(self.server, self.model, request.session_id, request.company_id) as span:
+                answer = await self._post(ticket, chat, form)
+                describe_answer(span, answer.content)
         except (openai.APIError, TimeoutError) as exc:
             error, end = self._because_of_load(translated(exc, call), ticket), outcome(exc)
             await self._close_failed(row, error, end, exc)

@@ -31,6 +31,7 @@ from livedash_core.stages.execution.worker_pool import Handled, WorkerPool
 from livedash_core.stages.report import StageReport
 from livedash_core.stages.stage import Stage, StageItem
 from livedash_core.status import Claim, ProcessingStatusManager, Scope
+from livedash_core.tracing import span
 
 log = logging.getLogger(__name__)
 
@@ -93,13 +94,15 @@ class Runner(Generic[Item, Result]):
         Raises ``SystemicError`` when the database fails, or when the stage raises it outside ``handle``.
         """
         self._started = time.monotonic()
-        try:
-            self._drain()
-            self._settler.finish()
-        except DBAPIError as error:
-            raise SystemicError(f"the database failed during {self.stage.name}: {first_line(error)}") from error
-        finally:
-            self.report.seconds = time.monotonic() - self._started
+        with span("livedash.lane", {"livedash.stage": self.stage.name}) as lane:
+            try:
+                self._drain()
+                self._settler.finish()
+            except DBAPIError as error:
+                raise SystemicError(f"the database failed during {self.stage.name}: {first_line(error)}") from error
+            finally:
+                self.report.seconds = time.monotonic() - self._started
+                lane.set_attributes({f"livedash.{name}": number for name, number in self.report.as_dict().items()})
         return self.report
 
     def stop(self) -> None:

@@ -53,7 +53,7 @@ def airflow_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @contextmanager
-def airflow_at(home: Path) -> Iterator[subprocess.Popen[str]]:
+def airflow_at(home: Path, **more: str) -> Iterator[subprocess.Popen[str]]:
     """Run `run_dags.py` with its own Airflow home."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "LIVEDASH"))}
     environment |= {
@@ -62,6 +62,7 @@ def airflow_at(home: Path) -> Iterator[subprocess.Popen[str]]:
         "AIRFLOW__CORE__DAGS_FOLDER": str(DAGS),
         "AIRFLOW__LOGGING__JSON_LOGS": "True",
     }
+    environment |= more
     program = [sys.executable, str(HERE / "run_dags.py"), str(DAGS), str(home / "log")]
     with subprocess.Popen(
         program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True

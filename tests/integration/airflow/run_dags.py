@@ -18,7 +18,8 @@ with open(LOG, "ab") as log:  # noqa: PTH123 - its descriptor becomes our standa
     os.dup2(log.fileno(), 1)
     os.dup2(log.fileno(), 2)
 
-from airflow.dag_processing.dagbag import DagBag  # noqa: E402 - Airflow logs to the streams that it finds
+from airflow.configuration import conf as airflow_conf  # noqa: E402 - Airflow logs to the streams that it finds
+from airflow.dag_processing.dagbag import DagBag  # noqa: E402
 from airflow.models import dagrun  # noqa: E402
 from airflow.models.asset import AssetEvent  # noqa: E402
 from airflow.models.dagrun import DagRun  # noqa: E402
@@ -69,7 +70,8 @@ def run_once(
     dag_id: str, run_type: str, conf: dict[str, Any], interval: list[str] | None, cleared_run: str | None
 ) -> dict[str, Any]:
     recorder = Recorder()
-    stats.initialize(factory=lambda: recorder, export_legacy_names=False)
+    if not airflow_conf.getboolean("metrics", "otel_on"):
+        stats.initialize(factory=lambda: recorder, export_legacy_names=False)
 
     def create_dagrun(*, dag: Any, session: Any, **given: Any) -> Any:
         """As `dag.test()` does, but of any type, as the scheduler would; or the finished run, after it was cleared."""

@@ -9,9 +9,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from typing import IO, Any
 
+from opentelemetry.trace import Span
 from sqlalchemy import Connection, Engine
 
 from livedash_core.analysis.batches import BatchAnalyzer, RemoteBatch
@@ -25,6 +27,7 @@ from livedash_core.stages.ai_analysis.batch import rows
 from livedash_core.stages.ai_analysis.batch.collector import ResultCollector
 from livedash_core.stages.ai_analysis.stage import AiAnalysis, AnalysisResult, Conversation
 from livedash_core.stages.execution.claim_settler import ClaimSettler
+from livedash_core.tracing import span
 
 HOUR = timedelta(hours=1)
 
@@ -56,6 +59,10 @@ class BatchLifecycle:
 
     def send(self, content: IO[bytes]) -> None:
         """Upload the request file of a batch that has just been built, and submit the batch."""
+        with self._span("submit"):
+            self._send(content)
+
+    def _send(self, content: IO[bytes]) -> None:
         try:
             file_id = self._loop.run(self._adapter.upload(self._row.key, content))
         except (SystemicError, TransientError) as error:
@@ -142,7 +149,20 @@ class BatchLifecycle:
         self.return_claims(why)
         raise SystemicError(why, company_id=self._row.company_id)
 
+    def _span(self, step: str) -> AbstractContextManager[Span]:
+        attributes: dict[str, str | int] = {
+            "livedash.company_id": str(self._row.company_id),
+            "livedash.batch_id": str(self._row.id),
+            "livedash.requests": self._row.requests,
+            "gen_ai.request.model": self._row.model,
+        }
+        return span(f"livedash.batch.{step}", attributes)
+
     def _collect(self, remote: RemoteBatch) -> None:
+        with self._span("collect"):
+            self._collect_results(remote)
+
+    def _collect_results(self, remote: RemoteBatch) -> None:
         if not self.collector.collect(remote):
             return
         # The files contain conversations, and are not needed any more.
