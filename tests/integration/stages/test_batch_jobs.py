@@ -113,7 +113,7 @@ def test_requests_are_split_by_number_and_by_size(engine: Engine, server: BatchS
     assert [batch.requests for batch in by_number.batches()] == [2, 2, 1]
 
     by_size = Batches(engine, server.url, batch_megabytes=1)
-    by_size.sessions(company_id, 9, ("User", "verlof " * 28_000))
+    by_size.sessions(company_id, 9, ("User", "verlof " * 26_000))
     assert by_size.run(company_id).completed == 9
     assert [batch.requests for batch in by_size.batches()[3:]] == [5, 4]
     assert max(map(len, (content for _, content in server.uploaded))) <= 1_000_000
