@@ -42,7 +42,7 @@ FORGET = """
 TRUNCATE livedash.session_import, livedash.session_transcript, livedash.session, livedash.message,
     livedash.session_question, livedash.session_analysis, livedash.ai_processing_request,
     livedash.company_csv,
-    livedash.session_processing_status, livedash.session_processing_delta, livedash.session_processing_count
+    livedash.session_processing_status, livedash.session_processing_delta, livedash.session_processing_count CASCADE
 """
 
 

@@ -126,17 +126,17 @@ def test_the_lanes_of_a_run_are_shared_by_both_workers_and_their_logs_are_shown(
 
 
 def test_the_sessions_of_a_killed_worker_are_processed_by_the_other(cluster: Cluster, customer: Customer, model: Model):
-    model.seconds = 2.0  # long enough to be in the middle
+    model.seconds = 10.0  # long enough to be in the middle of the first calls
     customer.import_csv()
     victim = WORKERS[1]
     wait_until(
         lambda: any(lane["state"] == "running" and lane["hostname"] == victim for lane in lanes(cluster)),
         f"a lane runs on {victim}",
     )
-    customer.wait_for("AI_ANALYSIS", "COMPLETED")
-    model.seconds = 0.2
+    customer.wait_for("AI_ANALYSIS", "IN_PROGRESS")
 
     cluster.kill(victim)
+    model.seconds = 0.2
 
     seconds = customer.wait_for_end()
     print(f"\na killed worker: all sessions through after {seconds:.0f} s; heartbeat {HEARTBEAT_TIMEOUT_SECONDS} s")
