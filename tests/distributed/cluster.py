@@ -51,6 +51,7 @@ class Cluster:
         self.redis_directory = directory / "redis"
         self._model_url = model_url
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._engines: list[Engine] = []
         self._commands: dict[str, tuple[list[str], dict[str, str]]] = {}
 
     def __enter__(self) -> Self:
@@ -69,6 +70,8 @@ class Cluster:
     def __exit__(self, *_: object) -> None:
         for name in [*self._processes]:
             self.kill(name)
+        for engine in self._engines:
+            engine.dispose()
         self._postgres.__exit__(None, None, None)
 
     def _start_all(self) -> None:
@@ -76,6 +79,7 @@ class Cluster:
         theirs = self._postgres.database(self.installation.airflow_database)
         self.engine: Engine = make_engine(ours.url())
         self.airflow_engine: Engine = make_engine(theirs.url())
+        self._engines = [self.engine, self.airflow_engine]
         upgrade(self.engine)
         self.port, redis_port = free_port(), free_port()
         connection = {"conn_type": "postgres", "host": str(ours.socket_directory), "login": "postgres"}
