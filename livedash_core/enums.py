@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-#: Whose sessions the pages show. ``all``: whoever may read the DAGs may read every company. ``granted``: only the
+#: Whose sessions the pages show. ``all``: users who may read the DAGs may read every company. ``granted``: only the
 #: companies that are granted to them.
 CompanyAccess = Literal["all", "granted"]
 

@@ -15,23 +15,28 @@ from livedash_core.analyzers import load_analyzers
 from livedash_core.enums import MODES
 
 #: No NUL, which PostgreSQL text cannot contain.
-TEXT_PATTERN = "^[^\\x00]*$"
+_TEXT = "^[^\\x00]*$"
 MAX_SESSIONS = 1000
 #: More sessions than a run can process before its time is up, and a number that every database column holds.
 MAX_LIMIT = 10_000_000
 
 
+def company_param(description: str) -> Param:
+    """The parameter for the name of a company."""
+    return Param(
+        None,
+        type=["null", "string"],
+        pattern=_TEXT,
+        maxLength=200,
+        title="Company",
+        description=description,
+    )
+
+
 def scope_form() -> dict[str, Param]:
     """The parameters that select the sessions of a manual run; all empty: every session that is due."""
     return {
-        "company": Param(
-            None,
-            type=["null", "string"],
-            pattern=TEXT_PATTERN,
-            maxLength=200,
-            title="Company",
-            description="The company's name; empty: all active companies.",
-        ),
+        "company": company_param("The company's name; empty: all active companies."),
         "from": Param(
             None,
             type=["null", "string"],
@@ -49,7 +54,7 @@ def scope_form() -> dict[str, Param]:
         "session_ids": Param(
             None,
             type=["null", "array"],
-            items={"type": "string", "pattern": TEXT_PATTERN, "maxLength": 200},
+            items={"type": "string", "pattern": _TEXT, "maxLength": 200},
             maxItems=MAX_SESSIONS,
             title="Sessions",
             description=f"LiveDash ids or the source's ids, one per line; at most {MAX_SESSIONS}.",
@@ -90,7 +95,7 @@ def analysis_form() -> dict[str, Param]:
         "model": Param(
             None,
             type=["null", "string"],
-            pattern=TEXT_PATTERN,
+            pattern=_TEXT,
             maxLength=200,
             title="Model",
             description="Empty: each company's own choice.",

@@ -85,7 +85,7 @@ _grantable: set[str] = set()
 def _make_grantable(resources: Collection[str]) -> None:
     """Create the resources in an auth manager that keeps a table of them (FAB), where it does for a new DAG.
 
-    Nobody is granted anything by this. If it fails, the pages go on: the resources only cannot be granted yet.
+    This grants no user any right. If it fails, the pages still work, but the resources cannot be granted yet.
     """
     create = getattr(get_auth_manager(), "sync_dag_perms", None)
     missing = [resource for resource in resources if resource not in _grantable]

@@ -1,4 +1,4 @@
-"""Keeps the alerts: begins, changes and ends them, and records what was sent to whom.
+"""Keeps the alerts: begins, changes and ends them, and records which notifier sent what.
 
 Each fact is one row from its beginning to its end. Sending is at least once: a process that dies between sending and
 recording sends the message again at the next evaluation.

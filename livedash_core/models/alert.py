@@ -1,4 +1,4 @@
-"""Alerts: what the rules found, and to whom it was sent. Only ``livedash_core.alerts`` writes these tables."""
+"""Alerts: what the rules found, and which notifiers sent it. Only ``livedash_core.alerts`` writes these tables."""
 
 from __future__ import annotations
 

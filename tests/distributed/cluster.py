@@ -7,11 +7,10 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import httpx2
 import psutil
@@ -23,6 +22,7 @@ from livedash_core.local.environment import USER, LocalInstallation, Ports
 from livedash_core.operations.upgrade import upgrade
 from livedash_core.pipeline import BUILT_IN
 from tests.distributed.celery_worker import ADDRESS
+from tests.e2e.client import wait_until
 from tests.e2e.conftest import free_port
 
 OURS = ("AIRFLOW", "LIVEDASH", "OPENAI")
@@ -30,17 +30,9 @@ ROOT = Path(__file__).parents[2]
 WORKERS = ("127.0.0.2", "127.0.0.3")
 #: Far more than it takes on an idle machine.
 START_SECONDS = 420
+PATIENCE_SECONDS = 300
 #: As docker-compose.yaml sets it, and the goal for a dead worker's sessions.
 HEARTBEAT_TIMEOUT_SECONDS = 45
-
-
-def wait_until(condition: Callable[[], Any], what: str, seconds: float = 300) -> Any:
-    """Poll ``condition`` until it returns something true, and return that."""
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, f"after {seconds} s still not: {what}"
-        time.sleep(0.5)  # polls other processes; there is nothing to hook into
-    return found
 
 
 class Cluster:

@@ -18,7 +18,8 @@ from sqlalchemy import text
 from livedash_core.operations.companies import add_company, company_id
 from livedash_core.pipeline import BUILT_IN
 from livedash_core.status import read_breakdown
-from tests.distributed.cluster import HEARTBEAT_TIMEOUT_SECONDS, WORKERS, Cluster, wait_until
+from tests.distributed.cluster import HEARTBEAT_TIMEOUT_SECONDS, PATIENCE_SECONDS, WORKERS, Cluster
+from tests.e2e.client import wait_until
 from tests.integration.stages.batch_server import BatchServer, End, all_answered
 from tests.integration.stages.website import Site
 
@@ -75,7 +76,9 @@ class Customer:
             return read_breakdown(connection, BUILT_IN, [self.id]).stages[stage]
 
     def wait_for(self, stage: str, status: str) -> None:
-        wait_until(lambda: self.counts(stage)[status], f"a session of {self.name} is {status} in {stage}")
+        wait_until(
+            lambda: self.counts(stage)[status], f"a session of {self.name} is {status} in {stage}", PATIENCE_SECONDS
+        )
 
     def wait_for_end(self) -> float:
         """Wait until every session has passed every stage; return the seconds that it took."""
@@ -132,6 +135,7 @@ def test_the_sessions_of_a_killed_worker_are_processed_by_the_other(cluster: Clu
     wait_until(
         lambda: any(lane["state"] == "running" and lane["hostname"] == victim for lane in lanes(cluster)),
         f"a lane runs on {victim}",
+        PATIENCE_SECONDS,
     )
     customer.wait_for("AI_ANALYSIS", "IN_PROGRESS")
 
@@ -175,7 +179,11 @@ def test_a_batch_is_collected_after_the_triggerer_was_killed_while_it_waited(
 ):
     model.ends = [End(output=all_answered, looks=10**6)]
     customer.import_csv()
-    wait_until(lambda: any(lane["state"] == "deferred" for lane in lanes(cluster)), "the lane waits for its batch")
+    wait_until(
+        lambda: any(lane["state"] == "deferred" for lane in lanes(cluster)),
+        "the lane waits for its batch",
+        PATIENCE_SECONDS,
+    )
     cluster.kill("triggerer")
     for batch in model.batches.values():
         batch["looks"] = 0

@@ -18,18 +18,11 @@ import pendulum
 from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable, Param, dag, task
 
 from livedash_core.airflow.assets import published
-from livedash_core.airflow.forms import TEXT_PATTERN, document
+from livedash_core.airflow.forms import company_param, document
 from livedash_core.airflow.stage_tasks import RUN_TIMEOUT, TASK_RETRIES
 
 FORM = {
-    "company": Param(
-        None,
-        type=["null", "string"],
-        pattern=TEXT_PATTERN,
-        maxLength=200,
-        title="Company",
-        description="The company's name; empty: all companies.",
-    ),
+    "company": company_param("The company's name; empty: all companies."),
     "with_model": Param(
         True, type="boolean", title="With the model", description="Ask the company's model, which costs money."
     ),

@@ -95,7 +95,7 @@ def _chat_ml(text: str) -> str:
 
 
 def _elapsed(text: str, table: SpeakerTable) -> str:
-    """Of two speakers, the one whom the text calls an agent ("Agent Anna S") answers, and the other one asks."""
+    """If the text calls one of two speakers an agent ("Agent Anna S"), that one answers and the other one asks."""
     names = {match["name"].strip() for match in _ELAPSED.finditer(text)}
     answering = {name for name in names if f"Agent {name}" in text or table.find(Speaker(name), loosely=True)}
     if len(names) != 2 or not answering:
