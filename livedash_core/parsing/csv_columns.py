@@ -117,8 +117,8 @@ _NAMES: dict[str, str] = {
     "tokens_eur": """
         tokenseur tokencosteur tokenscosteur costeur tokencost tokenscost cost costs kosten kosteneur cout
         couteur coste costo tokenkosten price eur costoeur costotoken custoeur custo kosztyeur koszteur koszt
-        kostnadeur kostnad omkostninger pris hinta maliyet naklady koltseg preis prijs prix precio prezzo preco costeeur coste
-        tokenkosteneur kostentoken couttokens coutjetons costetokens
+        kostnadeur kostnad omkostninger pris hinta maliyet naklady koltseg preis prijs prix precio prezzo preco
+        costeeur coste tokenkosteneur kostentoken couttokens coutjetons costetokens
     """,
     "category": """
         category categorie kategorie categoria topic thema onderwerp kategoria kategori kategorija luokka tema
