@@ -21,7 +21,9 @@ from tests.bench import (
     concurrency,
     csv_import,
     handlers,
+    installation,
     latency,
+    mapped_tasks,
     node_migration,
     pages,
     product,
@@ -55,6 +57,7 @@ BENCHMARKS: dict[str, Callable[[Server], list[Row]]] = {
     "session-creation": stages.session_creation,
     "slow-model": analysis.slow_model,
     "instant-model": analysis.instant_model,
+    "two-workers": analysis.two_workers,
     "handlers": handlers.handlers,
     "adaptation": concurrency.adaptation,
     "pages": pages.pages,
@@ -63,8 +66,10 @@ BENCHMARKS: dict[str, Callable[[Server], list[Row]]] = {
     "memory": product.memory,
     "process": product.process,
     "migrate": node_migration.migrate,
+    "install": installation.install,
     "dag-parsing": scheduling.dag_parsing,
     "up": scheduling.up,
+    "mapped-tasks": mapped_tasks.mapped_tasks,
 }
 
 
