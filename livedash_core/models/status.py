@@ -41,6 +41,8 @@ HAS_DOUBTS = (
     "stage = 'SESSION_CREATION' AND status = 'COMPLETED' "
     f"AND metadata ?| ARRAY[{', '.join(repr(note) for note in TRANSCRIPT_DOUBTS)}]"
 )
+#: A row of a session that a person skipped. The index is used for this very text.
+SKIPPED_FOR_GOOD = "status = 'SKIPPED' AND metadata ? 'skipped_by'"
 
 
 class ProcessingStatus(Base):
@@ -96,6 +98,8 @@ class ProcessingStatus(Base):
             "completed_at",
             postgresql_where=text("status = 'SKIPPED'"),
         ),
+        # Those that a person skipped, of which there are few.
+        Index("ix_processing_status_skipped_for_good", "company_id", postgresql_where=text(SKIPPED_FOR_GOOD)),
         # The sessions whose transcript was read with doubts, of which there are few.
         Index("ix_processing_status_noted", "company_id", "completed_at", postgresql_where=text(HAS_DOUBTS)),
     )

@@ -36,6 +36,7 @@ class Step(NamedTuple):
     #: Failed attempts so far, those before a retry by hand included.
     failed_attempts: int
     rerun: Action | None
+    skip: Action | None
     notes: list[str]
 
 
@@ -82,7 +83,7 @@ def _step(details: SessionDetails, status: Mapping[str, Any], pipeline: Pipeline
     state: StageState = STATE_OF[status["status"]]
     if status["status"] == "PENDING":
         state = "waiting" if status["available_at"] is None else "retrying" if status["is_later"] else "ready"
-    rerun = None
+    rerun = skip = None
     if details.session["company_status"] == "ACTIVE" and state != "waiting":
         question = f"Run {title(stage)} and all later stages again for this session?"
         session_id = str(details.session["id"])
@@ -94,6 +95,9 @@ def _step(details: SessionDetails, status: Mapping[str, Any], pipeline: Pipeline
             {"session_ids": [session_id], "rerun": True},
             forecast={"session": session_id} if costs else None,
         )
+        if state == "failed":
+            question = f"Skip {title(stage)} of this session for good? It is not retried, and the next stage is due."
+            skip = Action("Skip for good", question, stage, {"session_ids": [session_id]}, asks_reason=True)
     attempts = details.attempts.get(stage, [])
     failed = attempts[-1]["attempt"] if attempts else 0
-    return Step(stage, state, status, attempts, failed, rerun, in_words(status["metadata"]))
+    return Step(stage, state, status, attempts, failed, rerun, skip, in_words(status["metadata"]))

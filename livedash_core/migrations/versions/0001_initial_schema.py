@@ -425,6 +425,14 @@ def upgrade() -> None:
         schema="livedash",
         postgresql_where=sa.text("status = 'SKIPPED'"),
     )
+    op.create_index(
+        "ix_processing_status_skipped_for_good",
+        "session_processing_status",
+        ["company_id"],
+        unique=False,
+        schema="livedash",
+        postgresql_where=sa.text("status = 'SKIPPED' AND metadata ? 'skipped_by'"),
+    )
     op.create_table(
         "systemic_incident",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),

@@ -44,6 +44,12 @@ function confirmed(button) {
     // The days in the page's filter form.
     field.value = new URLSearchParams(location.search).get(field.name) ?? "";
   }
+  const reason = ask.querySelector("#ask-reason");
+  reason.hidden = button.dataset.reason === undefined;
+  const reasonField = reason.querySelector("input");
+  reasonField.required = !reason.hidden;
+  reasonField.disabled = reason.hidden;
+  reasonField.value = "";
   ask.querySelector("#ask-question").textContent = button.dataset.question;
   days.onchange = () => showForecast(button);
   showForecast(button);
@@ -164,7 +170,10 @@ async function unpause(button) {
 }
 
 const KINDS = {
-  run: (button) => startRun(button.dataset.dag, JSON.parse(button.dataset.conf)),
+  run(button, fields) {
+    const conf = JSON.parse(button.dataset.conf);
+    return startRun(button.dataset.dag, fields.reason ? { ...conf, skip_reason: fields.reason } : conf);
+  },
 
   // A change of a topic, with the fields of the button's form: a name is text, anything else an id.
   topic(button) {
@@ -191,11 +200,12 @@ const KINDS = {
     say(`The backfill is started.${waits}`, `/dags/${encodeURIComponent(dag)}/backfills`);
   },
 
-  async group(button) {
+  async group(button, fields) {
     const found = await readJson(button.dataset.ids);
     if (!found.session_ids.length) return say("The group has no more sessions of active companies.");
-    const more = found.more ? " The group has more sessions: retry it again when the run is done." : "";
-    await startRun(button.dataset.dag, { session_ids: found.session_ids, retry_failed: true }, more);
+    const more = found.more ? " The group has more sessions: repeat it when the run is done." : "";
+    const change = fields.reason ? { skip_reason: fields.reason } : { retry_failed: true };
+    await startRun(button.dataset.dag, { session_ids: found.session_ids, ...change }, more);
   },
 
   async again(button) {

@@ -231,8 +231,30 @@ def test_a_session_shows_each_attempt_with_its_run_and_buttons_to_run_stages_aga
     assert "LV-0 is gone" in html
     assert 'href="/dags/livedash_transcript_fetch/runs/run%201"' in html
     again = re.findall(r'data-dag="(\w+)"[^>]*data-conf="([^"]*)"', html)
-    assert [dag for dag, _ in again] == ["livedash_csv_import", "livedash_transcript_fetch"]
-    assert all(str(session_id) in conf and "rerun" in conf for _, conf in again)
+    assert [dag for dag, _ in again] == ["livedash_csv_import", *["livedash_transcript_fetch"] * 2]
+    assert all(str(session_id) in conf for _, conf in again)
+    assert ["rerun" in conf for _, conf in again] == [True, True, False]
+
+
+def test_a_failed_session_can_be_skipped_for_good_and_then_says_why_and_by_whom(
+    page: TestClient, records: Records
+) -> None:
+    (session_id, _) = failed(records, records.company("Acme"), 2)
+    asks_reason = re.compile(
+        r'<button[^>]* data-reason[^>]* data-dag="livedash_transcript_fetch"|data-reason data-conf'
+    )
+    assert len(asks_reason.findall(page.get(f"sessions/{session_id}").text)) == 1
+    assert "Skip for good</button>" in page.get("failures").text
+
+    with records.engine.begin() as connection:
+        ProcessingStatusManager(connection).skip_failed(Scope(session_ids=(session_id,)), "<b>gone</b>", "Ann & Bob")
+
+    html = page.get(f"sessions/{session_id}").text
+    assert re.search(r"Skipped for good <time[^>]*>[^<]*</time>, after [^<]*, by Ann &amp; Bob", html)
+    assert '<p class="skip-reason">&lt;b&gt;gone&lt;/b&gt;</p>' in html
+    assert "LV-0 is gone" in html
+    assert not asks_reason.search(html)
+    assert "Retry group (1)" in page.get("failures").text
 
 
 def test_attempts_are_numbered_on_after_a_retry_by_hand(page: TestClient, records: Records) -> None:
