@@ -25,7 +25,7 @@ from livedash_core.pipeline import load_pipeline
 from livedash_core.settings import Settings
 from livedash_core.stages.ai_analysis.batch import selection
 from livedash_core.stages.execution.runner import add_missing_stage_rows
-from livedash_core.status import ProcessingStatusManager
+from livedash_core.status import ProcessingStatusManager, Scope
 from livedash_core.status.due import count_due
 
 log = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ MAX_COUNTED = 100_000
 
 
 def plan(stage: str) -> list[dict[str, Any]]:
-    """Plan the lanes of the run; none if no session is due. Sessions to retry or run again are reset first.
+    """Plan the lanes of the run; none if no session is due. Sessions to retry, run again or skip are changed first.
 
     Raises ``AirflowFailException`` for an invalid form, for a backfill with the form of an earlier run, or for an
     unreachable database; nothing is changed then.
@@ -65,7 +65,12 @@ def plan(stage: str) -> list[dict[str, Any]]:
                 log.info("%d sessions run again from this stage on", _reopen(connection, stage, run))
             if run.retry_failed:
                 log.info("%d failed sessions are retried", _reset(connection, stage, run))
-            if stage == load_pipeline().first and not run.scope.names_sessions:
+            skipped = _skip(connection, stage, run, dag_run) if run.skip_reason else 0
+            if run.skip_reason:
+                # The lane reports them, so that the run publishes that sessions moved on.
+                lanes = [{**lane, "skipped_for_good": skipped} for lane in _with_labels([run])] if skipped else []
+                extent = f"failed sessions skipped for good: {skipped:,}"
+            elif stage == load_pipeline().first and not run.scope.names_sessions:
                 lanes, extent = _import_lanes(connection, run)
             elif stage == selection.STAGE:
                 lanes, extent = _analysis_lanes(connection, run, f"{dag_run.dag_id}/{dag_run.run_id}")
@@ -94,14 +99,26 @@ def _reopen(connection: Connection, stage: str, run: RunScope) -> int:
 
 
 def _reset(connection: Connection, stage: str, run: RunScope) -> int:
-    """FAILED → PENDING within the scope, for active companies only: no run would process the others."""
+    """FAILED → PENDING within the scope, and sessions skipped for good that it names."""
     manager = ProcessingStatusManager(connection, pipeline=load_pipeline())
+    return sum(manager.reset_failed(_failed(connection, manager, stage, run)).values())
+
+
+def _skip(connection: Connection, stage: str, run: RunScope, dag_run: Any) -> int:
+    """FAILED → SKIPPED within the scope, by the user who started the run."""
+    manager = ProcessingStatusManager(connection, pipeline=load_pipeline())
+    by = getattr(dag_run, "triggering_user_name", None) or "Airflow"
+    return sum(manager.skip_failed(_failed(connection, manager, stage, run), run.skip_reason or "", by).values())
+
+
+def _failed(connection: Connection, manager: ProcessingStatusManager, stage: str, run: RunScope) -> Scope:
+    """The run's scope, for active companies only: no run would process the others. A limit names the sessions."""
     companies = run.scope.company_ids or tuple(active_companies(connection))
     scope = replace(run.scope, stages=(stage,), company_ids=companies)
-    if run.limit is not None:
-        chosen = manager.get_failed_sessions(scope, limit=run.limit)
-        scope = replace(scope, session_ids=tuple(failed.session_id for failed in chosen))
-    return sum(manager.reset_failed(scope).values())
+    if run.limit is None:
+        return scope
+    chosen = manager.get_failed_sessions(scope, limit=run.limit)
+    return replace(scope, session_ids=tuple(failed.session_id for failed in chosen))
 
 
 def _import_lanes(connection: Connection, run: RunScope) -> tuple[list[dict[str, Any]], str]:
