@@ -213,6 +213,7 @@ def upgrade() -> None:
         sa.Column("sessions", sa.BigInteger(), nullable=False),
         sa.Column("first_seen_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("last_seen_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("days", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'"), nullable=False),
         sa.PrimaryKeyConstraint(
             "company_id", "stage", "error_kind", "error_group", name=op.f("pk_session_failure_count")
         ),
@@ -298,6 +299,9 @@ def upgrade() -> None:
         postgresql_where=sa.text("error_kind = 'lease_expired'"),
     )
     op.create_index(
+        "ix_processing_failure_run", "session_processing_failure", ["dag_run", "id"], unique=False, schema="livedash"
+    )
+    op.create_index(
         "ix_processing_failure_recent", "session_processing_failure", ["failed_at"], unique=False, schema="livedash"
     )
     op.create_index(
@@ -380,6 +384,7 @@ def upgrade() -> None:
         ["stage", "company_id", "completed_at"],
         unique=False,
         schema="livedash",
+        postgresql_include=["error_kind"],
         postgresql_where=sa.text("status = 'FAILED'"),
     )
     op.create_index(
@@ -426,6 +431,14 @@ def upgrade() -> None:
         unique=False,
         schema="livedash",
         postgresql_where=sa.text("status = 'SKIPPED'"),
+    )
+    op.create_index(
+        "ix_processing_status_skipped_for_good",
+        "session_processing_status",
+        ["company_id"],
+        unique=False,
+        schema="livedash",
+        postgresql_where=sa.text("status = 'SKIPPED' AND metadata ? 'skipped_by'"),
     )
     op.create_table(
         "systemic_incident",
