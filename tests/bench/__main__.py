@@ -60,6 +60,7 @@ BENCHMARKS: dict[str, Callable[[Server], list[Row]]] = {
     "topics": topics.topics,
     "memory": product.memory,
     "process": product.process,
+    "process-with-model": product.with_model,
     "migrate": node_migration.migrate,
     "dag-parsing": scheduling.dag_parsing,
     "up": scheduling.up,
