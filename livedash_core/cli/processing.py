@@ -1,7 +1,8 @@
-"""`livedash process` and `livedash retry`."""
+"""`livedash process`, `livedash retry` and `livedash skip`."""
 
 from __future__ import annotations
 
+import getpass
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from livedash_core.cli.output import complain, errors, print_json, print_table, 
 from livedash_core.cli.worker_processes import WorkerProcesses, available_cores
 from livedash_core.costs import describe_forecast
 from livedash_core.enums import ERROR_KINDS, Mode
+from livedash_core.errors import UsageError
 from livedash_core.operations.topics import Grouped, group_questions
 from livedash_core.parsing.days import parse_day
 from livedash_core.pipeline import load_pipeline
@@ -44,6 +46,9 @@ To = Annotated[
 ]
 Sessions = Annotated[
     list[str] | None, typer.Option("--session", help="Only this session, by its id or external id; repeatable.")
+]
+Kinds = Annotated[
+    list[str] | None, typer.Option("--kind", help=f"Only failures of this kind: {', '.join(ERROR_KINDS)}.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -149,9 +154,10 @@ def retry(
     first_day: From = None,
     last_day: To = None,
     session: Sessions = None,
-    kind: Annotated[
-        list[str] | None, typer.Option(help=f"Only failures of this kind: {', '.join(ERROR_KINDS)}.")
-    ] = None,
+    kind: Kinds = None,
+    skipped: Annotated[
+        bool, typer.Option("--skipped", help="Also the sessions that were skipped for good; those named are anyway.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count them.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -169,7 +175,7 @@ def retry(
         with engine.begin() as connection:
             manager = ProcessingStatusManager(connection, pipeline=load_pipeline())
             forecast = _forecast(connection, manager, scope)
-            reset = manager.reset_failed(scope)
+            reset = manager.reset_failed(scope, with_skipped=skipped)
             if dry_run:
                 connection.rollback()
     if as_json:
@@ -182,7 +188,47 @@ def retry(
             say(f"{selection.STAGE}: {forecast}.")
 
 
-COMMANDS = (process, retry)
+def skip(
+    reason: Annotated[str, typer.Option(help="Why these sessions need no work; shown wherever their status is.")],
+    stage: Stages = None,
+    company: Company = None,
+    first_day: From = None,
+    last_day: To = None,
+    session: Sessions = None,
+    kind: Kinds = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count them.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Skip failed sessions for good, with a reason: their next stage is due, and no retry takes them.
+
+    `livedash retry --session ID` or `--skipped` takes it back.
+    """
+    if not any((stage, company, first_day, last_day, session, kind)):
+        raise UsageError("say which failed sessions: --session, --stage, --company, --from, --to or --kind")
+    with database(Settings()) as engine:
+        scope = scope_of(
+            engine,
+            stages=stage,
+            company=company,
+            first_day=first_day,
+            last_day=last_day,
+            sessions=session,
+            kinds=kind,
+        )
+        with engine.begin() as connection:
+            manager = ProcessingStatusManager(connection, pipeline=load_pipeline())
+            skipped = manager.skip_failed(scope, reason, getpass.getuser())
+            if dry_run:
+                connection.rollback()
+    if as_json:
+        print_json({"dry_run": dry_run, "skipped": skipped})
+    elif not skipped:
+        say("There are no failed sessions in this selection.")
+    else:
+        print_table(("stage", "would be skipped" if dry_run else "skipped for good"), skipped.items())
+
+
+COMMANDS = (process, retry, skip)
 
 
 def _forecast(connection: Connection, manager: ProcessingStatusManager, scope: Scope) -> str:
