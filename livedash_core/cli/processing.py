@@ -19,6 +19,7 @@ from livedash_core.cli.batches import analyse
 from livedash_core.cli.context import credentials, database, scope_of
 from livedash_core.cli.interruption import Interruption
 from livedash_core.cli.output import complain, errors, print_json, print_table, say
+from livedash_core.cli.worker_processes import WorkerProcesses, available_cores
 from livedash_core.costs import describe_forecast
 from livedash_core.enums import ERROR_KINDS, Mode
 from livedash_core.errors import UsageError
@@ -27,10 +28,9 @@ from livedash_core.parsing.days import parse_day
 from livedash_core.pipeline import load_pipeline
 from livedash_core.settings import Settings
 from livedash_core.stages.ai_analysis.batch import selection
-from livedash_core.stages.execution.runner import Runner
 from livedash_core.stages.question_extraction import QuestionExtraction
 from livedash_core.stages.report import StageReport
-from livedash_core.stages.stage import StageContext, create_stage
+from livedash_core.stages.stage import StageContext
 from livedash_core.status import ProcessingStatusManager, Scope
 from livedash_core.status.due import count_due
 
@@ -76,6 +76,10 @@ def process(
             help="How models are called; default: each company's mode. batch: half the price, waits up to a day."
         ),
     ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="At most N processes at once; default: one per core of this machine."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Run all stages in order, or the given ones, without Airflow.
@@ -91,25 +95,18 @@ def process(
         scope = scope_of(
             engine, company=company, first_day=first_day, last_day=last_day, sessions=session, only_active=True
         )
-        stage_context = StageContext(engine, settings, partial(credentials, settings))
-        for name in pipeline.names:
-            if interruption.signal_number is not None or (stage and name not in stage):
-                continue
-            with _progress(name, _due(engine, name, scope, limit), hidden=as_json) as show:
-                if name == selection.STAGE:
-                    reports[name] = analyse(
-                        engine, pipeline, stage_context, interruption, scope=scope, limit=limit, mode=mode, show=show
-                    )
+        context = StageContext(engine, settings, partial(credentials, settings))
+        with WorkerProcesses(context, pipeline, interruption, workers or available_cores()) as processes:
+            for name in pipeline.names:
+                if interruption.signal_number is not None or (stage and name not in stage):
                     continue
-                runner = Runner(
-                    engine,
-                    create_stage(pipeline.stage(name), stage_context),
-                    pipeline,
-                    scope=scope,
-                    limit=limit,
-                    on_progress=show,
-                )
-                reports[name] = interruption.run(runner)
+                with _progress(name, _due(engine, name, scope, limit), hidden=as_json) as show:
+                    if name != selection.STAGE:
+                        reports[name] = processes.run(name, scope=scope, limit=limit, show=show)
+                        continue
+                    reports[name] = analyse(
+                        processes, engine, context, interruption, scope=scope, limit=limit, mode=mode, show=show
+                    )
         topics = _group(engine, settings, scope, interruption) if QuestionExtraction.name in reports else {}
     if as_json:
         print_json({**_reports_as_dict(reports), "topics": {name: done.as_dict() for name, done in topics.items()}})

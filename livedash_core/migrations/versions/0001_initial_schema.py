@@ -146,6 +146,7 @@ def upgrade() -> None:
         sa.Column(
             "speaker_roles", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'"), nullable=False
         ),
+        sa.Column("date_order", sa.Text(), nullable=True),
         sa.Column("allowed_networks", sa.ARRAY(postgresql.CIDR()), server_default=sa.text("'{}'"), nullable=False),
         sa.Column("analyzer", sa.Text(), server_default="auto", nullable=False),
         sa.Column("model", sa.Text(), nullable=True),
@@ -155,6 +156,7 @@ def upgrade() -> None:
         sa.Column("monthly_budget_usd", sa.Numeric(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("legacy", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.CheckConstraint("date_order IN ('day first', 'month first')", name=op.f("ck_company_date_order_known")),
         sa.CheckConstraint("mode IN ('realtime', 'batch')", name=op.f("ck_company_mode_known")),
         sa.CheckConstraint(
             "status IN ('ACTIVE', 'SUSPENDED', 'TRIAL', 'ARCHIVED')", name=op.f("ck_company_status_known")
