@@ -18,6 +18,10 @@ CompanyAccess = Literal["all", "granted"]
 Role = Literal["User", "Assistant", "System"]
 ROLES: tuple[Role, ...] = get_args(Role)
 
+#: Which number of a date like 03/04/2026 comes first.
+DayOrder = Literal["day first", "month first"]
+DAY_ORDERS: tuple[DayOrder, ...] = get_args(DayOrder)
+
 #: Notes of SESSION_CREATION that cast doubt on who said what or when; the pages filter by them.
 TranscriptDoubt = Literal[
     "unknown_speakers",

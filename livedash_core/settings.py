@@ -30,6 +30,15 @@ NOTIFIERS_EXAMPLE = (
 )
 
 
+#: The limits of concurrent requests, which processes that work on one stage together divide among them.
+DIVIDED_LIMITS = ("fetch_concurrency", "fetch_per_origin", "analysis_concurrency")
+
+
+def part_of(limit: int, which: int, of: int) -> int:
+    """The part of ``limit`` that one of ``of`` processes has (the first is 0); the parts add up to it."""
+    return limit // of + (which < limit % of)
+
+
 class NotifierSettings(BaseModel):
     """A notifier of Airflow, by the path of its class, with the arguments of its constructor."""
 
@@ -171,6 +180,15 @@ class Settings(BaseSettings):
             return json.loads(value)
         except ValueError:
             raise ValueError(f"it is no JSON; an example is {NOTIFIERS_EXAMPLE}") from None
+
+    def share(self, which: int, of: int) -> Settings:
+        """The settings of one of ``of`` processes (the first is 0) that divide the limits of concurrent requests.
+
+        A limit must be at least ``of``, so that each process has a part of it.
+        """
+        return self.model_copy(
+            update={name: max(1, part_of(getattr(self, name), which, of)) for name in DIVIDED_LIMITS}
+        )
 
     @property
     def has_model_server(self) -> bool:

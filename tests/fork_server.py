@@ -30,7 +30,7 @@ from livedash_core import entry_points
 from livedash_core.analyzers import load_analyzers
 
 PROJECT = Path(__file__).parents[1]
-PRELOADED = ("livedash_core.cli", "livedash_core.livedash_node_migration", "openai", "eld")  # and the stages
+PRELOADED = ("livedash_core.cli.app", "livedash_core.livedash_node_migration", "openai", "eld")  # and the stages
 MESSAGE_BYTES = 128 * 1024
 
 

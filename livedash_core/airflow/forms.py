@@ -17,6 +17,8 @@ from livedash_core.enums import MODES
 #: No NUL, which PostgreSQL text cannot contain.
 _TEXT = "^[^\\x00]*$"
 MAX_SESSIONS = 1000
+#: As long as the status manager keeps it (``livedash_core.status.records``), whose import a DAG file avoids.
+MAX_REASON_CHARACTERS = 500
 #: More sessions than a run can process before its time is up, and a number that every database column holds.
 MAX_LIMIT = 10_000_000
 
@@ -64,6 +66,14 @@ def scope_form() -> dict[str, Param]:
             type="boolean",
             title="Retry failed",
             description="First reset the failed sessions among them to pending, with all their attempts.",
+        ),
+        "skip_reason": Param(
+            None,
+            type=["null", "string"],
+            pattern=_TEXT,
+            maxLength=MAX_REASON_CHARACTERS,
+            title="Skip for good",
+            description="A reason. The failed sessions selected above are skipped for good instead of retried.",
         ),
         "rerun": Param(
             False,

@@ -41,6 +41,7 @@ def run(stage: str, lane: dict[str, Any]) -> None:
             runner.run()
         finally:
             # The sessions that a failed lane moved on are published too.
+            runner.report.skipped += lane.get("skipped_for_good", 0)
             out_of_time = runner.budget_seconds is not None and runner.report.seconds >= runner.budget_seconds
             _push_report(runner.report, out_of_time=out_of_time)
     _raise_incidents(runner.report, stopped=runner.should_stop())

@@ -12,43 +12,43 @@ from airflow.sdk import get_current_context
 from sqlalchemy import Connection
 
 from livedash_core.airflow import connections
+from livedash_core.airflow.backfill_notes import EARLIER_FORM, NO_FORM, REFUSAL, REMEDY
 from livedash_core.airflow.connections import checked_engine
 from livedash_core.airflow.fail_without_retry import fail_without_retry
 from livedash_core.airflow.publishing import next_stage_is_due
 from livedash_core.airflow.reporting import log_run_summary
 from livedash_core.airflow.run_scope import BACKFILL, RunScope, describe_scope, for_companies, run_scope, to_json
 from livedash_core.costs import describe_forecast
+from livedash_core.errors import UsageError
 from livedash_core.operations.companies import active_companies
 from livedash_core.pipeline import load_pipeline
 from livedash_core.settings import Settings
 from livedash_core.stages.ai_analysis.batch import selection
 from livedash_core.stages.execution.runner import add_missing_stage_rows
-from livedash_core.status import ProcessingStatusManager
+from livedash_core.status import ProcessingStatusManager, Scope
 from livedash_core.status.due import count_due
 
 log = logging.getLogger(__name__)
 
 #: A lane takes seconds to start: one lane is enough for so few sessions.
 SESSIONS_PER_LANE = 50
-#: Airflow's own dialog sends the form of a backfill only when "Override parameters on existing runs" is ticked.
-NO_FORM = (
-    "THIS BACKFILL CAME WITHOUT A FORM, so it takes %s. If you chose a company in Airflow's dialog, it was not sent: "
-    "tick 'Override parameters on existing runs' there, or use the button 'Backfill days' on the LiveDash page."
-)
 #: Counting stops here: an exact number is not needed and would cost time.
 MAX_COUNTED = 100_000
 
 
 def plan(stage: str) -> list[dict[str, Any]]:
-    """Plan the lanes of the run; none if no session is due. Sessions to retry or run again are reset first.
+    """Plan the lanes of the run; none if no session is due. Sessions to retry, run again or skip are changed first.
 
-    Raises ``AirflowFailException`` for an invalid form or an unreachable database; nothing is changed then.
+    Raises ``AirflowFailException`` for an invalid form, for a backfill with the form of an earlier run, or for an
+    unreachable database; nothing is changed then.
     """
     context = get_current_context()
     dag_run = context["dag_run"]
     # The run's params contain every key of its conf; only those of the DAG belong to the form.
     form: Mapping[str, Any] = {name: context["params"][name] for name in context["dag"].params}
     with fail_without_retry():
+        if EARLIER_FORM in (dag_run.conf or {}):
+            raise UsageError(REFUSAL)
         engine = checked_engine()
         with engine.connect() as connection:
             interval = (dag_run.data_interval_start, dag_run.data_interval_end)
@@ -56,7 +56,7 @@ def plan(stage: str) -> list[dict[str, Any]]:
         about = describe_scope(run, form)
         log.info("%s, %s run: %s", stage, dag_run.run_type.value, about)
         if dag_run.run_type == BACKFILL and not dag_run.conf:
-            log.warning(NO_FORM, about)
+            log.warning("%s, so it takes %s. %s", NO_FORM, about, REMEDY)
         # Sessions from before the stage was added are due only once they have its row.
         add_missing_stage_rows(engine, load_pipeline())
         with engine.begin() as connection:
@@ -65,7 +65,12 @@ def plan(stage: str) -> list[dict[str, Any]]:
                 log.info("%d sessions run again from this stage on", _reopen(connection, stage, run))
             if run.retry_failed:
                 log.info("%d failed sessions are retried", _reset(connection, stage, run))
-            if stage == load_pipeline().first and not run.scope.names_sessions:
+            skipped = _skip(connection, stage, run, dag_run) if run.skip_reason else 0
+            if run.skip_reason:
+                # The lane reports them, so that the run publishes that sessions moved on.
+                lanes = [{**lane, "skipped_for_good": skipped} for lane in _with_labels([run])] if skipped else []
+                extent = f"failed sessions skipped for good: {skipped:,}"
+            elif stage == load_pipeline().first and not run.scope.names_sessions:
                 lanes, extent = _import_lanes(connection, run)
             elif stage == selection.STAGE:
                 lanes, extent = _analysis_lanes(connection, run, f"{dag_run.dag_id}/{dag_run.run_id}")
@@ -94,14 +99,26 @@ def _reopen(connection: Connection, stage: str, run: RunScope) -> int:
 
 
 def _reset(connection: Connection, stage: str, run: RunScope) -> int:
-    """FAILED → PENDING within the scope, for active companies only: no run would process the others."""
+    """FAILED → PENDING within the scope, and sessions skipped for good that it names."""
     manager = ProcessingStatusManager(connection, pipeline=load_pipeline())
+    return sum(manager.reset_failed(_failed(connection, manager, stage, run)).values())
+
+
+def _skip(connection: Connection, stage: str, run: RunScope, dag_run: Any) -> int:
+    """FAILED → SKIPPED within the scope, by the user who started the run."""
+    manager = ProcessingStatusManager(connection, pipeline=load_pipeline())
+    by = getattr(dag_run, "triggering_user_name", None) or "Airflow"
+    return sum(manager.skip_failed(_failed(connection, manager, stage, run), run.skip_reason or "", by).values())
+
+
+def _failed(connection: Connection, manager: ProcessingStatusManager, stage: str, run: RunScope) -> Scope:
+    """The run's scope, for active companies only: no run would process the others. A limit names the sessions."""
     companies = run.scope.company_ids or tuple(active_companies(connection))
     scope = replace(run.scope, stages=(stage,), company_ids=companies)
-    if run.limit is not None:
-        chosen = manager.get_failed_sessions(scope, limit=run.limit)
-        scope = replace(scope, session_ids=tuple(failed.session_id for failed in chosen))
-    return sum(manager.reset_failed(scope).values())
+    if run.limit is None:
+        return scope
+    chosen = manager.get_failed_sessions(scope, limit=run.limit)
+    return replace(scope, session_ids=tuple(failed.session_id for failed in chosen))
 
 
 def _import_lanes(connection: Connection, run: RunScope) -> tuple[list[dict[str, Any]], str]:

@@ -8,6 +8,8 @@ from typing import Any
 
 from airflow.plugins_manager import AirflowPlugin
 
+from livedash_core.airflow import backfill_notes, preload
+
 log = logging.getLogger(__name__)
 
 
@@ -30,9 +32,10 @@ def make_app() -> Any:
 
 
 class LiveDashPlugin(AirflowPlugin):
-    """Registers the pages."""
+    """Registers the pages, the notes of backfills, and what the scheduler imports for its tasks."""
 
     name = "livedash"
+    listeners: list[Any] = [backfill_notes, preload]  # noqa: RUF012 - as the base class declares it
     # Relative: Airflow's <base href> adds the path that Airflow is served under.
     external_views: list[Any] = [  # noqa: RUF012 - as the base class declares it
         {

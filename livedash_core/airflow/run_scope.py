@@ -37,6 +37,8 @@ class RunScope:
     retry_failed: bool = False
     #: The named sessions run again from this stage on, whatever their status.
     rerun: bool = False
+    #: FAILED sessions of the scope are skipped for good first, for this reason.
+    skip_reason: str | None = None
     limit: int | None = None
     analyzer: str | None = None
     model: str | None = None
@@ -53,8 +55,8 @@ def run_scope(
     """Read a run. ``form`` are its parameters with defaults, ``given`` the keys of its conf.
 
     Raises ``UsageError`` for a key the form does not have, a company that is unknown or not active, a session that
-    does not exist or belongs to such a company, a window that ends before it begins, days given to a backfill, or
-    ``rerun`` without sessions.
+    does not exist or belongs to such a company, a window that ends before it begins, days given to a backfill,
+    ``rerun`` without sessions, or a ``skip_reason`` for no selection or together with a retry.
     """
     unknown = sorted(set(given) - set(form))
     if unknown:
@@ -72,6 +74,11 @@ def run_scope(
     _refuse_inactive(connection, ids)
     if form["rerun"] and not ids:
         raise UsageError("rerun needs sessions: name those to run again in session_ids")
+    skip_reason = (form.get("skip_reason") or "").strip() or None
+    if skip_reason and (run_type == BACKFILL or form["retry_failed"] or form["rerun"]):
+        raise UsageError("a run either skips failed sessions for good or retries them: leave skip_reason empty")
+    if skip_reason and not (company or ids or first_day or last_day):
+        raise UsageError("skip_reason needs a selection: name a company, days or sessions")
     return RunScope(
         Scope(
             company_ids=(company,) if company else None,
@@ -81,6 +88,7 @@ def run_scope(
         ),
         retry_failed=run_type == BACKFILL or form["retry_failed"],
         rerun=form["rerun"],
+        skip_reason=skip_reason,
         limit=form["limit"],
         analyzer=form.get("analyzer"),
         model=form.get("model"),
@@ -119,7 +127,7 @@ def to_json(run: RunScope) -> dict[str, Any]:
 
 
 def from_json(found: Mapping[str, Any]) -> RunScope:
-    """The run from ``to_json``. ``retry_failed`` and ``rerun`` are not part of it: the plan resets sessions once."""
+    """The run from ``to_json``, without ``retry_failed``, ``rerun`` and ``skip_reason``: the plan applies them once."""
     return RunScope(
         Scope(
             company_ids=_ids(found["company_ids"]),

@@ -1,5 +1,9 @@
 """The command line: parses options, calls the library, prints the results."""
 
-from livedash_core.cli.app import main
 
-__all__ = ["main"]
+def main() -> None:
+    """Run the command line; see ``app.main``."""
+    # Imported here, because a worker process is in this package too and needs no command.
+    from livedash_core.cli.app import main as run
+
+    run()

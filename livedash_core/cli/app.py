@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import signal
 import sys
-import warnings
 from importlib.metadata import version
 from typing import Annotated, NoReturn
 
@@ -28,7 +26,7 @@ from livedash_core.cli import (
     start,
     topics,
 )
-from livedash_core.cli.output import breakdown_table, complain, fit_columns, print_json, say
+from livedash_core.cli.output import breakdown_table, complain, fit_columns, limit_logging, print_json, say
 from livedash_core.db import first_line, make_engine
 from livedash_core.errors import LiveDashError, UsageError
 from livedash_core.local.embedded_postgres import EmbeddedPostgres
@@ -99,10 +97,7 @@ def main() -> None:
 
     An expected error prints one sentence.
     """
-    logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    # The stages' reports are printed and contain what they log.
-    logging.getLogger("livedash_core.stages").setLevel(logging.ERROR)
-    warnings.simplefilter("ignore")
+    limit_logging()
     # By default SIGTERM skips context managers, and the embedded server would go on running.
     signal.signal(signal.SIGTERM, _exit_on_signal)
     fit_columns()

@@ -9,12 +9,12 @@ from sqlalchemy import Engine
 
 from livedash_core.cli.interruption import Interruption
 from livedash_core.cli.output import complain
+from livedash_core.cli.worker_processes import WorkerProcesses
 from livedash_core.enums import Mode
 from livedash_core.pipeline import Pipeline
 from livedash_core.stages.ai_analysis.batch.selection import STAGE, plan_analysis
-from livedash_core.stages.execution.runner import Runner
 from livedash_core.stages.report import StageReport
-from livedash_core.stages.stage import StageContext, create_stage
+from livedash_core.stages.stage import StageContext
 from livedash_core.status import Scope
 
 #: After the time of the next poll, other processes leave the batches alone for so much longer.
@@ -22,8 +22,8 @@ _LEEWAY_SECONDS = 300
 
 
 def analyse(
+    processes: WorkerProcesses,
     engine: Engine,
-    pipeline: Pipeline,
     context: StageContext,
     interruption: Interruption,
     *,
@@ -37,12 +37,10 @@ def analyse(
         plan = plan_analysis(connection, context.settings, scope, mode=mode)
     report = StageReport(STAGE)
     if plan.at_once is not None:
-        stage = create_stage(pipeline.stage(STAGE), context)
-        runner = Runner(engine, stage, pipeline, scope=plan.at_once, limit=limit, on_progress=show)
-        report = interruption.run(runner)
+        report = processes.run(STAGE, scope=plan.at_once, limit=limit, show=show)
     remaining = None if limit is None else limit - report.claimed
     if plan.has_batches and remaining != 0 and interruption.signal_number is None:
-        report.add(_run_batches(engine, pipeline, context, interruption, scope, plan.send, remaining, show))
+        report.add(_run_batches(engine, processes.pipeline, context, interruption, scope, plan.send, remaining, show))
     return report
 
 

@@ -56,6 +56,13 @@ SpeakerRole = Annotated[
         help="Role of a speaker in the transcripts: User, Assistant or System, such as Lisa=Assistant; repeatable.",
     ),
 ]
+DateOrder = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ORDER",
+        help="Of dates like 03/04/2026, where no other date of a file or transcript decides: day-first, month-first.",
+    ),
+]
 Analyzer = Annotated[
     str | None,
     typer.Option(metavar="NAME", help=f"Analyzer of its sessions: {', '.join(load_analyzers().choices)}."),
@@ -89,6 +96,7 @@ def add(
     allow_network: AllowNetwork = None,
     allow_origin: AllowOrigin = None,
     role: SpeakerRole = None,
+    date_order: DateOrder = None,
     analyzer: Analyzer = None,
     model: Model = None,
     mode: CallMode = None,
@@ -104,6 +112,7 @@ def add(
         allowed_networks=allow_network,
         allowed_origins=allow_origin,
         speaker_roles=role,
+        date_order=date_order,
         analyzer=analyzer,
         model=model,
         mode=mode,
@@ -132,8 +141,12 @@ def update(
         bool, typer.Option("--clear-allowed-origins", help="Empty the list, before --allow-origin adds to it.")
     ] = False,
     role: SpeakerRole = None,
+    date_order: DateOrder = None,
     clear_roles: Annotated[
         bool, typer.Option("--clear-roles", help="Forget the speakers' roles, before --role adds to them.")
+    ] = False,
+    clear_date_order: Annotated[
+        bool, typer.Option("--clear-date-order", help="Leave dates like 03/04/2026 unread where nothing decides.")
     ] = False,
     analyzer: Analyzer = None,
     model: Model = None,
@@ -163,6 +176,7 @@ def update(
         allowed_networks=allow_network,
         allowed_origins=allow_origin,
         speaker_roles=role,
+        date_order=date_order,
         analyzer=analyzer,
         model=model,
         mode=mode,
@@ -175,6 +189,7 @@ def update(
         "allowed_networks": clear_allowed_networks,
         "allowed_origins": clear_allowed_origins,
         "speaker_roles": clear_roles,
+        "date_order": clear_date_order,
         "model": clear_model,
         "retention_days": clear_retention_days,
         "monthly_budget_usd": clear_monthly_budget,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import sys
+import warnings
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -41,6 +43,13 @@ _STYLES: dict[Status, str] = {
 }
 #: Control characters (C0 and C1 except tab and newline): a transcript may contain escape sequences.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def limit_logging() -> None:
+    """Print warnings of libraries as they are, and of the stages only errors: their reports hold what they log."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    logging.getLogger("livedash_core.stages").setLevel(logging.ERROR)
+    warnings.simplefilter("ignore")
 
 
 def fit_columns() -> None:

@@ -18,15 +18,15 @@ from livedash_core.errors import UsageError
 from livedash_core.models import Company
 from livedash_core.operations.companies import company_id
 from livedash_core.settings import Settings
+from livedash_core.stages.csv_import.preview import HowToRead, unnamed_source
 from livedash_core.stages.csv_import.preview import preview as read_preview
-from livedash_core.stages.csv_import.preview import unnamed_source
 from livedash_core.stages.sources import Sources
 
 
 def preview(
     csv: Annotated[str, typer.Argument(metavar="CSV", help="The address of a CSV, or a file.")],
     company: Annotated[
-        str | None, typer.Option("--company", help="Use this company's login, networks, origins and time zone.")
+        str | None, typer.Option("--company", help="Read it with this company's settings and login.")
     ] = None,
     timezone: Annotated[str, typer.Option("--timezone", metavar="NAME", help="Time zone of the CSV's times.")] = "UTC",
     allow_network: Annotated[
@@ -40,17 +40,17 @@ def preview(
     """Show how a CSV is read, which rows would be imported, and three transcripts. Nothing is stored."""
     settings = Settings()
     if company is not None:
-        source, zone = _of_company(settings, company)
+        source, told = _of_company(settings, company)
     else:
         try:
             networks = tuple(map(ip_network, allow_network or ()))
-            zone = ZoneInfo(timezone)
+            told = HowToRead(ZoneInfo(timezone))
         except (ValueError, ZoneInfoNotFoundError) as error:
             raise UsageError(f"not a network like 10.0.0.0/8, or not a time zone: {error}") from error
         source = unnamed_source(csv, networks, tuple(allow_origin or ()))
     if "://" not in csv and not Path(csv).is_file():
         raise UsageError(f"{csv!r} is neither a file nor an address")
-    found = read_preview(csv, source, zone, settings)
+    found = read_preview(csv, source, told, settings)
     if as_json:
         print_json(found)
     else:
@@ -59,11 +59,12 @@ def preview(
         raise typer.Exit(1)
 
 
-def _of_company(settings: Settings, name: str) -> tuple[Source, ZoneInfo]:
+def _of_company(settings: Settings, name: str) -> tuple[Source, HowToRead]:
     with database(settings) as engine, engine.connect() as connection:
         found = company_id(connection, name)
-        row = connection.execute(select(*Sources.COLUMNS).where(Company.id == found)).one()
-    return Sources(partial(credentials, settings)).of(row), ZoneInfo(row.timezone)
+        row = connection.execute(select(*Sources.COLUMNS, Company.speaker_roles).where(Company.id == found)).one()
+    told = HowToRead(ZoneInfo(row.timezone), row.speaker_roles, row.date_order)
+    return Sources(partial(credentials, settings)).of(row), told
 
 
 def _print(found: dict[str, Any]) -> None:

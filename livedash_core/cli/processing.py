@@ -1,7 +1,8 @@
-"""`livedash process` and `livedash retry`."""
+"""`livedash process`, `livedash retry` and `livedash skip`."""
 
 from __future__ import annotations
 
+import getpass
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,17 +19,18 @@ from livedash_core.cli.batches import analyse
 from livedash_core.cli.context import credentials, database, scope_of
 from livedash_core.cli.interruption import Interruption
 from livedash_core.cli.output import complain, errors, print_json, print_table, say
+from livedash_core.cli.worker_processes import WorkerProcesses, available_cores
 from livedash_core.costs import describe_forecast
 from livedash_core.enums import ERROR_KINDS, Mode
+from livedash_core.errors import UsageError
 from livedash_core.operations.topics import Grouped, group_questions
 from livedash_core.parsing.days import parse_day
 from livedash_core.pipeline import load_pipeline
 from livedash_core.settings import Settings
 from livedash_core.stages.ai_analysis.batch import selection
-from livedash_core.stages.execution.runner import Runner
 from livedash_core.stages.question_extraction import QuestionExtraction
 from livedash_core.stages.report import StageReport
-from livedash_core.stages.stage import StageContext, create_stage
+from livedash_core.stages.stage import StageContext
 from livedash_core.status import ProcessingStatusManager, Scope
 from livedash_core.status.due import count_due
 
@@ -44,6 +46,9 @@ To = Annotated[
 ]
 Sessions = Annotated[
     list[str] | None, typer.Option("--session", help="Only this session, by its id or external id; repeatable.")
+]
+Kinds = Annotated[
+    list[str] | None, typer.Option("--kind", help=f"Only failures of this kind: {', '.join(ERROR_KINDS)}.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -71,6 +76,10 @@ def process(
             help="How models are called; default: each company's mode. batch: half the price, waits up to a day."
         ),
     ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="At most N processes at once; default: one per core of this machine."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Run all stages in order, or the given ones, without Airflow.
@@ -86,25 +95,18 @@ def process(
         scope = scope_of(
             engine, company=company, first_day=first_day, last_day=last_day, sessions=session, only_active=True
         )
-        stage_context = StageContext(engine, settings, partial(credentials, settings))
-        for name in pipeline.names:
-            if interruption.signal_number is not None or (stage and name not in stage):
-                continue
-            with _progress(name, _due(engine, name, scope, limit), hidden=as_json) as show:
-                if name == selection.STAGE:
-                    reports[name] = analyse(
-                        engine, pipeline, stage_context, interruption, scope=scope, limit=limit, mode=mode, show=show
-                    )
+        context = StageContext(engine, settings, partial(credentials, settings))
+        with WorkerProcesses(context, pipeline, interruption, workers or available_cores()) as processes:
+            for name in pipeline.names:
+                if interruption.signal_number is not None or (stage and name not in stage):
                     continue
-                runner = Runner(
-                    engine,
-                    create_stage(pipeline.stage(name), stage_context),
-                    pipeline,
-                    scope=scope,
-                    limit=limit,
-                    on_progress=show,
-                )
-                reports[name] = interruption.run(runner)
+                with _progress(name, _due(engine, name, scope, limit), hidden=as_json) as show:
+                    if name != selection.STAGE:
+                        reports[name] = processes.run(name, scope=scope, limit=limit, show=show)
+                        continue
+                    reports[name] = analyse(
+                        processes, engine, context, interruption, scope=scope, limit=limit, mode=mode, show=show
+                    )
         topics = _group(engine, settings, scope, interruption) if QuestionExtraction.name in reports else {}
     if as_json:
         print_json({**_reports_as_dict(reports), "topics": {name: done.as_dict() for name, done in topics.items()}})
@@ -152,9 +154,10 @@ def retry(
     first_day: From = None,
     last_day: To = None,
     session: Sessions = None,
-    kind: Annotated[
-        list[str] | None, typer.Option(help=f"Only failures of this kind: {', '.join(ERROR_KINDS)}.")
-    ] = None,
+    kind: Kinds = None,
+    skipped: Annotated[
+        bool, typer.Option("--skipped", help="Also the sessions that were skipped for good; those named are anyway.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count them.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -172,7 +175,7 @@ def retry(
         with engine.begin() as connection:
             manager = ProcessingStatusManager(connection, pipeline=load_pipeline())
             forecast = _forecast(connection, manager, scope)
-            reset = manager.reset_failed(scope)
+            reset = manager.reset_failed(scope, with_skipped=skipped)
             if dry_run:
                 connection.rollback()
     if as_json:
@@ -185,7 +188,47 @@ def retry(
             say(f"{selection.STAGE}: {forecast}.")
 
 
-COMMANDS = (process, retry)
+def skip(
+    reason: Annotated[str, typer.Option(help="Why these sessions need no work; shown wherever their status is.")],
+    stage: Stages = None,
+    company: Company = None,
+    first_day: From = None,
+    last_day: To = None,
+    session: Sessions = None,
+    kind: Kinds = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count them.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Skip failed sessions for good, with a reason: their next stage is due, and no retry takes them.
+
+    `livedash retry --session ID` or `--skipped` takes it back.
+    """
+    if not any((stage, company, first_day, last_day, session, kind)):
+        raise UsageError("say which failed sessions: --session, --stage, --company, --from, --to or --kind")
+    with database(Settings()) as engine:
+        scope = scope_of(
+            engine,
+            stages=stage,
+            company=company,
+            first_day=first_day,
+            last_day=last_day,
+            sessions=session,
+            kinds=kind,
+        )
+        with engine.begin() as connection:
+            manager = ProcessingStatusManager(connection, pipeline=load_pipeline())
+            skipped = manager.skip_failed(scope, reason, getpass.getuser())
+            if dry_run:
+                connection.rollback()
+    if as_json:
+        print_json({"dry_run": dry_run, "skipped": skipped})
+    elif not skipped:
+        say("There are no failed sessions in this selection.")
+    else:
+        print_table(("stage", "would be skipped" if dry_run else "skipped for good"), skipped.items())
+
+
+COMMANDS = (process, retry, skip)
 
 
 def _forecast(connection: Connection, manager: ProcessingStatusManager, scope: Scope) -> str:

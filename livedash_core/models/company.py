@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import CIDR, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 from uuid6 import uuid7
 
-from livedash_core.enums import COMPANY_STATUSES, MODES, CompanyStatus, Mode, Role
+from livedash_core.enums import COMPANY_STATUSES, DAY_ORDERS, MODES, CompanyStatus, DayOrder, Mode, Role
 from livedash_core.models.base import Base, one_of
 
 
@@ -24,6 +24,7 @@ class Company(Base):
     __table_args__ = (
         one_of("status", COMPANY_STATUSES, "status_known"),
         one_of("mode", MODES, "mode_known"),
+        one_of("date_order", DAY_ORDERS, "date_order_known"),
         CheckConstraint("retention_days > 0", name="retention_is_days"),
         CheckConstraint("monthly_budget_usd >= 0", name="budget_not_negative"),
     )
@@ -39,6 +40,8 @@ class Company(Base):
     allowed_origins: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
     #: The roles of speakers that no table of words has, by the name that transcripts call them ("Lisa": "Assistant").
     speaker_roles: Mapped[dict[str, Role]] = mapped_column(JSONB, server_default=text("'{}'"))
+    #: How dates like 03/04/2026 are read in a file or transcript in which nothing decides; NULL: they are not read.
+    date_order: Mapped[DayOrder | None] = mapped_column(Text)
     #: Private networks that the company's server may be in (on premises, a laptop).
     allowed_networks: Mapped[list[IPv4Network | IPv6Network]] = mapped_column(ARRAY(CIDR), server_default=text("'{}'"))
     analyzer: Mapped[str] = mapped_column(server_default="auto")

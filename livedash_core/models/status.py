@@ -41,6 +41,8 @@ HAS_DOUBTS = (
     "stage = 'SESSION_CREATION' AND status = 'COMPLETED' "
     f"AND metadata ?| ARRAY[{', '.join(repr(note) for note in TRANSCRIPT_DOUBTS)}]"
 )
+#: A row of a session that a person skipped. The index is used for this very text.
+SKIPPED_FOR_GOOD = "status = 'SKIPPED' AND metadata ? 'skipped_by'"
 
 
 class ProcessingStatus(Base):
@@ -71,11 +73,13 @@ class ProcessingStatus(Base):
             postgresql_where=text("status = 'PENDING' AND available_at < 'infinity'"),
         ),
         Index("ix_processing_status_lease", "lease_token", postgresql_where=text("status = 'IN_PROGRESS'")),
+        # The kind is in the index so that the alerts count an hour's failures without reading their rows.
         Index(
             "ix_processing_status_failed",
             "stage",
             "company_id",
             "completed_at",
+            postgresql_include=["error_kind"],
             postgresql_where=text("status = 'FAILED'"),
         ),
         # The sessions of a failure group, and the skipped ones, the newest first. A session that neither fails nor is
@@ -96,6 +100,8 @@ class ProcessingStatus(Base):
             "completed_at",
             postgresql_where=text("status = 'SKIPPED'"),
         ),
+        # Those that a person skipped, of which there are few.
+        Index("ix_processing_status_skipped_for_good", "company_id", postgresql_where=text(SKIPPED_FOR_GOOD)),
         # The sessions whose transcript was read with doubts, of which there are few.
         Index("ix_processing_status_noted", "company_id", "completed_at", postgresql_where=text(HAS_DOUBTS)),
     )
@@ -125,6 +131,8 @@ class ProcessingFailure(Base):
         one_of("error_kind", ERROR_KINDS, "error_kind_known"),
         Index("ix_processing_failure_session", "session_id", "failed_at"),
         Index("ix_processing_failure_recent", "failed_at"),
+        # What failed in a run.
+        Index("ix_processing_failure_run", "dag_run", "id"),
         # The workers that died lately, of which there are few.
         Index("ix_processing_failure_lost", "failed_at", postgresql_where=text("error_kind = 'lease_expired'")),
     )
@@ -230,6 +238,8 @@ class FailureCount(Base):
     sessions: Mapped[int] = mapped_column(BigInteger)
     first_seen_at: Mapped[datetime | None]
     last_seen_at: Mapped[datetime | None]
+    #: Day (UTC) → the number of sessions that failed on it, retried ones included; the last 30 days with failures.
+    days: Mapped[dict[str, int]] = mapped_column(JSONB, server_default=text("'{}'"))
 
 
 class FailureDelta(Base):

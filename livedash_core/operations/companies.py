@@ -17,7 +17,7 @@ from uuid6 import uuid7
 from livedash_core.analyzers import load_analyzers
 from livedash_core.clients.addresses import is_host_service
 from livedash_core.clients.urls import literal_address, origin_of, url_of
-from livedash_core.enums import ACTIVE, COMPANY_STATUSES, ROLES, Role
+from livedash_core.enums import ACTIVE, COMPANY_STATUSES, DAY_ORDERS, ROLES, Role
 from livedash_core.errors import CompanyExists, UnknownCompany, UsageError
 from livedash_core.models import Company, CompanyCsv, SystemicIncident
 from livedash_core.operations.company_access import company_resource
@@ -33,6 +33,7 @@ _SHOWN = (
     Company.allowed_origins,
     Company.allowed_networks,
     Company.speaker_roles,
+    Company.date_order,
     Company.analyzer,
     Company.model,
     Company.mode,
@@ -187,6 +188,11 @@ def _checked(column: str, value: Any) -> Any:
         return list(dict.fromkeys(origin_of(url_of(checked_url(origin, "an allowed origin"))) for origin in value))
     if column == "speaker_roles":
         return dict(map(_speaker_role, value))
+    if column == "date_order":
+        order = next((order for order in DAY_ORDERS if order == value.replace("-", " ")), None)
+        if order is None:
+            raise UsageError(f"{value!r} is no order of dates; say day-first or month-first")
+        return order
     if column == "retention_days":
         if not 1 <= value <= MAX_RETENTION_DAYS:
             raise UsageError(f"sessions can be kept for 1 to {MAX_RETENTION_DAYS:,} days")

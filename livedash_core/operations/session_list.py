@@ -51,6 +51,8 @@ class ListedSession(NamedTuple):
     outcome_reason: str | None
     summary: str | None
     statuses: dict[str, str]
+    #: Why stages failed or were skipped: stage → the message or the reason.
+    reasons: dict[str, str]
 
 
 class Cursor(NamedTuple):
@@ -87,6 +89,8 @@ class Page(NamedTuple):
     next: Cursor | None
     previous: Cursor | None = None
     sessions_read: int | None = None
+    #: The place of each session in the list.
+    cursors: Sequence[Cursor] = ()
 
 
 class Count(NamedTuple):
@@ -138,10 +142,11 @@ def list_sessions(
     more = stopped or (ends[-1] if len(rows) > size else None)
     read = _max_read(wanted, ranges[stopped.source]) if stopped else None
     order = _from_the_end(order) if oldest_first else order
+    cursors = [Cursor(number, str(row.at), row.id) for number, row in shown]
     if before is not None:
         # What was read lies before the page that was left, in the order of the list from the end of it.
-        return Page(_listed(connection, shown[::-1]), order, ends[0] if ends else None, more, read)
-    return Page(_listed(connection, shown), order, more, ends[0] if after and ends else None, read)
+        return Page(_listed(connection, shown[::-1]), order, ends[0] if ends else None, more, read, cursors[::-1])
+    return Page(_listed(connection, shown), order, more, ends[0] if after and ends else None, read, cursors)
 
 
 def count_sessions(connection: Connection, wanted: SessionFilter, pipeline: Pipeline) -> Count | None:
@@ -328,14 +333,21 @@ def _from_the_end(order: str) -> str:
 
 def _listed(connection: Connection, rows: Sequence[tuple[int, Any]]) -> list[ListedSession]:
     statuses: dict[UUID, dict[str, str]] = {}
-    for session_id, stage, status in connection.execute(_STATUSES, {"ids": [row.id for _, row in rows]}):
+    reasons: dict[UUID, dict[str, str]] = {}
+    for session_id, stage, status, reason in connection.execute(_STATUSES, {"ids": [row.id for _, row in rows]}):
         statuses.setdefault(session_id, {})[stage] = status
-    return [ListedSession(**_columns(row), statuses=statuses.get(row.id, {})) for _, row in rows]
+        if reason is not None:
+            reasons.setdefault(session_id, {})[stage] = reason
+    return [
+        ListedSession(**_columns(row), statuses=statuses.get(row.id, {}), reasons=reasons.get(row.id, {}))
+        for _, row in rows
+    ]
 
 
 _STATUSES = text(
     """
-    SELECT session_id, stage, CASE WHEN status = 'PENDING' AND available_at = 'infinity' THEN 'WAITING' ELSE status END
+    SELECT session_id, stage, CASE WHEN status = 'PENDING' AND available_at = 'infinity' THEN 'WAITING' ELSE status END,
+           CASE status WHEN 'FAILED' THEN error_message WHEN 'SKIPPED' THEN metadata ->> 'reason' END
     FROM livedash.session_processing_status WHERE session_id = ANY (CAST(:ids AS uuid[]))
     """
 )

@@ -179,6 +179,7 @@ _STAGES = """
            available_at > now() AS is_later, started_at, completed_at,
            extract(epoch FROM completed_at - started_at) AS seconds, error_kind,
            left(error_message, 300) AS error_message, left(metadata ->> 'reason', 500) AS reason,
+           left(metadata ->> 'skipped_by', 100) AS skipped_by, left(metadata ->> 'failure', 300) AS failure,
            metadata ->> 'reused' = 'true' AS reused, metadata,
            lease.owner, lease.dag_run
     FROM livedash.session_processing_status AS status

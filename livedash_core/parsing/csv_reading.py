@@ -16,9 +16,13 @@ from livedash_core.parsing.stamps import Order
 _START, _END = COLUMNS.index("start_time"), COLUMNS.index("end_time")
 
 
-def date_order_of(reader: CsvReader, known: Order | None = None) -> DateOrder:
-    """Find out the order of day and month in a file; ``known`` is that of its version before."""
-    return order_of_dates(_Times(reader), known)
+def date_order_of(reader: CsvReader, known: Order | None = None, chosen: Order | None = None) -> DateOrder:
+    """Find out the order of day and month in a file.
+
+    ``chosen`` is the company's setting and ``known`` the order of the file's version before, for a file that does not
+    tell.
+    """
+    return order_of_dates(_Times(reader), known, chosen)
 
 
 class _Times:
@@ -64,7 +68,7 @@ def _notes(encoding: Encoding, layout: Layout, numbers: NumberStyle, dates: Date
     if dates.undecided and dates.order is None:
         notes.append(
             f"{dates.undecided:,} dates like 03/04/2026 are not read, because the file does not tell whether days or "
-            "months come first; export times as DD.MM.YYYY HH:MM:SS"
+            "months come first; export times as DD.MM.YYYY HH:MM:SS, or set the company's --date-order"
         )
     elif dates.undecided:
         notes.append(f"{dates.undecided:,} dates like 03/04/2026 are read {dates.order}, as {_deciding(dates)}")
@@ -80,6 +84,8 @@ def _notes(encoding: Encoding, layout: Layout, numbers: NumberStyle, dates: Date
 
 
 def _deciding(dates: DateOrder) -> str:
+    if dates.is_chosen:
+        return "the company's settings say"
     if dates.is_known_from_before:
         return "those of the file before"
     return f"the other {dates.decided_by:,} dates can only be read"

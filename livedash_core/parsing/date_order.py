@@ -45,10 +45,11 @@ class DateOrder:
 
     ``decided_by`` counts the dates that have only one meaning, ``undecided`` those that need the order. ``order`` is
     None if nothing decides, or if dates contradict each other. ``known`` is that of the file's version before: a
-    shorter export may have no day after the twelfth.
+    shorter export may have no day after the twelfth. ``chosen`` is the company's setting, which comes before it.
     """
 
-    def __init__(self, known: Order | None = None) -> None:
+    def __init__(self, known: Order | None = None, chosen: Order | None = None) -> None:
+        self._chosen = chosen
         self.decided_by = self.undecided = 0
         self._known = known
         self._found: dict[_Style, set[Order]] = {}
@@ -76,9 +77,14 @@ class DateOrder:
         self.undecided += needs_order(cell)
 
     @property
+    def is_chosen(self) -> bool:
+        """Whether the order is that of the company's settings."""
+        return self._chosen is not None and self.order is not None and not any(self._found.values())
+
+    @property
     def is_known_from_before(self) -> bool:
         """Whether the order is that of the version before."""
-        return self.order is not None and not any(self._found.values())
+        return self.order is not None and not self.is_chosen and not any(self._found.values())
 
     @property
     def order(self) -> Order | None:
@@ -89,16 +95,18 @@ class DateOrder:
             return None
         found = list(self._found.values())
         if not any(found):
-            return self._known
+            return self._chosen or self._known
         return next(iter(found[0])) if len(found[0]) == 1 and all(each == found[0] for each in found) else None
 
 
-def order_of_dates(times: Iterable[tuple[str | None, str | None]], known: Order | None = None) -> DateOrder:
+def order_of_dates(
+    times: Iterable[tuple[str | None, str | None]], known: Order | None = None, chosen: Order | None = None
+) -> DateOrder:
     """Look at the start and end of every row of a file that has such dates in its first rows.
 
     ``times`` must be an iterable that can be iterated twice, as a file's reader is.
     """
-    dates = DateOrder(known)
+    dates = DateOrder(known, chosen)
     if any(_NUMERIC.match(cell or "") for each in islice(iter(times), _FIRST_ROWS) for cell in each):
         for each in times:
             for cell in each:

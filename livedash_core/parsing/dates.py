@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+from livedash_core.enums import DAY_ORDERS
 from livedash_core.parsing.date_order import needs_order
 from livedash_core.parsing.stamps import Order, Stamp, with_offset
 from livedash_core.parsing.written_times import read_time
@@ -55,7 +56,7 @@ def _instant(stamp: Stamp | None, text: str, zone: ZoneInfo, fold: Literal[0, 1]
         raise ValueError(f"{_quoted(text)} is not a date written DD.MM.YYYY HH:MM:SS, or as clearly")
     if stamp.instant is not None:
         return stamp.instant
-    choices = {stamp.local(each) for each in ([order] if order and needs_order(text) else _ORDERS)} - {None}
+    choices = {stamp.local(each) for each in ([order] if order and needs_order(text) else DAY_ORDERS)} - {None}
     if len(choices) > 1 or (order is None and needs_order(text)):
         raise ValueError(
             f"{_quoted(text)} may be two days, and no other time of the file tells whether days or months come first; "
@@ -69,9 +70,6 @@ def _instant(stamp: Stamp | None, text: str, zone: ZoneInfo, fold: Literal[0, 1]
             raise ValueError(f"{_quoted(text)} is not a date: it is beyond the years 1 to 9999")
         return instant
     return _in_zone(local.replace(fold=fold), text, zone)
-
-
-_ORDERS: tuple[Order, ...] = ("day first", "month first")
 
 
 def _in_zone(local: datetime, text: str, zone: ZoneInfo) -> datetime:

@@ -6,9 +6,10 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from functools import lru_cache
-from typing import Literal
 
-Order = Literal["day first", "month first"]
+from livedash_core.enums import DayOrder
+
+Order = DayOrder
 
 _SPACE = "[ \\t\u00a0\u202f\u2009\u200e\u200f]"
 _LETTER = "[a-zÀ-ſ]"  # the rest of the pattern is ASCII

@@ -33,7 +33,8 @@ _DUE = text(
     JOIN livedash.session_import AS row ON row.id = status.session_id
     JOIN livedash.company ON company.id = status.company_id AND company.status = 'ACTIVE'
     WHERE status.stage = :stage
-      AND ((status.status = 'SKIPPED' AND status.metadata ->> 'reason' = :reason)
+      AND ((status.status = 'SKIPPED' AND status.metadata ->> 'reason' = :reason
+            AND NOT status.metadata ? 'skipped_by')
            OR (status.status = 'FAILED' AND status.error_message LIKE '%' || :missing))
       AND status.completed_at > now() - 2 * make_interval(days => :days)
       AND (CAST(:company_ids AS uuid[]) IS NULL OR status.company_id = ANY (CAST(:company_ids AS uuid[])))

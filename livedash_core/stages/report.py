@@ -53,13 +53,13 @@ class StageReport:
             self.failures.append((session_id, message))
 
     def add(self, other: StageReport) -> None:
-        """Add the report of another run of the same stage; equal incidents count once."""
+        """Add the report of another run of the same stage; equal incidents and deferrals count once."""
         for name in ("claimed", "completed", "failed", "skipped", "released", "seconds"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.failures += other.failures[: SHOWN_FAILURES - len(self.failures)]
         self.unchanged += other.unchanged
         self.rejected |= other.rejected
-        self.deferred += other.deferred
+        self.deferred += [deferred for deferred in other.deferred if deferred not in self.deferred]
         known = {str(incident) for incident in self.incidents}
         self.incidents += [incident for incident in other.incidents if str(incident) not in known]
 

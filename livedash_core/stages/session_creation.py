@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, select, text
 
 from livedash_core.bulk_insert import copy_into, upsert
-from livedash_core.enums import Role
+from livedash_core.enums import DayOrder, Role
 from livedash_core.errors import PermanentError
 from livedash_core.full_text import index_messages
 from livedash_core.insights import counted_questions, counted_sessions
@@ -35,8 +35,12 @@ _FROM_IMPORT = (
 )
 
 
+#: Settings of a company that say how its transcripts are read.
+_SETTINGS = (Company.timezone, Company.speaker_roles, Company.date_order)
+
+
 class ImportedSession(NamedTuple):
-    """An imported row, its transcript if there is one, and the time zone of its times."""
+    """An imported row, its transcript if there is one, and the settings that it is read by."""
 
     session_id: UUID
     company_id: UUID
@@ -44,6 +48,7 @@ class ImportedSession(NamedTuple):
     transcript: str | None
     zone: ZoneInfo
     speaker_roles: Mapping[str, Role]
+    date_order: DayOrder | None
 
 
 class NewSession(NamedTuple):
@@ -62,13 +67,15 @@ class SessionCreation(Stage[ImportedSession, NewSession]):
     def load(self, connection: Connection, session_ids: Sequence[UUID]) -> list[ImportedSession]:
         """Read the rows with their transcripts."""
         rows = connection.execute(
-            select(SessionImport.__table__, SessionTranscript.content, Company.timezone, Company.speaker_roles)
+            select(SessionImport.__table__, SessionTranscript.content, *_SETTINGS)
             .join(Company, Company.id == SessionImport.company_id)
             .join(SessionTranscript, SessionTranscript.session_id == SessionImport.id, isouter=True)
             .where(SessionImport.id.in_(session_ids))
         )
         return [
-            ImportedSession(row.id, row.company_id, row, row.content, ZoneInfo(row.timezone), row.speaker_roles)
+            ImportedSession(
+                row.id, row.company_id, row, row.content, ZoneInfo(row.timezone), row.speaker_roles, row.date_order
+            )
             for row in rows
         ]
 
@@ -93,6 +100,7 @@ class SessionCreation(Stage[ImportedSession, NewSession]):
             zone=item.zone,
             speaker_roles=item.speaker_roles,
             messages_sent=messages_sent,
+            date_order=item.date_order,
         )
         notes |= read.notes
         if not read.messages:

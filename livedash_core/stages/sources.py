@@ -21,6 +21,7 @@ class Sources:
         Company.csv_url,
         Company.http_conn_id,
         Company.timezone,
+        Company.date_order,
         Company.allowed_origins,
         Company.allowed_networks,
     )

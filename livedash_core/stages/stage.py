@@ -97,6 +97,8 @@ class Stage(ABC, Generic[Item, Result]):
     claim_size: int = 500
     #: Sessions handled concurrently.
     concurrency: int = 1
+    #: The settings that limit its concurrent requests; the processes of `livedash process` divide them.
+    divided_limits: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, context: StageContext) -> None:
         self.context = context

@@ -38,6 +38,7 @@ class TranscriptFetch(Stage[TranscriptLink, str]):
     """
 
     name = "TRANSCRIPT_FETCH"
+    divided_limits = ("fetch_concurrency", "fetch_per_origin")
 
     def __init__(self, context: StageContext) -> None:
         super().__init__(context)

@@ -26,6 +26,7 @@ from livedash_core.status.records import (
     StageStatus,
     import_history_parameters,
     json_object,
+    skip_document,
 )
 from livedash_core.status.redaction import ERASED, redact
 from livedash_core.status.scope import Scope
@@ -179,11 +180,30 @@ class ProcessingStatusManager:
             delay_seconds=delay_seconds,
         )
 
-    def reset_failed(self, scope: Scope) -> dict[str, int]:
-        """Set FAILED sessions of the scope PENDING; returns the number per stage. The failure history stays."""
+    def reset_failed(self, scope: Scope, *, with_skipped: bool = False) -> dict[str, int]:
+        """Set FAILED sessions of the scope PENDING; returns the number per stage. The failure history stays.
+
+        A session that was skipped for good runs again from that stage on if the scope names it, or ``with_skipped``.
+        """
         rows = self.connection.execute(
             statement("reset_failed", reach=scope.reach), self._failed_parameters(scope, None)
         )
+        reset = {stage: int(sessions) for stage, sessions in rows}
+        if (with_skipped or scope.session_ids is not None) and scope.error_kinds is None:
+            for stage, session_ids in self._skipped_for_good(scope).items():
+                reset[stage] = reset.get(stage, 0) + len(self.reopen(stage, session_ids))
+        return reset
+
+    def skip_failed(self, scope: Scope, reason: str, by: str) -> dict[str, int]:
+        """Skip FAILED sessions of the scope for good, and open their next stage; returns the number per stage.
+
+        ``by`` is the person who decided it. Raises ``UsageError`` without a reason.
+        """
+        parameters = self._failed_parameters(scope, None) | {
+            "pipeline": list(self.pipeline.names),
+            "metadata": skip_document(reason, by),
+        }
+        rows = self.connection.execute(statement("skip_failed", reach=scope.reach), parameters)
         return {stage: int(sessions) for stage, sessions in rows}
 
     def reopen(self, stage: str, session_ids: Iterable[UUID]) -> list[UUID]:
@@ -324,6 +344,13 @@ class ProcessingStatusManager:
     def _failed_parameters(self, scope: Scope, limit: int | None) -> dict[str, Any]:
         stages = self.pipeline.names if scope.stages is None else sorted(scope.stages, key=self.pipeline.position)
         return {**scope.parameters(), "stages": list(stages), "limit": limit}
+
+    def _skipped_for_good(self, scope: Scope) -> dict[str, list[UUID]]:
+        found: dict[str, list[UUID]] = {}
+        parameters = self._failed_parameters(scope, None)
+        for stage, session_id in self.connection.execute(statement("skipped_for_good"), parameters):
+            found.setdefault(stage, []).append(session_id)
+        return found
 
     def _statuses(self, session_id: UUID) -> dict[str, str]:
         return {record.stage: record.status for record in self.get_session_status(session_id)}

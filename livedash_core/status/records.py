@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from livedash_core.errors import PermanentError, TransientError, UsageError
+from livedash_core.parsing.text import clean
 from livedash_core.status.grouping import failure_group
 from livedash_core.status.redaction import redact
 
@@ -20,6 +21,8 @@ Metadata = Mapping[str, Any]
 _KINDS = (TransientError.kind, PermanentError.kind)
 #: IN_PROGRESS is missing: a session that another system processes has no claim here.
 _IMPORTABLE = ("PENDING", "COMPLETED", "SKIPPED", "FAILED")
+#: Characters of the reason for which a person skips a session.
+MAX_REASON_CHARACTERS = 500
 # NUL as json.dumps writes it, but not an escaped backslash followed by "u0000". PostgreSQL's jsonb refuses NUL.
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
@@ -125,6 +128,19 @@ class StageStatus:
     error_kind: str | None
     error_message: str | None
     metadata: dict[str, Any] | None
+
+
+def skip_document(reason: str, by: str) -> str:
+    """The metadata of a stage that a person skipped, as JSON: why, and who. Raises ``UsageError`` without a reason."""
+    if not (reason := _shortened(reason)):
+        raise UsageError("a session is skipped for good with a reason: say why it needs no work")
+    return json.dumps({"reason": reason, "skipped_by": _shortened(by) or "unknown"})
+
+
+def _shortened(written: str) -> str:
+    """A person's words in one line, without passwords and without what PostgreSQL refuses."""
+    line = " ".join(clean(written).split())
+    return redact(line)[:MAX_REASON_CHARACTERS] if line else ""
 
 
 def json_object(sessions: Mapping[UUID, Metadata | None]) -> str:

@@ -26,6 +26,8 @@ class Action:
     kind: Literal["run", "backfill"] = "run"
     #: The query of ``/forecast``, if the action may cause model calls.
     forecast: Mapping[str, str] | None = None
+    #: Whether the confirmation asks for a reason, which becomes the run's ``skip_reason``.
+    asks_reason: bool = False
 
     @property
     def dag_id(self) -> str:

@@ -10,11 +10,12 @@ from sqlalchemy import Engine
 
 from livedash_core.operations.company_access import Visitor
 from livedash_core.pipeline import Pipeline
-from livedash_core.web import costs, errors, failures, forecast, insights, session, sessions, static_files, topics
+from livedash_core.web import costs, errors, failures, forecast, insights, run, session, sessions, static_files, topics
 from livedash_core.web import pipeline as pipeline_page
 from livedash_core.web.access_log import AccessRecorder
 from livedash_core.web.database import page_reader
 from livedash_core.web.headers import SecurityHeaders
+from livedash_core.web.labels import dag_id
 
 #: Whether the user may start a DAG, by its id.
 MayRun = Callable[[str], bool]
@@ -42,6 +43,7 @@ def create_app(
     def remember_rights(request: Request, allowed: MayRun = allowed_dags, user: Visitor = who) -> None:
         request.state.may_run = allowed
         request.state.visitor = user
+        request.state.stage_dags = [dag_id(stage) for stage in pipeline.names]
 
     app = FastAPI(
         title="LiveDash",
@@ -54,7 +56,7 @@ def create_app(
     errors.install(app)
     app.state.access_recorder = AccessRecorder(open_engine)
     read = page_reader(open_engine)
-    for page in (pipeline_page, failures, forecast, sessions, session, costs, insights, topics):
+    for page in (pipeline_page, failures, forecast, sessions, session, run, costs, insights, topics):
         app.include_router(page.make_router(read, pipeline))
     app.include_router(static_files.router)
     return app

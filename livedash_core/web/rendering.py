@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse
@@ -41,7 +41,13 @@ _templates = Environment(
     lstrip_blocks=True,
 )
 _templates.filters.update(
-    utc=_utc, thousands=_thousands, usd=_usd, money=_money, title_of=labels.title, duration=labels.duration
+    utc=_utc,
+    thousands=_thousands,
+    usd=_usd,
+    money=_money,
+    title_of=labels.title,
+    urlencode_all=partial(quote, safe=""),
+    duration=labels.duration,
 )
 _templates.globals.update(
     dag_id=labels.dag_id,
@@ -68,6 +74,7 @@ def render(request: Request, template: str, *, status_code: int = 200, **context
         here=here,
         airflow=airflow_root(request),
         to=partial(_address, here),
+        stage_dags=getattr(request.state, "stage_dags", ()),
         may_run=getattr(request.state, "may_run", lambda _dag_id: False),
         **context,
     )
@@ -76,6 +83,8 @@ def render(request: Request, template: str, *, status_code: int = 200, **context
 
 def _address(here: str, path: str = "", query: dict[str, Any] | None = None, /, **more: Any) -> str:
     parameters = {
-        name: str(value) for name, value in {**(query or {}), **more}.items() if value not in (None, "", False)
+        name: value if isinstance(value, list) else str(value)
+        for name, value in {**(query or {}), **more}.items()
+        if value not in (None, "", False, [])
     }
-    return f"{here}/{path}" + (f"?{urlencode(parameters)}" if parameters else "")
+    return f"{here}/{path}" + (f"?{urlencode(parameters, doseq=True)}" if parameters else "")

@@ -36,6 +36,15 @@ from livedash_core.web.rendering import render
 PAGE_SIZE = 40
 #: The most rows of an export. Filters by days split a longer one.
 MAX_EXPORTED = 20_000
+#: The columns beside the session's id: name in an address → heading. Those of ``SHOWN`` are there at first.
+COLUMNS = {
+    "started": "Started", "stages": "Stages", "category": "Category", "sentiment": "Sentiment", "outcome": "Outcome",
+    "missing": "Missing", "language": "Language", "escalated": "Escalated", "hr": "Handed over to HR", "why": "Why",
+    "about": "About",
+}  # fmt: skip
+SHOWN = ("started", "stages", "category", "sentiment", "outcome", "about")
+#: In these states, the list says why instead of what the session is about.
+WITH_REASON = ("failed", "skipped")
 #: In the address, instead of an outcome: analysed, but not for the outcome.
 WITHOUT_OUTCOME = "NONE"
 
@@ -74,6 +83,7 @@ class SearchForm:
 
 
 Search = Annotated[SearchForm, Depends()]
+Columns = Annotated[list[str] | None, Query()]
 
 
 def make_router(read: Reader, pipeline: Pipeline) -> APIRouter:
@@ -81,7 +91,9 @@ def make_router(read: Reader, pipeline: Pipeline) -> APIRouter:
     router = APIRouter()
 
     @router.get("/sessions")
-    def sessions(request: Request, search: Search, filters: Filters, after: str = "", before: str = "") -> Response:
+    def sessions(
+        request: Request, search: Search, filters: Filters, column: Columns = None, after: str = "", before: str = ""
+    ) -> Response:
         """Show a page of the list, or redirect to the session if exactly one has the id in the form."""
         with read() as connection:
             companies, filters = read_companies(connection, filters)
@@ -94,7 +106,9 @@ def make_router(read: Reader, pipeline: Pipeline) -> APIRouter:
             filters=filters,
             companies=companies,
             search=search,
-            query=search.as_query() | filters.as_query(),
+            query=search.as_query() | filters.as_query() | {"column": known_columns(column)},
+            columns=COLUMNS,
+            shown=shown_columns(search, column),
             page=page,
             count=count,
             after=after or before,
@@ -110,7 +124,7 @@ def make_router(read: Reader, pipeline: Pipeline) -> APIRouter:
         """Export the list as a CSV that is safe to open in a spreadsheet."""
         with read() as connection:
             companies, filters = read_companies(connection, filters)
-            wanted = _session_filter(connection, companies, filters, search, pipeline)
+            wanted = session_filter(connection, companies, filters, search, pipeline)
 
         def rows() -> Iterator[str]:
             with read() as connection:
@@ -125,6 +139,18 @@ def make_router(read: Reader, pipeline: Pipeline) -> APIRouter:
     return router
 
 
+def known_columns(chosen: list[str] | None) -> list[str]:
+    """The chosen columns that exist."""
+    return [name for name in COLUMNS if name in (chosen or ())]
+
+
+def shown_columns(search: SearchForm, chosen: list[str] | None) -> list[str]:
+    """The columns of the list: those that are chosen and exist, else those that suit the filter."""
+    if known := known_columns(chosen):
+        return known
+    return [("why" if search.state in WITH_REASON and name == "about" else name) for name in SHOWN]
+
+
 def _page(
     connection: Connection,
     companies: Companies,
@@ -137,7 +163,7 @@ def _page(
     if search.id:
         found = find_by_id(connection, search.id.strip(), companies.ids)
         return Page(found, "most recently imported first", None), Count(len(found), exact=len(found) < MAX_FOUND)
-    wanted = _session_filter(connection, companies, filters, search, pipeline)
+    wanted = session_filter(connection, companies, filters, search, pipeline)
     page = list_sessions(
         connection,
         wanted,
@@ -150,7 +176,7 @@ def _page(
     return page, count_sessions(connection, wanted, pipeline)
 
 
-def _session_filter(
+def session_filter(
     connection: Connection, companies: Companies, filters: FilterForm, search: SearchForm, pipeline: Pipeline
 ) -> SessionFilter:
     """Raises ``UsageError`` for a value that is not one of a field's choices, or a text without a word."""

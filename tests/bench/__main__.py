@@ -20,7 +20,10 @@ from tests.bench import (
     analysis,
     concurrency,
     csv_import,
+    handlers,
+    installation,
     latency,
+    mapped_tasks,
     node_migration,
     pages,
     product,
@@ -54,6 +57,8 @@ BENCHMARKS: dict[str, Callable[[Server], list[Row]]] = {
     "session-creation": stages.session_creation,
     "slow-model": analysis.slow_model,
     "instant-model": analysis.instant_model,
+    "two-workers": analysis.two_workers,
+    "handlers": handlers.handlers,
     "adaptation": concurrency.adaptation,
     "pages": pages.pages,
     "alerts": alerts.alerts,
@@ -61,8 +66,10 @@ BENCHMARKS: dict[str, Callable[[Server], list[Row]]] = {
     "memory": product.memory,
     "process": product.process,
     "migrate": node_migration.migrate,
+    "install": installation.install,
     "dag-parsing": scheduling.dag_parsing,
     "up": scheduling.up,
+    "mapped-tasks": mapped_tasks.mapped_tasks,
 }
 
 

@@ -19,7 +19,7 @@ from livedash_core.stages.ai_analysis.stage import AiAnalysis
 from livedash_core.stages.session_creation import SessionCreation
 from livedash_core.stages.stage import StageContext
 from tests.bench.database import Database, Server, new_ids
-from tests.bench.harness import Row, at_least, interleaved, ratio_at_most, seconds
+from tests.bench.harness import Row, at_least, interleaved, ratio_at_least, ratio_at_most, seconds
 from tests.bench.model_server import answering
 from tests.bench.product import LIVEDASH, environment
 from tests.bench.stages import FORGET, MESSAGES, add_transcripts, run_stage
@@ -28,6 +28,8 @@ KEY, MODEL = "sk-bench", "bench-model"
 SLOW_SECONDS = 0.2
 TIMEOUT_SECONDS = 120.0
 TOKENS = 4_096
+#: Calls at once of each of two workers: so few that the model's time bounds them, and not the cores that they share.
+CALLS_OF_A_WORKER = 16
 LANES = Settings.model_fields["lanes"].default
 TOOK = """
 SELECT count(completed_at), extract(epoch FROM max(completed_at) - min(started_at))
@@ -65,12 +67,26 @@ def instant_model(server: Server) -> list[Row]:
         Row(
             f"the same by the {LANES} lanes of a DAG run, a process each",
             "sessions/s",
-            [sessions / _of_lanes(server, sessions) for _ in bare],
+            [sessions / _of_lanes(server, sessions, LANES, 0) for _ in bare],
             against,
             yardstick,
             at_least(300),
         ),
     ]
+
+
+def two_workers(server: Server) -> list[Row]:
+    """sessions analysed by two workers and a model that takes 200 ms, against one worker"""
+    sessions = server.scale.analysed_slowly
+
+    def rate(workers: int) -> float:
+        return sessions / _of_lanes(server, sessions, workers, SLOW_SECONDS, calls=CALLS_OF_A_WORKER)
+
+    figures = interleaved(server.scale.long_rounds, {"two": lambda: rate(2), "one": lambda: rate(1)})
+    work = (
+        f"analysis of {sessions:,} sessions by two workers, {CALLS_OF_A_WORKER} at once each, a model that takes 200 ms"
+    )
+    return [Row(work, "sessions/s", figures["two"], "one worker", figures["one"], ratio_at_least(1.7))]
 
 
 def _measured(server: Server, sessions: int, answer_seconds: float) -> tuple[list[float], list[float]]:
@@ -90,9 +106,9 @@ def _measured(server: Server, sessions: int, answer_seconds: float) -> tuple[lis
     return figures["ours"], figures["bare"]
 
 
-def _of_lanes(server: Server, sessions: int) -> float:
+def _of_lanes(server: Server, sessions: int, number: int, answer_seconds: float, calls: int | None = None) -> float:
     """Seconds from the first claim of several processes to the last analysis, by the database's clock."""
-    with answering(0) as url, server.database() as database:
+    with answering(answer_seconds) as url, server.database() as database:
         make_sessions(database, sessions)
         settings = environment(
             {
@@ -102,9 +118,10 @@ def _of_lanes(server: Server, sessions: int) -> float:
                 "OPENAI_API_KEY": KEY,
                 "OPENAI_BASE_URL": url,
             }
+            | ({"LIVEDASH_ANALYSIS_CONCURRENCY": str(calls)} if calls else {})
         )
-        command = [LIVEDASH, "process", "--stage", "AI_ANALYSIS", "--json"]
-        lanes = [subprocess.Popen(command, env=settings, stdout=subprocess.DEVNULL) for _ in range(LANES)]
+        command = [str(LIVEDASH), "process", "--stage", "AI_ANALYSIS", "--json"]
+        lanes = [subprocess.Popen(command, env=settings, stdout=subprocess.DEVNULL) for _ in range(number)]
         if sum(lane.wait() for lane in lanes):
             raise RuntimeError("a lane has failed")
         with database.engine.connect() as connection:

@@ -44,6 +44,8 @@ class Scale:
     questions: int
     #: Times that a new company goes through the chain of DAGs; four hops each.
     chains: int
+    #: With a mapped Airflow task each.
+    mapped: int
 
 
 SMALL = Scale(
@@ -75,6 +77,7 @@ SMALL = Scale(
     page_views=10,
     questions=2_000,
     chains=1,
+    mapped=20,
 )
 FULL = Scale(
     rounds=5,
@@ -105,5 +108,6 @@ FULL = Scale(
     page_views=100,
     questions=100_000,
     chains=3,
+    mapped=200,
 )
 SCALES = {"SMALL": SMALL, "FULL": FULL}

@@ -46,12 +46,12 @@ def up(server: Server) -> list[Row]:
     directory = new_directory(server, "chain")
     chains, hops = [], []
     with tempfile.TemporaryDirectory(prefix="livedash-bench-up-", ignore_cleanup_errors=True) as home:
-        port = _free_port()
-        with _running(Path(home), port) as said, serving(directory) as source:
+        port = free_port()
+        with running(Path(home), port) as said, serving(directory) as source:
             write_offline_source(directory, source, SESSIONS)
             installation = LocalInstallation(Path(home))
             for number in range(server.scale.chains):
-                seconds, waits = _chain(installation, port, f"Chain {number}", f"{source}/{CSV_NAME}")
+                seconds, waits = chain(installation, port, f"Chain {number}", f"{source}/{CSV_NAME}", SESSIONS)
                 chains.append(seconds)
                 hops.extend(waits)
     ready = re.search(r"ready after (\d+) s", said)
@@ -100,9 +100,9 @@ def dag_parsing(server: Server) -> list[Row]:
 
 
 @contextmanager
-def _running(home: Path, port: int) -> Iterator[str]:
+def running(home: Path, port: int, **settings: str) -> Iterator[str]:
     """A `livedash up` whose first pass is over, and what it said until then."""
-    settings = {"LIVEDASH_HOME": str(home), "LIVEDASH_PORT": str(port), "COLUMNS": "120"}
+    settings |= {"LIVEDASH_HOME": str(home), "LIVEDASH_PORT": str(port), "COLUMNS": "120"}
     process = subprocess.Popen(
         [LIVEDASH, "up"], env=environment(settings), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
@@ -121,46 +121,46 @@ def _running(home: Path, port: int) -> Iterator[str]:
         process.communicate(timeout=120)
 
 
-def _chain(installation: LocalInstallation, port: int, name: str, csv_url: str) -> tuple[float, list[float]]:
-    """Import a new company and wait for its last question: seconds of it all, and of each hop."""
+def chain(
+    installation: LocalInstallation, port: int, name: str, csv_url: str, sessions: int
+) -> tuple[float, list[float]]:
+    """Import a new company's sessions and wait for its last question: seconds of it all, and of each hop."""
     engine = make_engine(Address(installation.postgres, installation.database).url())
     source = {"csv_url": csv_url, "timezone": TIMEZONE, "allowed_networks": ["127.0.0.0/8"]}
     with engine.begin() as connection:
         add_company(connection, name, source)
     began = time.time()
-    _trigger_import(installation, port, name)
-    stages = _until_through(engine, name)
+    trigger(installation, port, BUILT_IN.dag_ids[0], {"company": name})
+    stages = _until_through(engine, name, sessions)
     with engine.begin() as connection:
         set_status(connection, name, "ARCHIVED")
     engine.dispose()
     return stages[-1][1] - began, [first - last for (_, last), (first, _) in pairwise(stages)]
 
 
-def _trigger_import(installation: LocalInstallation, port: int, company: str) -> None:
+def trigger(installation: LocalInstallation, port: int, dag_id: str, conf: dict[str, str]) -> None:
+    """Start a run of a DAG with this form."""
     with httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=30, trust_env=False) as api:
         login = {"username": USER, "password": installation.secrets["admin_password"]}
         token = api.post("/auth/token", json=login).raise_for_status().json()["access_token"]
-        run = {"logical_date": None, "conf": {"company": company}}
-        api.post(
-            f"/api/v2/dags/livedash_{BUILT_IN.names[0].lower()}/dagRuns",
-            json=run,
-            headers={"Authorization": f"Bearer {token}"},
-        ).raise_for_status()
+        run = {"logical_date": None, "conf": conf}
+        headers = {"Authorization": f"Bearer {token}"}
+        api.post(f"/api/v2/dags/{dag_id}/dagRuns", json=run, headers=headers).raise_for_status()
 
 
-def _until_through(engine: Engine, company: str) -> Sequence[tuple[float, float]]:
+def _until_through(engine: Engine, company: str, sessions: int) -> Sequence[tuple[float, float]]:
     """First claim and last completion of each stage, in epoch seconds and the stages' order."""
     deadline = time.monotonic() + CHAIN_SECONDS
     while time.monotonic() < deadline:
         with engine.connect() as connection:
             found = {row[0]: row for row in connection.execute(text(STAGES_OF), {"name": company})}
-        if found and all(found[stage][3] == SESSIONS for stage in BUILT_IN.names):
+        if found and all(found[stage][3] == sessions for stage in BUILT_IN.names):
             return [(float(found[stage][1]), float(found[stage][2])) for stage in BUILT_IN.names]
         time.sleep(0.5)
     raise RuntimeError(f"{company} is not through after {CHAIN_SECONDS} s")
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

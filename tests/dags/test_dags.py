@@ -131,7 +131,8 @@ def test_each_dag_has_what_its_users_need(read, stage):
     assert (dag["owner"], dag["tags"]) == ("livedash", ["livedash"])
     assert {"plan", "lane", "publish", "all_lanes_ok"} <= set(dag["tasks"])
     analysing = ["analyzer", "model", "mode"] if stage == "AI_ANALYSIS" else []
-    assert list(dag["params"]) == ["company", "from", "to", "session_ids", "retry_failed", "rerun", "limit", *analysing]
+    scope = ["company", "from", "to", "session_ids", "retry_failed", "skip_reason", "rerun", "limit"]
+    assert list(dag["params"]) == [*scope, *analysing]
 
 
 def test_the_form_is_open_and_each_field_is_what_its_reader_expects(read):

@@ -115,8 +115,8 @@ class Client:
 
         return wait_until(state, f"the end of {dag_id} {run_id}")
 
-    def log(self, dag_id: str, run_id: str, task: str) -> str:
-        path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task}/logs/1"
+    def log(self, dag_id: str, run_id: str, task: str, attempt: int = 1) -> str:
+        path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task}/logs/{attempt}"
         map_index = 0 if task == "lane" else -1
         answer = self.api.get(path, params={"map_index": map_index}, headers={"Accept": "application/json"})
         return "\n".join(str(entry.get("event")) for entry in answer.json()["content"])

@@ -146,6 +146,7 @@ def upgrade() -> None:
         sa.Column(
             "speaker_roles", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'"), nullable=False
         ),
+        sa.Column("date_order", sa.Text(), nullable=True),
         sa.Column("allowed_networks", sa.ARRAY(postgresql.CIDR()), server_default=sa.text("'{}'"), nullable=False),
         sa.Column("analyzer", sa.Text(), server_default="auto", nullable=False),
         sa.Column("model", sa.Text(), nullable=True),
@@ -155,6 +156,7 @@ def upgrade() -> None:
         sa.Column("monthly_budget_usd", sa.Numeric(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("legacy", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.CheckConstraint("date_order IN ('day first', 'month first')", name=op.f("ck_company_date_order_known")),
         sa.CheckConstraint("mode IN ('realtime', 'batch')", name=op.f("ck_company_mode_known")),
         sa.CheckConstraint(
             "status IN ('ACTIVE', 'SUSPENDED', 'TRIAL', 'ARCHIVED')", name=op.f("ck_company_status_known")
@@ -211,6 +213,7 @@ def upgrade() -> None:
         sa.Column("sessions", sa.BigInteger(), nullable=False),
         sa.Column("first_seen_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("last_seen_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("days", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'"), nullable=False),
         sa.PrimaryKeyConstraint(
             "company_id", "stage", "error_kind", "error_group", name=op.f("pk_session_failure_count")
         ),
@@ -296,6 +299,9 @@ def upgrade() -> None:
         postgresql_where=sa.text("error_kind = 'lease_expired'"),
     )
     op.create_index(
+        "ix_processing_failure_run", "session_processing_failure", ["dag_run", "id"], unique=False, schema="livedash"
+    )
+    op.create_index(
         "ix_processing_failure_recent", "session_processing_failure", ["failed_at"], unique=False, schema="livedash"
     )
     op.create_index(
@@ -378,6 +384,7 @@ def upgrade() -> None:
         ["stage", "company_id", "completed_at"],
         unique=False,
         schema="livedash",
+        postgresql_include=["error_kind"],
         postgresql_where=sa.text("status = 'FAILED'"),
     )
     op.create_index(
@@ -424,6 +431,14 @@ def upgrade() -> None:
         unique=False,
         schema="livedash",
         postgresql_where=sa.text("status = 'SKIPPED'"),
+    )
+    op.create_index(
+        "ix_processing_status_skipped_for_good",
+        "session_processing_status",
+        ["company_id"],
+        unique=False,
+        schema="livedash",
+        postgresql_where=sa.text("status = 'SKIPPED' AND metadata ? 'skipped_by'"),
     )
     op.create_table(
         "systemic_incident",

@@ -10,6 +10,8 @@ from livedash_core.parsing.transcript.message_starts import FENCE
 from livedash_core.parsing.transcript.speakers import MARKS, Speaker, SpeakerTable
 from livedash_core.parsing.transcript.text_lines import OTHER_LINE_ENDS, physical_lines
 
+#: With more names at the beginnings of lines, looking them up a second time costs more than is won.
+_MAX_NAMES = 200
 _TIME = r"\[(\d\d\.\d\d\.\d{4} \d\d:\d\d:\d\d)\]"
 # ASCII: without it, IGNORECASE takes "U\u017fer" for "User".
 _CONTRACT_LINE = re.compile(rf"{GAP}(?:{_TIME}{GAP})?({'|'.join(ROLES)})[{MARKS}]*:(?!//)", FLAGS)
@@ -40,19 +42,19 @@ def read_ordinary(text: str, table: SpeakerTable) -> list[tuple[Role, str, str |
     timed = starts = 0
     for line in text.split("\n"):
         if start := _CONTRACT_LINE.match(line):
-            if role is None:
-                if lines:
+            if role is not None:
+                if content := "\n".join(lines).strip():
+                    messages.append((role, content, stamp))
+                elif stamp:
                     return None
-            elif content := "\n".join(lines).strip():
-                messages.append((role, content, stamp))
-            elif stamp:
-                return None
             stamp, word = start.groups()
             role = _ROLES[word.lower()]
             starts += 1
             timed += stamp is not None
             lines = [line[start.end() :]]
         elif lines or not BARE_TIMES.fullmatch(line.strip()):
+            if role is None or len(names) > _MAX_NAMES:
+                return None
             if line and (label := label_of_line(line, table)) is not None:
                 # A name that comes back may be a speaker.
                 if label.is_known or label.is_timed or label.speaker in names:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from livedash_core.parsing.stamps import STAMP, UNREADABLE, Stamp, at_instant, read_stamp
@@ -29,6 +30,7 @@ _BEGINS_WITH_JSON = re.compile(rf'[\s{MARKS}]*(?:\{{|\[\s*[{{\["\]]|"(?:[^"\\]|\
 _WHOLE_STAMP = re.compile(STAMP, re.ASCII | re.IGNORECASE)
 _NUMBER = re.compile(r"[0-9]{9,19}(?:\.[0-9]{1,9})?", re.ASCII)
 _MAX_DEPTH = 6
+_MAX_SPEAKER = 80
 _FIRST_ENTRIES = 5
 _SEPARATORS = re.compile(r"[^a-z0-9]")
 
@@ -127,14 +129,23 @@ def text_inside(document: Any) -> str:
     return "\n".join(strings)
 
 
+def _field_name(key: str) -> str:
+    return _short_field_name(key) if len(key) <= _MAX_SPEAKER else key
+
+
+@lru_cache(maxsize=1024)
+def _short_field_name(key: str) -> str:
+    return _SEPARATORS.sub("", key.lower())
+
+
 def _fields(item: Mapping[str, Any]) -> dict[str, Any]:
     """The fields by name in lower case without separators; a message inside an envelope is unpacked."""
-    fields = {_SEPARATORS.sub("", key.lower()): value for key, value in item.items()}
+    fields = {_field_name(key): value for key, value in item.items()}
     if isinstance(arguments := fields.get("kwargs"), dict) and isinstance(path := fields.get("id"), list) and path:
-        return {**{_SEPARATORS.sub("", key.lower()): value for key, value in arguments.items()}, "role": path[-1]}
+        return {**{_field_name(key): value for key, value in arguments.items()}, "role": path[-1]}
     inner = fields.get("message")
-    if isinstance(inner, dict) and any(_SEPARATORS.sub("", key.lower()) in TEXT for key in inner):
-        fields = {**fields, **{_SEPARATORS.sub("", key.lower()): value for key, value in inner.items()}}
+    if isinstance(inner, dict) and any(_field_name(key) in TEXT for key in inner):
+        fields = {**fields, **{_field_name(key): value for key, value in inner.items()}}
         if fields["message"] is inner:
             del fields["message"]
     return fields
@@ -169,7 +180,7 @@ def _pair_as_message(item: Any, table: SpeakerTable) -> Any:
     """``["user", "hi"]`` as an object."""
     if isinstance(item, list) and len(item) == 2 and all(isinstance(part, str) for part in item):
         speaker, content = item
-        if len(speaker) <= 80 and table.find_field(speaker):
+        if len(speaker) <= _MAX_SPEAKER and table.find_field(speaker):
             return {"role": speaker, "content": content}
     return item
 
@@ -183,29 +194,35 @@ class _Item:
 
 def _is_message(item: Mapping[str, Any], table: SpeakerTable, people: Mapping[str, str]) -> bool:
     fields = _fields(item)
-    for name in TEXT:
-        if isinstance(inner := fields.get(name), list) and any(
+    texts = _in_order(fields, TEXT)
+    for name in texts:
+        if isinstance(inner := fields[name], list) and any(
             isinstance(part, dict) and _is_message(part, table, people) for part in inner
         ):
             return False  # the envelope of a list of messages
-    has_text = any(isinstance(fields.get(name), str) or _flat(fields.get(name)) for name in TEXT)
+    has_text = any(isinstance(fields[name], str) or _flat(fields[name]) for name in texts)
     return (has_text and _speaker(fields, table, people) is not None) or bool(_pairs(item, table))
+
+
+def _in_order(fields: Mapping[str, Any], names: Mapping[str, int]) -> list[str]:
+    """Those of ``names`` that ``fields`` has, the most telling first."""
+    return sorted(fields.keys() & names.keys(), key=names.__getitem__)
 
 
 def _has_text(item: Mapping[str, Any]) -> bool:
     fields = _fields(item)
-    return any(_flat(fields.get(name)) for name in TEXT)
+    return any(_flat(fields[name]) for name in _in_order(fields, TEXT))
 
 
 def _messages(item: Mapping[str, Any], table: SpeakerTable, people: Mapping[str, str]) -> Iterator[RawMessage]:
     fields = _fields(item)
-    stamp = next((_stamp(fields[name]) for name in TIME if fields.get(name) not in (None, "")), None)
+    stamp = next((_stamp(fields[name]) for name in _in_order(fields, TIME) if fields[name] not in (None, "")), None)
     if pairs := _pairs(item, table):
         for label, content in pairs:
             yield RawMessage(Speaker(label), content, stamp)
         return
     speaker = _speaker(fields, table, people)
-    content = next((flat for name in TEXT if (flat := _flat(fields.get(name)).strip())), "")
+    content = next((flat for name in _in_order(fields, TEXT) if (flat := _flat(fields[name]).strip())), "")
     if is_html(content):
         content = html_to_text(content).strip()
     if content:
@@ -214,12 +231,12 @@ def _messages(item: Mapping[str, Any], table: SpeakerTable, people: Mapping[str,
 
 def _pairs(item: Mapping[str, Any], table: SpeakerTable) -> list[tuple[str, str]]:
     """``{"user": "hi", "bot": "hello"}``: fields named like speakers or by what they say, for both sides or alone."""
-    if any(_SEPARATORS.sub("", key.lower()) in TEXT for key in item):
+    if not TEXT.keys().isdisjoint(map(_field_name, item)):
         return []
     pairs: list[tuple[str, str]] = []
     for key, value in item.items():
-        known = table.find(Speaker(key), loosely=False)
-        label = key if known else PAIRED.get(_SEPARATORS.sub("", key.lower()))
+        known = len(key) <= _MAX_SPEAKER and table.find(Speaker(key), loosely=False)
+        label = key if known else PAIRED.get(_field_name(key))
         if label and (content := _said(value).strip()):
             pairs.append((label, content))
     if len(pairs) > 1 and any(_begins_with_messages(value, table) for value in item.values()):
@@ -240,7 +257,7 @@ def _said(value: Any, depth: int = 0) -> str:
     if isinstance(value, list):
         return "\n".join(filter(None, (_said(part, depth + 1) for part in value)))
     if isinstance(value, dict):
-        fields = {_SEPARATORS.sub("", key.lower()): inner for key, inner in value.items()}
+        fields = {_field_name(key): inner for key, inner in value.items()}
         names = (*TEXT, *PAIRED, *INSIDE)
         return next((said for name in names if name in fields and (said := _said(fields[name], depth + 1))), "")
     return ""
@@ -254,15 +271,15 @@ def _flat(value: Any, depth: int = 0) -> str:
         return "\n".join(filter(None, (_flat(part, depth + 1) for part in value)))
     if depth < 4 and isinstance(value, dict):
         fields = _fields(value)
-        return next((flat for name in TEXT if (flat := _flat(fields.get(name), depth + 1))), "")
+        return next((flat for name in _in_order(fields, TEXT) if (flat := _flat(fields[name], depth + 1))), "")
     return ""
 
 
 def _speaker(fields: Mapping[str, Any], table: SpeakerTable, people: Mapping[str, str]) -> str | None:
     """The word of the table that says who speaks, else the first name."""
     unknown: str | None = None
-    for name in SPEAKER:
-        if (value := fields.get(name)) is None:
+    for name in _in_order(fields, SPEAKER):
+        if (value := fields[name]) is None:
             continue
         for word in _speaker_words(value, is_role=name.endswith("role")):
             known = people.get(word, word)
@@ -279,12 +296,12 @@ def _speaker(fields: Mapping[str, Any], table: SpeakerTable, people: Mapping[str
 
 
 def _speaker_words(value: Any, *, is_role: bool = False) -> Iterator[str]:
-    if isinstance(value, str) and value.strip() and len(value) <= 80:
+    if isinstance(value, str) and value.strip() and len(value) <= _MAX_SPEAKER:
         yield value
     elif isinstance(value, int) and not isinstance(value, bool):
         yield _ROLE_NUMBERS.get(value, str(value)) if is_role else str(value)
     elif isinstance(value, dict):
-        fields = {_SEPARATORS.sub("", key.lower()): inner for key, inner in value.items()}
+        fields = {_field_name(key): inner for key, inner in value.items()}
         if fields.get("bot") is True or fields.get("isbot") is True or isinstance(fields.get("application"), dict):
             yield "bot"
         for name in ("role", "type", "kind", "name", "displayname", "id"):
@@ -313,7 +330,7 @@ def _people(document: Any) -> Iterator[tuple[str, str]]:
 def _listed(people: list[Any]) -> Iterator[tuple[str, str]]:
     for person in people:
         if isinstance(person, dict):
-            fields = {_SEPARATORS.sub("", key.lower()): value for key, value in person.items()}
+            fields = {_field_name(key): value for key, value in person.items()}
             key = fields.get("id") or fields.get("userid") or fields.get("participantid")
             role = fields.get("role") or fields.get("type") or fields.get("purpose") or fields.get("name")
             if isinstance(key, str) and isinstance(role, str):

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from livedash_core.parsing.stamps import STAMP, UNREADABLE, Stamp, read_stamp
-from livedash_core.parsing.transcript.speakers import MARKS, Speaker, SpeakerTable, label_key
+from livedash_core.parsing.transcript.speakers import EMPLOYEE, MARKS, Speaker, SpeakerTable, label_key
 
 FLAGS = re.ASCII | re.IGNORECASE
 GAP = rf"[ \t\u00a0\u202f{MARKS}]*"
@@ -28,21 +28,34 @@ _HEADING = re.compile(r"(?:#{1,6}[ \t]+|(?=[*_]{2,3}\w))([*_]{0,3})(\w[\w .-]{0,
 _EMPHASIS = re.compile(r"[*_`]{1,3}")
 _DIGIT = re.compile("[0-9]")
 _TAGGED_SPEAKER = re.compile(r"\s*<(\w[\w .-]{0,40})>")
-_SIMPLE = re.compile(r"([A-Za-z]+(?: [A-Za-z]+){0,3}):")
+_SIMPLE = re.compile(r"([A-Za-z]+(?: [A-Za-z]+){0,3}):|([A-Za-z]+[0-9]+):(?=\s|$)")
 _MAX_LABEL_LINE = 160
 _HEADING_MARKS = ("#", "*", "_")
 _SPACES = " \t\u00a0\u202f"
 
 
 class Label(NamedTuple):
-    """The beginning of a line as a speaker: what it says, where the words begin, and how sure it is."""
+    """The beginning of a line as a speaker: what it says, where the words begin, and how sure it is.
+
+    ``found`` is what the table has for the speaker.
+    """
 
     speaker: Speaker | None
     end: int
     stamp: Stamp | None = None
     layout: str = ""
-    is_known: bool = False
+    found: str | None = None
     is_weak: bool = False
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the table has the speaker."""
+        return self.found is not None
+
+    @property
+    def side(self) -> str | None:
+        """User, Assistant or System; None without a known speaker. An employee counts as the asking side."""
+        return "User" if self.found == EMPLOYEE else self.found
 
     @property
     def is_timed(self) -> bool:
@@ -65,12 +78,12 @@ def _read_short_label(line: str, table: SpeakerTable) -> Label | None:
 
 def _read_label(line: str, table: SpeakerTable) -> Label | None:
     if simple := _SIMPLE.match(line):
-        # Nothing but letters and a colon: no time, no marks. The quick way for most lines.
-        speaker, end = Speaker(simple[1]), simple.end()
-        known = table.find(speaker, loosely=False) is not None
-        if line.startswith("//", end) or not (known or end == len(line) or line[end].isspace()):
+        # Nothing but letters and a colon, or a number before white space: no time, no marks. The quick way for most.
+        speaker, end = Speaker(simple[1] or simple[2]), simple.end()
+        found = table.find(speaker, loosely=False)
+        if line.startswith("//", end) or (found is None and end < len(line) and not line[end].isspace()):
             return None
-        return Label(speaker, end, is_known=known, is_weak=known and table.is_weak(speaker))
+        return Label(speaker, end, found=found, is_weak=found is not None and table.is_weak(speaker))
     begin = len(line) - len(line.lstrip(_SPACES + _MARKS_TO_STRIP))
     stamp, layout, position = _leading_time(line, begin)
     decorated = ""
@@ -124,16 +137,16 @@ def _named(line: str, position: int, stamp: Stamp | None, layout: str, table: Sp
     if detail and stamp is None and (behind := _time_in(detail)):
         stamp, layout, detail = behind, "behind", ""
     speaker = Speaker(name, detail)
-    known = table.find(speaker, loosely=bool(layout))
-    if known is None and (match[3] == "\t" or (not line[end : end + 1].isspace() and end < len(line))):
+    found = table.find(speaker, loosely=bool(layout))
+    if found is None and (match[3] == "\t" or (not line[end : end + 1].isspace() and end < len(line))):
         return None  # 10:05, C:\\Users
-    if known is None and layout in ("", "other", "behind"):
+    if found is None and layout in ("", "other", "behind"):
         # Without a time that can be read, a name that the table lacks is a word with a colon.
         return None if layout else Label(speaker, end)
-    if known is None and layout == "bare" and (stamp is None or stamp.year is None):
+    if found is None and layout == "bare" and (stamp is None or stamp.year is None):
         return None
-    is_weak = known is not None and not layout and table.is_weak(speaker)
-    return Label(speaker, end, stamp, layout, known is not None, is_weak)
+    is_weak = found is not None and not layout and table.is_weak(speaker)
+    return Label(speaker, end, stamp, layout, found, is_weak)
 
 
 def _time_in(detail: str) -> Stamp | None:
@@ -150,23 +163,16 @@ def _behind_label(line: str, position: int, table: SpeakerTable) -> Label | None
     if match is None or not _NAME_BEFORE_TIME.fullmatch(name := beginning[: match.start()].rstrip(" \t\u00a0,|–—-")):
         return None
     speaker = Speaker(name.strip("*_`~, \u00a0"))
-    if table.find(speaker, loosely=True) is None:
-        return None
-    return Label(speaker, len(line), read_stamp(match[1]), "behind", is_known=True)
-
-
-def side_of(label: Label, table: SpeakerTable) -> str | None:
-    """User, Assistant or System; None without a known speaker. An employee counts as the asking side."""
-    side = None if label.speaker is None else table.find(label.speaker, loosely=label.is_timed)
-    return "User" if side == "employee" else side
+    found = table.find(speaker, loosely=True)
+    return None if found is None else Label(speaker, len(line), read_stamp(match[1]), "behind", found)
 
 
 def _heading(line: str, table: SpeakerTable) -> Label | None:
     """``### User`` or ``**User**`` alone on its line."""
     if len(line) <= 80 and (match := _HEADING.match(line.strip())):
         speaker = Speaker(match[2].strip())
-        if table.find(speaker, loosely=False) and not table.is_weak(speaker):
-            return Label(speaker, len(line), is_known=True)
+        if (found := table.find(speaker, loosely=False)) and not table.is_weak(speaker):
+            return Label(speaker, len(line), found=found)
     return None
 
 

@@ -25,9 +25,10 @@ _ANSWER = """
 response output completion reply fulfillmenttext botresponse botmessage bottext botreply assistantmessage
 airesponse aimessage systemresponse agentresponse
 """
-TEXT = tuple(_TEXT.split())
-SPEAKER = tuple(_SPEAKER.split())
-TIME = tuple(_TIME.split())
+#: Name → its place in the order.
+TEXT: dict[str, int] = {name: place for place, name in enumerate(_TEXT.split())}
+SPEAKER: dict[str, int] = {name: place for place, name in enumerate(_SPEAKER.split())}
+TIME: dict[str, int] = {name: place for place, name in enumerate(_TIME.split())}
 #: A word from these fields is a speaker only if the table has it: they hold other things as well.
 ONLY_KNOWN = frozenset(("type", "event", "direction", "source", "userid", "participantid", "authorid", "senderid"))
 SPEAKER_FLAGS: dict[str, tuple[str, str]] = {

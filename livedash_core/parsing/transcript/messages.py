@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from livedash_core.enums import Role
 from livedash_core.parsing.stamps import Stamp
 from livedash_core.parsing.transcript.speakers import Speaker
 
 
-@dataclass(frozen=True, slots=True)
-class ParsedMessage:
+class ParsedMessage(NamedTuple):
     """One message; ``content`` is never empty, ``sent_at`` in UTC."""
 
     role: Role
@@ -20,8 +20,7 @@ class ParsedMessage:
     sent_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class RawMessage:
+class RawMessage(NamedTuple):
     """A message as its format gives it. Without a ``speaker`` it is a System message."""
 
     speaker: Speaker | None

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 from livedash_core.parsing.stamps import STAMP
-from livedash_core.parsing.transcript.labels import with_colons
+from livedash_core.parsing.transcript.labels import label_of_line, with_colons
 from livedash_core.parsing.transcript.speakers import MARKS, Speaker, SpeakerTable, label_key
 
 #: Without a space at its end, and gaps are bounded, so that the time stays linear for a line of spaces.
@@ -149,7 +149,10 @@ def _with_labels(text: str, pattern: re.Pattern[str], table: SpeakerTable, *, al
 
 
 def _with_heads(text: str, table: SpeakerTable) -> str:
-    """A name and a time alone on a line, of names that are known, come again, or stand below an empty line."""
+    """A name and a time alone on a line, of names that are known, come again, or stand below an empty line.
+
+    A name that the table lacks, with another timed line directly below, says nothing: it is what somebody said.
+    """
     heads = list(_HEAD.finditer(text))
     if len(heads) < 2:
         return text
@@ -157,15 +160,22 @@ def _with_heads(text: str, table: SpeakerTable) -> str:
     times_said = Counter(map(label_key, names))
     pieces: list[str] = []
     end = 0
-    for head, name in zip(heads, names, strict=True):
+    followers = [*(head.start() for head in heads[1:]), len(text)]
+    for head, name, follower in zip(heads, names, followers, strict=True):
         known = table.find(Speaker(name), loosely=True)
         above = text[max(0, head.start() - 2) : head.start()]
         is_name = len(name.split()) <= _MAX_HEAD_WORDS
         is_alone = times_said[label_key(name)] > 1 or above in ("", "\n", "\n\n") or _HAS_DATE.search(head[0])
-        if known or (is_name and is_alone):
+        if known or (is_name and is_alone and _speaks_below(text, head.end(), follower, table)):
             pieces += text[end : head.start()], f"[{head['time'] or head['time_behind']}] {name}: "
             end = head.end()
     return "".join([*pieces, text[end:]])
+
+
+def _speaks_below(text: str, begin: int, end: int, table: SpeakerTable) -> bool:
+    line = text[begin:end].lstrip().partition("\n")[0]
+    label = label_of_line(line, table)
+    return bool(line) and not (label is not None and label.is_timed)
 
 
 def _name_in(head: re.Match[str]) -> str:

@@ -30,16 +30,13 @@ def read_plain_text(text: str, table: SpeakerTable, expected_messages: int | Non
     reading = Reading([], first_line=next((line.text.strip() for line in lines if line.text.strip()), ""))
     if only_one_line_speaks(lines, table):
         split, count = split_inside_lines(lines, table)
-        if count and is_conversation(split, table, count, expected_messages):
+        if count and is_conversation(split, count, expected_messages):
             lines = split
             reading.notes["lines_split"] = count
-    starts = message_starts(lines, table, reading.notes, expected_messages)
+    starts = message_starts(lines, reading.notes, expected_messages)
     reading.messages = _messages(lines, starts, reading.notes)
-    reading.notes["lines_without_speaker"] = sum(
-        line.label is not None and line.label.speaker is None
-        for position, line in enumerate(lines)
-        if position in starts
-    )
+    begun = (lines[position].label for position in starts)
+    reading.notes["lines_without_speaker"] = sum(label is not None and label.speaker is None for label in begun)
     return reading
 
 

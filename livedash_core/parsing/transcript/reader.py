@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from livedash_core.enums import Role
+from livedash_core.enums import DayOrder, Role
 from livedash_core.parsing.dates import to_utc
 from livedash_core.parsing.stamps import Stamp
 from livedash_core.parsing.text import clean
@@ -47,6 +47,7 @@ def parse_transcript(
     zone: ZoneInfo,
     speaker_roles: Mapping[str, Role] | None = None,
     messages_sent: int | None = None,
+    date_order: DayOrder | None = None,
 ) -> Transcript:
     """Read a conversation: plain text in many forms, JSON, HTML, WebVTT.
 
@@ -59,7 +60,8 @@ def parse_transcript(
     order of the text wins. A missing or impossible time is spread evenly between its neighbours; where there is none,
     the session's ``started_at`` and ``ended_at`` (aware) stand in, unless the transcript's own times lie beyond them.
 
-    ``messages_sent``, the number of messages in the session's row, decides between two possible readings. Nothing is
+    ``messages_sent``, the number of messages in the session's row, decides between two possible readings;
+    ``date_order``, the company's setting, how dates like 03/04/2026 are read where nothing else decides. Nothing is
     raised: a text whose speakers are unknown has a ``problem``.
     """
     text = clean(text).removeprefix("\ufeff")
@@ -86,7 +88,7 @@ def parse_transcript(
         for message, role in zip(messages, roles, strict=True)
         if message.speaker is not None
     }
-    return _timed(messages, roles, speakers, reading, started_at, ended_at, zone, problem)
+    return _timed(messages, roles, speakers, reading, started_at, ended_at, zone, problem, date_order)
 
 
 def _ordinary(text: str, started_at: datetime, ended_at: datetime, zone: ZoneInfo) -> list[ParsedMessage] | None:
@@ -304,11 +306,12 @@ def _timed(
     started_at: datetime,
     ended_at: datetime,
     zone: ZoneInfo,
-    problem: str | None = None,
+    problem: str | None,
+    date_order: DayOrder | None,
 ) -> Transcript:
     notes: Counter[str] = reading.notes
     stamps: list[Stamp | None] = [message.stamp for message in messages]
-    written = times.instants(stamps, started_at, ended_at, zone, notes)
+    written = times.instants(stamps, started_at, ended_at, zone, notes, date_order)
     if reading.newest_first and _falls(written):
         messages, roles, written = messages[::-1], roles[::-1], written[::-1]
         notes["order_reversed"] = 1

@@ -35,7 +35,8 @@ def label_key(label: str) -> str:
     if not label.isascii():
         label = _MARK.sub("", label)
         label = normalize("NFC", _ACCENT.sub("", normalize("NFD", label.lower()))).replace("ı", "i")
-    return _SEPARATORS.sub(" ", label.strip(" \t\u00a0\u202f*_`~#\"'").lower()).strip()
+    key = label.strip(" \t\u00a0\u202f*_`~#\"'").lower()
+    return key if key.isalnum() else _SEPARATORS.sub(" ", key).strip()
 
 
 def _words(text: str) -> frozenset[str]:
@@ -114,11 +115,14 @@ class SpeakerTable:
         key = label_key(speaker.name)
         if found := self._names.get(key) or _TABLE.get(key):
             return found
-        detail = label_key(speaker.detail)
-        if detail and (found := self._names.get(detail) or _TABLE.get(detail)):
-            return found
+        if speaker.detail:
+            detail = label_key(speaker.detail)
+            if detail and (found := self._names.get(detail) or _TABLE.get(detail)):
+                return found
         if key.endswith("bot") and _CALLED_BOT.fullmatch(speaker.name):
             return "Assistant"
+        if " " not in key:
+            return None
         words = key.split(" ")
         if not 2 <= len(words) <= _MAX_WORDS:
             return None

@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from livedash_core.parsing.transcript.labels import Label, label_of_line, side_of
-from livedash_core.parsing.transcript.speakers import SpeakerTable
+from livedash_core.parsing.transcript.labels import Label, label_of_line
+from livedash_core.parsing.transcript.speakers import Speaker, SpeakerTable
 
 #: Characters besides a line feed that end a line for some programs. They end one here only in front of a speaker.
 OTHER_LINE_ENDS = "\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"
@@ -56,10 +56,17 @@ def lines_of(text: str, table: SpeakerTable) -> list[Line]:
 
 def only_one_line_speaks(lines: Sequence[Line], table: SpeakerTable) -> bool:
     """Whether at most one of the two sides begins a line."""
-    labels = [line.label for line in lines if line.label is not None and line.label.is_known and not line.label.is_weak]
-    sides = {table.find(label.speaker, loosely=True) for label in labels if label.speaker is not None} - {"System"}
-    has_unknown = any(line.label is not None and line.label.is_timed and not line.label.is_known for line in lines)
-    return len(sides) == 1 and not has_unknown
+    speakers: set[Speaker | None] = set()
+    for line in lines:
+        label = line.label
+        if label is None:
+            continue
+        if label.found is None:
+            if label.stamp is not None:
+                return False
+        elif not label.is_weak:
+            speakers.add(label.speaker)
+    return len({table.find(speaker, loosely=True) for speaker in speakers if speaker is not None} - {"System"}) == 1
 
 
 def split_inside_lines(lines: Sequence[Line], table: SpeakerTable) -> tuple[list[Line], int]:
@@ -102,12 +109,12 @@ def _piece(separator: str, text: str, label: Label | None, table: SpeakerTable) 
     return Line(separator, text, label)
 
 
-def is_conversation(split: Sequence[Line], table: SpeakerTable, count: int, expected_messages: int | None) -> bool:
+def is_conversation(split: Sequence[Line], count: int, expected_messages: int | None) -> bool:
     """Whether lines split inside are a conversation, and not an answer that says "User: your number"."""
     labels = [line.label for line in split if line.label is not None and line.label.is_known]
     if expected_messages is not None and count == 1:
         return expected_messages >= len(labels)
-    return count > 1 or side_of(labels[0], table) == "User"
+    return count > 1 or labels[0].side == "User"
 
 
 _INSIDE = re.compile(

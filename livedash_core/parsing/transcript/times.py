@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
+from livedash_core.enums import DAY_ORDERS
 from livedash_core.parsing.dates import is_ambiguous
 from livedash_core.parsing.stamps import Order, Stamp, with_offset
 
@@ -20,10 +21,18 @@ _PAST_MIDNIGHT = timedelta(hours=6)
 
 
 def instants(
-    stamps: Sequence[Stamp | None], started_at: datetime, ended_at: datetime, zone: ZoneInfo, notes: Counter[str]
+    stamps: Sequence[Stamp | None],
+    started_at: datetime,
+    ended_at: datetime,
+    zone: ZoneInfo,
+    notes: Counter[str],
+    chosen: Order | None = None,
 ) -> list[datetime | None]:
-    """The instant of each stamp in UTC; None for what is missing, impossible or ambiguous (counted in ``notes``)."""
-    order = _order_of([stamp for stamp in stamps if stamp is not None], started_at, ended_at, zone)
+    """The instant of each stamp in UTC; None for what is missing, impossible or ambiguous (counted in ``notes``).
+
+    ``chosen`` is the order of day and month where neither the stamps nor the session decide.
+    """
+    order = _order_of([stamp for stamp in stamps if stamp is not None], started_at, ended_at, zone, chosen)
     read: list[datetime | None] = []
     latest: datetime | None = None
     for stamp in stamps:
@@ -46,8 +55,10 @@ def is_far(instant: datetime, started_at: datetime, ended_at: datetime) -> bool:
     return instant - ended_at > FAR_FROM_SESSION or started_at - instant > FAR_FROM_SESSION
 
 
-def _order_of(stamps: Sequence[Stamp], started_at: datetime, ended_at: datetime, zone: ZoneInfo) -> Order | None:
-    """Which number is the day, by all stamps of the transcript, else by the session; None where neither decides."""
+def _order_of(
+    stamps: Sequence[Stamp], started_at: datetime, ended_at: datetime, zone: ZoneInfo, chosen: Order | None
+) -> Order | None:
+    """Which number is the day, by all stamps of the transcript, else by the session, else ``chosen``."""
     undecided = [stamp for stamp in stamps if stamp.year is not None and stamp.order is None and stamp.instant is None]
     if not undecided:
         return "day first"
@@ -56,13 +67,12 @@ def _order_of(stamps: Sequence[Stamp], started_at: datetime, ended_at: datetime,
     if day_first or month_first:
         return None if day_first and month_first else "day first" if day_first else "month first"
     near: list[Order] = []
-    orders: tuple[Order, ...] = ("day first", "month first")
-    for order in orders:
+    for order in DAY_ORDERS:
         times = [stamp.local(order) for stamp in undecided]
         first, last = (at.astimezone(zone).replace(tzinfo=None) for at in (started_at, ended_at))
         if all(time is not None and first - time <= _NEAR_SESSION and time - last <= _NEAR_SESSION for time in times):
             near.append(order)
-    return near[0] if len(near) == 1 else None
+    return near[0] if len(near) == 1 else chosen
 
 
 def _instant(

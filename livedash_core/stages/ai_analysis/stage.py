@@ -71,6 +71,7 @@ class AiAnalysis(Stage[Conversation, AnalysisResult]):
     """Many slow calls concurrently. A claim is twelve rounds of calls, so that claiming and settling hardly count."""
 
     name = "AI_ANALYSIS"
+    divided_limits = ("analysis_concurrency",)
 
     def __init__(self, context: StageContext) -> None:
         super().__init__(context)

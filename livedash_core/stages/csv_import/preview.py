@@ -6,18 +6,20 @@ import asyncio
 import json
 import tempfile
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, BinaryIO
+from types import MappingProxyType, SimpleNamespace
+from typing import Any, BinaryIO, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from livedash_core.clients.csv_content import csv_in
 from livedash_core.clients.fetch import MIB, Fetcher
 from livedash_core.clients.source import Source
+from livedash_core.enums import DayOrder, Role
 from livedash_core.errors import PermanentError, ProcessingError
 from livedash_core.parsing.csv_reading import date_order_of, reading_of
 from livedash_core.parsing.csv_rows import COLUMNS, CsvReader
@@ -37,13 +39,22 @@ _SHOWN_CHARACTERS = 200
 _NO_COMPANY = UUID(int=0)
 
 
-def preview(address: str, source: Source, zone: ZoneInfo, settings: Settings) -> dict[str, Any]:
+class HowToRead(NamedTuple):
+    """A company's settings for its CSV and transcripts."""
+
+    zone: ZoneInfo
+    speaker_roles: Mapping[str, Role] = MappingProxyType({})
+    date_order: DayOrder | None = None
+
+
+def preview(address: str, source: Source, told: HowToRead, settings: Settings) -> dict[str, Any]:
     """Read the CSV at ``address``, a URL or a file, as an import does; returns facts with values for JSON.
 
     At most ``SAMPLES`` transcripts are fetched, by the rules of ``source``; of a file of no company, from the origin of
-    its first transcript. Nothing is written. Raises
+    its first transcript. ``told`` are the company's settings. Nothing is written. Raises
     ``ProcessingError`` if the CSV cannot be fetched or is no text.
     """
+    zone = told.zone
     max_bytes = settings.csv_max_mib * MIB
     with ExitStack() as opened:
         charset = None
@@ -56,7 +67,7 @@ def preview(address: str, source: Source, zone: ZoneInfo, settings: Settings) ->
         content = csv_in(file, max_bytes=max_bytes, opened=opened)
         reader = CsvReader(content, charset=charset, max_lines=settings.csv_max_lines)
         company = SimpleNamespace(company_name=source.company, timezone=zone.key)
-        reading = Reading(company, lambda: False, date_order_of(reader))
+        reading = Reading(company, lambda: False, date_order_of(reader, chosen=told.date_order))
         rows = _Rows(zone)
         reading.stage(reader, [rows.add])
     if is_file and source.company_id == _NO_COMPANY and not source.allowed_origins and rows.urls:
@@ -82,7 +93,7 @@ def preview(address: str, source: Source, zone: ZoneInfo, settings: Settings) ->
         "rejections": rows.rejections,
         "problems": rows.problems,
         "samples": [dict(zip(COLUMNS, cells, strict=True)) for _, cells in rows.samples],
-        "transcripts": [] if refused else asyncio.run(_transcripts(rows.samples, source, zone, how)),
+        "transcripts": [] if refused else asyncio.run(_transcripts(rows.samples, source, told, how)),
     }
 
 
@@ -165,28 +176,39 @@ async def _download(address: str, source: Source, file: BinaryIO, max_bytes: int
 
 
 async def _transcripts(
-    samples: list[tuple[int, tuple[str | None, ...]]], source: Source, zone: ZoneInfo, how: dict[str, Any]
+    samples: list[tuple[int, tuple[str | None, ...]]], source: Source, told: HowToRead, how: dict[str, Any]
 ) -> list[dict[str, Any]]:
     url = COLUMNS.index("full_transcript_url")
     async with Fetcher() as fetcher:
         return [
-            {"session": cells[0], **await _transcript(fetcher, cells, cells[url] or "", source, zone, how)}
+            {"session": cells[0], **await _transcript(fetcher, cells, cells[url] or "", source, told, how)}
             for _, cells in islice(samples, SAMPLES)
             if not is_null(cells[url])
         ]
 
 
 async def _transcript(
-    fetcher: Fetcher, cells: tuple[str | None, ...], url: str, source: Source, zone: ZoneInfo, how: dict[str, Any]
+    fetcher: Fetcher, cells: tuple[str | None, ...], url: str, source: Source, told: HowToRead, how: dict[str, Any]
 ) -> dict[str, Any]:
     try:
         fetched = await fetcher.text(url, source)
         if problem := not_a_transcript(fetched.content):
             return {"problem": f"it {problem}"}
-        started_at, ended_at = interpret(cells[1], cells[2], zone, how)
+        started_at, ended_at = interpret(cells[1], cells[2], told.zone, how)
     except ProcessingError as error:
         return {"problem": redact(str(error))}
-    read = parse_transcript(fetched.content, started_at=started_at, ended_at=ended_at, zone=zone)
+    row = SimpleNamespace(**dict(zip(COLUMNS, cells, strict=True)), notes=how)
+    read = parse_transcript(
+        fetched.content,
+        started_at=started_at,
+        ended_at=ended_at,
+        zone=told.zone,
+        speaker_roles=told.speaker_roles,
+        messages_sent=following_columns(row)["messages_sent"],
+        date_order=told.date_order,
+    )
+    if read.problem:
+        return {"problem": redact(f"it {read.problem}")}
     return {
         "messages": len(read.messages),
         "roles": dict(Counter(message.role for message in read.messages)),

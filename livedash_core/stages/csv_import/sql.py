@@ -31,6 +31,20 @@ CREATE_STAGING = f"""
 INDEX_STAGING = f"CREATE INDEX ON {STAGING} (line_number)"
 COUNT_CHUNK = f"SELECT count(*) FROM {STAGING} WHERE line_number >= :first AND line_number < :end"  # noqa: S608 - made of constants
 
+_NO_SECONDS = "!~ '[:.][0-9][0-9][:.][0-9][0-9]([^0-9]|$)'"
+
+
+def _other_start(text: str, instant: str, other_text: str, other: str) -> str:
+    """Whether two starts are different instants, not the same one written in another way or without its seconds.
+
+    Starts that cannot be read are compared as they are written.
+    """
+    return f"""CASE WHEN {instant} IS NULL OR {other} IS NULL THEN {text} IS DISTINCT FROM {other_text}
+        WHEN {text} {_NO_SECONDS} OR {other_text} {_NO_SECONDS}
+        THEN date_trunc('minute', {instant}) <> date_trunc('minute', {other})
+        ELSE {instant} <> {other} END"""
+
+
 #: Contradicting lines of one file that are shown; the others are only counted in a note.
 MAX_CONTRADICTIONS = 1000
 #: Of several lines for one session the one that ends last is kept, whatever the order of the file; of equals the last
@@ -45,6 +59,7 @@ ONE_OF_EACH = f"""
             row_number() OVER latest AS rank,
             first_value(line_number) OVER latest AS kept,
             first_value(start_time) OVER latest AS kept_start,
+            first_value(started_at) OVER latest AS kept_started_at,
             first_value(split_part(full_transcript_url, '?', 1)) OVER latest AS kept_url,
             count(*) OVER (PARTITION BY external_session_id) - 1 AS others
         FROM {STAGING} AS staged JOIN repeated USING (external_session_id)
@@ -56,7 +71,7 @@ ONE_OF_EACH = f"""
         DELETE FROM {STAGING} AS staged USING ranked WHERE staged.ctid = place AND rank > 1
         RETURNING staged.line_number, staged.external_session_id,
             concat_ws(',', {", ".join(f"staged.{column}" for column in COLUMNS)}) AS raw_text,
-            kept, staged.start_time IS DISTINCT FROM kept_start
+            kept, {_other_start("staged.start_time", "staged.started_at", "kept_start", "kept_started_at")}
                 OR split_part(staged.full_transcript_url, '?', 1) IS DISTINCT FROM kept_url AS contradicts
     )
     SELECT line_number, external_session_id, left(raw_text, 10000) AS raw_text,
@@ -104,7 +119,7 @@ def _is_other_time(column: str, instant: str) -> str:
         (before.{instant} IS DISTINCT FROM row.{instant}
             OR (row.{instant} IS NULL AND before.{column} IS DISTINCT FROM row.{column}))
         AND NOT (row.{instant} = date_trunc('minute', before.{instant})
-            AND row.{column} !~ '[:.][0-9][0-9][:.][0-9][0-9]([^0-9]|$)') IS TRUE
+            AND row.{column} {_NO_SECONDS}) IS TRUE
     )"""
 
 

@@ -83,7 +83,7 @@ def stage_file(
     ``TransientError`` if reading it takes too long; ``StoppedReading``.
     """
     reader = CsvReader(file, charset=charset, max_lines=max_lines)
-    reading = Reading(company, should_stop, date_order_of(reader, date_order))
+    reading = Reading(company, should_stop, date_order_of(reader, date_order, company.date_order))
     with ExitStack() as copies:
         partitions: list[_Partition] = []
         for connection in connections:

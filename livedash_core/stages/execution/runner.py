@@ -56,7 +56,8 @@ class _Chunk(Generic[Item]):
 class Runner(Generic[Item, Result]):
     """Runs one stage for the sessions of a scope. ``stop()`` may be called from a signal handler or another thread.
 
-    ``dag_run`` is written to leases and failures, with the host and process id, to show where they come from.
+    ``dag_run`` is written to leases and failures, with the host and process id, to show where they come from. Without
+    ``ingests`` it only claims: another runner of the same run creates sessions.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Runner(Generic[Item, Result]):
         budget_seconds: float | None = None,
         dag_run: str | None = None,
         on_progress: Progress | None = None,
+        ingests: bool = True,
     ) -> None:
         self.engine = engine
         self.stage = stage
@@ -81,6 +83,7 @@ class Runner(Generic[Item, Result]):
         self.owner = f"{socket.gethostname()}:{os.getpid()}"
         self.report = StageReport(stage.name)
         self._on_progress = on_progress
+        self._ingests = ingests
         self._settings = stage.context.settings
         self._started = time.monotonic()
         self._stop_requested = threading.Event()
@@ -126,8 +129,9 @@ class Runner(Generic[Item, Result]):
             try:
                 with ThreadPoolExecutor(1, "livedash-database") as database, asyncio.Runner() as loop:
                     try:
-                        add_missing_stage_rows(self.engine, self.pipeline)
-                        self.stage.ingest(self.pipeline, self.scope, self.report, self)
+                        if self._ingests:
+                            add_missing_stage_rows(self.engine, self.pipeline)
+                            self.stage.ingest(self.pipeline, self.scope, self.report, self)
                         loop.run(self._process_chunks(database, heartbeat))
                     except SystemicError as error:
                         self._settler.note_systemic(error)

@@ -15,6 +15,15 @@ function say(text, path) {
   said.append(" ", link);
 }
 
+// Adds a link to the page about a run of a stage.
+function linkToRun(dag, runId) {
+  if (!document.body.dataset.stageDags.split(" ").includes(dag)) return;
+  const link = document.createElement("a");
+  link.href = `${document.body.dataset.here}/runs/${encodeURIComponent(dag)}/${encodeURIComponent(runId)}`;
+  link.textContent = "What it changed";
+  said.append(" ", link);
+}
+
 // Shows the cost forecast of a button that may cause model calls, for the days in the form if it has any.
 let forecasts = 0;
 async function showForecast(button) {
@@ -44,6 +53,12 @@ function confirmed(button) {
     // The days in the page's filter form.
     field.value = new URLSearchParams(location.search).get(field.name) ?? "";
   }
+  const reason = ask.querySelector("#ask-reason");
+  reason.hidden = button.dataset.reason === undefined;
+  const reasonField = reason.querySelector("input");
+  reasonField.required = !reason.hidden;
+  reasonField.disabled = reason.hidden;
+  reasonField.value = "";
   ask.querySelector("#ask-question").textContent = button.dataset.question;
   days.onchange = () => showForecast(button);
   showForecast(button);
@@ -95,12 +110,13 @@ async function followRun(dag, runId, more) {
     else if (run.state !== "queued") return sayEnd(dag, run, path, more);
     else if ((await readPaused()).has(dag)) say(`The run waits: its DAG is paused in Airflow.${more}`, path);
     else say(`The run is queued.${more}`, path);
+    linkToRun(dag, runId);
     await new Promise((resolve) => setTimeout(resolve, FOLLOW_MILLISECONDS));
   }
 }
 
 // The counts of a run are in the Asset event that it emitted; a run that moved no session on emits none.
-async function sayEnd(dag, run, path, more) {
+async function readEnd(dag, run) {
   const query = new URLSearchParams({ source_dag_id: dag, source_run_id: run.dag_run_id, limit: 10 });
   const events = (await read(`/api/v2/assets/events?${query}`).catch(() => ({}))).asset_events ?? [];
   const counts = events.map((event) => event.extra ?? {}).find((extra) => "completed" in extra);
@@ -109,10 +125,30 @@ async function sayEnd(dag, run, path, more) {
     : "";
   const nothing = dag === "livedash_topic_edit" ? `the topic is ${run.state === "success" ? "changed" : "as it was"}` : "no session moved on";
   const result = run.state === "success" ? "The run is done" : "The run has failed";
-  say(`${result}: ${changed || nothing}.${more}`, path);
+  return `${result}: ${changed || nothing}.`;
+}
+
+async function sayEnd(dag, run, path, more) {
+  say(`${await readEnd(dag, run)}${more}`, path);
+  linkToRun(dag, run.dag_run_id);
   await refresh();
   const number = followed;
   setTimeout(() => { if (number === followed) said.hidden = true; }, SHOWN_MILLISECONDS);
+}
+
+// The page about a run: its state, and what it moved on, as long as it is open.
+async function showRun(line) {
+  const { dag, run: runId } = line.dataset;
+  for (let times = 0; times < FOLLOW_TIMES; times += 1) {
+    const run = await read(`/api/v2/dags/${encodeURIComponent(dag)}/dagRuns/${encodeURIComponent(runId)}`);
+    if (run.state !== "running" && run.state !== "queued") {
+      line.textContent = await readEnd(dag, run);
+      return refresh();
+    }
+    line.textContent = `The run is ${run.state}.`;
+    await refresh();
+    await new Promise((resolve) => setTimeout(resolve, FOLLOW_MILLISECONDS));
+  }
 }
 
 async function startRun(dag, conf, more = "") {
@@ -164,7 +200,10 @@ async function unpause(button) {
 }
 
 const KINDS = {
-  run: (button) => startRun(button.dataset.dag, JSON.parse(button.dataset.conf)),
+  run(button, fields) {
+    const conf = JSON.parse(button.dataset.conf);
+    return startRun(button.dataset.dag, fields.reason ? { ...conf, skip_reason: fields.reason } : conf);
+  },
 
   // A change of a topic, with the fields of the button's form: a name is text, anything else an id.
   topic(button) {
@@ -191,11 +230,12 @@ const KINDS = {
     say(`The backfill is started.${waits}`, `/dags/${encodeURIComponent(dag)}/backfills`);
   },
 
-  async group(button) {
+  async group(button, fields) {
     const found = await readJson(button.dataset.ids);
     if (!found.session_ids.length) return say("The group has no more sessions of active companies.");
-    const more = found.more ? " The group has more sessions: retry it again when the run is done." : "";
-    await startRun(button.dataset.dag, { session_ids: found.session_ids, retry_failed: true }, more);
+    const more = found.more ? " The group has more sessions: repeat it when the run is done." : "";
+    const change = fields.reason ? { skip_reason: fields.reason } : { retry_failed: true };
+    await startRun(button.dataset.dag, { session_ids: found.session_ids, ...change }, more);
   },
 
   async again(button) {
@@ -219,6 +259,7 @@ document.addEventListener("click", async (event) => {
   say("Sending the request to Airflow …");
   try {
     await KINDS[button.dataset.kind](button, fields);
+    button.closest("[data-group]")?.setAttribute("data-started", "");
   } catch (error) {
     say(error instanceof TypeError ? "The server cannot be reached." : error.message);
   } finally {
@@ -233,5 +274,7 @@ document.addEventListener("submit", (event) => {
   event.target.querySelector("button.action").click();
 });
 
+const runLine = document.getElementById("run");
+if (runLine) showRun(runLine).catch((error) => { runLine.textContent = `Airflow cannot say how the run went: ${error.message}`; });
 showPaused();
 document.addEventListener("refreshed", showPaused);

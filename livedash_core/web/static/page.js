@@ -48,6 +48,31 @@ async function refresh() {
   }
 }
 
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("button.copy");
+  if (!button) return;
+  const link = button.dataset.copyLink;
+  const text = link ? new URL(link, location.href).href : button.dataset.copy;
+  const label = button.textContent;
+  try {
+    await navigator.clipboard.writeText(text);
+    button.textContent = "Copied";
+  } catch {
+    // Without permission, or without https: the text is shown to be copied by hand.
+    const field = Object.assign(document.createElement("input"), { value: text, readOnly: true, size: 40 });
+    field.setAttribute("aria-label", label);
+    button.replaceWith(field);
+    field.select();
+    return;
+  }
+  setTimeout(() => { button.textContent = label; }, 2000);
+});
+
+// On a phone the filters begin folded; without this script, they are unfolded.
+if (matchMedia("(max-width: 56rem)").matches) {
+  for (const box of document.querySelectorAll("details.filter-box")) box.open = false;
+}
+
 let timer;
 function follow() {
   clearTimeout(timer);

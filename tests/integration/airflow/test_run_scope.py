@@ -22,6 +22,7 @@ EMPTY: dict[str, Any] = {
     "session_ids": None,
     "retry_failed": False,
     "rerun": False,
+    "skip_reason": None,
     "limit": None,
 }
 
@@ -165,3 +166,28 @@ def test_a_rerun_requires_named_sessions(connection: Connection, records: Record
     assert read(connection, "manual", session_ids=[str(session)], rerun=True).rerun
     with pytest.raises(UsageError, match="rerun needs sessions"):
         read(connection, "manual", company="Acme", rerun=True)
+
+
+def test_a_run_skips_for_good_what_its_form_selects(connection: Connection, records: Records):
+    (session,) = records.sessions(records.company("Acme"), 1)
+    run = read(connection, "manual", session_ids=[str(session)], skip_reason=" gone ")
+
+    assert (run.skip_reason, run.scope.session_ids) == ("gone", (session,))
+    assert from_json(to_json(run)).skip_reason is None
+    assert read(connection, "manual", skip_reason="  ").skip_reason is None
+
+
+@pytest.mark.parametrize(
+    ("run_type", "given", "message"),
+    [
+        ("manual", {}, "needs a selection"),
+        ("manual", {"company": "Acme", "retry_failed": True}, "either skips"),
+        ("backfill", {"company": "Acme"}, "either skips"),
+    ],
+)
+def test_a_skip_needs_a_selection_and_is_no_retry(
+    connection: Connection, records: Records, run_type: str, given: dict[str, Any], message: str
+):
+    records.company("Acme")
+    with pytest.raises(UsageError, match=message):
+        read(connection, run_type, skip_reason="gone", **given)

@@ -68,8 +68,13 @@ class CompanyServer:
     etag: str = ""
     #: Transcripts answered before the server holds back the next until ``resume``; None: never.
     pause_after: int | None = None
+    #: How long it holds back a transcript at most; None: until ``resume``.
+    pause_seconds: float | None = None
     paused: Event = field(default_factory=Event)
     resume: Event = field(default_factory=Event)
+    #: Transcript requests that the server had at once, now and at most.
+    at_once: int = 0
+    peak: int = 0
     _lock: Lock = field(default_factory=Lock)
 
     @property
@@ -140,8 +145,12 @@ class CompanyServer:
         chat = next((chat for chat in self.chats if chat.path == path), None)
         with self._lock:
             self.requests["transcript"] += 1
+            self.at_once += 1
+            self.peak = max(self.peak, self.at_once)
             held = self.pause_after is not None and self.requests["transcript"] > self.pause_after
         if held:
             self.paused.set()
-            self.resume.wait()
+            self.resume.wait(self.pause_seconds)
+        with self._lock:
+            self.at_once -= 1
         return (200, chat.transcript.encode()) if chat and chat.messages else (404, b"gone")

@@ -33,9 +33,9 @@ class CommandLine:
             "livedash", *arguments, env=self.environment, cwd="/", stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
 
-    def finish(self, process: fork_server.ForkedProcess, code: int = 0) -> tuple[str, str]:
+    def finish(self, process: fork_server.ForkedProcess, code: int = 0, *, seconds: float = 60) -> tuple[str, str]:
         """Standard output and standard error of a program that ended with ``code``."""
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=seconds)
         for secret in (PASSWORD, quote(PASSWORD, safe=""), "Traceback"):
             assert secret not in out + err
         assert process.returncode == code, f"{process.args} ended with {process.returncode}: {out}{err}"

@@ -27,6 +27,8 @@ def test_a_company_is_added_updated_listed_and_suspended(livedash: CommandLine) 
         "--mask-personal-data",
         "--role",
         "Lisa Jansen=Assistant",
+        "--date-order",
+        "month-first",
     )
     updated, _ = livedash("company", "update", "Grüne Wiese", *options, "--allow-origin", "https://files.example.com/x")
     assert added == "Grüne Wiese: added.\n"
@@ -49,6 +51,7 @@ def test_a_company_is_added_updated_listed_and_suspended(livedash: CommandLine) 
             "allowed_networks": ["127.0.0.0/8", "::1/128"],  # localhost is both
             "analyzer": "openai",
             "speaker_roles": {"Lisa Jansen": "Assistant"},
+            "date_order": "month first",
             "model": "small",
             "mode": "batch",
             "retention_days": 30,
@@ -79,6 +82,7 @@ def test_each_clear_option_clears_its_setting_and_add_never_changes_a_company(li
         "allow-network": "10.0.0.0/8",
         "allow-origin": "https://files.example.com",
         "role": "Lisa=Assistant",
+        "date-order": "day-first",
         "model": "small",
         "retention-days": "30",
         "monthly-budget": "12.50",
@@ -103,9 +107,17 @@ def test_each_clear_option_clears_its_setting_and_add_never_changes_a_company(li
 
     assert company["speaker_roles"] == {"Lisa": "Assistant"}
 
+    assert company["date_order"] == "day first"
     cleared = ("http-conn-id", "allowed-networks", "allowed-origins", "model", "retention-days", "monthly-budget")
-    livedash("company", "update", "Acme", "--clear-roles", *(f"--clear-{setting}" for setting in cleared))
+    livedash(
+        "company",
+        "update",
+        "Acme",
+        "--clear-roles",
+        "--clear-date-order",
+        *(f"--clear-{setting}" for setting in cleared),
+    )
     (company,) = livedash.json("company", "list")
-    assert [company[name] for name in ("http_conn_id", "model", "retention_days", "monthly_budget_usd")] == [None] * 4
+    assert [company[name] for name in ("http_conn_id", "model", "date_order", "monthly_budget_usd")] == [None] * 4
     assert (company["allowed_networks"], company["allowed_origins"], company["speaker_roles"]) == ([], [], {})
     assert company["csv_url"] == CSV

@@ -108,6 +108,40 @@ def test_retry_filters_by_every_option_and_a_dry_run_changes_nothing(
     assert "transient, permanent, lease_expired" in kind
 
 
+def test_skipping_for_good_needs_a_reason_and_a_selection_and_a_retry_takes_it_back(
+    livedash: CommandLine, engine: Engine, records: Records
+) -> None:
+    ids = failed(engine, records)
+    reason = ("--reason", "the files are gone")
+
+    def skip(*options: str) -> int:
+        answer = livedash.json("skip", *reason, *options)
+        assert list(answer) == ["dry_run", "skipped"]
+        return int(answer["skipped"].get("TRANSCRIPT_FETCH", 0))
+
+    assert skip("--dry-run", "--stage", "TRANSCRIPT_FETCH") == 7
+    assert skip("--company", "Acme", "--kind", "transient") == 1
+    assert skip("--session", "chat-0", "--session", ids[1]) == 2
+    assert skip("--session", "chat-0") == 0
+    assert livedash.json("status")["stages"]["TRANSCRIPT_FETCH"] == {
+        "PENDING": 0, "IN_PROGRESS": 0, "COMPLETED": 0, "FAILED": 4, "SKIPPED": 3,
+    }  # fmt: skip
+    fetch = livedash.json("session", "chat-0")["stages"][1]
+    assert fetch["metadata"] | {"skipped_by": ""} == {"reason": reason[1], "skipped_by": "", "failure": MESSAGE}
+    assert fetch["metadata"]["skipped_by"]
+    assert fetch["completed_at"]
+    assert reason[1] in livedash("session", "chat-0")[0]
+    assert livedash.json("retry", "--session", "chat-0")["reset"] == {"TRANSCRIPT_FETCH": 1}
+    assert livedash.json("retry", "--skipped", "--dry-run")["reset"] == {"TRANSCRIPT_FETCH": 6}
+    assert livedash.json("retry")["reset"] == {"TRANSCRIPT_FETCH": 4}
+    assert livedash.json("retry", "--skipped")["reset"] == {"TRANSCRIPT_FETCH": 2}
+    everything, without = livedash.refuses(
+        ("skip", "--reason", "x"), ("skip", "--stage", "TRANSCRIPT_FETCH", "--reason", " ")
+    )
+    assert "--company" in everything
+    assert "say why" in without
+
+
 def test_retry_forecasts_the_cost_of_new_model_calls(livedash: CommandLine, records: Records) -> None:
     ids = records.sessions(records.company("Acme"), 2, completed_stages=3)
     with records.engine.begin() as connection:

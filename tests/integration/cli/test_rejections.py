@@ -81,6 +81,27 @@ def test_a_preview_of_a_company_fetches_its_csv_and_three_transcripts(livedash: 
     assert all(each["messages"] >= 2 and each["roles"]["User"] for each in found["transcripts"])
 
 
+def test_a_preview_of_a_company_reads_by_its_settings(livedash: CommandLine, acme: Publish, tmp_path: Path) -> None:
+    server = acme(1)
+    [sample] = livedash.json("preview", f"{server.url}/export/chats.csv", "--company", "Acme")["samples"]
+    server.chats[0].messages = [("Ann", "may I?"), ("Lisa", "yes"), ("Tom", "when?"), ("Lisa", "in May")]
+    sample |= {"initial_message": "may I?", "start_time": "03/04/2026 10:00", "end_time": "03/04/2026 10:05"}
+    path = tmp_path / "x.csv"
+    path.write_text(",".join(value or "" for value in sample.values()) + "\n")
+    found = livedash.json("preview", str(path), "--company", "Acme")
+    assert (found["date_order"], found["times"]["unreadable"]) == (None, 1)
+
+    livedash("company", "update", "Acme", "--date-order", "day-first", "--timezone", "Europe/Amsterdam")
+    found = livedash.json("preview", str(path), "--company", "Acme")
+    assert found["times"]["first"] == "2026-04-03T08:00:00+00:00"
+    assert any("as the company's settings say" in note for note in found["notes"])
+    assert "whose roles are unknown" in found["transcripts"][0]["problem"]
+
+    livedash("company", "update", "Acme", "--role", "Ann=User", "--role", "Tom=User", "--role", "Lisa=Assistant")
+    [transcript] = livedash.json("preview", str(path), "--company", "Acme")["transcripts"]
+    assert transcript["roles"] == {"User": 2, "Assistant": 2}
+
+
 def test_a_preview_of_a_refused_file_says_why(livedash: CommandLine, tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text("<html><body>Sign in</body></html>\n")
     out, err = livedash("preview", str(tmp_path / "x.csv"), code=1)

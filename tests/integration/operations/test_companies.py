@@ -43,6 +43,7 @@ from tests.integration.records import Records
         ("monthly_budget_usd", "NaN", "not a budget"),
         ("allowed_networks", ["127.0.0.1/8"], "has host bits set"),
         ("allowed_networks", ["office"], "not a network"),
+        ("date_order", "year-first", "day-first or month-first"),
         ("speaker_roles", ["Lisa"], "Lisa=Assistant"),
         ("speaker_roles", ["Lisa=Boss"], "User, Assistant, System"),
         ("speaker_roles", ["=User"], "is not a speaker's role"),

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from livedash_core.insights.counting import recount
+from livedash_core.operations.companies import update_company
 from tests.integration.records import Records
 from tests.integration.stages.stage_runs import Pipeline
 from tests.integration.stages.website import CSV, Answer, Site
@@ -161,6 +162,26 @@ def test_dates_of_two_meanings_wait_for_a_file_that_decides(site: Site, pipeline
     ]
 
 
+def test_a_company_says_how_dates_of_two_meanings_are_read(site: Site, pipeline: Pipeline):
+    dates = "SELECT CAST(started_at AT TIME ZONE 'UTC' AS date)::text FROM livedash.session ORDER BY 1"
+    two_meanings = site.row("S1", start_time="3/2/2026 9:00", end_time="3/2/2026 9:05")
+    site.publish([two_meanings])
+    pipeline.run_all()
+    assert pipeline.query(dates) == []
+
+    with pipeline.engine.begin() as connection:
+        update_company(connection, "Acme", {"date_order": "day-first"})
+    pipeline.run_all()
+    assert pipeline.query(dates) == [("2026-02-03",)]
+    ((notes,),) = pipeline.query("SELECT reading -> 'notes' FROM livedash.company_csv")
+    assert "2 dates like 03/04/2026 are read day first, as the company's settings say" in notes
+
+    # What the file itself says comes first.
+    site.publish([two_meanings, site.row("S2", start_time="3/14/2026 9:00", end_time="3/14/2026 9:05")])
+    pipeline.run_all()
+    assert pipeline.query(dates) == [("2026-03-02",), ("2026-03-14",)]
+
+
 # --- several rows of one session
 
 
@@ -171,6 +192,16 @@ def test_the_state_that_ends_later_wins_whatever_the_order(site: Site, pipeline:
     report = pipeline.run(IMPORT)
     assert pipeline.query("SELECT messages_sent, notes FROM livedash.session_import") == [("9", {"earlier_lines": 1})]
     assert (report.rejected, pipeline.query("SELECT * FROM livedash.import_rejection")) == ({}, [])
+
+
+@pytest.mark.parametrize(
+    "start", ["2026-03-02 12:00:00", "02.03.2026 12:00", "2026-03-02T13:00:00+01:00", "2026-03-02T12:00:00.000Z"]
+)
+def test_one_start_written_in_two_ways_is_no_contradiction(site: Site, pipeline: Pipeline, start: str):
+    later = site.row("S1", start_time=start, end_time="02.03.2026 12:30:00")
+    site.publish([site.row("S1", start_time="02.03.2026 12:00:00"), later])
+    assert pipeline.run(IMPORT).rejected == {}
+    assert pipeline.query("SELECT start_time, notes FROM livedash.session_import") == [(start, {"earlier_lines": 1})]
 
 
 def test_rows_of_one_id_that_are_different_sessions_are_shown(site: Site, pipeline: Pipeline):

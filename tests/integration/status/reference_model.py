@@ -23,6 +23,8 @@ class Row:
     attempts: int = 0
     token: UUID | None = None
     error_kind: str | None = None
+    #: Skipped by a person.
+    for_good: bool = False
 
 
 @dataclass
@@ -90,11 +92,8 @@ class Model:
         settled = self._held_of(token, stage, sessions)
         for session in settled:
             row = self.rows[session, stage]
-            row.status, row.token, row.error_kind = status, None, None
-            following = self.stages[self.stages.index(stage) + 1 :]
-            after = self.rows.get((session, following[0])) if following else None
-            if after is not None and (after.status, after.ready) == ("PENDING", "waiting"):
-                after.ready = "due"
+            row.status, row.token, row.error_kind, row.for_good = status, None, None, False
+            self._open_after(session, stage)
         return settled
 
     def fail(self, stage: str, token: UUID, sessions: Iterable[UUID], kind: str) -> dict[UUID, str]:
@@ -120,7 +119,25 @@ class Model:
             if row.status == "FAILED" and self._in_scope(session, row, scope, in_window):
                 row.status, row.ready, row.attempts = "PENDING", "due", 0
                 reset[stage] += 1
+        if scope.session_ids is not None and scope.error_kinds is None:
+            for stage in self.stages:
+                again = [
+                    session
+                    for (session, row_stage), row in self.rows.items()
+                    if row_stage == stage and row.for_good and self._in_scope(session, row, scope, in_window)
+                ]
+                if again:
+                    reset[stage] += len(self.reopen(stage, again))
         return reset
+
+    def skip_failed(self, scope: Scope, in_window: set[UUID]) -> Counter[str]:
+        skipped: Counter[str] = Counter()
+        for (session, stage), row in self.rows.items():
+            if row.status == "FAILED" and self._in_scope(session, row, scope, in_window):
+                row.status, row.error_kind, row.for_good = "SKIPPED", None, True
+                self._open_after(session, stage)
+                skipped[stage] += 1
+        return skipped
 
     def reopen(self, stage: str, sessions: Iterable[UUID]) -> set[UUID]:
         position = self.stages.index(stage)
@@ -151,6 +168,12 @@ class Model:
     def _held_of(self, token: UUID, stage: str, sessions: Iterable[UUID]) -> set[UUID]:
         asked = set(sessions)
         return {session for session, held_stage in self.held(token) if held_stage == stage and session in asked}
+
+    def _open_after(self, session: UUID, stage: str) -> None:
+        following = self.stages[self.stages.index(stage) + 1 :]
+        after = self.rows.get((session, following[0])) if following else None
+        if after is not None and (after.status, after.ready) == ("PENDING", "waiting"):
+            after.ready = "due"
 
     def _fail(self, key: Key, kind: str, *, again: bool, ready: str) -> None:
         row = self.rows[key]

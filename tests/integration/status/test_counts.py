@@ -26,6 +26,11 @@ def _fail_and_reset(_records: Records, manager: ProcessingStatusManager, session
     return manager.reset_failed(Scope())
 
 
+def _fail_and_skip(_records: Records, manager: ProcessingStatusManager, session: UUID) -> object:
+    _fail(manager, session)
+    return manager.skip_failed(Scope(), "not worth it", "Ann")
+
+
 def _expire(records: Records, manager: ProcessingStatusManager, session: UUID) -> object:
     manager.start_stage(session, FETCH)
     records.expire_leases()
@@ -48,6 +53,7 @@ VERBS: dict[str, Verb] = {
     "release": lambda records, manager, session: manager.release(manager.start_stage(session, FETCH)),
     "reclaim": _expire,
     "reset_failed": _fail_and_reset,
+    "skip_failed": _fail_and_skip,
     "reopen": lambda records, manager, session: manager.reopen(BUILT_IN.names[0], [session]),
     "realign": _add_a_stage,
     "initialize_new": lambda records, manager, session: initialize_new(

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from livedash_core.pipeline import BUILT_IN
 from livedash_core.status import Failure, ProcessingStatusManager, Scope, fold
-from livedash_core.status.failure_groups import FailureGroup, list_failure_groups, recount_failures
-from tests.integration.records import Records
+from livedash_core.status.failure_groups import (
+    FailureGroup,
+    list_failure_groups,
+    list_failure_groups_in_window,
+    recount_failures,
+)
+from tests.integration.records import NOON, Records
 
 FETCH = BUILT_IN.names[1]
 
@@ -108,6 +114,53 @@ def test_a_group_that_was_empty_starts_with_new_times(
 
     (second,) = groups(connection)
     assert (second.sessions, second.first_seen_at > first.last_seen_at) == (1, True)
+
+
+def test_the_days_of_the_last_month_are_counted_and_stay_when_sessions_are_retried(
+    records: Records, company_id: UUID, connection: Connection
+) -> None:
+    ids = records.sessions(company_id, 5)
+    today = connection.scalar(text("SELECT CAST(CURRENT_DATE AS text)"))
+    fail(connection, ids[:2], "no")
+    for ago in (1, 1, 40):
+        fail(connection, [ids.pop()], "no")
+        connection.execute(text(f"UPDATE livedash.session_failure_delta SET seen_at = seen_at - interval '{ago} days' "
+                                "WHERE id = (SELECT max(id) FROM livedash.session_failure_delta)"))  # fmt: skip
+    yesterday, long_ago = connection.execute(
+        text("SELECT CAST(CURRENT_DATE - 1 AS text), CAST(CURRENT_DATE - 40 AS text)")
+    ).one()
+
+    (group,) = groups(connection)
+    assert group.days == {long_ago: 1, yesterday: 2, today: 2}
+    fold(connection)
+    ProcessingStatusManager(connection).reset_failed(Scope(session_ids=tuple(ids[:1])))
+    fail(connection, ids[:1], "no")
+    (group,) = groups(connection)
+    assert (group.sessions, group.days) == (5, {long_ago: 1, yesterday: 2, today: 3})
+    fold(connection)
+    (group,) = groups(connection)
+    assert group.days == {yesterday: 2, today: 3}
+
+
+def test_a_window_has_the_failures_of_the_sessions_that_started_in_it(
+    records: Records, company_id: UUID, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = records.company("Other")
+    fail(connection, records.sessions(company_id, 1) + records.sessions(other, 2), "LV-{} is gone")
+    fail(connection, records.sessions(company_id, 1), "another", "transient")
+    fail(connection, records.sessions(company_id, 4, started_at=NOON + timedelta(days=2)), "LV-{} is gone")
+    window = Scope(started_from=NOON, started_before=NOON + timedelta(days=1))
+
+    found = list_failure_groups_in_window(connection, window)
+    assert found is not None
+    assert [(group.error_group, group.sessions, group.company_ids) for group in found] == [
+        ("<id> is gone", 3, (other, company_id)),
+        ("another", 1, (company_id,)),
+    ]
+    assert [list(group.days.values()) for group in found] == [[3], [1]]
+    assert list_failure_groups_in_window(connection, Scope(started_from=NOON + timedelta(days=9))) == []
+    monkeypatch.setattr("livedash_core.status.failure_groups.MAX_WINDOW_SESSIONS", 3)
+    assert list_failure_groups_in_window(connection, window) is None
 
 
 def test_folding_changes_nothing_visible(records: Records, company_id: UUID, connection: Connection) -> None:

@@ -21,6 +21,7 @@ from tests.integration.status.plans import Mode, explained
 FETCH, CREATE, ANALYSE, LATE = BUILT_IN.names[1:]
 LARGE = {"session_processing_status", "session_processing_failure", "session_import"}
 READY, LEASE, FAILED = (f"ix_processing_status_{name}" for name in ("ready", "lease", "failed"))
+SKIPPED = "ix_processing_status_skipped"
 KEY, STARTED = "pk_session_processing_status", "ix_session_import_started"
 
 
@@ -86,6 +87,15 @@ HOT = {
     "50 that need it": Hot(lambda manager: manager.get_sessions_needing_processing(FETCH, 50), {READY}, 250, 500),
     "50 that failed": Hot(lambda manager: manager.get_failed_sessions(limit=50), {FAILED}, 500, 3000),
     "retry of one": Hot(lambda manager: manager.reset_stage_for_retry(session(50_000), FETCH), {KEY}, 20, 100),
+    "skipping one for good": Hot(
+        lambda manager: manager.skip_failed(named(50_000, 50_001), "no", "Ann"), {KEY}, 30, 200
+    ),
+    "what was skipped for good": Hot(
+        lambda manager: manager.reset_failed(Scope(session_ids=named(1, 2).session_ids), with_skipped=True),
+        {f"{SKIPPED}_for_good"},
+        20,
+        100,
+    ),
     "reopen": Hot(lambda manager: manager.reopen(FETCH, HELD), {KEY}, 1500, 10_000),
     "initialize": Hot(
         lambda manager: manager.initialize_sessions(dict.fromkeys(named(300_000, 300_100).session_ids, COMPANIES[0])),

@@ -155,6 +155,10 @@ class PipelineMachine(RuleBasedStateMachine):
     def reset_failed(self, scope: Scope) -> None:
         assert self.manager.reset_failed(scope) == self.model.reset_failed(scope, EARLY)
 
+    @rule(scope=scopes)
+    def skip_failed(self, scope: Scope) -> None:
+        assert self.manager.skip_failed(scope, "not worth it", "Ann") == self.model.skip_failed(scope, EARLY)
+
     @rule(stage=stages, sessions=some_sessions)
     def reopen(self, stage: str, sessions: set[UUID]) -> None:
         if stage in self.model.stages:

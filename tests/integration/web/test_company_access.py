@@ -151,7 +151,7 @@ def plant(records: Records, name: str, word: str) -> Planted:
         manager = ProcessingStatusManager(connection, max_attempts=1)
         manager.initialize_sessions(dict.fromkeys(ids, company_id), completed_stages=1)
         manager.initialize_sessions({done: company_id}, completed_stages=len(BUILT_IN.names))
-        claim = manager.claim(FETCH, 4, Scope(company_ids=(company_id,)), dag_run=f"{word}/run")
+        claim = manager.claim(FETCH, 4, Scope(company_ids=(company_id,)), dag_run="livedash_transcript_fetch/run 1")
         failed = [
             Failure(ids[0], "permanent", f"{word} is gone"),
             Failure(ids[1], "permanent", f"{word} is gone"),
@@ -165,6 +165,8 @@ def plant(records: Records, name: str, word: str) -> Planted:
         name,
         {
             "company": [name, str(company_id)],
+            "dag": ["livedash_transcript_fetch"],
+            "run_id": ["run 1"],
             "session_id": [str(one) for one in (*ids, done)],
             "session": [str(ids[0])],
             "id": [str(ids[1]), f"{word}-1"],

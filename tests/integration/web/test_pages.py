@@ -124,13 +124,19 @@ def test_a_long_conversation_is_split_into_pages(page: TestClient, records: Reco
 
 
 def failed(
-    records: Records, company_id: UUID, number: int, message: str = "LV-{} is gone", *, stage: str = FETCH
+    records: Records,
+    company_id: UUID,
+    number: int,
+    message: str = "LV-{} is gone",
+    *,
+    stage: str = FETCH,
+    kind: str = "permanent",
 ) -> list[UUID]:
     ids = records.sessions(company_id, number, completed_stages=BUILT_IN.names.index(stage))
     with records.engine.begin() as connection:
-        manager = ProcessingStatusManager(connection)
+        manager = ProcessingStatusManager(connection, max_attempts=1)
         claim = manager.claim(stage, number, Scope(session_ids=tuple(ids)), dag_run="livedash_transcript_fetch/run 1")
-        failures = [Failure(key, "permanent", message.format(position)) for position, key in enumerate(ids)]
+        failures = [Failure(key, kind, message.format(position)) for position, key in enumerate(ids)]
         manager.fail(stage, claim.token, failures)
     return ids
 
@@ -142,17 +148,85 @@ def test_failures_are_grouped_with_companies_times_and_examples(page: TestClient
 
     html = page.get("failures").text
 
-    first, second = re.findall(r'<li class="panel group".*?</li>', html, re.DOTALL)
-    assert "6 sessions" in first
+    first, second = re.findall(r'<tr role="row" data-group>.*?</tr>', html, re.DOTALL)
+    assert re.search(r">6<[^>]*> sessions", first)
     assert "&lt;id&gt; is gone" in first
     assert "Acme, Umbrella" in first
+    assert re.search(r'<p class="reason whole">LV-\d is gone</p>', first)
+    assert "days (UTC): 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 6" in first
     assert len(set(re.findall(r"/livedash/sessions/([0-9a-f-]{36})", first)) & set(map(str, ids))) == 3
     assert "Retry group (6)" in first
     assert "another reason" in second
     assert "Retry failed (8)" in html
     only = page.get("failures", params={"company": "Umbrella"}).text
-    assert "1 session<" in only
+    assert "> session<" in only
     assert "another reason" not in only
+
+
+def in_order(page: TestClient, **query: str) -> list[str]:
+    html = page.get("failures", params=query).text
+    return re.findall(r'data-group>.*?<p class="reason">([^<]*)</p>', html, re.DOTALL)
+
+
+def test_failures_are_sorted_by_each_column_and_what_must_be_corrected_comes_first(
+    page: TestClient, records: Records
+) -> None:
+    acme = records.company("Acme")
+    failed(records, acme, 3, "busy", kind="transient")
+    failed(records, acme, 1, "bad row")
+    failed(records, records.company("Umbrella"), 2, "absent")
+
+    assert in_order(page) == in_order(page, order="fix") == ["absent", "bad row", "busy"]
+    assert in_order(page, order="sessions") == ["busy", "absent", "bad row"]
+    assert in_order(page, order="-sessions") == ["bad row", "absent", "busy"]
+    assert in_order(page, order="first") == ["busy", "bad row", "absent"]
+    assert in_order(page, order="last") == ["absent", "bad row", "busy"]
+    assert in_order(page, order="reason") == ["absent", "bad row", "busy"]
+    assert len(in_order(page, order="companies", stage=FETCH)) == 3
+    html = page.get("failures", params={"order": "sessions", "company": "Acme"}).text
+    assert 'aria-sort="ascending"><a href="/livedash/failures?company=Acme&amp;order=-sessions"' in html
+    assert page.get("failures", params={"order": "x"}).status_code == 400
+
+
+def test_failures_are_filtered_by_the_start_of_their_sessions(
+    page: TestClient, records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acme = records.company("Acme")
+    failed(records, acme, 2, "gone")
+    days = {"from": "2026-03-02", "to": "2026-03-02"}
+
+    assert in_order(page, **days) == ["gone"]
+    assert in_order(page, **{"from": "2026-03-03"}) == []
+    html = page.get("failures", params=days).text
+    assert "failures/sessions?from=2026-03-02&amp;to=2026-03-02&amp;stage=" in html
+    monkeypatch.setattr("livedash_core.status.failure_groups.MAX_WINDOW_SESSIONS", 1)
+    assert "the failures are of all days" in page.get("failures", params=days).text
+
+
+def test_a_retry_is_offered_where_it_can_help_and_no_failure_is_without_advice(
+    page: TestClient, records: Records, engine: Engine
+) -> None:
+    def only() -> str:
+        return page.get("failures").text
+
+    acme = records.company("Acme")
+    (session,) = failed(records, acme, 1, "busy", kind="transient")
+    assert re.search(r'<div class="buttons">\s*<button[^>]*>Retry group', only())
+
+    records_manager = Scope(session_ids=(session,))
+    with engine.begin() as connection:
+        ProcessingStatusManager(connection).reset_failed(records_manager)
+        manager = ProcessingStatusManager(connection)
+        manager.fail_stage(session, FETCH, manager.start_stage(session, FETCH), "gone")
+    html = only()
+    assert "Retrying alone cannot help" in html
+    assert re.search(r"<summary>The cause is corrected</summary><button[^>]*>Retry group", html)
+    assert not re.search(r'<div class="buttons">\s*<button[^>]*>Retry group', html)
+
+    erase_session(engine, session, BUILT_IN)
+    html = only()
+    assert "Retrying cannot help: what these sessions contained is erased" in html
+    assert "Retry group" not in html
 
 
 def test_a_group_returns_as_many_sessions_as_a_run_accepts(
@@ -231,8 +305,30 @@ def test_a_session_shows_each_attempt_with_its_run_and_buttons_to_run_stages_aga
     assert "LV-0 is gone" in html
     assert 'href="/dags/livedash_transcript_fetch/runs/run%201"' in html
     again = re.findall(r'data-dag="(\w+)"[^>]*data-conf="([^"]*)"', html)
-    assert [dag for dag, _ in again] == ["livedash_csv_import", "livedash_transcript_fetch"]
-    assert all(str(session_id) in conf and "rerun" in conf for _, conf in again)
+    assert [dag for dag, _ in again] == ["livedash_csv_import", *["livedash_transcript_fetch"] * 2]
+    assert all(str(session_id) in conf for _, conf in again)
+    assert ["rerun" in conf for _, conf in again] == [True, True, False]
+
+
+def test_a_failed_session_can_be_skipped_for_good_and_then_says_why_and_by_whom(
+    page: TestClient, records: Records
+) -> None:
+    (session_id, _) = failed(records, records.company("Acme"), 2)
+    asks_reason = re.compile(
+        r'<button[^>]* data-reason[^>]* data-dag="livedash_transcript_fetch"|data-reason data-conf'
+    )
+    assert len(asks_reason.findall(page.get(f"sessions/{session_id}").text)) == 1
+    assert "Skip for good</button>" in page.get("failures").text
+
+    with records.engine.begin() as connection:
+        ProcessingStatusManager(connection).skip_failed(Scope(session_ids=(session_id,)), "<b>gone</b>", "Ann & Bob")
+
+    html = page.get(f"sessions/{session_id}").text
+    assert re.search(r"Skipped for good <time[^>]*>[^<]*</time>, after [^<]*, by Ann &amp; Bob", html)
+    assert '<p class="skip-reason">&lt;b&gt;gone&lt;/b&gt;</p>' in html
+    assert "LV-0 is gone" in html
+    assert not asks_reason.search(html)
+    assert "Retry group (1)" in page.get("failures").text
 
 
 def test_attempts_are_numbered_on_after_a_retry_by_hand(page: TestClient, records: Records) -> None:
@@ -275,7 +371,7 @@ def test_pages_of_the_list_link_to_each_other(page: TestClient, records: Records
     address: str | None = "sessions"
     while address:
         html = page.get(address).text
-        seen += re.findall(r'<a href="/livedash/sessions/([0-9a-f-]{36})">', html)
+        seen += re.findall(r'<a href="/livedash/sessions/([0-9a-f-]{36})(?:\?[^"]*)?">', html)
         found = re.search(r'rel="next" href="/livedash/([^"]+)"', html)
         address = found[1].replace("&amp;", "&") if found else None
 
@@ -345,7 +441,7 @@ def test_each_number_of_the_insights_links_to_as_many_sessions(
     assert sorted(int(number) for _, number in links if number != "0")[-1] == 5
     for address, number in links:
         listed = re.findall(
-            r'<a href="/livedash/sessions/[0-9a-f-]{36}">', page.get(address.replace("&amp;", "&")).text
+            r'<a href="/livedash/sessions/[0-9a-f-]{36}(?:\?[^"]*)?">', page.get(address.replace("&amp;", "&")).text
         )
         assert len(listed) == int(number), address
     shares = dict(re.findall(r'data-share="(\w+)".*?<span class="muted">([^<]+)</span>', html, re.DOTALL))
@@ -391,7 +487,7 @@ def test_sessions_are_searched_counted_and_paged_both_ways(
 
     def shown(address: str) -> tuple[list[str], str]:
         html = page.get(address).text
-        return re.findall(r'<a href="/livedash/sessions/([0-9a-f-]{36})">', html), html
+        return re.findall(r'<a href="/livedash/sessions/([0-9a-f-]{36})(?:\?[^"]*)?">', html), html
 
     address = "sessions?q=holiday&company=Acme&outcome=RESOLVED"
     first, html = shown(address)
@@ -494,8 +590,8 @@ def test_company_and_days_are_kept_from_page_to_page(page: TestClient, records: 
         links = re.findall(r'<a href="/livedash/(\w*)\?([^"]*)"', html)[:5]
         assert links == [(other, "company=Acme&amp;from=2026-03-01&amp;to=2026-03-03") for other in PAGES], address
     form = page.get("failures", params=chosen).text
-    assert '<input type="hidden" name="from" value="2026-03-01">' in form
-    assert '<input type="hidden" name="to" value="2026-03-03">' in form
+    assert '<input type="date" name="from" value="2026-03-01">' in form
+    assert '<input type="date" name="to" value="2026-03-03">' in form
 
 
 def test_rejected_lines_are_on_the_failures_page_escaped_and_exported_without_formulas(

@@ -461,6 +461,17 @@ ends = st.sampled_from(["\n", "\r\n", "\n\n", "\x0b", "\u2028", " ", "<br>", "\\
 lines = st.tuples(stamps, labels, ends)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[15.01.2026 10:03:00] w0w\n[15.01.2026 10:03:00] w1w\nw2w\n[15.01.2026 10:03:00] User: w3w\n",
+        "[15.01.2026 10:03:00] w0w\n[15.01.2026 10:03:00] User: w1w\n[15.01.2026 10:03:00] w2w\nw3w\n",
+    ],
+)
+def test_a_timed_line_without_a_speaker_is_kept_where_another_one_follows(text: str) -> None:
+    assert ("System", "w0w") in [(message.role, message.content) for message in parse(text).messages]
+
+
 @given(st.lists(lines, min_size=1, max_size=12))
 @settings(max_examples=300, deadline=None)
 def test_every_word_is_in_exactly_one_message(written: list[tuple[str, str, str]]) -> None:

@@ -157,6 +157,23 @@ def test_it_is_said_whether_the_file_before_decided() -> None:
     assert DateOrder("day first").undecided == 0
 
 
+@pytest.mark.parametrize(
+    ("cells", "order"),
+    [
+        (["03/04/2026 10:00"], "month first"),
+        (["03/04/2026 10:00", "13/04/2026 10:00"], "day first"),
+        (["3/4/2026 10:00", "03/04/2026 10:00"], None),  # two programs wrote these
+    ],
+)
+def test_a_companys_order_comes_behind_that_of_the_file_and_before_the_last_ones(
+    cells: list[str], order: str | None
+) -> None:
+    dates = order_of_dates([(cell, None) for cell in cells], "day first", "month first")
+    assert dates.order == order
+    assert dates.is_chosen == (order == "month first")
+    assert not dates.is_known_from_before
+
+
 @given(st.text("0123456789./-: ,TZ+年月日GMTUC[]apAPm", max_size=40) | st.text(max_size=40))
 @settings(max_examples=500, deadline=None)
 def test_nothing_else_raises(text: str) -> None:
