@@ -62,7 +62,8 @@ _CHAT_ML = re.compile(
 )
 _CHAT_ML_END = re.compile(r"<\|(?:im_end|end|eot_id|endoftext|begin_of_text)\|>")
 _SENTENCE = re.compile(r"</?s>")
-_INSTRUCTED = re.compile(r"\[INST\]\s*<<SYS>>(.*?)<</SYS>>", re.DOTALL)
+#: Up to the next beginning, so that the time stays linear.
+_INSTRUCTED = re.compile(r"\[INST\]\s{0,8}<<SYS>>((?:(?!<<SYS>>|<</SYS>>).)*)<</SYS>>", re.DOTALL)
 #: A robot, or a person of any skin and with any suffix, at the beginning of a line.
 _EMOJI = re.compile(
     "^[ \\t]*(\U0001f916|[\U0001f464\U0001f466-\U0001f469\U0001f9d1\U0001f64b])"

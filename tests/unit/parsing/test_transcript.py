@@ -259,7 +259,7 @@ def test_nothing_that_was_said_is_lost(
             "<?",
             "</",
         ),
-        *("A: b\n", "User: b\n", "x1: b\n", "Room 12: b\n"),
+        *("A: b\n", "User: b\n", "x1: b\n", "Room 12: b\n", "[INST]<<SYS>>[/INST]", "User 10:05 ", "🤖 "),
         *("<script>", "<![CDATA[", "[1] ", "```\n", "# a\n", "Lisa  10:05\n", "\u200b"),
     ],
 )
