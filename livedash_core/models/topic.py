@@ -17,8 +17,8 @@ from livedash_core.models.base import Base, one_of
 class Topic(Base):
     """Questions of a company that an HR desk answers the same way. One without questions is not shown.
 
-    ``sessions``, ``unresolved``, ``handed_over`` and ``category`` are those of all days; a pass and each edit write
-    them (``livedash_core.insights.topics.counting``).
+    ``questions``, and ``sessions``, ``unresolved``, ``handed_over`` and ``category`` of all days, are written by a pass
+    and each edit (``livedash_core.insights.topics.counting``).
     """
 
     __tablename__ = "topic"
@@ -42,6 +42,7 @@ class Topic(Base):
     hidden: Mapped[bool] = mapped_column(server_default=text("false"))
     #: Whether similar topics of the company were looked for.
     compared: Mapped[bool] = mapped_column(server_default=text("false"))
+    questions: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     sessions: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     unresolved: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     handed_over: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
@@ -56,7 +57,8 @@ class TopicMember(Base):
     __tablename__ = "topic_member"
     __table_args__ = (
         one_of("placed_by", PLACERS, "placed_by_known"),
-        Index("ix_topic_member_topic", "topic_id"),
+        # The most asked first: a topic may have a million.
+        Index("ix_topic_member_topic", "topic_id", text("sessions DESC"), "question_id"),
         Index("ix_topic_member_wording", "company_id", "wording_digest", "question_id"),
     )
 
@@ -66,6 +68,8 @@ class TopicMember(Base):
     placed_by: Mapped[Placer] = mapped_column(Text)
     #: Of the words that count (``wording``); questions with one digest are the same question. NULL: a follow-up.
     wording_digest: Mapped[str | None]
+    #: ``Question.sessions``, at the last pass or edit.
+    sessions: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
 
 
 class QuestionVector(Base):

@@ -43,8 +43,9 @@ class SessionFilter:
     forwarded_hr: bool = False
     question_id: int | None = None
     topic_id: int | None = None
-    #: Words in the messages or the summary, and the sessions that have them: None if these are too many to list.
+    #: Words in the messages or the summary.
     words: str | None = None
+    #: The sessions that have the words, else those of the topic; None if these are too many to list, or not wanted.
     matches: tuple[UUID, ...] | None = None
     error_group: str | None = None
     #: Only sessions whose transcript was read with doubts (``TRANSCRIPT_DOUBTS``).
@@ -136,8 +137,6 @@ def sources(wanted: SessionFilter, pipeline: Pipeline) -> list[Source]:
         return [MATCHED]
     if wanted.notes:
         return [_NOTED]
-    if wanted.topic_id is not None:
-        return [_analysed(_IN_TOPIC)]
     if wanted.hour is not None:
         return [_analysed(_IN_HOUR)]
     if wanted.without_outcome:
@@ -173,8 +172,8 @@ def remaining_conditions(wanted: SessionFilter, source: Source) -> list[str]:
     for column in ("category", "sentiment", "language", "outcome", "missing"):
         if getattr(wanted, column) is not None and f"source.{column}" not in source.conditions:
             conditions.append(f"analysed.{column} = :{column}")
-    if wanted.topic_id is not None and _IN_TOPIC not in source.conditions:
-        conditions.append(_IN_TOPIC.replace("source.", "imported."))
+    if wanted.topic_id is not None and (source is not MATCHED or wanted.words is not None):
+        conditions.append(_IN_TOPIC)
     if wanted.without_outcome and "analyzed_at" not in source.conditions:
         conditions.append(WITHOUT_OUTCOME.format(session="analysed"))
     if wanted.hour is not None and _IN_HOUR not in source.conditions:
@@ -196,10 +195,11 @@ _HAS_COMPLETED = (
     "EXISTS (SELECT FROM livedash.session_processing_status AS status "
     "WHERE status.session_id = imported.id AND status.stage = :completed_stage AND status.status = 'COMPLETED')"
 )
-#: PostgreSQL chooses whether to begin with the topic's sessions or with the company's, by their numbers.
+#: OFFSET 0 keeps it a look-up for each session that is read.
 _IN_TOPIC = (
-    "source.id IN (SELECT asked.session_id FROM livedash.session_question AS asked "
-    "JOIN livedash.topic_member AS member ON member.question_id = asked.question_id WHERE member.topic_id = :topic_id)"
+    "EXISTS (SELECT FROM livedash.session_question AS asked "
+    "JOIN livedash.topic_member AS member ON member.question_id = asked.question_id "
+    "WHERE asked.session_id = imported.id AND member.topic_id = :topic_id OFFSET 0)"
 )
 _HAS_NOTES = (
     "EXISTS (SELECT FROM livedash.session_processing_status AS status "

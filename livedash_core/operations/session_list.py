@@ -152,13 +152,14 @@ def list_sessions(
 def count_sessions(connection: Connection, wanted: SessionFilter, pipeline: Pipeline) -> Count | None:
     """Count the sessions of a list, as far as that takes no longer than reading a page.
 
-    None if more sessions have the words of the list than can be counted.
+    None if more sessions have the words of the list, or belong to its topic, than can be counted.
     """
-    if wanted.words is not None and wanted.matches is None:
+    if (wanted.words is not None or wanted.topic_id is not None) and wanted.matches is None:
         return None
     ranges = sources(wanted, pipeline)
     is_covered = ranges == [MATCHED] and not wanted.scope.names_sessions and not remaining_conditions(wanted, MATCHED)
-    if wanted.matches is not None and is_covered:
+    # A topic's sessions are counted below: they may be of a company outside of the scope.
+    if wanted.words is not None and wanted.matches is not None and is_covered:
         return Count(len(wanted.matches), exact=True)
     total = 0
     for source in ranges:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
@@ -36,8 +36,6 @@ from livedash_core.settings import Settings
 
 #: Calls at a time, after a first one has shown that the model can be believed.
 _CALLS = 8
-#: Rows that are compared with all others per transaction.
-_COMPARED_ROWS = 2048
 
 
 @dataclass
@@ -127,25 +125,23 @@ def _find_candidates(engine: Engine, company_id: UUID, stopped: Callable[[], boo
         centres = grouping.Centres.read(connection, company_id)
     rows = np.flatnonzero(np.isin(centres.ids, np.asarray(waiting)))
     found = 0
-    for start in range(0, len(rows), _COMPARED_ROWS):
+    for near in neighbours(centres.vectors, rows, centres.mean):
         if stopped():
             break
-        mine = rows[start : start + _COMPARED_ROWS]
-        candidates = [
+        compared = centres.ids[[row for row, _ in near]].tolist()
+        candidates = {
             grouping.Candidate(min(pair), max(pair), similarity)
-            for near in neighbours(centres.vectors, mine, centres.mean)
-            for row, other, similarity in near
-            for pair in [(int(centres.ids[row]), int(centres.ids[other]))]
-        ]
-        compared = centres.ids[mine].tolist()
-        store = partial(_store_candidates, company_id, candidates, compared)
-        in_transaction(engine, store)
+            for question, (_, others) in zip(compared, near, strict=True)
+            for other, similarity in others
+            for pair in [(question, int(centres.ids[other]))]
+        }
+        in_transaction(engine, partial(_store_candidates, company_id, candidates, compared))
         found += len(candidates)
     return found
 
 
 def _store_candidates(
-    company_id: UUID, candidates: Sequence[grouping.Candidate], compared: Sequence[int], connection: Connection
+    company_id: UUID, candidates: Collection[grouping.Candidate], compared: Sequence[int], connection: Connection
 ) -> None:
     grouping.store_candidates(connection, company_id, candidates, compared)
 

@@ -83,6 +83,13 @@ class Bar(NamedTuple):
     column: Column
 
 
+def sparkline(numbers: Sequence[int]) -> list[Column]:
+    """Compute a column per day, or per seven days if there are more than ``MAX_DAY_BARS``; zeros have none."""
+    width = 1 if len(numbers) <= MAX_DAY_BARS else 7
+    sums = [sum(numbers[start : start + width]) for start in range(0, len(numbers), width)]
+    return [column for column in columns(sums) if column.height]
+
+
 def bars(per_day: Mapping[date, int], highest: int | None = None) -> list[Bar]:
     """Compute a bar per day, or per seven days if there are more than ``MAX_DAY_BARS`` days."""
     days = sorted(per_day)

@@ -13,7 +13,8 @@ from sqlalchemy import Connection
 
 from livedash_core.enums import CATEGORIES, MISSING, SENTIMENTS, SESSION_OUTCOMES, STAGE_STATES, StageState
 from livedash_core.errors import UsageError
-from livedash_core.full_text import MAX_QUERY_CHARACTERS, find
+from livedash_core.full_text import MAX_MATCHES, MAX_QUERY_CHARACTERS, find
+from livedash_core.insights.topics.reading import sessions_of
 from livedash_core.operations.session_filter import SessionFilter
 from livedash_core.operations.session_list import (
     MAX_FOUND,
@@ -194,11 +195,15 @@ def session_filter(
     if search.group:
         scope = replace(scope, error_kinds=(search.kind,))
     words = search.q.replace("\x00", "").strip() or None
-    found = find(connection, words, filters.scope(companies).company_ids) if words else None
+    matches = None
+    if words:
+        matches = find(connection, words, filters.scope(companies).company_ids).session_ids
+    elif search.topic is not None:
+        matches = sessions_of(connection, search.topic, limit=MAX_MATCHES)
     return SessionFilter(
         scope,
         words=words,
-        matches=None if found is None or found.session_ids is None else tuple(found.session_ids),
+        matches=None if matches is None else tuple(matches),
         state=cast(StageState, search.state) if search.state else None,
         category=search.category or None,
         sentiment=search.sentiment or None,

@@ -29,7 +29,7 @@ from livedash_core.insights.topics.reading import (
 )
 from livedash_core.pipeline import Pipeline
 from livedash_core.web.access_log import recorded_export
-from livedash_core.web.charts import columns
+from livedash_core.web.charts import bars, sparkline, ticks
 from livedash_core.web.database import Reader
 from livedash_core.web.export import unanswered_lines
 from livedash_core.web.filters import Filters, read_companies
@@ -77,8 +77,8 @@ def make_router(read: Reader, _pipeline: Pipeline) -> APIRouter:
             page = read_topic(connection, min(topic_id, 2**63 - 1), period)
         if page.topic.company_id not in companies.labels:
             raise UnknownTopic(topic_id)  # of a company that the visitor may not read
-        by_day = {row.day: row for row in page.days}
-        per_day = [by_day[day].sessions if day in by_day else 0 for day in _days(period)]
+        sessions = {row.day: row.sessions for row in page.days}
+        per_day = bars({day: sessions.get(day, 0) for day in _days(period)})
         return render(
             request,
             "topic.html",
@@ -87,10 +87,10 @@ def make_router(read: Reader, _pipeline: Pipeline) -> APIRouter:
             period=period,
             page=page,
             topic=page.topic,
-            chart=[pair for pair in zip(_days(period), columns(per_day), strict=True) if pair[1].height],
-            by_day=by_day,
-            highest=max(per_day),
-            in_period=sum(per_day),
+            chart=[bar for bar in per_day if bar.sessions],
+            highest=ticks(max(bar.sessions for bar in per_day))[-1].number,
+            in_period=sum(sessions.values()),
+            unit="week" if per_day[0].first != per_day[0].last else "day",
             facets={name: list(rows) for name, rows in groupby(page.facets, lambda row: row.facet)},
             limits={"wordings": WORDINGS, "chats": CHATS, "newest": NEWEST},
             edit_dag=EDIT_DAG,
@@ -106,7 +106,7 @@ def read_section(connection: Connection, company_ids: Sequence[UUID], period: Pe
     per_day = sessions_per_day(connection, [topic.id for topic in topics], period)
     return {
         "topics": topics,
-        "sparklines": {topic: columns(numbers) for topic, numbers in per_day.items()},
+        "sparklines": {topic: sparkline(numbers) for topic, numbers in per_day.items()},
         "to_fix": fix_first(connection, company_ids, period, limit=_FIXED),
         "proposals": list_proposals(connection, company_ids[0], limit=_PROPOSED) if len(company_ids) == 1 else [],
         "follow_ups": count_follow_ups(connection, company_ids),

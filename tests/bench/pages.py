@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 
 from livedash_core.db import make_engine
 from livedash_core.insights import counting
+from livedash_core.insights.topics.counting import refresh_counts
 from livedash_core.operations.company_access import Visitor
 from livedash_core.pipeline import BUILT_IN
 from livedash_core.web import create_app
@@ -87,11 +88,21 @@ SELECT id, 'messages', array_to_tsvector(ARRAY[
 FROM made WHERE fetched = 'COMPLETED' ORDER BY n;
 
 INSERT INTO livedash.question (company_id, content, normal_form, language)
-SELECT company_id, 'Question ' || n || '?', n, 'en' FROM made WHERE n % 5 = 3;
+SELECT company_id, 'Question ' || n || '?', n, 'en' FROM made ORDER BY n;
 
 INSERT INTO livedash.session_question (session_id, position, question_id, raw_text)
-SELECT id, 1, 1 + floor(power(random(), 4) * (:sessions / 5 - 1)), 'a question' FROM made
-WHERE fetched = 'COMPLETED' AND n % 5 < 4;
+SELECT id, 1, n, 'a question' FROM made WHERE fetched = 'COMPLETED' UNION ALL
+SELECT id, 2, n % :companies + :companies * (1 + floor(power(random(), 4) * (:sessions / :companies - 2))), 'often'
+FROM made WHERE fetched = 'COMPLETED' AND n % 5 < 4 ON CONFLICT DO NOTHING;
+
+INSERT INTO livedash.topic (company_id, central_id, compared)
+SELECT company_id, n, true FROM made WHERE n / :companies % 4 = 1 ORDER BY n;
+
+INSERT INTO livedash.topic_member (question_id, company_id, topic_id, placed_by, wording_digest)
+SELECT n, made.company_id, topic.id, 'rule', md5(n::text)
+FROM made JOIN livedash.topic ON central_id = CASE
+    WHEN n % :companies = 2 AND n > :sessions * 9 / 10 THEN :companies + 2
+    ELSE n - :companies * (n / :companies % 4 - 1) END;
 
 INSERT INTO livedash.session_day_count (facet, company_id, day, value, sessions) {sessions};
 
@@ -116,6 +127,9 @@ SELECT CAST(moment AS date), company_id, 'a-model', 'realtime', 'answered', coun
 FROM made WHERE fetched = 'COMPLETED' GROUP BY 1, 2
 """
 
+_LARGEST = "SELECT id FROM livedash.topic ORDER BY sessions DESC, id LIMIT 1"
+_WIDEST = "SELECT topic_id FROM livedash.topic_member GROUP BY topic_id ORDER BY count(*) DESC, topic_id LIMIT 1"
+
 
 def pages(server: Server) -> list[Row]:
     """the server's time for each page, and how large it is"""
@@ -132,6 +146,7 @@ def pages(server: Server) -> list[Row]:
         )
         with engine.connect() as connection:
             a_session = connection.scalar(text("SELECT session_id FROM livedash.message LIMIT 1"))
+            largest, widest = (connection.scalar(text(query)) for query in (_LARGEST, _WIDEST))
         addresses = {
             "Pipeline": "",
             "Pipeline of a company": "?company=Company+2",
@@ -152,6 +167,11 @@ def pages(server: Server) -> list[Row]:
             "Costs": "costs",
             "Insights, 30 days": "insights",
             "Insights, a year": "insights?from=2020-01-01",
+            "Insights, a year of a company": "insights?from=2020-01-01&company=Company+2",
+            "Topic, the largest": f"topics/{largest}",
+            "Topic, the largest, a year": f"topics/{largest}?from=2020-01-01",
+            "Topic of many wordings": f"topics/{widest}",
+            "Sessions of a topic": f"sessions?topic={largest}",
         }
         rows = _measured(app, addresses, server.scale.page_views, sessions)
         engine.dispose()
@@ -172,6 +192,8 @@ def fill(database: Database, sessions: int) -> None:
             for name, query in counted.items():
                 filled = filled.replace(f"{{{name}}}", query)
             connection.execute(text(filled), parameters)
+        for company_id in connection.scalars(text("SELECT id FROM livedash.company")).all():
+            refresh_counts(connection, company_id)
     database.execute("VACUUM ANALYZE")
     database.execute("CHECKPOINT")
 

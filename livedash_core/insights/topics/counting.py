@@ -1,4 +1,4 @@
-"""Counts the sessions of topics: per day, and in total on the topic's row.
+"""Counts the sessions of topics: per day, in total on the topic's row, and those of each question on its member's row.
 
 A session with two questions of a topic counts once. The counts are written by a pass and by each edit, from the rows of
 ``session`` and ``session_question``.
@@ -31,13 +31,16 @@ _DAYS = f"""
     FROM ({_COUNTED}) AS counted GROUP BY topic_id, day
 """  # noqa: S608 - as above
 _TOTALS = f"""
-    SELECT topic.id, coalesce(total.sessions, 0) AS sessions, coalesce(total.unresolved, 0) AS unresolved,
+    SELECT topic.id, coalesce(asked.questions, 0) AS questions, coalesce(total.sessions, 0) AS sessions,
+           coalesce(total.unresolved, 0) AS unresolved,
            coalesce(total.handed_over, 0) AS handed_over, total.category
     FROM livedash.topic LEFT JOIN (
         SELECT topic_id, count(*) AS sessions, count(*) FILTER (WHERE unresolved) AS unresolved,
                count(*) FILTER (WHERE handed_over) AS handed_over, mode() WITHIN GROUP (ORDER BY category) AS category
         FROM ({_COUNTED}) AS counted GROUP BY topic_id
-    ) AS total ON total.topic_id = topic.id
+    ) AS total ON total.topic_id = topic.id LEFT JOIN (
+        SELECT topic_id, count(*) AS questions FROM livedash.topic_member AS member WHERE {{which}} GROUP BY topic_id
+    ) AS asked ON asked.topic_id = topic.id
     WHERE {{topics}}
 """  # noqa: S608 - as above
 _REFRESH_DAYS = f"""
@@ -55,12 +58,16 @@ _REFRESH_DAYS = f"""
           IS DISTINCT FROM (excluded.sessions, excluded.unresolved, excluded.handed_over)
 """  # noqa: S608 - names of ours only
 _REFRESH_TOTALS = f"""
-    UPDATE livedash.topic SET sessions = now.sessions, unresolved = now.unresolved, handed_over = now.handed_over,
-                              category = now.category
+    UPDATE livedash.topic SET questions = now.questions, sessions = now.sessions, unresolved = now.unresolved,
+                              handed_over = now.handed_over, category = now.category
     FROM ({_TOTALS}) AS now
-    WHERE now.id = topic.id AND (topic.sessions, topic.unresolved, topic.handed_over, topic.category)
-          IS DISTINCT FROM (now.sessions, now.unresolved, now.handed_over, now.category)
+    WHERE now.id = topic.id AND (topic.questions, topic.sessions, topic.unresolved, topic.handed_over, topic.category)
+          IS DISTINCT FROM (now.questions, now.sessions, now.unresolved, now.handed_over, now.category)
 """  # noqa: S608 - names of ours only
+_REFRESH_MEMBERS = """
+    UPDATE livedash.topic_member AS member SET sessions = question.sessions
+    FROM livedash.question WHERE question.id = member.question_id AND member.sessions <> question.sessions AND {which}
+"""
 _COMPANY = {"which": "member.company_id = :company_id AND member.topic_id IS NOT NULL",
             "topics": "topic.company_id = :company_id"}  # fmt: skip
 # Two queries instead of one with "OR all": a generic plan of that one would read all sessions.
@@ -72,5 +79,5 @@ def refresh_counts(connection: Connection, company_id: UUID, topic_ids: Collecti
     """Count the sessions of a company's topics, or of some of them, and write what has changed."""
     which = _COMPANY if topic_ids is None else _THESE
     parameters = {"company_id": company_id} if topic_ids is None else {"topic_ids": sorted(topic_ids)}
-    for statement in (_REFRESH_DAYS, _REFRESH_TOTALS):
+    for statement in (_REFRESH_MEMBERS, _REFRESH_DAYS, _REFRESH_TOTALS):
         connection.execute(text(statement.format(**which)), parameters)

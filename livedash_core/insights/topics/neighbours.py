@@ -1,7 +1,7 @@
 """Finds the nearest neighbours of vectors exactly, block by block.
 
-100,000 vectors take two minutes on two cores and 250 MB. Beyond that an approximate index serves better; docs/topics.md
-says which.
+100,000 vectors take about a minute on two cores and 250 MB. Beyond that an approximate index serves better;
+docs/topics.md says which, and with which recall.
 """
 
 from __future__ import annotations
@@ -19,15 +19,72 @@ if TYPE_CHECKING:
 MIN_SIMILARITY = 0.55
 #: Candidates per question.
 NEIGHBOURS = 4
-_ROWS, _COLUMNS = 2048, 4096
+#: Rows of a block, and of what is yielded together.
+BLOCK = 2048
+#: Cosines are compared with this precision: those of equal vectors differ in the last places.
+_STEPS = 1_000_000
+#: With more hits in a row of a block than this, its best ones are selected before they are merged.
+_MANY = 64
+_SLICE = 256
 
 
 class Neighbour(NamedTuple):
-    """Two rows of the vectors, and the cosine between them after the mean is subtracted."""
+    """A row of the vectors, and its cosine with another row after the mean is subtracted."""
 
     row: int
-    other: int
     similarity: float
+
+
+class _Best:
+    """The best neighbours of rows so far, nearest first. A key is a cosine in steps and, if these are equal, a row."""
+
+    def __init__(self, rows: int) -> None:
+        import numpy as np
+
+        self.keys = np.full((rows, NEIGHBOURS), -1, dtype=np.int64)
+
+    def add(self, first: int, cosines: Any, others: Any) -> None:
+        """Merge the cosines between the rows from ``first`` on and ``others``."""
+        import numpy as np
+
+        worst = self.keys[first : first + len(cosines), -1]
+        floors = np.maximum((worst >> 32) / _STEPS - 1 / _STEPS, MIN_SIMILARITY).astype(np.float32)
+        hits = cosines >= floors[:, None]
+        many = np.flatnonzero(np.count_nonzero(hits, axis=1) > _MANY)
+        for start in range(0, len(many), _SLICE):
+            rows = many[start : start + _SLICE]
+            keys = np.partition(_keys(cosines[rows], others), -NEIGHBOURS, axis=1)[:, -NEIGHBOURS:]
+            self._merge(np.repeat(first + rows, NEIGHBOURS), keys.ravel())
+        hits[many] = False
+        rows, columns = np.nonzero(hits)
+        self._merge(first + rows, _keys(cosines[rows, columns], others[columns]))
+
+    def _merge(self, rows: Any, keys: Any) -> None:
+        import numpy as np
+
+        touched = np.unique(rows)
+        rows = np.concatenate([rows, np.repeat(touched, NEIGHBOURS)])
+        keys = np.concatenate([keys, self.keys[touched].ravel()])
+        order = np.lexsort((-keys, rows))
+        rows, keys = rows[order], keys[order]
+        rank = np.arange(len(rows)) - np.searchsorted(rows, rows)
+        best = rank < NEIGHBOURS
+        self.keys[rows[best], rank[best]] = keys[best]
+
+    def of(self, index: int) -> list[Neighbour]:
+        """The neighbours of a row, the nearest first."""
+        return [Neighbour(_row(key), (key >> 32) / _STEPS) for key in self.keys[index].tolist() if key >= 0]
+
+
+def _keys(cosines: Any, rows: Any) -> Any:
+    """A larger cosine has a larger key, and of equal ones the smaller row."""
+    import numpy as np
+
+    return (np.rint(cosines * np.float32(_STEPS)).astype(np.int64) << 32) + (2**32 - 1 - rows)
+
+
+def _row(key: int) -> int:
+    return 2**32 - 1 - (key & (2**32 - 1))
 
 
 def centre(vectors: Vectors) -> NDArray[np.float32]:
@@ -35,47 +92,38 @@ def centre(vectors: Vectors) -> NDArray[np.float32]:
     import numpy as np
 
     total = np.zeros(vectors.shape[1], dtype=np.float64)
-    for start in range(0, len(vectors), _COLUMNS):
-        total += _unit(vectors[start : start + _COLUMNS]).sum(axis=0)
+    for start in range(0, len(vectors), BLOCK):
+        total += _unit(vectors[start : start + BLOCK]).sum(axis=0)
     return (total / max(len(vectors), 1)).astype(np.float32)
 
 
-def neighbours(vectors: Vectors, rows: NDArray[np.int64], mean: NDArray[np.float32]) -> Iterator[list[Neighbour]]:
-    """Yield, for each of ``rows`` in order, its nearest neighbours among all vectors, the nearest first.
+def neighbours(
+    vectors: Vectors, rows: NDArray[np.int64], mean: NDArray[np.float32]
+) -> Iterator[list[tuple[int, list[Neighbour]]]]:
+    """Yield each block of ``rows`` in order: its rows, each with its nearest neighbours among all vectors.
 
-    At most ``NEIGHBOURS`` each, of at least ``MIN_SIMILARITY``; a row is not its own neighbour. Equal similarities are
-    ordered by row, so that the result does not depend on the blocks.
+    At most ``NEIGHBOURS`` each, of at least ``MIN_SIMILARITY``, the nearest first; a row is not its own neighbour. Two
+    blocks of ``rows`` are multiplied once, for both.
     """
-    for start in range(0, len(rows), _ROWS):
-        mine = rows[start : start + _ROWS]
-        block = _centred(vectors[mine], mean)
-        found: list[list[tuple[float, int]]] = [[] for _ in mine]
-        for first in range(0, len(vectors), _COLUMNS):
-            cosines = block @ _centred(vectors[first : first + _COLUMNS], mean).T
-            _collect(cosines, first, found)
-        for row, candidates in zip(mine.tolist(), found, strict=True):
-            best = sorted((-similarity, other) for similarity, other in candidates if other != row)[:NEIGHBOURS]
-            yield [Neighbour(row, other, -negated) for negated, other in best]
-
-
-def _collect(cosines: NDArray[np.float32], first: int, found: list[list[tuple[float, int]]]) -> None:
-    """Add the best candidates of a block to ``found``: one more than wanted, because one may be the row itself."""
     import numpy as np
 
-    hits = cosines >= MIN_SIMILARITY
-    for index in np.flatnonzero(hits.any(axis=1)).tolist():
-        columns = np.flatnonzero(hits[index])
-        values = cosines[index, columns]
-        if len(columns) > NEIGHBOURS + 1:
-            # A stable sort: of many equal questions the first ones are taken.
-            best = np.argsort(-values, kind="stable")[: NEIGHBOURS + 1]
-            columns, values = columns[best], values[best]
-        found[index] += zip(values.tolist(), (columns + first).tolist(), strict=True)
-
-
-def similarity(first: Any, second: Any, mean: Any) -> float:
-    """The cosine of two stored vectors after the mean is subtracted."""
-    return float((_centred(first[None], mean) @ _centred(second[None], mean).T)[0, 0])
+    others = np.setdiff1d(np.arange(len(vectors)), rows, assume_unique=True)
+    best = _Best(len(rows))
+    for first in range(0, len(rows), BLOCK):
+        mine = rows[first : first + BLOCK]
+        block = _centred(vectors[mine], mean)
+        for start in range(0, len(others), BLOCK):
+            theirs = others[start : start + BLOCK]
+            best.add(first, block @ _centred(vectors[theirs], mean).T, theirs)
+        for start in range(first, len(rows), BLOCK):
+            theirs = rows[start : start + BLOCK]
+            cosines = block @ (_centred(vectors[theirs], mean).T if start > first else block.T)
+            if start == first:
+                np.fill_diagonal(cosines, -1)
+            else:
+                best.add(start, cosines.T, mine)
+            best.add(first, cosines, theirs)
+        yield [(row, best.of(first + index)) for index, row in enumerate(mine.tolist())]
 
 
 def _unit(vectors: Any) -> Any:

@@ -76,8 +76,8 @@ _LIST = """
         ) AS in_period
     )
     SELECT topic.id, topic.company_id, {name} AS name, coalesce(topic.named_by, 'rule') AS named_by, topic.category,
-           topic.pinned, (SELECT count(*) FROM livedash.topic_member WHERE topic_id = topic.id)::int AS questions,
-           now_sessions, now_unresolved, now_handed_over, sessions_before, opportunity_before
+           topic.pinned, topic.questions, now_sessions, now_unresolved, now_handed_over, sessions_before,
+           opportunity_before
     FROM (SELECT * FROM counted WHERE {now} > 0 ORDER BY pinned DESC, {now} DESC, id LIMIT :limit) AS topic
     ORDER BY topic.pinned DESC, {now} DESC, topic.id
 """
@@ -165,6 +165,7 @@ def read_topic(connection: Connection, topic_id: int, period: Period) -> TopicPa
     if not found:
         raise UnknownTopic(topic_id)
     wordings = rows(_WORDINGS)
+    parameters["session_ids"] = [row.session_id for row in rows(_NEWEST)]
     asked = [row.id for row in wordings]
     return TopicPage(
         found[0],
@@ -178,8 +179,7 @@ def read_topic(connection: Connection, topic_id: int, period: Period) -> TopicPa
 
 
 _TOPIC = f"""
-    SELECT topic.*, {_NAME} AS shown_name, company.name AS company,
-           (SELECT count(*) FROM livedash.topic_member WHERE topic_id = topic.id) AS questions
+    SELECT topic.*, {_NAME} AS shown_name, company.name AS company
     FROM livedash.topic JOIN livedash.company ON company.id = topic.company_id WHERE topic.id = :topic_id
 """  # noqa: S608 - names of ours only
 _DAYS = """
@@ -187,36 +187,36 @@ _DAYS = """
     WHERE topic_id = :topic_id AND day BETWEEN :first AND :last ORDER BY day
 """
 _WORDINGS = """
-    SELECT question.id, question.content, question.language, question.sessions, member.placed_by
+    SELECT question.id, question.content, question.language, member.sessions, member.placed_by
     FROM livedash.topic_member AS member JOIN livedash.question ON question.id = member.question_id
-    WHERE member.topic_id = :topic_id ORDER BY question.sessions DESC, question.id LIMIT :wordings
+    WHERE member.topic_id = :topic_id ORDER BY member.sessions DESC, member.question_id LIMIT :wordings
 """
 #: Of the most asked wordings: a topic may have thousands, and the index gives each one's newest sessions.
 _NEWEST = """
     SELECT DISTINCT newest.session_id FROM (
-        SELECT question.id FROM livedash.topic_member AS member JOIN livedash.question ON question.id = question_id
-        WHERE member.topic_id = :topic_id ORDER BY question.sessions DESC, question.id LIMIT :wordings
+        SELECT question_id AS id FROM livedash.topic_member
+        WHERE topic_id = :topic_id ORDER BY sessions DESC, question_id LIMIT :wordings
     ) AS asked CROSS JOIN LATERAL (
         SELECT session_id FROM livedash.session_question WHERE question_id = asked.id
         ORDER BY session_id DESC LIMIT :newest
     ) AS newest ORDER BY newest.session_id DESC LIMIT :newest
 """
-_FACETS = f"""
-    SELECT facet, value, count(*) AS sessions FROM ({_NEWEST}) AS newest
-    JOIN livedash.session ON session.id = newest.session_id
+_FACETS = """
+    SELECT facet, value, count(*) AS sessions FROM livedash.session
     CROSS JOIN LATERAL (VALUES
         ('outcome', session.outcome), ('language', session.language), ('sentiment', session.sentiment),
         ('category', session.category)
     ) AS facets (facet, value)
-    WHERE value IS NOT NULL GROUP BY facet, value ORDER BY facet, sessions DESC, value
-"""  # noqa: S608 - as above
-_CHATS = f"""
+    WHERE session.id = ANY (CAST(:session_ids AS uuid[])) AND value IS NOT NULL
+    GROUP BY facet, value ORDER BY facet, sessions DESC, value
+"""
+_CHATS = """
     SELECT session.id, left(imported.external_session_id, 60) AS external_session_id, session.started_at,
            session.language, left(session.summary, 300) AS summary
-    FROM ({_NEWEST}) AS newest JOIN livedash.session ON session.id = newest.session_id
-    JOIN livedash.session_import AS imported ON imported.id = session.id
+    FROM livedash.session JOIN livedash.session_import AS imported ON imported.id = session.id
+    WHERE session.id = ANY (CAST(:session_ids AS uuid[]))
     ORDER BY session.started_at DESC, session.id DESC LIMIT :chats
-"""  # noqa: S608 - as above
+"""
 _LOG = """
     SELECT * FROM livedash.topic_edit WHERE topic_id = :topic_id OR other_id = :topic_id ORDER BY id DESC LIMIT 50
 """
@@ -260,6 +260,28 @@ def count_follow_ups(connection: Connection, company_ids: Sequence[UUID]) -> int
         """
     )
     return connection.scalar(query, {"company_ids": list(company_ids), "most": MAX_COUNTED}) or 0
+
+
+def sessions_of(connection: Connection, topic_id: int, *, limit: int) -> list[UUID] | None:
+    """Return the sessions of a topic; None if there are more than ``limit``."""
+    # Twice as many rows, because a session may have several questions of the topic.
+    most = 2 * limit + 1
+    ids = connection.scalars(_SESSIONS_OF, {"topic_id": topic_id, "most": most}).all()
+    distinct = list(dict.fromkeys(ids))
+    return distinct if len(ids) < most and len(distinct) <= limit else None
+
+
+# Each question in a look-up of its own: a join may read the whole table.
+_SESSIONS_OF = text(
+    """
+    SELECT asked.session_id
+    FROM (SELECT question_id FROM livedash.topic_member
+          WHERE topic_id = :topic_id ORDER BY sessions DESC, question_id LIMIT :most) AS member
+    CROSS JOIN LATERAL (
+        SELECT session_id FROM livedash.session_question WHERE question_id = member.question_id LIMIT :most
+    ) AS asked LIMIT :most
+    """
+)
 
 
 class UnansweredQuestion(NamedTuple):

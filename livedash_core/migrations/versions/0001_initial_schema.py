@@ -945,6 +945,7 @@ def upgrade() -> None:
         sa.Column("pinned", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("hidden", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("compared", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("questions", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("sessions", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("unresolved", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("handed_over", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
@@ -994,6 +995,7 @@ def upgrade() -> None:
         sa.Column("topic_id", sa.BigInteger(), nullable=True),
         sa.Column("placed_by", sa.Text(), nullable=False),
         sa.Column("wording_digest", sa.Text(), nullable=True),
+        sa.Column("sessions", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.CheckConstraint("placed_by IN ('rule', 'model', 'person')", name=op.f("ck_topic_member_placed_by_known")),
         sa.ForeignKeyConstraint(["company_id"], ["livedash.company.id"], name=op.f("fk_topic_member_company_id")),
         sa.ForeignKeyConstraint(["question_id"], ["livedash.question.id"], name=op.f("fk_topic_member_question_id")),
@@ -1001,7 +1003,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("question_id", name=op.f("pk_topic_member")),
         schema="livedash",
     )
-    op.create_index("ix_topic_member_topic", "topic_member", ["topic_id"], unique=False, schema="livedash")
+    op.create_index(
+        "ix_topic_member_topic",
+        "topic_member",
+        ["topic_id", sa.literal_column("sessions DESC"), "question_id"],
+        unique=False,
+        schema="livedash",
+    )
     op.create_index(
         "ix_topic_member_wording",
         "topic_member",

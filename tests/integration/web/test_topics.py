@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from html import unescape
 from typing import Any
 
@@ -56,7 +56,7 @@ def test_a_topic_has_its_numbers_wordings_chats_and_log(page: TestClient, desk: 
     assert f"{edit}: rename by Anna" in html
     assert {"verb": "undo", "change": edit} in buttons(html)
     assert f'href="/livedash/sessions?question={desk.question_id(PAYSLIP)}"' in html
-    assert 'aria-label="Sessions per day: 5 in 90 days, at most 5 on one day"' in html
+    assert 'aria-label="Sessions per week: 5 in 90 days"' in html
 
 
 def test_every_button_is_a_change_that_can_be_made(page: TestClient, desk: Desk) -> None:
@@ -117,6 +117,41 @@ def test_the_numbers_of_a_topic_lead_to_its_sessions(page: TestClient, desk: Des
             page.get(f"sessions?topic={topic}{query}").text,
         )
         assert (len(listed), len(set(listed))) == (sessions, sessions), query
+
+
+def test_a_topic_with_more_sessions_than_are_listed_first_has_the_same_list(
+    page: TestClient, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topic = desk.topic_of(PAYSLIP)
+    assert '<span id="count">5 sessions</span>' in page.get(f"sessions?topic={topic}").text
+    monkeypatch.setattr("livedash_core.web.sessions.MAX_MATCHES", 4)
+    html = page.get(f"sessions?topic={topic}").text
+
+    assert "More sessions match than are counted" in html
+    assert len(set(re.findall(r'<a href="/livedash/sessions/([0-9a-f-]{36})">', html))) == 5
+
+
+def test_the_count_of_a_topic_leaves_out_sessions_of_other_companies(
+    page: TestClient, desk: Desk, records: Records
+) -> None:
+    records.company("Other")
+    html = page.get(f"sessions?topic={desk.topic_of(PAYSLIP)}&company=Other").text
+
+    assert '<span id="count">0 sessions</span>' in html
+
+
+def test_a_year_is_drawn_in_weeks(page: TestClient, desk: Desk) -> None:
+    for day in range(1, 200):
+        desk.ask(("en", PAYSLIP), started_at=NOW - timedelta(days=day), **ANALYSED)
+    desk.group()
+    year = f"?from={NOW.date() - timedelta(days=364)}&to={NOW.date()}"
+    insights = page.get(f"insights{year}").text
+    sparklines = re.findall(r'<svg class="sparkline".*?</svg>', insights, re.DOTALL)
+
+    assert max(drawing.count("<rect") for drawing in sparklines) in (29, 30)
+    html = page.get(f"topics/{desk.topic_of(PAYSLIP)}{year}").text
+    assert 'aria-label="Sessions per week: 204 in 365 days"' in html
+    assert ": 7</title>" in html
 
 
 def test_a_pinned_topic_comes_first_and_a_hidden_one_not_at_all(page: TestClient, desk: Desk) -> None:

@@ -89,13 +89,16 @@ class Desk:
     def counts(self) -> list[Any]:
         """Everything that is counted of topics that have questions."""
         totals = self.query("""
-            SELECT id, sessions, unresolved, handed_over, category FROM livedash.topic
+            SELECT id, questions, sessions, unresolved, handed_over, category FROM livedash.topic
             WHERE company_id = :company_id ORDER BY id""")
+        members = self.query("""
+            SELECT question_id, sessions FROM livedash.topic_member
+            WHERE company_id = :company_id AND topic_id IS NOT NULL ORDER BY 1""")
         days = self.query("""
             SELECT topic_id, day, count.sessions, count.unresolved, count.handed_over
             FROM livedash.topic_day_count AS count
             JOIN livedash.topic ON topic.id = topic_id WHERE company_id = :company_id ORDER BY 1, 2""")
-        return [tuple(row) for row in (*totals, *days)]
+        return [tuple(row) for row in (*totals, *members, *days)]
 
     def assert_counts_equal_a_recount(self) -> None:
         stored = self.counts()
@@ -103,7 +106,10 @@ class Desk:
             connection.execute(
                 text("DELETE FROM livedash.topic_day_count USING livedash.topic WHERE topic.id = topic_id")
             )
-            connection.execute(text("UPDATE livedash.topic SET sessions = -1, unresolved = -1, handed_over = -1"))
+            connection.execute(text("UPDATE livedash.topic_member SET sessions = -1"))
+            connection.execute(
+                text("UPDATE livedash.topic SET questions = -1, sessions = -1, unresolved = -1, handed_over = -1")
+            )
             refresh_counts(connection, self.company_id)
             connection.commit()
         assert self.counts() == stored

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, text
 
 from livedash_core.db import advisory_lock
-from livedash_core.insights.topics import encoder, merging
-from livedash_core.insights.topics.reading import count_follow_ups
-from livedash_core.operations import topics as operations
+from livedash_core.insights.periods import Period
+from livedash_core.insights.topics import encoder, merging, reading
+from livedash_core.insights.topics.reading import count_follow_ups, read_topic
 from livedash_core.operations.erasure import erase_session
 from livedash_core.operations.topics import group_questions
 from livedash_core.pipeline import BUILT_IN
@@ -64,6 +64,30 @@ def test_a_follow_up_is_kept_out_of_topics_and_counted(desk: Desk) -> None:
     assert desk.topics() == [["When can I retire?"]]
     with desk.engine.connect() as connection:
         assert count_follow_ups(connection, [desk.company_id]) == 2
+
+
+def test_twenty_thousand_equal_questions_are_one_topic_whose_page_is_short(desk: Desk) -> None:
+    with desk.engine.begin() as connection:
+        connection.execute(
+            text("""
+                INSERT INTO livedash.question (company_id, content, normal_form, language, sessions)
+                SELECT :company_id, 'Where is my payslip' || repeat(' ?', n / 400) || repeat(' !', n % 400), n, 'en',
+                       n % 7 + 1
+                FROM generate_series(0, 19999) AS n
+                """),
+            {"company_id": desk.company_id},
+        )
+    grouped = desk.group()
+
+    assert (grouped.questions, grouped.candidates) == (20_000, 0)
+    ((topic_id, questions),) = desk.query("SELECT id, questions FROM livedash.topic")
+    assert questions == 20_000
+    with desk.engine.connect() as connection:
+        page = read_topic(connection, topic_id, Period(date(2026, 1, 1), date(2026, 12, 31)))
+        plan = connection.execute(text(f"EXPLAIN {reading._WORDINGS}"), {"topic_id": topic_id, "wordings": 50}).all()
+    assert [row.sessions for row in page.wordings] == [7] * reading.WORDINGS
+    assert "ix_topic_member_topic" in str(plan)
+    assert "Sort" not in str(plan)
 
 
 def test_a_second_pass_places_only_what_is_new(desk: Desk) -> None:
@@ -286,7 +310,7 @@ def test_a_pass_that_is_killed_anywhere_and_run_again_gives_the_same_topics(
     records: Records, monkeypatch: pytest.MonkeyPatch, statement: int
 ) -> None:
     monkeypatch.setattr("livedash_core.insights.topics.grouping.CHUNK", 5)
-    monkeypatch.setattr(operations, "_COMPARED_ROWS", 4)
+    monkeypatch.setattr("livedash_core.insights.topics.neighbours.BLOCK", 4)
     killed, whole = Desk(records, "Killed"), Desk(records, "Whole")
     for desk in (killed, whole):
         for question in (*PAYDAY, *PAYSLIP, *similar(12)):
