@@ -32,6 +32,10 @@ def run(stage: str, lane: dict[str, Any]) -> None:
     Raises ``AirflowException``, which Airflow retries, when the worker was asked to stop.
     """
     dag_run = _log_start(stage, lane)
+    if "skipped_for_good" in lane:
+        # The plan has skipped them. Nothing is processed: the run was not started for what is due.
+        _push_report(StageReport(stage, skipped=lane["skipped_for_good"]), out_of_time=False)
+        return
     with fail_without_retry():
         runner = _runner(stage, lane, dag_run)
         # Replaces Airflow's handler, which would not stop the runner. Airflow also sends the signal to a task that is
@@ -41,7 +45,6 @@ def run(stage: str, lane: dict[str, Any]) -> None:
             runner.run()
         finally:
             # The sessions that a failed lane moved on are published too.
-            runner.report.skipped += lane.get("skipped_for_good", 0)
             out_of_time = runner.budget_seconds is not None and runner.report.seconds >= runner.budget_seconds
             _push_report(runner.report, out_of_time=out_of_time)
     _raise_incidents(runner.report, stopped=runner.should_stop())

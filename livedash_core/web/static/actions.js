@@ -60,6 +60,9 @@ function confirmed(button) {
   reasonField.disabled = reason.hidden;
   reasonField.value = "";
   ask.querySelector("#ask-question").textContent = button.dataset.question;
+  const [from, to] = days.querySelectorAll("input");
+  days.oninput = () => to.setCustomValidity(from.value && to.value && to.value < from.value ? "This day is before the first one." : "");
+  days.oninput();
   days.onchange = () => showForecast(button);
   showForecast(button);
   ask.returnValue = "";

@@ -588,8 +588,8 @@ def test_company_and_days_are_kept_from_page_to_page(page: TestClient, records: 
         links = re.findall(r'<a href="/livedash/(\w*)\?([^"]*)"', html)[:5]
         assert links == [(other, "company=Acme&amp;from=2026-03-01&amp;to=2026-03-03") for other in PAGES], address
     form = page.get("failures", params=chosen).text
-    assert '<input type="date" name="from" value="2026-03-01">' in form
-    assert '<input type="date" name="to" value="2026-03-03">' in form
+    assert '<input name="from" value="2026-03-01" class="day"' in form
+    assert '<input name="to" value="2026-03-03" class="day"' in form
 
 
 def test_rejected_lines_are_on_the_failures_page_escaped_and_exported_without_formulas(
