@@ -1,24 +1,29 @@
 """The full-text search: the words of messages and summaries, with the dictionaries of five languages.
 
-A text is stored by the stems of its words in its session's language; in another language as they are (``simple``), and
-if the language is unknown in all six ways. A query is matched in all six, so that "verloven" finds "verlof" in a Dutch
+A text is stored by the stems of its words in its session's language; in another language as they are (``simple``). If
+the row does not tell the language, that of the messages is found out, and if it is not certain, the text is stored in
+all six ways, which takes six times as long. A query is matched in all six, so that "verloven" finds "verlof" in a Dutch
 session. One way instead of two takes a third less time. Each document also has its company as a word, which no query
 can contain, so that the index finds a company's sessions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Connection, text
 
 from livedash_core.errors import UsageError
+from livedash_core.parsing.searched_language import searched_language
 
 #: ISO 639-1 → PostgreSQL's configuration.
 LANGUAGES = {"nl": "dutch", "de": "german", "en": "english", "fr": "french", "es": "spanish"}
 CONFIGURATIONS = ("simple", *LANGUAGES.values())
+#: Of a conversation whose language is unknown.
+_INSPECTED_MESSAGES = 50
 #: The characters of a conversation that are indexed: a document has at most 1 MB in six configurations.
 MAX_CHARACTERS = 40_000
 MAX_QUERY_CHARACTERS = 200
@@ -37,9 +42,20 @@ class Found(NamedTuple):
     session_ids: list[UUID] | None
 
 
-def index_messages(connection: Connection, session_ids: Iterable[UUID]) -> None:
-    """Index the messages of these sessions again; call it in the transaction that writes them."""
-    connection.execute(_INDEX_MESSAGES, {"ids": list(session_ids)})
+def index_messages(
+    connection: Connection, session_ids: Iterable[UUID], contents: Mapping[UUID, Iterable[str]] | None = None
+) -> None:
+    """Index the messages of these sessions again; call it in the transaction that writes them.
+
+    ``contents`` are the messages of sessions of unknown language.
+    """
+    ids = list(session_ids)
+    languages = [_language_of((contents or {}).get(one, ())) for one in ids]
+    connection.execute(_INDEX_MESSAGES, {"ids": ids, "languages": languages})
+
+
+def _language_of(messages: Iterable[str]) -> str | None:
+    return searched_language("\n".join(islice(messages, _INSPECTED_MESSAGES)))
 
 
 def index_summaries(connection: Connection, session_ids: Iterable[UUID]) -> None:
@@ -93,12 +109,12 @@ _STORE = """
 _INDEX_MESSAGES = text(
     f"""
     WITH documents AS MATERIALIZED (
-        SELECT session.id, {_document("body", "session.language")} AS document
-        FROM livedash.session CROSS JOIN LATERAL (
+        SELECT session.id, {_document("body", "coalesce(session.language, found.language)")} AS document
+        FROM unnest(CAST(:ids AS uuid[]), CAST(:languages AS text[])) AS found (id, language)
+        JOIN livedash.session ON session.id = found.id CROSS JOIN LATERAL (
             SELECT left(string_agg(left(content, {MAX_CHARACTERS}), ' ' ORDER BY position), {MAX_CHARACTERS}) AS body
             FROM livedash.message WHERE session_id = session.id
         ) AS said
-        WHERE session.id = ANY (CAST(:ids AS uuid[]))
     {_STORE.format(part="messages")}
     """  # noqa: S608 - made of constants
 )

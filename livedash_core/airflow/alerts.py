@@ -55,7 +55,7 @@ def deliver(engine: Engine, notifiers: list[NotifierSettings], link_base: str | 
     sent, errors = 0, []
     for wanted in notifiers:
         with engine.connect() as connection:
-            alerts = list_alerts(connection, with_ended_since=now - END_IS_NEWS)
+            alerts = list_alerts(connection, with_ended_since=now - END_IS_NEWS, steady_at=now)
         error = None
         for message in write_messages(alerts, wanted.label, link_base):
             error = error or send(wanted, message)

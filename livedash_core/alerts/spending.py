@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from livedash_core.alerts.facts import CompanyFacts, Facts
 from livedash_core.alerts.found import Found, command, page
+from livedash_core.costs.amounts import amount
 from livedash_core.pipeline import Pipeline
 from livedash_core.settings import Settings
 
@@ -46,7 +47,7 @@ def budgets(facts: Facts, _pipeline: Pipeline, _settings: Settings) -> Iterator[
             detail=f"{facts.now:%Y-%m}",
             since=start,
             level=level,
-            message=f"{company.name} has used USD {_usd(company.month)} of its budget of USD {_usd(company.budget)} "
+            message=f"{company.name} has used {amount(company.month)} of its budget of {amount(company.budget)} "
             f"for {facts.now:%Y-%m}, {math.floor(used)} %. {outlook}",
             advice="Raise the budget with livedash company update, choose a cheaper model, or wait for the next month.",
             page=page("costs", company=company.id),
@@ -83,14 +84,10 @@ def expensive_days(facts: Facts, _pipeline: Pipeline, settings: Settings) -> Ite
             stage=_ANALYSIS,
             detail=f"{today:%Y-%m-%d}",
             since=today,
-            message=f"The model calls of {company.name} cost USD {_usd(company.today)} so far today (UTC); a day with "
-            f"calls usually costs USD {_usd(company.usual_day)}.",
+            message=f"The model calls of {company.name} cost {amount(company.today)} so far today (UTC); a day with "
+            f"calls usually costs {amount(company.usual_day)}.",
             advice="Look at which model and how many calls; suspend the company with livedash company set-status, or "
             "give it a budget.",
             page=page("costs", company=company.id),
             command=command("livedash costs --company", company.name),
         )
-
-
-def _usd(amount: Decimal) -> str:
-    return f"{amount:,.2f}"

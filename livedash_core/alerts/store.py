@@ -23,6 +23,10 @@ from livedash_core.status.redaction import redact
 HISTORY = timedelta(days=90)
 #: The end of an alert is not sent later than this: a notifier that was down for a week does not report old news.
 END_IS_NEWS = timedelta(days=1)
+#: A source that fails by turns ends and begins with each import, every 15 minutes. Its end is sent once it has stayed
+#: up for so long; if it fails again before, the same alert goes on, and nothing is sent.
+STEADY = timedelta(minutes=30)
+FLAPPING = ("source", "stopped")
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
 Change = Literal["begun", "worse", "ended"]
@@ -85,6 +89,8 @@ def record(connection: Connection, found: Sequence[Found], now: datetime) -> Non
     connection.execute(_LOCK)
     stored = {row.key: row for row in connection.execute(select(*_KEPT).where(Alert.ended_at.is_(None)))}
     rows = {one.key: {**_row(one), "since": one.since, "first_seen_at": now} for one in found}
+    if reopened := _reopen(connection, [key for key in rows if key not in stored], now):
+        stored |= reopened
     changed = [row for key, row in rows.items() if key not in stored or _differs(row, stored[key])]
     if changed:
         added = insert(Alert)
@@ -104,6 +110,17 @@ def record(connection: Connection, found: Sequence[Found], now: datetime) -> Non
     connection.execute(delete(Alert).where(Alert.ended_at < now - HISTORY))
     evaluated = insert(AlertEvaluation).values(evaluated_at=now)
     connection.execute(evaluated.on_conflict_do_update(index_elements=["is_only_row"], set_={"evaluated_at": now}))
+
+
+def _reopen(connection: Connection, keys: Sequence[str], now: datetime) -> dict[str, Any]:
+    """Go on with the alerts of ``FLAPPING`` rules that ended a moment ago; returns them by key."""
+    again = (
+        update(Alert)
+        .where(Alert.key.in_(keys), Alert.rule.in_(FLAPPING), Alert.ended_at > now - STEADY)
+        .values(ended_at=None)
+        .returning(*_KEPT)
+    )
+    return {row.key: row for row in connection.execute(again)} if keys else {}
 
 
 #: What may change while a fact lasts.
@@ -154,14 +171,23 @@ def _end_snoozes(connection: Connection, now: datetime) -> None:
 
 
 def list_alerts(
-    connection: Connection, *, with_ended_since: datetime | None = None, rule: str | None = None
+    connection: Connection,
+    *,
+    with_ended_since: datetime | None = None,
+    steady_at: datetime | None = None,
+    rule: str | None = None,
 ) -> list[OpenAlert]:
-    """List the open alerts, of one rule or all, oldest first; with those that ended since a time, if one is given."""
+    """List the open alerts, of one rule or all, oldest first; with those that ended since a time, if one is given.
+
+    ``steady_at``: without those whose end is not ``STEADY`` at this time.
+    """
     wanted = or_(Alert.ended_at.is_(None), Alert.ended_at > (with_ended_since or _NEVER))
+    steady_until = steady_at - STEADY if steady_at else _NEVER
     rows = connection.execute(
         select(*_SHOWN)
         .outerjoin(Company, Company.id == Alert.company_id)
         .where(wanted, or_(literal(rule is None), Alert.rule == rule))
+        .where(or_(Alert.ended_at.is_(None), Alert.rule.not_in(FLAPPING), Alert.ended_at <= steady_until))
         .order_by(Alert.id)
     )
     return [OpenAlert(**row._mapping) for row in rows]

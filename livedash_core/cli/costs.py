@@ -13,6 +13,7 @@ from livedash_core.cli.context import database, scope_of
 from livedash_core.cli.output import print_json, print_table, say
 from livedash_core.cli.processing import Company, Json
 from livedash_core.costs import Costs, Grouping, list_prices, miscounted_batches, read_costs, set_price, set_rate
+from livedash_core.costs.amounts import amount
 from livedash_core.parsing.days import parse_day, start_of_day
 from livedash_core.settings import Settings
 
@@ -92,7 +93,7 @@ def _show(found: Costs) -> None:
     if total.unknown or total.sent or total.unpriced:
         say(
             f"Not included: {total.unknown + total.sent} calls that may have been billed, {total.unpriced} billed "
-            f"calls of unknown cost; together at most USD {total.uncertain_usd:f} for those whose model has a price."
+            f"calls of unknown cost; together at most {amount(total.uncertain_usd)} for those whose model has a price."
         )
     if found.currency and total.cost is None:
         say(f"Some days have no rate for {found.currency}: livedash price rate {found.currency} PER_USD --from DAY")

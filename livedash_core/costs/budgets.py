@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, or_, select, text
 
+from livedash_core.costs.amounts import amount
 from livedash_core.costs.ledger import PlannedCall
 from livedash_core.enums import ACTIVE
 from livedash_core.errors import SystemicError
@@ -88,7 +89,7 @@ def _refusal(
     if spent + max_cost <= company.monthly_budget_usd:
         return None
     return Deferred(
-        f"{company.name}'s budget of USD {company.monthly_budget_usd:f} a month has no room for another call; its "
+        f"{company.name}'s budget of {amount(company.monthly_budget_usd)} a month has no room for another call; its "
         "sessions wait for the next month or a higher budget: "
         f"livedash company update {shlex.quote(company.name)} --monthly-budget USD",
         "budget",

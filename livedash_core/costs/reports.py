@@ -15,6 +15,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, select, text
 
+from livedash_core.costs.amounts import amount
 from livedash_core.enums import CALL_OUTCOMES
 from livedash_core.errors import UsageError
 from livedash_core.models import CurrencyRate
@@ -57,6 +58,12 @@ class CostLine:
     uncertain_usd: Decimal = Decimal(0)
     #: ``cost_usd`` in ``Costs.currency`` at each day's rate; None if a day has no rate or no currency was requested.
     cost: Decimal | None = None
+
+    @property
+    def per_answer_usd(self) -> Decimal | None:
+        """The cost of one usable answer, of which an analysed session has one; None without any."""
+        usable = self.answered - self.unusable
+        return self.cost_usd / usable if usable > 0 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +162,7 @@ def describe_forecast(connection: Connection, session_ids: Iterable[UUID], *, th
     if unknown == len(sessions):
         return f"the cost of a model call for {each} is not known: no call with a price was made so far"
     rest = f", without {unknown:,} whose cost is not known" if unknown else ""
-    return f"a model call for {each} costs USD {max_usd:f} at most{rest}; an unchanged session needs no call"
+    return f"a model call for {each} costs {amount(max_usd)} at most{rest}; an unchanged session needs no call"
 
 
 _MISCOUNTED = text(

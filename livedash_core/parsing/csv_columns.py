@@ -40,7 +40,8 @@ _NAMES: dict[str, str] = {
         sitzungsid sessionsid sessionuuid idsession idsesion idconversation session sessie sitzung id uuid
         idsessione sessioneid idsessao sessaoid idsesji identyfikatorsesji samtalsid samtaleid oturumid
         oturumkimligi idrelace idsezeni munkamenetazonosito istuntoid istunnontunnus idkonwersacji
-        conversazioneid idconversazione idconversa idconversacion gespraechsid chatnummer
+        conversazioneid idconversazione idconversa idconversacion gespraechsid chatnummer identifiantsession
+        identifiantconversation numerosession identificadorsesion idchat chatkennung gespreksnummer gesprekid
     """,
     "start_time": """
         starttime startedat startdatetime starttimestamp sessionstart starttijd begintijd startdatum start begin
@@ -96,7 +97,8 @@ _NAMES: dict[str, str] = {
         transcription urltranscript transcripcion url link urltrascrizione trascrizione linktrascrizione
         urldatranscricao urltranscricao transcricao urltranskrypcji transkrypcja linkdotranskrypcji utskrift
         udskrift transkripti transkriptio transkriptbaglantisi prepis urlprepisu atirat urldetranscripcion
-        urldelatranscription transkriptlink
+        urldelatranscription transkriptlink urltranscription urltranscripcion lientranscription
+        enlacetranscripcion linktranscripcion transcriptielink urltranscriptie transcriptieurl linktranscript
     """,
     "avg_response_time_seconds": """
         avgresponsetimeseconds avgresponsetime averageresponsetime averageresponsetimeseconds responsetime
@@ -105,7 +107,8 @@ _NAMES: dict[str, str] = {
         tempodirispostamedio tempomediodirisposta tempomedioderesposta tempoderesposta sredniczasodpowiedzi
         czasodpowiedzi svarstid genomsnittligsvarstid svartid gennemsnitligsvartid vastausaika
         keskimaarainenvastausaika yanitsuresi ortalamayanitsuresi dobaodezvy valaszido tiempomedioderespuesta
-        tempsmoyendereponse avgresponse averageresponse responsetimesec responsetimes
+        tempsmoyendereponse avgresponse averageresponse responsetimesec responsetimes gemiddeldereactietijd reactietijd
+        durchschnantwortzeit mittlereantwortzeit tempsreponsemoyen tiempomediorespuesta tiemporespuestamedio
     """,
     "tokens": """
         tokens tokencount totaltokens tokenstotal numtokens aantaltokens anzahltokens nombredetokens jetons
@@ -115,6 +118,7 @@ _NAMES: dict[str, str] = {
         tokenseur tokencosteur tokenscosteur costeur tokencost tokenscost cost costs kosten kosteneur cout
         couteur coste costo tokenkosten price eur costoeur costotoken custoeur custo kosztyeur koszteur koszt
         kostnadeur kostnad omkostninger pris hinta maliyet naklady koltseg preis prijs prix precio prezzo preco
+        costeeur coste tokenkosteneur kostentoken couttokens coutjetons costetokens
     """,
     "category": """
         category categorie kategorie categoria topic thema onderwerp kategoria kategori kategorija luokka tema
@@ -180,7 +184,13 @@ def _column_of(cell: str) -> tuple[int, int] | None:
     if not 1 < len(cell) <= 60:
         return None
     name = normalize("NFKC", cell).casefold().replace("ı", "i").translate(_STROKES)
-    for spelling in (name.translate(_SPELT_OUT), name, _UNIT.sub("", name), _SMALL_WORDS.sub(" ", name)):
+    for spelling in (
+        name.translate(_SPELT_OUT),
+        name,
+        _UNIT.sub("", name),
+        _SMALL_WORDS.sub(" ", name),
+        _SMALL_WORDS.sub(" ", _UNIT.sub("", name)),
+    ):
         plain = normalize("NFKD", spelling).encode("ascii", "ignore").decode()
         if column := _COLUMN_OF.get(_NOT_A_WORD.sub("", plain)):
             return column

@@ -36,6 +36,16 @@ _CATEGORY = COLUMNS.index("category")
 _TELLING = [COLUMNS.index(name) for name in ("start_time", "end_time", "full_transcript_url", "initial_message")]
 #: What Excel's users write to keep a number as text: ="0012"
 _AS_TEXT = re.compile(r'="([^"]*)"')
+#: A link as spreadsheets calculate it.
+_LINK = re.compile(r'=HYPERLINK\("([^"]+)".*\)', re.IGNORECASE | re.DOTALL)
+#: What a spreadsheet shows in place of a number in a column that is too narrow.
+_TOO_NARROW = re.compile("#{2,}")
+#: The line that SQL clients and Markdown draw below a header.
+_RULE_CHARACTERS = "-=+|:;, \t\r\n"
+#: An empty cell in the text format of PostgreSQL's COPY, whose cells have no quotes and no real tabs and line ends.
+_COPY_NULL = re.compile(r"(?:^|\t)\\N(?=\t|\r?$)", re.MULTILINE)
+_COPY_ESCAPE = re.compile(r"\\([bfnrtv\\])")
+_COPY_ESCAPES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "\\": "\\"}
 #: A long number as spreadsheets write it, with only its first digits.
 _SHORTENED_ID = re.compile(r"[1-9](?:[.,][0-9]+)?E\+[0-9]{2,3}", re.IGNORECASE)
 #: What DOS programs write at the end of a file.
@@ -79,8 +89,9 @@ def read_rows(
 class CsvReader:
     """Iterates once over the rows and rejected lines of a file, in order, in constant memory.
 
-    ``layout`` is how the file is read, detected from its beginning. Headers, blank lines and Excel's ``sep=;`` line are
-    ignored.
+    ``layout`` is how the file is read, detected from its beginning. Headers, the rules below them, blank lines and
+    Excel's ``sep=;`` line are ignored. Of a file in the text format of PostgreSQL's COPY (tabs, and ``\\N`` for an empty
+    cell), escapes like ``\\n`` are read.
 
     ``file`` must be seekable and stays open; ``charset`` is the one that its server declares. Raises
     ``PermanentError`` before the first row if the bytes are not text, and at the first line too many.
@@ -101,14 +112,15 @@ class CsvReader:
         self._max_characters = min(len(COLUMNS) * max_field_characters, MAX_RECORD_CHARACTERS)
         # The limit is global to the process: raised if necessary, never lowered. _row_or_rejection() applies ours.
         csv.field_size_limit(max(csv.field_size_limit(), max_field_characters))
+        self._has_copy_escapes = False
         self.layout = self._detected()
 
     def __iter__(self) -> Iterator[Row | Rejection]:
         stream = self._text()
+        lines = Lines(stream, max_characters=self._max_characters, max_lines=self._max_lines)
+        results = self._results(lines, self.layout)
         try:
-            yield from self._results(
-                Lines(stream, max_characters=self._max_characters, max_lines=self._max_lines), self.layout
-            )
+            yield from map(_without_copy_escapes, results) if self._has_copy_escapes else results
         finally:
             if not self._file.closed:
                 stream.detach()  # otherwise its destructor closes the file
@@ -133,6 +145,7 @@ class CsvReader:
             layout = layout_of(sample, max_characters=self._max_characters)
             if is_whole or layout.rows_fit:
                 break
+        self._has_copy_escapes = layout.dialect.delimiter == "\t" and _COPY_NULL.search(sample) is not None
         return layout
 
     def _results(self, lines: Lines, layout: Layout) -> Iterator[Row | Rejection]:
@@ -155,6 +168,8 @@ class CsvReader:
             line = without_marks(line)
             if not line.replace("\0", "").strip().strip(_END_OF_FILE) or (number == 1 and separator_of(line)):
                 continue
+            if "---" in line and not line.strip(_RULE_CHARACTERS):
+                continue
             record = read_record(line, lines, layout.dialect)
             problem = record.problem
             if problem is None:
@@ -171,6 +186,13 @@ class CsvReader:
                 problem = values
             lines.unread(record.lines[1:])
             yield Rejection(number, _raw([line]), problem, layout.id_in(record.cells, line))
+
+
+def _without_copy_escapes(record: Row | Rejection) -> Row | Rejection:
+    if isinstance(record, Rejection):
+        return record
+    values = [value and _COPY_ESCAPE.sub(lambda match: _COPY_ESCAPES[match[1]], value) for value in record.values]
+    return record._replace(values=tuple(values))
 
 
 def _is_total(values: list[str]) -> bool:
@@ -190,6 +212,8 @@ def _row_or_rejection(number: int, lines: list[str], cells: list[str], max_field
         values = [*(without_invisible(value).strip() for value in values[:-1]), initial_message]
     if '="' in written:
         values = [*(match[1] if (match := _AS_TEXT.fullmatch(value)) else value for value in values[:-1]), values[-1]]
+    if "=HYPERLINK(" in written:
+        values = [match[1] if (match := _LINK.fullmatch(value)) else value for value in values]
     external_id = values[0]
     if not external_id:
         reason = f"has no {COLUMNS[0]}"
@@ -197,6 +221,8 @@ def _row_or_rejection(number: int, lines: list[str], cells: list[str], max_field
         reason = f"has an {COLUMNS[0]} of more than {MAX_ID_CHARACTERS} characters"
     elif len(longest) > max_field_characters:
         reason = f"has a {COLUMNS[values.index(longest)]} of more than {max_field_characters:,} characters"
+    elif external_id[0] == "#" and _TOO_NARROW.fullmatch(external_id):
+        reason = f"has no {COLUMNS[0]}: the column was too narrow for it when a spreadsheet exported it"
     elif _SHORTENED_ID.fullmatch(external_id):
         reason = (
             f"has an {COLUMNS[0]} that a spreadsheet shortened to {external_id}, so that different sessions have the "

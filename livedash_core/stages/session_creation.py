@@ -131,7 +131,15 @@ class SessionCreation(Stage[ImportedSession, NewSession]):
                     for position, message in enumerate(session.messages, start=1)
                 ),
             )
-            index_messages(connection, results)
+            index_messages(
+                connection,
+                results,
+                {
+                    session_id: [message.content for message in session.messages]
+                    for session_id, session in results.items()
+                    if session.columns["language"] is None
+                },
+            )
 
 
 # An array instead of a hundred parameters: one statement text, prepared once.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from http import HTTPStatus
 from urllib.parse import urlencode
 
 from fastapi import FastAPI, Request, Response
@@ -25,12 +26,6 @@ from livedash_core.web.rendering import airflow_root, render
 
 #: Airflow's login route; it redirects to the auth manager's login page and checks ``next``.
 LOGIN = "/api/v2/auth/login"
-TITLES = {
-    403: "No access",
-    404: "Not found",
-    500: "Internal error",
-    503: "Not available",
-}
 SENTENCES = {
     403: "LiveDash requires permission to read its DAGs; an administrator of this Airflow can grant it.",
     404: "There is no such page.",
@@ -97,7 +92,7 @@ def _wants_html(request: Request) -> bool:
 def _error_response(request: Request, status_code: int, sentence: str) -> Response:
     if not _wants_html(request):
         return JSONResponse({"detail": sentence}, status_code)
-    title = TITLES.get(status_code, "Not possible")
+    title = f"{status_code} {HTTPStatus(status_code).phrase}"
     return render(
         request, "message.html", status_code=status_code, title=title, sentence=sentence, again=status_code == 503
     )

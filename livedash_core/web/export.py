@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import fields
+from decimal import Decimal
 
+from livedash_core.costs import CostLine
 from livedash_core.insights.topics.reading import UnansweredQuestion
 from livedash_core.operations.rejections import RejectedLine
 from livedash_core.operations.session_list import ListedSession
@@ -27,6 +30,19 @@ def unanswered_lines(questions: Iterable[UnansweredQuestion]) -> Iterator[str]:
     yield spreadsheet_line(UnansweredQuestion._fields)
     for question in questions:
         yield spreadsheet_line(question)
+
+
+def cost_lines(by: str, lines: Iterable[CostLine]) -> Iterator[str]:
+    """Yield a header and a line per day, company or model; amounts are exact, in USD."""
+    columns = [field.name for field in fields(CostLine) if field.name not in ("key", "cost")]
+    yield spreadsheet_line((by, *columns))
+    for line in lines:
+        yield spreadsheet_line((line.key, *(_plain(getattr(line, name)) for name in columns)))
+
+
+def _plain(value: object) -> object:
+    """An amount without an exponent."""
+    return f"{value:f}" if isinstance(value, Decimal) else value
 
 
 def rejection_lines(rejections: Iterable[RejectedLine]) -> Iterator[str]:

@@ -21,7 +21,7 @@ from livedash_core.web.actions import MAX_RUN_SESSIONS
 from livedash_core.web.charts import bars, ticks
 from livedash_core.web.database import Reader
 from livedash_core.web.filters import Companies, Filters, read_companies
-from livedash_core.web.labels import change, title
+from livedash_core.web.labels import change, language, title
 from livedash_core.web.rendering import render
 from livedash_core.web.topics import read_section
 
@@ -124,7 +124,7 @@ def _company_key(companies: Companies) -> str:
 def _shares(report: Report, facet: str, values: Iterable[str], rest: Share | None) -> list[Share]:
     found = []
     for value in values:
-        label = value if facet == "language" else title(value)
+        label = language(value) if facet == "language" else title(value)
         found.append(Share(label, report.figure(label, facet, value), {facet: value}))
     return [*found, *([rest] if rest and rest.figure.sessions else [])]
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import cache
 from typing import Literal, NamedTuple
+
+from babel import Locale
 
 from livedash_core.analyzers import load_analyzers
 from livedash_core.enums import STAGE_STATES, ErrorKind, StageState, Status
@@ -44,10 +48,38 @@ ERROR_KINDS: dict[ErrorKind, str] = {
 }
 
 
+#: Constants whose parts are no phrase.
+_PHRASES = {
+    "SCHEDULE_HOURS": "Schedule and hours",
+    "LEAVE_VACATION": "Leave and holidays",
+    "SICK_LEAVE_RECOVERY": "Sick leave and recovery",
+    "SALARY_COMPENSATION": "Salary and compensation",
+    "CONTRACT_HOURS": "Contract and hours",
+    "WORKWEAR_STAFF_PASS": "Workwear and staff pass",
+    "TEAM_CONTACTS": "Team and contacts",
+    "ACCESS_LOGIN": "Access and login",
+    "UNRECOGNIZED_OTHER": "Other",
+}
+
+
 def title(constant: str) -> str:
     """Write a constant as words: ``CSV_IMPORT`` becomes "CSV import"."""
+    if phrase := _PHRASES.get(constant):
+        return phrase
     words = " ".join(word if word in _ACRONYMS else word.lower() for word in constant.split("_"))
     return words[:1].upper() + words[1:]
+
+
+@cache
+def _language_names() -> Mapping[str, str]:
+    return dict(Locale("en").languages)
+
+
+def language(code: str | None) -> str:
+    """The English name of a language, such as "Dutch" for ``nl``; the code itself if it has none."""
+    if not code:
+        return "–"
+    return _language_names().get(code.partition("-")[0].lower(), code)
 
 
 def dag_id(stage: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from decimal import Decimal
 from functools import partial
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -12,6 +11,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from livedash_core.costs.amounts import amount
 from livedash_core.web import labels
 
 
@@ -21,16 +21,6 @@ def _utc(instant: datetime) -> str:
 
 def _thousands(number: int) -> str:
     return f"{number:,}"
-
-
-def _usd(amount: Decimal) -> str:
-    return _money(amount, "USD")
-
-
-def _money(amount: Decimal, currency: str) -> str:
-    """Format an amount with two decimals; below one, with two significant digits."""
-    digits = max(2, 1 - amount.adjusted()) if amount and abs(amount) < 1 else 2
-    return f"{'$' if currency == 'USD' else f'{currency} '}{amount:,.{digits}f}"
 
 
 _templates = Environment(
@@ -43,9 +33,10 @@ _templates = Environment(
 _templates.filters.update(
     utc=_utc,
     thousands=_thousands,
-    usd=_usd,
-    money=_money,
+    usd=amount,
+    money=amount,
     title_of=labels.title,
+    language=labels.language,
     urlencode_all=partial(quote, safe=""),
     duration=labels.duration,
 )

@@ -65,6 +65,7 @@ BENCHMARKS: dict[str, Callable[[Server], list[Row]]] = {
     "topics": topics.topics,
     "memory": product.memory,
     "process": product.process,
+    "process-with-model": product.with_model,
     "migrate": node_migration.migrate,
     "install": installation.install,
     "dag-parsing": scheduling.dag_parsing,

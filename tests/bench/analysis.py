@@ -4,30 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
-from typing import Any
 
 from pydantic import SecretStr
 from sqlalchemy import text
 
-from livedash_core.analysis.contract import Turn
-from livedash_core.analysis.openai import prompt
-from livedash_core.analysis.openai.base_url import parse_base_url
-from livedash_core.analysis.openai.chat_request import ChatRequest
-from livedash_core.analysis.openai.client import make_client
 from livedash_core.settings import Settings
 from livedash_core.stages.ai_analysis.stage import AiAnalysis
 from livedash_core.stages.session_creation import SessionCreation
 from livedash_core.stages.stage import StageContext
+from tests.bench.bare_loop import KEY, MODEL, bare_loop
 from tests.bench.database import Database, Server, new_ids
 from tests.bench.harness import Row, at_least, interleaved, ratio_at_least, ratio_at_most, seconds
 from tests.bench.model_server import answering
 from tests.bench.product import LIVEDASH, environment
-from tests.bench.stages import FORGET, MESSAGES, add_transcripts, run_stage
+from tests.bench.stages import FORGET, add_transcripts, run_stage
 
-KEY, MODEL = "sk-bench", "bench-model"
 SLOW_SECONDS = 0.2
-TIMEOUT_SECONDS = 120.0
-TOKENS = 4_096
 #: Calls at once of each of two workers: so few that the model's time bounds them, and not the cores that they share.
 CALLS_OF_A_WORKER = 16
 LANES = Settings.model_fields["lanes"].default
@@ -46,16 +38,16 @@ def slow_model(server: Server) -> list[Row]:
     work = f"analysis of {sessions:,} sessions, {settings.analysis_concurrency} at once, a model that takes 200 ms"
     return [
         Row(work, "s", ours, "its answers alone", [ideal] * len(ours), ratio_at_most(1.25)),
-        Row("the same", "s", ours, "a bare loop over the same client", bare),
+        Row("the same", "s", ours, "a bare loop over the SDK's default client", bare),
     ]
 
 
 def instant_model(server: Server) -> list[Row]:
-    """sessions analysed by a model that answers at once, against a bare loop over the same client"""
+    """sessions analysed by a model that answers at once, against a bare loop over the SDK's default client"""
     sessions = server.scale.analysed_at_once
     ours, bare = _measured(server, sessions, 0)
     at_once = "a model that answers at once"
-    against, yardstick = "a bare loop over the same client", [sessions / figure for figure in bare]
+    against, yardstick = "a bare loop over the SDK's default client", [sessions / figure for figure in bare]
     return [
         Row(
             f"analysis of {sessions:,} sessions by one lane, {at_once}",
@@ -120,7 +112,7 @@ def _of_lanes(server: Server, sessions: int, number: int, answer_seconds: float,
             }
             | ({"LIVEDASH_ANALYSIS_CONCURRENCY": str(calls)} if calls else {})
         )
-        command = [str(LIVEDASH), "process", "--stage", "AI_ANALYSIS", "--json"]
+        command = [str(LIVEDASH), "process", "--stage", "AI_ANALYSIS", "--workers", "1", "--json"]
         lanes = [subprocess.Popen(command, env=settings, stdout=subprocess.DEVNULL) for _ in range(number)]
         if sum(lane.wait() for lane in lanes):
             raise RuntimeError("a lane has failed")
@@ -137,22 +129,3 @@ def make_sessions(database: Database, sessions: int) -> None:
     add_transcripts(database, new_ids(sessions))
     run_stage(database, SessionCreation(StageContext(database.engine)), sessions)
     database.settle("livedash.session", "livedash.message")
-
-
-async def bare_loop(url: str, sessions: int, concurrency: int) -> None:
-    """As many calls as sessions, with the client and the request of the product, and nothing else."""
-    turns = [Turn("Assistant" if number % 2 else "User", "x" * 80) for number in range(MESSAGES)]
-    first = ChatRequest.first(turns, max_characters=200_000, max_completion_tokens=TOKENS)
-    body: dict[str, Any] = {
-        "messages": first.messages,
-        "max_completion_tokens": TOKENS,
-        "response_format": prompt.RESPONSE_FORMAT,
-    }
-    waiting = iter(range(sessions))
-
-    async def lane() -> None:
-        for _ in waiting:
-            await client.chat.completions.with_raw_response.create(model=MODEL, messages=(), extra_body=body)
-
-    async with make_client(KEY, parse_base_url(url), TIMEOUT_SECONDS) as client:
-        await asyncio.gather(*(lane() for _ in range(concurrency)))

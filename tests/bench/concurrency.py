@@ -1,7 +1,7 @@
 """How well the number of concurrent calls adapts to a model server of limited capacity.
 
-The yardstick is a bare loop over the same client with the number of calls that is best for the server. Throughput is
-counted from the ledger, after the time that the adaptation has.
+The yardstick is a bare loop over the SDK's default client with the number of calls that is best for the server.
+Throughput is counted from the ledger, after the time that the adaptation has.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from sqlalchemy import text
 from livedash_core.settings import Settings
 from livedash_core.stages.ai_analysis.stage import AiAnalysis
 from livedash_core.stages.stage import StageContext
-from tests.bench.analysis import KEY, MODEL, bare_loop, make_sessions
+from tests.bench.analysis import make_sessions
+from tests.bench.bare_loop import KEY, MODEL, bare_loop
 from tests.bench.database import Database, Server
 from tests.bench.harness import Goal, Row, at_most, ratio_at_least, seconds
 from tests.bench.limited_model_server import answering

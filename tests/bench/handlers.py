@@ -30,7 +30,8 @@ from livedash_core.models import Session
 from livedash_core.settings import Settings
 from livedash_core.stages.ai_analysis.stage import AiAnalysis
 from livedash_core.stages.stage import StageContext
-from tests.bench.analysis import KEY, MODEL, TIMEOUT_SECONDS, TOKENS, make_sessions
+from tests.bench.analysis import make_sessions
+from tests.bench.bare_loop import KEY, MODEL, TIMEOUT_SECONDS, TOKENS
 from tests.bench.database import Database, Server
 from tests.bench.harness import Row, interleaved, seconds
 from tests.bench.model_server import answering

@@ -1,4 +1,4 @@
-"""How much memory a program took at most, and how long: ``python peak_memory.py FILE COMMAND…``.
+"""How much memory and CPU time a program took, and how long: ``python peak_memory.py FILE COMMAND…``.
 
 A process of its own, started by its path and importing next to nothing: Linux counts the memory of whoever starts a
 program as the program's own. The program's output passes through; ``FILE`` gets the figures as JSON.
@@ -18,9 +18,14 @@ def main() -> int:
     began = time.perf_counter()
     code = subprocess.call(command)
     seconds = time.perf_counter() - began
-    kibibytes = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    figures = {
+        "seconds": seconds,
+        "cpu_seconds": usage.ru_utime + usage.ru_stime,
+        "peak_megabytes": usage.ru_maxrss * 1024 / 1e6,
+    }
     with open(file, "w", encoding="utf-8") as out:  # noqa: PTH123 - pathlib would be the largest import here
-        json.dump({"seconds": seconds, "peak_megabytes": kibibytes * 1024 / 1e6}, out)
+        json.dump(figures, out)
     return code
 
 

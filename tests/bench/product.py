@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,14 +15,19 @@ from typing import Any
 from livedash_core.local.sample import TIMEZONE
 from livedash_core.operations.companies import update_company
 from livedash_core.pipeline import BUILT_IN
-from tests.bench import peak_memory
+from livedash_core.settings import Settings
+from tests.bench import model_server, peak_memory
+from tests.bench.bare_loop import KEY, MODEL, bare_loop
 from tests.bench.database import COMPANY, Database, Server
 from tests.bench.file_server import serving
-from tests.bench.harness import Row, at_most
+from tests.bench.harness import Row, at_least, at_most
 from tests.bench.synthetic_data import CSV_NAME, write_csv, write_offline_source
 
 LIVEDASH = Path(sys.executable).parent / "livedash"
 MEGABYTES = 300
+LOGIN = "bench:password"
+#: Sessions per second of livedash-node on a machine of two cores, measured once.
+NODE_PER_SECOND = 22
 
 
 def memory(server: Server) -> list[Row]:
@@ -63,7 +70,7 @@ def process(server: Server) -> list[Row]:
             with server.database() as database:
                 add_source(database, url, TIMEZONE)
                 settings = {"LIVEDASH_DATABASE_URL": database.url, "LIVEDASH_ANALYZER": "offline"}
-                said, peak = measured(server, [str(LIVEDASH), "process", "--json"], settings)
+                said, peak = measured(server, [str(LIVEDASH), "process", "--workers", "1", "--json"], settings)
             bare, _ = measured(server, [sys.executable, "-m", "tests.bench.bare_stages", f"{url}/{CSV_NAME}"], {})
             peaks.append(peak["peak_megabytes"])
             for stage in BUILT_IN.names:
@@ -80,6 +87,85 @@ def process(server: Server) -> list[Row]:
             for stage in BUILT_IN.names
         ),
     ]
+
+
+def with_model(server: Server) -> list[Row]:
+    """`livedash process` with Basic authentication and a model that answers at once: time and CPU time"""
+    sessions = server.scale.through_all_stages
+    directory = new_directory(server, "with-model")
+    wall: dict[int, list[float]] = {1: [], 2: []}
+    cpu: dict[str, list[float]] = {stage: [] for stage in BUILT_IN.names}
+    bare: list[float] = []
+    with serving(directory, LOGIN) as url, model_server.answering(0) as model_url:
+        write_offline_source(directory, url, sessions)
+        for _ in range(server.scale.long_rounds):
+            for workers, seconds in wall.items():
+                with server.database() as database:
+                    run = _Run(server, database, url, model_url, workers)
+                    seconds.append(run.measured(sessions)["seconds"])
+            with server.database() as database:
+                run = _Run(server, database, url, model_url, 1)
+                for stage in BUILT_IN.names:
+                    # The second time nothing is due: what the program takes to start is not the sessions'.
+                    took = run.measured(sessions, stage)["cpu_seconds"] - run.measured(0, stage)["cpu_seconds"]
+                    cpu[stage].append(1e3 * took / sessions)
+            began = time.process_time()
+            asyncio.run(bare_loop(model_url, sessions, Settings().analysis_concurrency))
+            bare.append(1e3 * (time.process_time() - began) / sessions)
+    title = f"`livedash process`, {sessions:,} sessions, a model that answers at once"
+    against = "a call in a bare loop over the SDK's default client"
+    whole = [sum(figures) for figures in zip(*cpu.values(), strict=True)]
+    speeds = {workers: [sessions / seconds for seconds in wall[workers]] for workers in wall}
+    return [
+        Row(f"{title}: one process", "sessions/s", speeds[1]),
+        Row(
+            f"{title}: two processes", "sessions/s", speeds[2], "one process", speeds[1], at_least(12 * NODE_PER_SECOND)
+        ),
+        Row(f"{title}: CPU time, all stages", "ms per session", whole, against, bare, at_most(4.5)),
+        *(
+            Row(
+                f"{title}: CPU time, {stage}",
+                "ms per session",
+                figures,
+                against,
+                bare,
+                at_most(2.5) if stage == "AI_ANALYSIS" else None,
+            )
+            for stage, figures in cpu.items()
+        ),
+    ]
+
+
+class _Run:
+    """Runs of the program over one database."""
+
+    def __init__(self, server: Server, database: Database, url: str, model_url: str, workers: int) -> None:
+        add_source(database, url, TIMEZONE, http_conn_id="bench")
+        self._server = server
+        self._workers = str(workers)
+        self._settings = {
+            "LIVEDASH_DATABASE_URL": database.url,
+            "AIRFLOW_CONN_BENCH": f"http://{LOGIN}@example.com",
+            "LIVEDASH_ANALYZER": "openai",
+            "LIVEDASH_MODEL": MODEL,
+            "OPENAI_API_KEY": KEY,
+            "OPENAI_BASE_URL": model_url,
+        }
+
+    def measured(self, expected: int, stage: str | None = None) -> dict[str, float]:
+        """What one run took. Raises ``RuntimeError`` unless it completes as many sessions in each stage as expected."""
+        command = [
+            str(LIVEDASH),
+            "process",
+            "--json",
+            "--workers",
+            self._workers,
+            *(["--stage", stage] if stage else []),
+        ]
+        said, took = measured(self._server, command, self._settings)
+        if any(report["completed"] != expected for report in said["stages"].values()):
+            raise RuntimeError(f"{said['stages']} instead of {expected} completed")
+        return took
 
 
 def measured(server: Server, command: list[str], settings: Mapping[str, str]) -> tuple[Any, dict[str, float]]:
@@ -101,9 +187,14 @@ def environment(settings: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(foreign)} | dict(settings)
 
 
-def add_source(database: Database, url: str, timezone: str) -> None:
+def add_source(database: Database, url: str, timezone: str, *, http_conn_id: str | None = None) -> None:
     """Where the one company's CSV is."""
-    source = {"csv_url": f"{url}/{CSV_NAME}", "timezone": timezone, "allowed_networks": ["127.0.0.0/8"]}
+    source = {
+        "csv_url": f"{url}/{CSV_NAME}",
+        "timezone": timezone,
+        "allowed_networks": ["127.0.0.0/8"],
+        "http_conn_id": http_conn_id,
+    }
     with database.engine.begin() as connection:
         update_company(connection, COMPANY, source)
 

@@ -37,6 +37,8 @@ class Scale:
     #: Seconds that the number of concurrent calls has to adapt to a model server.
     adaptation_seconds: int
     offline: int
+    #: Through all stages, by a model that answers at once.
+    through_all_stages: int
     #: With ten messages each.
     moved_in: int
     page_views: int
@@ -73,6 +75,7 @@ SMALL = Scale(
     analysed_at_once=1_000,
     adaptation_seconds=8,
     offline=100,
+    through_all_stages=600,
     moved_in=2_000,
     page_views=10,
     questions=2_000,
@@ -104,6 +107,7 @@ FULL = Scale(
     analysed_at_once=5_000,
     adaptation_seconds=30,
     offline=1_000,
+    through_all_stages=5_000,
     moved_in=100_000,
     page_views=100,
     questions=100_000,

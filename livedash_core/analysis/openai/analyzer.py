@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
 from contextlib import nullcontext
 from dataclasses import replace
 from uuid import UUID
@@ -17,7 +16,7 @@ from livedash_core.analysis.openai.base_url import parse_base_url
 from livedash_core.analysis.openai.batch_api import OpenAIBatches
 from livedash_core.analysis.openai.caller import Answered, Caller
 from livedash_core.analysis.openai.chat_request import ChatRequest
-from livedash_core.analysis.openai.client import ClientPool, make_client
+from livedash_core.analysis.openai.client import make_chat_client, make_client
 from livedash_core.analysis.openai.completion import Completion
 from livedash_core.analysis.openai.errors import Call, NoJson, ParameterRefused, Refused, TranscriptTooLong, translated
 from livedash_core.analysis.openai.gate import Gate
@@ -71,12 +70,12 @@ class OpenAIAnalyzer:
         self._max_completion_tokens = max_completion_tokens
         self._max_transcript_characters = max_transcript_characters
         self._client = make_client(api_key, address, timeout_seconds)
-        self._clients = ClientPool(self._client)
+        self._chat_client = make_chat_client(self._client)
         #: Identifies the server and key that share rate limits; the digest reveals neither.
         self._connection = hashlib.sha256(f"{self._client.base_url}\n{api_key or ''}".encode()).hexdigest()[:16]
         gate = Gate(AdaptiveLimit(concurrency, timeout_seconds))
         self._sender = Sender(
-            self._clients,
+            self._chat_client,
             ledger,
             gate,
             server=self._server,
@@ -93,7 +92,8 @@ class OpenAIAnalyzer:
     async def close(self) -> None:
         """Close the connections, after what was found out about the server is stored."""
         await self._sender.close()
-        await self._clients.close()
+        await self._chat_client.close()
+        await self._client.close()
 
     async def analyze(self, request: AnalysisRequest) -> Analysis | Deferred:
         """Analyse one session; see ``contract.Analyzer``.
@@ -106,10 +106,9 @@ class OpenAIAnalyzer:
     def batch_request(self, request: AnalysisRequest) -> BatchRequest:
         """The first call of ``analyze``, for a batch; see ``batches.BatchAnalyzer``."""
         chat = self._first_request(request)
-        body = json.dumps(chat.body(self._model, self._sender.form), ensure_ascii=False, separators=(",", ":"))
         # A batch has its own queue and no limit per minute.
         planned = replace(self._sender.planned(request, chat), mode="batch", connection="")
-        return BatchRequest(planned, body.encode())
+        return BatchRequest(planned, chat.encoded(self._model, self._sender.form))
 
     async def analyze_result(
         self, request: AnalysisRequest, result: BatchResult, prompt_version: str

@@ -12,8 +12,10 @@ import random
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
+
+import httpx2
 
 from livedash_core.analysis.contract import Turn
 from livedash_core.analysis.openai.chat_request import MIN_COMPLETION_TOKENS, ChatRequest
@@ -36,13 +38,6 @@ from livedash_core.errors import PermanentError, ProcessingError, SystemicError,
 from livedash_core.outcomes import Deferred
 from livedash_core.parsing.text import clean
 
-if TYPE_CHECKING:
-    # The SDK has no public name for the type of its raw responses.
-    from openai._legacy_response import LegacyAPIResponse
-    from openai.types.chat import ChatCompletion
-
-    Answer = LegacyAPIResponse[ChatCompletion]
-
 #: The harmless question: any model answers it, and no content filter objects to it.
 _QUESTION = (Turn("User", "When does the office open?"), Turn("Assistant", "At nine o'clock."))
 #: How long a server is left alone that failed twice in a row, unless its Retry-After is longer.
@@ -59,7 +54,7 @@ class Answered(NamedTuple):
     """An answered call: its open row of the ledger, the answer, and the request that was sent in the end."""
 
     row: UUID
-    answer: Answer
+    answer: httpx2.Response
     chat: ChatRequest
 
 

@@ -169,6 +169,10 @@ class ChatRequest:
             body["response_format"] = {"type": "json_object"}
         return body
 
+    def encoded(self, model: str, form: RequestForm) -> bytes:
+        """``body`` as JSON in UTF-8."""
+        return json.dumps(self.body(model, form), ensure_ascii=False, separators=(",", ":")).encode()
+
     @property
     def max_prompt_tokens(self) -> int:
         """An upper bound of the prompt's tokens, for budgets and token rate limits."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
+import aiohttp
 import httpx2
 import openai
 
@@ -133,7 +134,21 @@ def outcome(exc: openai.APIError | TimeoutError) -> Outcome:
     """The outcome for the ledger: ``rejected`` if the call is not billed, ``unknown`` if it may be."""
     if isinstance(exc, openai.APIStatusError):
         return "unknown" if exc.status_code in _GATEWAY_TIMEOUTS else "rejected"
-    return "rejected" if isinstance(exc.__cause__, _NEVER_SENT) else "unknown"
+    return "rejected" if _was_never_sent(exc) else "unknown"
+
+
+def _was_never_sent(exc: BaseException) -> bool:
+    cause = exc.__cause__
+    if cause is not None and isinstance(cause.__cause__, aiohttp.ClientConnectionError):
+        # The SDK makes a timeout while connecting of every broken connection.
+        return isinstance(cause.__cause__, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
+    return isinstance(cause, _NEVER_SENT)
+
+
+def _is_timeout(exc: BaseException) -> bool:
+    if exc.__cause__ is not None and isinstance(exc.__cause__.__cause__, aiohttp.ClientConnectionError):
+        return isinstance(exc.__cause__.__cause__, TimeoutError)
+    return isinstance(exc, TimeoutError | openai.APITimeoutError)
 
 
 def translated(exc: openai.APIError | TimeoutError, call: Call) -> ProcessingError:
@@ -153,10 +168,10 @@ def translated(exc: openai.APIError | TimeoutError, call: Call) -> ProcessingErr
             words="",
             of_account=True,
         )
-    if isinstance(exc, TimeoutError | openai.APITimeoutError) and not isinstance(exc.__cause__, _NEVER_SENT):
-        return Disturbed(f"{call.server} did not answer within {call.timeout_seconds:g} seconds", is_billed=True)
-    if isinstance(exc.__cause__, _NEVER_SENT):
+    if _was_never_sent(exc):
         return Disturbed(f"no connection to {call.server}; is it up, and its address right?")
+    if _is_timeout(exc):
+        return Disturbed(f"{call.server} did not answer within {call.timeout_seconds:g} seconds", is_billed=True)
     return Disturbed(f"{call.server} broke the connection before it had answered", is_billed=True)
 
 

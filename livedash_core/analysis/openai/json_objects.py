@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 #: Longer objects are not read leniently. The longest valid reply has a few thousand characters.
@@ -101,7 +102,16 @@ def read_text_value(text: str) -> Any:
 
 def fold_key(key: str) -> str:
     """The letters of a key in lower case: ``forwardedhr`` for forwardedHr, forwarded-hr, FORWARDED_HR."""
+    return _fold_short_key(key) if len(key) <= _SHORT_KEY else _fold(key)
+
+
+def _fold(key: str) -> str:
     return re.sub(r"[\W_]+", "", key).casefold()
+
+
+#: Replies have the same keys again and again; longer ones than this are not kept.
+_SHORT_KEY = 40
+_fold_short_key = lru_cache(maxsize=1024)(_fold)
 
 
 def _closing_brace(text: str, start: int) -> tuple[int | None, int]:

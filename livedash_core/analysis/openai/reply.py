@@ -193,15 +193,20 @@ def _summary(value: Any) -> Any:
     text = redact_contacts(_single_line(value, SUMMARY_MAX_CHARACTERS))
     if 0 < len(text) < SUMMARY_MIN_CHARACTERS:
         return f"Summary: {text}"  # "Greeting." is short, but it is what was paid for
-    short = textwrap.shorten(text, SUMMARY_MAX_CHARACTERS, placeholder="…")
-    # shorten() reduces a single long word to the placeholder alone.
+    short = _shortened(text, SUMMARY_MAX_CHARACTERS)
+    # It may reduce a single long word to the placeholder alone.
     return short if len(short) >= SUMMARY_MIN_CHARACTERS else text[:SUMMARY_MAX_CHARACTERS]
 
 
 def _reason(value: Any) -> str:
     text = redact_contacts(_single_line(value, REASON_MAX_CHARACTERS)) if isinstance(value, str) else ""
-    short = textwrap.shorten(text, REASON_MAX_CHARACTERS, placeholder="…")
+    short = _shortened(text, REASON_MAX_CHARACTERS)
     return short if len(short) > 1 else text[:REASON_MAX_CHARACTERS]
+
+
+def _shortened(text: str, characters: int) -> str:
+    # textwrap divides a text that fits into words too, and most texts fit.
+    return text if len(text) <= characters else textwrap.shorten(text, characters, placeholder="…")
 
 
 def _outcome(value: Any) -> SessionOutcome:

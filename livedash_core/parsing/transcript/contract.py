@@ -73,4 +73,4 @@ def read_ordinary(text: str, table: SpeakerTable) -> list[tuple[Role, str, str |
 
 
 _ROLES: dict[str, Role] = {role.lower(): role for role in ROLES}
-_NEEDS_SECOND_LOOK = ("<", "\\n", FENCE, *OTHER_LINE_ENDS)
+_NEEDS_SECOND_LOOK = ("<", "\\n", "\\t", FENCE, *OTHER_LINE_ENDS)

@@ -234,9 +234,12 @@ def _pairs(item: Mapping[str, Any], table: SpeakerTable) -> list[tuple[str, str]
     if not TEXT.keys().isdisjoint(map(_field_name, item)):
         return []
     pairs: list[tuple[str, str]] = []
+    is_asked = any(PAIRED.get(_field_name(key)) == "user" for key in item)
     for key, value in item.items():
         known = len(key) <= _MAX_SPEAKER and table.find(Speaker(key), loosely=False)
         label = key if known else PAIRED.get(_field_name(key))
+        if is_asked and _field_name(key) == "messages":
+            label = "assistant"  # of a bot that answers in several messages without a speaker
         if label and (content := _said(value).strip()):
             pairs.append((label, content))
     if len(pairs) > 1 and any(_begins_with_messages(value, table) for value in item.values()):
@@ -268,6 +271,8 @@ def _flat(value: Any, depth: int = 0) -> str:
     if isinstance(value, str):
         return value
     if depth < 4 and isinstance(value, list):
+        if any(isinstance(part, str) for part in value) and any(isinstance(part, dict) for part in value):
+            return "".join(_flat(part, depth + 1) for part in value)  # runs of words, some of them formatted
         return "\n".join(filter(None, (_flat(part, depth + 1) for part in value)))
     if depth < 4 and isinstance(value, dict):
         fields = _fields(value)

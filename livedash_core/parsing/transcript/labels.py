@@ -23,6 +23,12 @@ _LABEL = re.compile(
     r"([^:：\t\n(\[]{1,60}?)[ \t\u00a0\u202f]{0,8}(?:[(\[]([^)\]\n]{1,60})[)\]][*_` \t\u00a0\u202f]*)?([:：\t])"
 )
 _TIME_AT_END = re.compile(rf"(?<=[ \t\u00a0])({STAMP})$", FLAGS)
+#: ``User<tab>10:05<tab>hi``, ``User | 10:05 | hi``, ``User 10:05 hi``
+_NAME_AND_TIME = re.compile(
+    rf"([^\W\d_][^:：\t\n(\[|;0-9]{{0,59}}?)(?:[ \u00a0]{{0,3}}[\t|;,–—-][ \u00a0]{{0,3}}|[ \u00a0]{{1,3}})({STAMP})"
+    r"(?:[ \u00a0]{0,3}[\t|;,–—-][ \u00a0]{0,3}|[ \u00a0]{1,3})(?=\S)",
+    re.IGNORECASE,
+)
 _NAME_BEFORE_TIME = re.compile(r"[^:：\t\n(\[]{1,60}")
 _HEADING = re.compile(r"(?:#{1,6}[ \t]+|(?=[*_]{2,3}\w))([*_]{0,3})(\w[\w .-]{0,40})\1[ \t]*$")
 _EMPHASIS = re.compile(r"[*_`]{1,3}")
@@ -93,7 +99,7 @@ def _read_label(line: str, table: SpeakerTable) -> Label | None:
     if (
         not layout
         and _DIGIT.search(line, position, position + _MAX_LABEL_LINE)
-        and (label := _behind_label(line, position, table))
+        and (label := _behind_label(line, position, table) or _in_cells(line, position, table))
     ):
         return label
     while position < len(line) and line[position] in _MARKS_AND_TILDE:
@@ -140,6 +146,8 @@ def _named(line: str, position: int, stamp: Stamp | None, layout: str, table: Sp
     found = table.find(speaker, loosely=bool(layout))
     if found is None and (match[3] == "\t" or (not line[end : end + 1].isspace() and end < len(line))):
         return None  # 10:05, C:\\Users
+    if found is not None and name[-1].isdigit() and line[end : end + 1].isdigit():
+        return None  # User - 10:05
     if found is None and layout in ("", "other", "behind"):
         # Without a time that can be read, a name that the table lacks is a word with a colon.
         return None if layout else Label(speaker, end)
@@ -165,6 +173,23 @@ def _behind_label(line: str, position: int, table: SpeakerTable) -> Label | None
     speaker = Speaker(name.strip("*_`~, \u00a0"))
     found = table.find(speaker, loosely=True)
     return None if found is None else Label(speaker, len(line), read_stamp(match[1]), "behind", found)
+
+
+def _in_cells(line: str, position: int, table: SpeakerTable) -> Label | None:
+    """A speaker, a time and the words, with a separator or a space between them.
+
+    A name that the table lacks is a speaker between tabs or bars only.
+    """
+    match = _NAME_AND_TIME.match(line, position)
+    if match is None:
+        return None
+    speaker = Speaker(match[1].strip("*_`~, \u00a0"))
+    found = table.find(speaker, loosely=False)
+    is_cell = line[match.end(1) : match.start(2)].strip(" \u00a0") in ("\t", "|")
+    is_cell = is_cell and line[match.end(2) : match.end()].strip(" \u00a0") in ("\t", "|")
+    if not is_cell and (found is None or table.is_weak(speaker)):
+        return None
+    return Label(speaker, match.end(), read_stamp(match[2]), "behind", found)
 
 
 def _heading(line: str, table: SpeakerTable) -> Label | None:

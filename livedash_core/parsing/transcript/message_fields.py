@@ -13,7 +13,7 @@ afzender absender auteur expediteur autor remitente remetente mittente rolle rol
 sendername authorname username user name authorid senderid userid type
 """
 _TIME = """
-timestamp time createdat createtime created sentat date datetime datecreated createddatetime createdtime ts at
+timestamp time createdat createtime created sentat date datetime datecreated createddatetime createdtime createdon ts at
 absolutetime starttime starttimestampusec timestampms starttimems senttime senddate when timel requesttimestamp
 zeit zeitpunkt datum tijd tijdstip heure fecha hora
 """

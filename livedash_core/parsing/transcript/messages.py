@@ -60,6 +60,7 @@ class Transcript:
     - ``items_without_text``: entries of a JSON or HTML file that say nothing
     - ``times_unreadable``, ``times_ambiguous`` (day and month cannot be told apart), ``times_out_of_order``,
       ``times_far_from_session`` (more than ``FAR_FROM_SESSION``)
+    - ``escapes_kept``: ``\\n`` and ``\\t`` written as two characters, as in the text format of PostgreSQL's COPY
     - ``order_reversed``: the file lists the newest message first
     """
 

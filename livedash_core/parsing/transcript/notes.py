@@ -20,6 +20,7 @@ _COUNTED = {
     "times_ambiguous": "times whose day and month cannot be told apart",
     "times_out_of_order": "times before the one above",
     "times_far_from_session": "times more than 30 days from the session",
+    "escapes_kept": "line ends and tabs written as two characters, such as \\n, were left as they are",
     "characters_replaced": "characters that could not be decoded",
     "nul_characters": "NUL characters that were removed",
     "earlier_lines": "earlier lines of the CSV with the same id",

@@ -61,6 +61,14 @@ _CHAT_ML = re.compile(
     r"<\|(?:im_start|start_header_id)\|>[ \t]*(\w{1,20})(?:<\|end_header_id\|>)?\s?|<\|(user|assistant|system)\|>\s?"
 )
 _CHAT_ML_END = re.compile(r"<\|(?:im_end|end|eot_id|endoftext|begin_of_text)\|>")
+_SENTENCE = re.compile(r"</?s>")
+_INSTRUCTED = re.compile(r"\[INST\]\s*<<SYS>>(.*?)<</SYS>>", re.DOTALL)
+#: A robot, or a person of any skin and with any suffix, at the beginning of a line.
+_EMOJI = re.compile(
+    "^[ \\t]*(\U0001f916|[\U0001f464\U0001f466-\U0001f469\U0001f9d1\U0001f64b])"
+    "[\U0001f3fb-\U0001f3ff\ufe0f\u200d\u2640\u2642\U0001f4bc\U0001f4bb]{0,6}[ \\t]*[:：]?(?=[ \\t]*\\S)",
+    re.MULTILINE,
+)
 _HAS_DATE = re.compile(r"[0-9][-./][0-9]{1,2}[-./][0-9]|[^\W\d_]{3} [0-9]{1,2},? [0-9]{4}|^[ \t]*[\[(]")
 #: Lines that can hold a name and a time are short.
 _MAX_HEAD_WORDS = 4
@@ -81,8 +89,9 @@ def rewritten(text: str, table: SpeakerTable) -> Iterator[str]:
     )
     if len(text) > _MAX_CHARACTERS:
         return
-    if (read := _chat_ml(text)) != text:
-        yield read
+    for tokens in (_chat_ml, _instructions, _emoji):
+        if (read := tokens(text)) != text:
+            yield read
     for layout in layouts:
         if (read := layout(text, table)) != text:
             yield read
@@ -92,6 +101,18 @@ def _chat_ml(text: str) -> str:
     if "<|" not in text:
         return text
     return _CHAT_ML_END.sub("", _CHAT_ML.sub(lambda match: f"\n{match[1] or match[2]}: ", text))
+
+
+def _instructions(text: str) -> str:
+    """``[INST] <<SYS>> what it is <</SYS>> a question [/INST] an answer``, as some models are trained."""
+    if "[/INST]" not in text:
+        return text
+    text = _INSTRUCTED.sub("\nSystem: \\1\n[INST]", _SENTENCE.sub("", text))
+    return text.replace("[INST]", "\nUser: ").replace("[/INST]", "\nAssistant: ")
+
+
+def _emoji(text: str) -> str:
+    return _EMOJI.sub(lambda match: "Bot: " if match[1] == "\U0001f916" else "User: ", text)
 
 
 def _elapsed(text: str, table: SpeakerTable) -> str:

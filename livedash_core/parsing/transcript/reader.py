@@ -30,6 +30,8 @@ from livedash_core.parsing.transcript.messages import ParsedMessage, RawMessage,
 from livedash_core.parsing.transcript.speakers import Resolution, Speaker, SpeakerTable
 
 _ESCAPED_LINE_END = re.compile(r"(?:\\r)?\\n|\\r(?=\s*\w)")
+#: A line end or tab that is written as two characters, and no part of a path.
+_ESCAPE = re.compile(r"(?<![\\:/])(?<![A-Z]:)\\[nt](?![a-z]*\\)")
 _TABLE = SpeakerTable()
 #: Ways to show HTML and XML in which elements are set apart, or attributes name who speaks.
 _OTHER_WAYS: tuple[dict[str, Any], ...] = ({}, {"inline": "  "}, {"with_names": True}, {"inline": "\n"})
@@ -310,6 +312,7 @@ def _timed(
     date_order: DayOrder | None,
 ) -> Transcript:
     notes: Counter[str] = reading.notes
+    notes["escapes_kept"] = sum(len(_ESCAPE.findall(message.content)) for message in messages)
     stamps: list[Stamp | None] = [message.stamp for message in messages]
     written = times.instants(stamps, started_at, ended_at, zone, notes, date_order)
     if reading.newest_first and _falls(written):

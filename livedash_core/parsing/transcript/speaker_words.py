@@ -70,9 +70,11 @@ WEAK_ASSISTANT = (
     "vastaus, cevap, ответ, risorse umane, kadry, dział hr, personalavdelningen, insan kaynakları"
 )
 #: What only the fields of a data format say.
-FIELD_USER = "external, incoming, inbound, in, received, humanmessage, chat.visitor, participant, end_user, lead"
+FIELD_USER = (
+    "external, incoming, inbound, in, received, humanmessage, chat.visitor, participant, end_user, lead, request"
+)
 FIELD_ASSISTANT = (
     "internal, outgoing, outbound, out, sent, aimessage, admin, teammate, acd, workflow, virtual, automated, "
-    "ivr, trigger, chatagent, server, business, company"
+    "ivr, trigger, chatagent, server, business, company, response, trace"
 )
 FIELD_SYSTEM = "tool, function, note, systemmessage, toolmessage"

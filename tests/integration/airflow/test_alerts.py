@@ -62,8 +62,10 @@ def test_a_fact_is_sent_once_and_once_more_when_it_ends(
         assert "@everyone" not in posted["text"]
         assert chat == {"content": posted["text"]}
 
-        # Two receivers refuse the end: they get it later, the other one only once.
+        # The end is sent when it has lasted. Two receivers refuse it: they get it later, the other one only once.
         close_incidents(connection, "CSV_IMPORT", [acme], for_everyone=False)
+        assert run("ALERTS", "scheduled", environment=environment).says("0 messages were sent")
+        connection.execute(text("UPDATE livedash.alert SET ended_at = ended_at - interval '30 minutes'"))
         box.refuses, webhook.status = "451 try later", 500
         failed = run("ALERTS", "scheduled", environment=environment)
         assert failed.state == "failed"

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from livedash_core.alerts.evaluation import evaluate
 from livedash_core.alerts.messages import write_messages
-from livedash_core.alerts.store import HISTORY, list_alerts, record_delivery, snooze, unsnooze
+from livedash_core.alerts.store import END_IS_NEWS, HISTORY, list_alerts, record_delivery, snooze, unsnooze
 from livedash_core.errors import UsageError
 from livedash_core.pipeline import BUILT_IN
 from livedash_core.settings import Settings
@@ -22,7 +22,8 @@ def step(world: World, *, error: str | None = None, **later: float) -> list[str]
     world.now += timedelta(**later)
     evaluate(world.engine, BUILT_IN, Settings(), now=world.now, stopped_dags=world.stopped_dags)
     with world.engine.begin() as connection:
-        sent = write_messages(list_alerts(connection, with_ended_since=world.now - timedelta(days=1)), "mail", None)
+        alerts = list_alerts(connection, with_ended_since=world.now - END_IS_NEWS, steady_at=world.now)
+        sent = write_messages(alerts, "mail", None)
         for message in sent:
             record_delivery(connection, "mail", message.alerts, world.now, error)
     return [message.data["change"] for message in sent]
@@ -109,6 +110,44 @@ def test_a_fact_that_comes_back_is_a_new_alert(world: World) -> None:
     assert step(world, minutes=5) == ["begun"]
 
 
+@pytest.mark.parametrize("stage", ["CSV_IMPORT", "AI_ANALYSIS"])
+def test_a_source_that_fails_by_turns_is_sent_once_and_its_end_when_it_stays_up(world: World, stage: str) -> None:
+    acme = world.company()
+    world.due(acme, world.ago(days=-9), completed_stages=3)  # unfinished, and not due
+
+    def fails() -> list[str]:
+        world.incident(stage, acme, "it answers 503")
+        return step(world, minutes=5)
+
+    def works(**later: float) -> list[str]:
+        world.end_incident(stage, acme)
+        return step(world, **later)
+
+    assert fails() == ["begun"]
+    for _ in range(8):
+        assert works(minutes=15) == []
+        with world.engine.connect() as connection:
+            assert list_alerts(connection) == [], "a page shows at once that it works"
+        assert fails() == []
+    with world.engine.connect() as connection:
+        assert len(list_alerts(connection, with_ended_since=world.now - timedelta(days=1))) == 1
+    assert works(minutes=5) == []
+    assert works(minutes=29) == []
+    assert works(minutes=1) == ["ended"]
+    assert works(minutes=5) == []
+    assert fails() == ["begun"]
+
+
+def test_a_source_that_failed_for_a_moment_before_it_could_be_sent_is_sent_when_it_fails_again(world: World) -> None:
+    acme = world.company()
+    world.incident("CSV_IMPORT", acme, "it answers 503")
+    assert step(world, error="down") == ["begun"]
+    world.end_incident("CSV_IMPORT", acme)
+    assert step(world, minutes=5) == []
+    world.incident("CSV_IMPORT", acme, "it answers 503")
+    assert step(world, minutes=5) == ["begun"]
+
+
 def test_a_snoozed_alert_is_silent_until_the_time_is_over(world: World, connection: Connection) -> None:
     repair = lost_batch(world)
     assert step(world) == ["begun"]
@@ -174,7 +213,8 @@ def test_a_company_that_is_archived_has_no_alert_any_more(world: World) -> None:
     world.incident("CSV_IMPORT", world.company(), "down")
     assert step(world) == ["begun"]
     world.execute("UPDATE livedash.company SET status = 'ARCHIVED'")
-    assert step(world) == ["ended"]
+    assert step(world) == []
+    assert step(world, minutes=30) == ["ended"]
 
 
 def test_without_an_answer_of_airflow_a_paused_dag_stays_paused(world: World, connection: Connection) -> None:

@@ -154,7 +154,7 @@ def test_retry_forecasts_the_cost_of_new_model_calls(livedash: CommandLine, reco
     for options in (("--dry-run",), ("--stage", "AI_ANALYSIS")):
         sentence = livedash("retry", *options)[0].splitlines()[-1]
         assert sentence == (
-            "AI_ANALYSIS: a model call for each of 2 sessions costs USD 0.001 at most, "
+            "AI_ANALYSIS: a model call for each of 2 sessions costs $0.0010 at most, "
             "without 1 whose cost is not known; an unchanged session needs no call."
         )
 

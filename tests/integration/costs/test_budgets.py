@@ -56,7 +56,7 @@ def test_calls_over_the_budget_are_deferred_with_the_reason(engine: Engine, acme
     assert count_opened(answers) == 5
     assert isinstance(answers[-1], Deferred)
     assert answers[-1].reason == "budget"
-    assert str(answers[-1]).startswith("Acme's budget of USD 10 a month has no room for another call")
+    assert str(answers[-1]).startswith("Acme's budget of $10.00 a month has no room for another call")
     assert count_opened(open_in_transaction(engine, planned(acme))) == 0
 
 

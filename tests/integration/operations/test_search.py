@@ -76,6 +76,17 @@ def test_words_are_found_in_other_forms(
     assert found(connection, f"{words[0]} -{words[0]}") == set()
 
 
+def test_the_language_of_a_session_that_does_not_tell_it_is_found_out(say: Say, connection: Connection) -> None:
+    message = "Hoe vraag ik mijn verlofdagen aan? Dat kan met het formulier; je hebt nog zes dagen van dit jaar."
+    session_id = say(message, language=None)
+    index_messages(connection, [session_id], {session_id: [message]})
+    words = connection.scalar(text("SELECT tsvector_to_array(document) FROM livedash.session_search"))
+    assert "formulier" in words
+    assert "het" not in words  # in Dutch it is left out, in the other five languages it is kept
+    for query in ("verlofdag", "verlofdagen", "dag"):
+        assert found(connection, query) == {session_id}, query
+
+
 def test_words_are_searched_in_every_message_and_in_the_summary_of_the_chosen_companies(
     say: Say, records: Records, company_id: UUID, connection: Connection
 ) -> None:

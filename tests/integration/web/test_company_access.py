@@ -130,7 +130,7 @@ def plant(records: Records, name: str, word: str) -> Planted:
         numbers = {column.name for column in AiCostDaily.__table__.c if not column.primary_key}
         day = {"day": now.date(), "company_id": company_id, "model": f"{word}-model", "mode": "realtime"}
         costs = day | dict.fromkeys(numbers, 7) | {"outcome": "answered"}
-        connection.execute(insert(AiCostDaily).values(costs))
+        connection.execute(insert(AiCostDaily), [costs, costs | {"day": NOON.date()}])
         connection.execute(
             insert(ImportRejection).values(
                 company_id=company_id, line_number=3, raw_text=f"{word};x", digest=word, reason=f"{word} is short"
@@ -188,6 +188,7 @@ def plant(records: Records, name: str, word: str) -> Planted:
             "outcome": ["UNRESOLVED", "NONE"],
             "missing": ["NO_ANSWER"],
             "hour": [f"{NOON.isoweekday()}-{NOON.hour}"],
+            "by": ["company", "model"],
             "sort": ["oldest"],
             "preset": ["month"],
         },

@@ -6,13 +6,18 @@ from decimal import Decimal
 
 import pytest
 
-from livedash_core.web.labels import change, duration, title
-from livedash_core.web.rendering import _usd
+from livedash_core.costs.amounts import amount
+from livedash_core.web.labels import change, duration, language, title
 
 
 @pytest.mark.parametrize(
     ("constant", "words"),
-    [("CSV_IMPORT", "CSV import"), ("AI_ANALYSIS", "AI analysis"), ("SICK_LEAVE_RECOVERY", "Sick leave recovery")],
+    [
+        ("CSV_IMPORT", "CSV import"),
+        ("AI_ANALYSIS", "AI analysis"),
+        ("LEAVE_VACATION", "Leave and holidays"),
+        ("NEGATIVE", "Negative"),
+    ],
 )
 def test_a_constant_is_written_as_words(constant: str, words: str) -> None:
     assert title(constant) == words
@@ -45,8 +50,16 @@ def test_a_change_is_formatted_as_a_percentage(now: int, before: int, words: str
 
 
 @pytest.mark.parametrize(
-    ("amount", "written"),
+    ("value", "written"),
     [("0", "$0.00"), ("1234.5", "$1,234.50"), ("0.5", "$0.50"), ("0.000123456", "$0.00012"), ("0.019", "$0.019")],
 )
-def test_money_shows_two_significant_digits(amount: str, written: str) -> None:
-    assert _usd(Decimal(amount)) == written
+def test_money_shows_two_significant_digits(value: str, written: str) -> None:
+    assert amount(Decimal(value)) == written
+
+
+@pytest.mark.parametrize(
+    ("code", "name"),
+    [("nl", "Dutch"), ("de", "German"), ("pt-BR", "Portuguese"), ("xx-unknown", "xx-unknown"), (None, "–")],
+)
+def test_a_language_has_a_name(code: str | None, name: str) -> None:
+    assert language(code) == name

@@ -261,11 +261,9 @@ def test_a_confirmation_shows_the_cost_forecast(
 
     same_words = "an unchanged session needs no call"
     each = "a model call for each of"
-    assert forecast(session=str(ids[0])) == f"a model call for this session costs USD 0.001 at most; {same_words}"
-    assert forecast() == f"{each} 3 sessions costs USD 0.002 at most, without 1 whose cost is not known; {same_words}"
-    assert (
-        forecast(kind="permanent", group="<id> is gone") == f"{each} 2 sessions costs USD 0.002 at most; {same_words}"
-    )
+    assert forecast(session=str(ids[0])) == f"a model call for this session costs $0.0010 at most; {same_words}"
+    assert forecast() == f"{each} 3 sessions costs $0.0020 at most, without 1 whose cost is not known; {same_words}"
+    assert forecast(kind="permanent", group="<id> is gone") == f"{each} 2 sessions costs $0.0020 at most; {same_words}"
     assert forecast(session=str(other)).endswith("is not known: no call with a price was made so far")
     assert forecast(company="Gone") == forecast(**{"from": "2030-01-01"}) == "there is no session to analyse"
     monkeypatch.setattr("livedash_core.web.forecast.MAX_RUN_SESSIONS", 2)

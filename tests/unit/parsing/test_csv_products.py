@@ -209,3 +209,44 @@ def test_a_files_order_of_dates_is_noted() -> None:
         "does not tell whether"
         in reading_of(reader.encoding, reader.layout, NumberStyle(), date_order_of(reader))["notes"][0]
     )
+
+
+def test_escapes_are_read_in_the_text_format_of_postgresqls_copy() -> None:
+    lines = ["\t".join(record(number, country_code="\\N", initial_message="a\\tb\\nc:\\\\d")) for number in (1, 2)]
+    found = list(CsvReader(io.BytesIO("\n".join(lines).encode())))
+    assert [row.values[-1] for row in found if isinstance(row, Row)] == ["a\tb\nc:\\d"] * 2
+
+
+def test_backslashes_stay_in_a_file_that_is_not_in_that_format() -> None:
+    found = list(CsvReader(io.BytesIO("\t".join(record(1, initial_message="C:\\new")).encode())))
+    assert [row.values[-1] for row in found if isinstance(row, Row)] == ["C:\\new"]
+
+
+@pytest.mark.parametrize(
+    ("delimiter", "rule"),
+    [("|", "|".join(["-----"] * 16)), (" | ", "|" + "---|" * 16), ("\t", "\t".join(["---"] * 16))],
+)
+def test_a_rule_below_the_header_is_no_row(delimiter: str, rule: str) -> None:
+    lines = [delimiter.join(COLUMNS), rule, delimiter.join(record(1)), delimiter.join(record(2))]
+    found = list(CsvReader(io.BytesIO("\n".join(lines).encode())))
+    assert [row.values[0] for row in found if isinstance(row, Row)] == ["chat-1", "chat-2"]
+    assert len(found) == 2
+
+
+def test_an_id_that_a_spreadsheet_had_no_room_for_is_none() -> None:
+    found = list(CsvReader(io.BytesIO(file([record(1, external_session_id="########"), record(2)]))))
+    assert isinstance(found[0], Rejection)
+    assert "too narrow" in found[0].reason
+
+
+def test_a_calculated_link_is_its_address() -> None:
+    link = '=HYPERLINK("https://chat.example/1.txt","open")'
+    (found,) = CsvReader(io.BytesIO(file([record(1, full_transcript_url=link)])))
+    assert isinstance(found, Row)
+    assert found.values[COLUMNS.index("full_transcript_url")] == "https://chat.example/1.txt"
+
+
+def test_headers_with_small_words_and_units_are_read_by_name() -> None:
+    header = [*COLUMNS[:10], "URL de la transcripción", "Durchschn. Antwortzeit (s)", "Tokens", "Coste EUR"]
+    assert header_of(header).slots[-4:] == (10, 11, 12, 13)
+    assert header_of(["Identifiant de session", "URL transcription", "Gemiddelde reactietijd"]).slots == (0, 10, 11)

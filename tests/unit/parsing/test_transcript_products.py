@@ -162,7 +162,6 @@ def test_the_fields_of_an_export(document: Any) -> None:
         "User 1: hi\nUser 2: hello\n",
         "Lisa: hi\nTom: hello\nLisa: bye\n",
         json.dumps([{"sender": 1, "text": "hi"}, {"sender": 2, "text": "hello"}]),
-        "[INST] hi [/INST] hello\n[INST] bye [/INST] bye",
         "{\\rtf1\\ansi User: hi\\par Bot: hello\\par }",
         '[{"role":"user","content":"hi"},{"role":"assistant","content":"hel',
     ],
@@ -215,3 +214,76 @@ def test_work_grows_with_the_text(line: str, monkeypatch: pytest.MonkeyPatch) ->
         read("".join(line.format(number) for number in range(lines)))
         work.append(looked_at)
     assert work[1] <= 5 * work[0]
+
+
+_ASKED, _ANSWERED = "how many days do I have?", "You have 5."
+IN_COLUMNS = {
+    "tabs": "User\t10:05\thow many days do I have?\nBot\t10:06\tYou have 5.",
+    "tabs and dates": "User\t2026-05-04 10:05:00\thow many days do I have?\nBot\t2026-05-04 10:06:00\tYou have 5.",
+    "bars": "User | 10:05 | how many days do I have?\nBot | 10:06 | You have 5.",
+    "semicolons": "User; 10:05; how many days do I have?\nBot; 10:06; You have 5.",
+    "dashes": "User - 10:05 - how many days do I have?\nBot - 10:06 - You have 5.",
+    "spaces": "User 10:05 how many days do I have?\nBot 10:06 You have 5.",
+    "a name": "Jan\t10:05\thow many days do I have?\nBot\t10:06\tYou have 5.",
+}
+
+
+@pytest.mark.parametrize("text", IN_COLUMNS.values(), ids=IN_COLUMNS.keys())
+def test_a_time_between_a_speaker_and_the_words(text: str) -> None:
+    messages = read(text).messages
+    assert [(message.role, message.content) for message in messages] == [("User", _ASKED), ("Assistant", _ANSWERED)]
+    assert [f"{message.sent_at:%H:%M}" for message in messages] == ["10:05", "10:06"]
+
+
+OF_TOKENS = {
+    "emoji": f"👤: {_ASKED}\n🤖: {_ANSWERED}",
+    "emoji without colons": f"🧑🏽‍💼 {_ASKED}\n🤖 {_ANSWERED}",
+    "instructions": f"[INST] {_ASKED} [/INST] {_ANSWERED}",
+    "instructions in sentences": f"<s>[INST] {_ASKED} [/INST] {_ANSWERED} </s>",
+    "Amazon Lex": json.dumps({"inputTranscript": _ASKED, "messages": [{"content": _ANSWERED}], "sessionId": "1"}),
+    "Voiceflow": json.dumps(
+        {
+            "turns": [
+                {"type": "request", "payload": {"type": "text", "payload": _ASKED}},
+                {"type": "trace", "payload": {"type": "text", "payload": {"message": _ANSWERED}}},
+            ]
+        }
+    ),
+    "Botpress": json.dumps(
+        [
+            {"direction": "incoming", "payload": {"text": _ASKED}, "createdOn": "2026-05-04T07:30:00Z"},
+            {"direction": "outgoing", "payload": {"text": _ANSWERED}, "createdOn": "2026-05-04T07:31:00Z"},
+        ]
+    ),
+    "Telegram": json.dumps(
+        [
+            {"from": "User", "text": [{"type": "bold", "text": "how many"}, " days do I have?"]},
+            {"from": "Bot", "text": _ANSWERED},
+        ]
+    ),
+}
+
+
+@pytest.mark.parametrize("text", OF_TOKENS.values(), ids=OF_TOKENS.keys())
+def test_a_format_whose_speakers_are_no_words(text: str) -> None:
+    messages = read(text).messages
+    assert [(message.role, message.content) for message in messages] == [("User", _ASKED), ("Assistant", _ANSWERED)]
+    assert not_a_transcript(text) is None
+
+
+def test_a_robot_inside_a_message_is_none_that_speaks() -> None:
+    assert [message.content for message in read("User: hi\n🤖 is that you?\nBot: yes").messages] == [
+        "hi\n🤖 is that you?",
+        "yes",
+    ]
+
+
+def test_who_me_is_in_a_telephones_export_is_not_told() -> None:
+    assert "without messages that have a speaker" in (
+        not_a_transcript('[{"fromMe": false, "body": "hi"}, {"fromMe": true, "body": "hello"}]') or ""
+    )
+
+
+@pytest.mark.parametrize(("text", "kept"), [("User: a\\tb\nBot: c\\nd", 2), ("User: a/n\nBot: b", 0)])
+def test_line_ends_written_as_two_characters_are_noted(text: str, kept: int) -> None:
+    assert read(text).notes.get("escapes_kept", 0) == kept

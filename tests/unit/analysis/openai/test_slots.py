@@ -74,7 +74,7 @@ async def test_calls_waiting_for_a_slot_are_deferred_after_a_rate_limit(
     assert len(server.posted) == 2
 
 
-async def test_concurrent_calls_have_a_client_each_and_are_not_retried(
+async def test_concurrent_calls_are_not_retried_and_their_client_is_closed(
     server: ScriptedServer, make_analyzer: MakeAnalyzer, ledger: RecordingLedger
 ) -> None:
     all_here = asyncio.Barrier(3)
@@ -92,6 +92,6 @@ async def test_concurrent_calls_have_a_client_each_and_are_not_retried(
     ends = await asyncio.gather(*(analyzer.analyze(request_of(SPOKEN)) for _ in range(3)), return_exceptions=True)
     assert [type(end) for end in ends] == [UnavailableError] * 3
     assert len(server.posted) == 3 + 3 + 1
-    assert len(analyzer._clients._idle) == 3
     await analyzer.close()
-    assert all(client.is_closed() for client in analyzer._clients._idle)
+    assert analyzer._chat_client.is_closed()
+    assert analyzer._client.is_closed()
