@@ -90,8 +90,8 @@ class CsvReader:
     """Iterates once over the rows and rejected lines of a file, in order, in constant memory.
 
     ``layout`` is how the file is read, detected from its beginning. Headers, the rules below them, blank lines and
-    Excel's ``sep=;`` line are ignored. Of a file in the text format of PostgreSQL's COPY (tabs, and ``\\N`` for an empty
-    cell), escapes like ``\\n`` are read.
+    Excel's ``sep=;`` line are ignored. Of a file in the text format of PostgreSQL's COPY (tabs, and ``\\N`` for an
+    empty cell), escapes like ``\\n`` are read.
 
     ``file`` must be seekable and stays open; ``charset`` is the one that its server declares. Raises
     ``PermanentError`` before the first row if the bytes are not text, and at the first line too many.

@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from typing import IO, Any, Final, TypeVar
 from uuid import UUID
 
-import httpx2
 import openai
 from pydantic import BaseModel, ValidationError
 
@@ -22,6 +21,7 @@ from livedash_core.analysis.openai.batch_lines import ENDPOINT, read_result, req
 from livedash_core.analysis.openai.batch_objects import BatchObject, FileObject, Page
 from livedash_core.analysis.openai.client import make_client
 from livedash_core.analysis.openai.errors import Call, Refused, translated
+from livedash_core.analysis.openai.http_library import http
 from livedash_core.errors import ConfigurationError, PermanentError, ProcessingError, SystemicError, TransientError
 from livedash_core.settings import Settings
 
@@ -155,7 +155,7 @@ class OpenAIBatches:
                 async with self._client.files.with_streaming_response.content(file_id) as answer:
                     async for part in answer.iter_bytes():
                         into.write(part)
-            except httpx2.HTTPError as exc:  # the SDK does not translate the errors of a body that breaks off
+            except http.HTTPError as exc:  # the SDK does not translate the errors of a body that breaks off
                 raise TransientError(f"{self._call.server} broke off while a batch's results were fetched") from exc
 
     async def delete_file(self, file_id: str) -> None:

@@ -9,13 +9,13 @@ import json
 from typing import Annotated, Any, Final
 from uuid import UUID
 
-import httpx2
 import openai
 from pydantic import BaseModel, BeforeValidator, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 
 from livedash_core.analysis.batches import BatchResult
 from livedash_core.analysis.openai.completion import Completion
 from livedash_core.analysis.openai.errors import Call, translated
+from livedash_core.analysis.openai.http_library import http
 from livedash_core.costs.ledger import CallEnd
 from livedash_core.errors import ProcessingError
 from livedash_core.parsing.text import clean
@@ -105,6 +105,6 @@ def read_result(line: bytes, call: Call) -> BatchResult | None:
 
 def _error(status: int, body: Any, call: Call) -> ProcessingError:
     """Translate the error of a line, through the exception that the SDK raises for the same error of a call."""
-    response = httpx2.Response(status, request=httpx2.Request("POST", ENDPOINT))
+    response = http.Response(status, request=http.Request("POST", ENDPOINT))
     described = body.get("error", body) if isinstance(body, dict) else body
     return translated(openai.APIStatusError("", response=response, body=described), call)

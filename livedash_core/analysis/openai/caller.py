@@ -15,8 +15,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
-import httpx2
-
 from livedash_core.analysis.contract import Turn
 from livedash_core.analysis.openai.chat_request import MIN_COMPLETION_TOKENS, ChatRequest
 from livedash_core.analysis.openai.completion import Completion
@@ -30,6 +28,7 @@ from livedash_core.analysis.openai.errors import (
     deferred,
 )
 from livedash_core.analysis.openai.gate import Gate, Ticket
+from livedash_core.analysis.openai.http_library import http
 from livedash_core.analysis.openai.request_form import SIMPLEST, RequestForm
 from livedash_core.analysis.openai.sender import Sender, Subject
 from livedash_core.analysis.openai.token_limits import NO_LIMITS
@@ -54,7 +53,7 @@ class Answered(NamedTuple):
     """An answered call: its open row of the ledger, the answer, and the request that was sent in the end."""
 
     row: UUID
-    answer: httpx2.Response
+    answer: http.Response
     chat: ChatRequest
 
 

@@ -9,11 +9,11 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-import httpx2
 import openai
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 
 from livedash_core.analysis.openai.fault import Fault, fault_in
+from livedash_core.analysis.openai.http_library import http
 from livedash_core.analysis.openai.model_reply import ModelReply
 from livedash_core.analysis.openai.other_forms import choices_of
 from livedash_core.analysis.openai.response_body import read_body
@@ -96,7 +96,7 @@ class Completion(BaseModel):
         )
 
 
-def raise_unless_completion(response: httpx2.Response) -> None:
+def raise_unless_completion(response: http.Response) -> None:
     """Raise the SDK's exception for a response with status 200 that is an error or no completion at all.
 
     Not for one that reports token counts or choices: it is billed, so its caller has to record it.

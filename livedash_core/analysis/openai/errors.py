@@ -14,11 +14,11 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 import aiohttp
-import httpx2
 import openai
 
 from livedash_core.analysis.openai import error_words
 from livedash_core.analysis.openai.error_body import ErrorBody
+from livedash_core.analysis.openai.http_library import http
 from livedash_core.analysis.openai.request_form import Parameter, refused_parameter
 from livedash_core.analysis.openai.stated_wait import wait_in_headers
 from livedash_core.analysis.openai.token_limits import NO_LIMITS, TokenLimits, read_limits
@@ -31,13 +31,13 @@ IDENTIFIER = re.compile(r"[\w.\-\[\]]{1,60}", re.ASCII)
 
 #: Failures before the request could go out; after any other, it may have been billed.
 _NEVER_SENT = (
-    httpx2.ConnectError,
-    httpx2.TooManyRedirects,
-    httpx2.ConnectTimeout,
-    httpx2.PoolTimeout,
-    httpx2.ProxyError,
-    httpx2.LocalProtocolError,
-    httpx2.UnsupportedProtocol,
+    http.ConnectError,
+    http.TooManyRedirects,
+    http.ConnectTimeout,
+    http.PoolTimeout,
+    http.ProxyError,
+    http.LocalProtocolError,
+    http.UnsupportedProtocol,
 )
 #: The timeouts of a gateway. The model behind it may still answer and be billed; 524 is Cloudflare's.
 #: nginx's and proxies' word for a client that was too patient.

@@ -10,8 +10,9 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-import httpx2
 import openai
+
+from livedash_core.analysis.openai.http_library import http
 
 #: Where a body without a completion describes its error, besides ``error``.
 _DESCRIPTIONS = (
@@ -59,14 +60,14 @@ class Fault(NamedTuple):
     status: int
     body: dict[str, Any]
 
-    def as_status_error(self, response: httpx2.Response | None = None) -> openai.APIStatusError:
+    def as_status_error(self, response: http.Response | None = None) -> openai.APIStatusError:
         """The exception that the SDK raises for this error with its own status; headers are those of ``response``."""
         headers = {} if response is None else dict(response.headers)
         headers = {
             name: value for name, value in headers.items() if not name.lower().startswith(("content", "transfer"))
         }
-        request = httpx2.Request("POST", "/chat/completions") if response is None else response.request
-        made = httpx2.Response(self.status, headers=headers, request=request)
+        request = http.Request("POST", "/chat/completions") if response is None else response.request
+        made = http.Response(self.status, headers=headers, request=request)
         return openai.APIStatusError("", response=made, body=self.body)
 
 

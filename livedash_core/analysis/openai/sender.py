@@ -9,7 +9,6 @@ from dataclasses import replace
 from typing import Any, Protocol
 from uuid import UUID
 
-import httpx2
 import openai
 
 from livedash_core.analysis.openai.call_span import call_span, describe_answer
@@ -25,6 +24,7 @@ from livedash_core.analysis.openai.errors import (
     translated,
 )
 from livedash_core.analysis.openai.gate import Gate, Ticket
+from livedash_core.analysis.openai.http_library import http
 from livedash_core.analysis.openai.memory import PartialRead, Remembered, ServerMemory
 from livedash_core.analysis.openai.rate_limit_headers import RateLimitHeaders
 from livedash_core.analysis.openai.request_form import RequestForm
@@ -109,7 +109,7 @@ class Sender:
 
     async def send(
         self, ticket: Ticket, request: Subject, chat: ChatRequest, form: RequestForm, row: UUID
-    ) -> httpx2.Response:
+    ) -> http.Response:
         """Send one request; closes its row of the ledger unless it is answered. Raises ``ProcessingError``."""
         call = Call(self.server, self.model, self._timeout_seconds, request.company_id)
         try:
@@ -187,7 +187,7 @@ class Sender:
         self._remember()
         return self._partial
 
-    async def _post(self, ticket: Ticket, chat: ChatRequest, form: RequestForm) -> httpx2.Response:
+    async def _post(self, ticket: Ticket, chat: ChatRequest, form: RequestForm) -> http.Response:
         """Send the request; returns the raw response with status 200 and a completion.
 
         Raises the SDK's errors, also for one that a response with status 200 describes, and ``TimeoutError``.
@@ -199,14 +199,14 @@ class Sender:
             # are none), and not as a dict: both take more CPU time than the HTTP client.
             answer = await self._client.post(
                 "/chat/completions",
-                cast_to=httpx2.Response,
+                cast_to=http.Response,
                 content=chat.encoded(self.model, form),
                 options={"headers": _JSON, "timeout": openai.Timeout(self._timeout_seconds, connect=CONNECT_SECONDS)},
             )
         raise_unless_completion(answer)
         return answer
 
-    def end_of(self, completion: Completion, answer: httpx2.Response) -> CallEnd:
+    def end_of(self, completion: Completion, answer: http.Response) -> CallEnd:
         """How an answered call ended, with the rate limits that the server reported."""
         return replace(
             completion.end(answer.headers.get("x-request-id")), rate_limit=self._rate_limits.read_answer(answer.headers)

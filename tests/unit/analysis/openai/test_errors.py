@@ -22,6 +22,7 @@ from livedash_core.analysis.openai.errors import (
     outcome,
     translated,
 )
+from livedash_core.analysis.openai.http_library import http
 from livedash_core.analysis.openai.token_limits import TokenLimits
 from livedash_core.errors import PermanentError, ProcessingError, SystemicError, TransientError
 
@@ -329,7 +330,7 @@ def test_a_refused_model_or_key_is_named_in_the_sentence() -> None:
 
 
 def test_redirects_in_a_circle_are_no_call_that_may_be_billed() -> None:
-    error = openai.APIConnectionError(request=httpx2.Request("POST", "http://models.example"))
-    error.__cause__ = httpx2.TooManyRedirects("too many")
+    error = openai.APIConnectionError(request=http.Request("POST", "http://models.example"))
+    error.__cause__ = http.TooManyRedirects("too many")
     assert outcome(error) == "rejected"
     assert isinstance(translated(error, CALL), TransientError)
