@@ -1,7 +1,7 @@
 """Finds the nearest neighbours of vectors exactly, block by block.
 
-100,000 vectors take about a minute on two cores and 250 MB. Beyond that an approximate index serves better;
-docs/topics.md says which, and with which recall.
+25,000 vectors took 13 s of processor time and 140 MB in all; the time grows with the square of their number. Beyond
+100,000 an approximate index serves better; docs/topics.md says which.
 """
 
 from __future__ import annotations

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from typing import get_args
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from livedash_core.db import make_engine, upgrade_schema
 from livedash_core.insights import counting
 from livedash_core.insights.reading import CANDIDATES
+from livedash_core.insights.topics.counting import refresh_counts
 from livedash_core.local.embedded_postgres import EmbeddedPostgres
 from livedash_core.operations.session_list import MAX_COUNTED, MAX_READ
 from tests.integration.status.large import COMPANIES, build
@@ -20,7 +21,7 @@ from tests.integration.web.conftest import Visit, make_app
 #: The tables that have many rows here.
 LARGE = {
     "session", "session_import", "session_processing_status", "session_processing_failure", "message", "question",
-    "session_question",
+    "session_question", "topic_member",
 }  # fmt: skip
 
 #: The first 150,000 are analysed: one in a thousand is NEGATIVE, escalated and in French; each asked one of 50,000
@@ -72,6 +73,16 @@ ANALYSED = (
     SELECT id, position, 'User', 'a message', moment FROM built CROSS JOIN generate_series(1, 2) AS position
     WHERE n <= 100000
     """,
+    # Each topic has 20 questions. The first one's are asked in 15,000 sessions.
+    """
+    INSERT INTO livedash.topic (company_id, central_id, compared)
+    SELECT (CAST(:companies AS uuid[]))[1], n, true FROM generate_series(1, 50000, 20) AS n ORDER BY n
+    """,
+    """
+    INSERT INTO livedash.topic_member (question_id, company_id, topic_id, placed_by, wording_digest, sessions)
+    SELECT question.id, topic.company_id, topic.id, 'rule', md5(question.content), question.sessions
+    FROM livedash.question JOIN livedash.topic ON central_id = question.id - (question.id - 1) % 20
+    """,
 )
 
 
@@ -80,6 +91,11 @@ def crowded(postgres: EmbeddedPostgres) -> Iterator[Engine]:
     engine = make_engine(postgres.database("page_plans").url())
     upgrade_schema(engine)
     build(engine, *ANALYSED)
+    with engine.begin() as connection:
+        (company_id,) = connection.scalars(text("SELECT DISTINCT company_id FROM livedash.topic"))
+        refresh_counts(connection, company_id)
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("VACUUM ANALYZE livedash.topic, livedash.topic_member"))
     yield engine
     engine.dispose()
 
@@ -127,6 +143,11 @@ ADDRESSES = {
     "sessions?category=ONBOARDING&sentiment=NEGATIVE": LIST + WALK,
     "sessions?category=ONBOARDING&sentiment=POSITIVE&from=2020-01-01": LIST + WALK,
     "sessions?question=3": LIST,
+    # A topic's few sessions are looked up first; of many, sessions are checked as the list is read: two rows each.
+    "sessions?topic=3": LIST,
+    "sessions?topic=1": LIST + 3 * WALK,
+    "topics/3?from=2019-01-01&to=2020-12-31": PAGE,
+    "topics/1?from=2019-01-01&to=2020-12-31": 12 * PAGE,
     "sessions?id=17": 20,
     "sessions/00000000-0000-0000-0000-00000000c350": 100,
 }
