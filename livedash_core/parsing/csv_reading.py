@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from livedash_core.parsing.csv_columns import COLUMNS, REQUIRED
@@ -35,7 +35,9 @@ class _Times:
         return ((row.values[_START], row.values[_END]) for row in self._reader if isinstance(row, Row))
 
 
-def reading_of(encoding: Encoding, layout: Layout, numbers: NumberStyle, dates: DateOrder) -> dict[str, Any]:
+def reading_of(
+    encoding: Encoding, layout: Layout, numbers: NumberStyle, dates: DateOrder, more_notes: Sequence[str] = ()
+) -> dict[str, Any]:
     """Return how a file was read, with values for JSON; ``notes`` are sentences about what is not certain."""
     by_name = layout.header is not None and layout.slots == tuple(layout.header.slots[: len(layout.slots)])
     return {
@@ -46,7 +48,7 @@ def reading_of(encoding: Encoding, layout: Layout, numbers: NumberStyle, dates: 
         "decimal_mark": numbers.mark(layout.dialect.delimiter),
         "date_order": dates.order,
         "numbers": {"ambiguous": numbers.ambiguous, "unread": numbers.unread},
-        "notes": _notes(encoding, layout, numbers, dates),
+        "notes": [*_notes(encoding, layout, numbers, dates), *more_notes],
     }
 
 

@@ -19,6 +19,7 @@ from livedash_core.parsing.csv_layout import Layout, layout_of, separator_of
 from livedash_core.parsing.csv_records import OneLineRecords, read_record, without_marks
 from livedash_core.parsing.encoding import encoding_of, with_joined_surrogates
 from livedash_core.parsing.lines import Lines
+from livedash_core.parsing.links import address_in
 from livedash_core.parsing.text import clean, is_null, without_invisible
 
 __all__ = ["COLUMNS", "CsvReader", "Rejection", "Row", "read_rows"]
@@ -32,7 +33,7 @@ MAX_RAW_CHARACTERS = 10_000
 #: Of the beginning that the layout is detected from.
 _SAMPLE_CHARACTERS = 131_072
 
-_CATEGORY = COLUMNS.index("category")
+_CATEGORY, _URL = COLUMNS.index("category"), COLUMNS.index("full_transcript_url")
 _TELLING = [COLUMNS.index(name) for name in ("start_time", "end_time", "full_transcript_url", "initial_message")]
 #: What Excel's users write to keep a number as text: ="0012"
 _AS_TEXT = re.compile(r'="([^"]*)"')
@@ -58,12 +59,14 @@ class Row(NamedTuple):
     """A record. ``values`` are the 16 ``COLUMNS``; empty ones are None, but ``external_session_id`` never is.
 
     Values are stripped of white space, except ``initial_message``, and of NULs, which ``nul_characters`` counts.
-    ``line_number`` is that of the record's first physical line, from 1.
+    ``line_number`` is that of the record's first physical line, from 1. With ``has_mended_address``, the transcript's
+    address was taken out of what was written around it.
     """
 
     line_number: int
     values: tuple[str | None, ...]
     nul_characters: int = 0
+    has_mended_address: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +217,9 @@ def _row_or_rejection(number: int, lines: list[str], cells: list[str], max_field
         values = [*(match[1] if (match := _AS_TEXT.fullmatch(value)) else value for value in values[:-1]), values[-1]]
     if "=HYPERLINK(" in written:
         values = [match[1] if (match := _LINK.fullmatch(value)) else value for value in values]
+    address = values[_URL]
+    if address and (";" in address or not address.startswith(("https://", "http://"))):
+        values[_URL] = address_in(address)
     external_id = values[0]
     if not external_id:
         reason = f"has no {COLUMNS[0]}"
@@ -231,7 +237,8 @@ def _row_or_rejection(number: int, lines: list[str], cells: list[str], max_field
     elif (storable := values if is_ascii else _mended(values)) is None:
         reason = "has bytes that are not UTF-8, unlike the rest of the file"
     else:
-        return Row(number, tuple([value or None for value in storable]), written.count("\0"))
+        is_mended = values[_URL] != address
+        return Row(number, tuple([value or None for value in storable]), written.count("\0"), is_mended)
     return Rejection(number, _raw(lines), reason, clean(external_id[:MAX_ID_CHARACTERS]) or None)
 
 

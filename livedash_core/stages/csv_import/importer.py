@@ -135,7 +135,7 @@ class CsvImporter:
         with self._engine.begin() as connection:
             close_incidents(connection, STAGE, [company.company_id], for_everyone=False)
             _store_version(connection, company, version, staged, known)
-        reading = reading_of(staged.encoding, staged.layout, staged.numbers, staged.dates)
+        reading = _reading(staged)
         log.info(
             "%s: %d new and %d changed sessions, %d lines rejected, read as %s, in %.1f s",
             name,
@@ -242,6 +242,10 @@ class CsvImporter:
             open_incident(connection, STAGE, company.company_id, message)
 
 
+def _reading(staged: StagedFile) -> dict[str, Any]:
+    return reading_of(staged.encoding, staged.layout, staged.numbers, staged.dates, staged.notes)
+
+
 def _forget_version(connection: Connection, company: Any) -> None:
     known = update(CompanyCsv).where(CompanyCsv.company_id == company.company_id)
     connection.execute(known.values(etag=None, last_modified=None, sha256=None))
@@ -260,7 +264,7 @@ def _store_version(connection: Connection, company: Any, version: Version, stage
         **version.validators._asdict(),
         "charset": version.charset,
         "sha256": version.sha256,
-        "reading": reading_of(staged.encoding, staged.layout, staged.numbers, staged.dates),
+        "reading": _reading(staged),
         "lines": staged.last_line,
         "rows": version.rows,
         "rejected_lines": version.rejected,

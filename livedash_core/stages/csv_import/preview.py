@@ -72,7 +72,7 @@ def preview(address: str, source: Source, told: HowToRead, settings: Settings) -
         reading.stage(reader, [rows.add])
     if is_file and source.company_id == _NO_COMPANY and not source.allowed_origins and rows.urls:
         source = replace(source, csv_url=rows.urls[0])
-    how = reading_of(reader.encoding, reader.layout, reading.numbers, reading.dates)
+    how = reading_of(reader.encoding, reader.layout, reading.numbers, reading.dates, reading.notes)
     refused = reading.problem(reader.layout)
     rows.find_unread(how["decimal_mark"])
     return {

@@ -130,12 +130,15 @@ _SIGNATURE = (
 )
 
 
+def unsigned(url: str) -> str:
+    """Return a URL column without what only signs it."""
+    return f"regexp_replace(regexp_replace({url}, {_SIGNATURE}, '', 'gi'), '[?&]+$', '')"
+
+
 def _reopening(alias: str) -> str:
     """The columns whose change reopens the stages; of a URL what does not only sign it."""
     columns = (
-        f"regexp_replace(regexp_replace({alias}.{column}, {_SIGNATURE}, '', 'gi'), '[?&]+$', '')"
-        if column == "full_transcript_url"
-        else f"{alias}.{column}"
+        unsigned(f"{alias}.{column}") if column == "full_transcript_url" else f"{alias}.{column}"
         for column in REOPENING
     )
     return f"({', '.join(columns)})"

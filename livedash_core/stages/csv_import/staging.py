@@ -9,8 +9,10 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from functools import partial
 from itertools import count
 from typing import Any, BinaryIO, NamedTuple
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, text
@@ -27,6 +29,7 @@ from livedash_core.parsing.number_style import NumberStyle
 from livedash_core.parsing.session_times import PlainTimes, interpret, peculiarities
 from livedash_core.parsing.stamps import Order
 from livedash_core.stages.csv_import import sql
+from livedash_core.stages.csv_import.same_ids import SameIds, note_of, plain_id, take_stored_ids
 
 #: A file of the largest allowed size takes a minute or two.
 MAX_READING_SECONDS = 600
@@ -53,7 +56,10 @@ class StoppedReading(Exception):
 
 
 class StagedFile(NamedTuple):
-    """The number of the last line, of the rows (repeated ones too) and of the rejected lines; how the file was read."""
+    """The number of the last line, of the rows (repeated ones too) and of the rejected lines; how the file was read.
+
+    ``notes`` are sentences about rows that were mended.
+    """
 
     last_line: int
     rows: int
@@ -63,6 +69,7 @@ class StagedFile(NamedTuple):
     numbers: NumberStyle
     dates: DateOrder
     first_rejection: str
+    notes: Sequence[str] = ()
 
 
 def stage_file(
@@ -91,10 +98,12 @@ def stage_file(
             partitions.append(copies.enter_context(copying(connection, sql.STAGING, sql.STAGED)).write_row)
         reading.stage(reader, partitions)
     with ThreadPoolExecutor(len(connections)) as threads:
-        contradictions = [line for lines in threads.map(_one_of_each, connections) for line in lines]
-    if contradictions:
+        found = list(threads.map(partial(_one_of_each, company.company_id), connections))
+    same_ids = [same for same, _ in found]
+    if contradictions := [line for same, lines in found for line in (*same.lines, *lines)]:
         connections[0].execute(text(sql.ADD_REJECTION), contradictions)
-        reading.add_contradictions(contradictions)
+        not_shown = sum(same.rejected - len(same.lines) for same in same_ids)
+        reading.add_contradictions(contradictions, not_shown)
     problem = reading.problem(reader.layout)
     rejected = {"company_id": company.company_id, "most": SHOWN_REJECTIONS if problem else None}
     connections[0].execute(text(sql.REJECT), rejected)
@@ -115,19 +124,21 @@ def stage_file(
         reading.numbers,
         reading.dates,
         reading.first_rejection,
+        [*reading.notes, *note_of(same_ids)],
     )
 
 
-def _one_of_each(connection: Connection) -> list[dict[str, Any]]:
+def _one_of_each(company_id: UUID, connection: Connection) -> tuple[SameIds, list[dict[str, Any]]]:
     """Keep one line of each session, and return the lines that contradict it as rejections."""
-    return [dict(row._mapping) for row in connection.execute(text(sql.ONE_OF_EACH))]
+    same_ids = take_stored_ids(connection, company_id)
+    return same_ids, [dict(row._mapping) for row in connection.execute(text(sql.ONE_OF_EACH))]
 
 
 class Reading:
     """Makes staged rows of records, whose cells are ``sql.STAGED``, and counts them."""
 
     def __init__(self, company: Any, should_stop: Callable[[], bool], dates: DateOrder) -> None:
-        self.last_line = self.rows = self.rejections = self.contradictions = 0
+        self.last_line = self.rows = self.rejections = self.contradictions = self.mended_addresses = 0
         self.numbers = NumberStyle()
         self.dates = dates
         self._date_order = dates.order
@@ -151,8 +162,9 @@ class Reading:
             self.last_line = record.line_number
             if isinstance(record, Row):
                 self.rows += 1
+                self.mended_addresses += record.has_mended_address
                 self.numbers.add(*_NUMBERS(record.values))
-                partition = partitions[hash(record.values[0]) % len(partitions)]
+                partition = partitions[hash(plain_id(record.values[0] or "")) % len(partitions)]
                 partition(
                     (
                         str(self.last_line),
@@ -167,9 +179,9 @@ class Reading:
                 self._reject(record)
                 partitions[0]((str(self.last_line), None, record.external_id, *nothing, record.raw_text, record.reason))
 
-    def add_contradictions(self, lines: list[dict[str, Any]]) -> None:
-        """Count rows that contradict another row of the same session as rejected lines."""
-        self.contradictions = len(lines)
+    def add_contradictions(self, lines: list[dict[str, Any]], not_shown: int) -> None:
+        """Count rows that contradict another row of the same session as rejected lines; some are not in ``lines``."""
+        self.contradictions = len(lines) + not_shown
         self._first_contradiction = Rejection(lines[0]["line_number"], lines[0]["raw_text"], lines[0]["reason"])
 
     def problem(self, layout: Layout) -> str | None:
@@ -184,6 +196,16 @@ class Reading:
             f"{_quoted(first.raw_text)}. {_guess(first.raw_text)} Cells are separated by {layout.delimiter_name}; "
             f"`livedash preview` shows how the file is read"
         )
+
+    @property
+    def notes(self) -> list[str]:
+        """Sentences about rows that were mended."""
+        if not self.mended_addresses:
+            return []
+        return [
+            f"{self.mended_addresses:,} transcript addresses are taken out of quotes, brackets or a link, or have & "
+            "for what HTML writes for it"
+        ]
 
     @property
     def first_rejection(self) -> str:
