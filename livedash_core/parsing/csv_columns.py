@@ -7,6 +7,12 @@ from collections.abc import Sequence
 from typing import NamedTuple
 from unicodedata import normalize
 
+
+def words(text: str) -> frozenset[str]:
+    """Return the words of a list."""
+    return frozenset(text.split())
+
+
 COLUMNS: tuple[str, ...] = (
     "external_session_id",
     "start_time",
@@ -49,7 +55,7 @@ _NAMES: dict[str, str] = {
         startdate startuhrzeit orainizio datainizio inizio inicioem horadeinicio horainicial datainicio
         datadeinicio datahorainicio poczatek czasrozpoczecia rozpoczecie starttid startet paabegyndt aloitusaika
         alkuaika alkoi baslangic baslangiczamani baslama zacatek caszahajeni kezdet kezdesiido fechadeinicio
-        fechayhoradeinicio heurededebut datededebut startzeitpunkt beginndatum gestart gestartop
+        fechayhoradeinicio heurededebut datededebut startzeitpunkt beginndatum begindatum gestart gestartop
     """,
     "end_time": """
         endtime endedat enddatetime endtimestamp sessionend eindtijd einddatum einde end ende endzeit enddatum
@@ -138,6 +144,26 @@ _NOT_A_WORD = re.compile(r"[\W_]+")
 _SMALL_WORDS = re.compile(r"\b(?:de|da|do|di|della|del|du|des|der|van|het|of|the|la|le|el|a|au|aux|para|til|till)\b")
 #: "(s)", "[EUR]": how the numbers of a column are meant.
 _UNIT = re.compile(r"\s*[(\[][^()\[\]]{1,12}[)\]]\s*$")
+#: "start_time_utc", "Start (UTC)": a zone of times.
+UTC_IN_NAME = re.compile(r"[\W_]*(?:utc|gmt)[)\]\s]*$", re.IGNORECASE)
+_MAX_CHARACTERS = 60
+_UNIT_WORD = re.compile(r"[^\W\d_]+|[$€£¥₹₺%]|1000+")
+_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_THOUSANDS = words("k thousand thousands tsd tausend duizend mille m mio million millions miljoen 1000")
+#: Units that stand last in a name and are not those of the column.
+_OTHER_UNITS = {
+    "messages_sent": _THOUSANDS,
+    "tokens": _THOUSANDS,
+    "avg_response_time_seconds": words("""
+        ms msec msecs millis millisec millisecs millisecond milliseconds milliseconden millisekunden millisecondes
+        milisegundos millisecondi us µs microseconds ns min mins minute minutes minuten minutos minuti minuter
+        h hr hrs hour hours stunden uur uren heures horas
+        """),
+    "tokens_eur": words("""
+        usd dollar dollars $ gbp £ pound pounds chf franken francs sek nok dkk kr pln zł zl czk huf cad aud jpy ¥ inr ₹
+        try ₺ ct cts cent cents eurocent eurocents centimes
+        """),
+}
 #: Letters that are not split into a letter and an accent.
 _STROKES = str.maketrans({"ł": "l", "đ": "d"})
 #: Letters that German, Danish and others also write as two.
@@ -171,7 +197,7 @@ def header_of(cells: Sequence[str]) -> Header:
 
     Of two cells that name one column the likelier name counts: ``session_id`` beside ``id``, say.
     """
-    found = [_column_of(cell) for cell in cells]
+    found = [column_named(cell) for cell in cells]
     best: dict[int, tuple[int, int]] = {}
     for position, column in enumerate(found):
         if column is not None:
@@ -180,9 +206,24 @@ def header_of(cells: Sequence[str]) -> Header:
     return Header(tuple(cell.strip() for cell in cells), tuple(chosen.get(place) for place in range(len(cells))))
 
 
-def _column_of(cell: str) -> tuple[int, int] | None:
-    if not 1 < len(cell) <= 60:
+def plain_name(cell: str) -> str:
+    """Return a name without case, accents, spaces and punctuation."""
+    name = normalize("NFKC", cell[:_MAX_CHARACTERS]).casefold().replace("ı", "i").translate(_STROKES)
+    return _plain(name.translate(_SPELT_OUT))
+
+
+def column_named(cell: str) -> tuple[int, int] | None:
+    """Return the position in ``COLUMNS`` that a name means, and how unlikely it is; None for an unknown name.
+
+    A name that says another unit than the column has (``Response time (ms)``, ``cost_usd``) is unknown.
+    """
+    if not 1 < len(cell) <= _MAX_CHARACTERS:
         return None
+    column = _column_of(cell) or _column_of(UTC_IN_NAME.sub("", cell))
+    return None if column is None or is_other_unit(cell, column[0]) else column
+
+
+def _column_of(cell: str) -> tuple[int, int] | None:
     name = normalize("NFKC", cell).casefold().replace("ı", "i").translate(_STROKES)
     for spelling in (
         name.translate(_SPELT_OUT),
@@ -191,7 +232,19 @@ def _column_of(cell: str) -> tuple[int, int] | None:
         _SMALL_WORDS.sub(" ", name),
         _SMALL_WORDS.sub(" ", _UNIT.sub("", name)),
     ):
-        plain = normalize("NFKD", spelling).encode("ascii", "ignore").decode()
-        if column := _COLUMN_OF.get(_NOT_A_WORD.sub("", plain)):
+        if column := _COLUMN_OF.get(_plain(spelling)):
             return column
     return None
+
+
+def _plain(name: str) -> str:
+    return _NOT_A_WORD.sub("", normalize("NFKD", name).encode("ascii", "ignore").decode())
+
+
+def is_other_unit(name: str, column: int) -> bool:
+    """Return whether a name in the place of a column of numbers says another unit than the column has."""
+    others = _OTHER_UNITS.get(COLUMNS[column])
+    if others is None:
+        return False
+    words = [word.lower() for word in _UNIT_WORD.findall(_HUMP.sub(" ", name[:_MAX_CHARACTERS]))]
+    return bool(words) and words[-1] in others

@@ -14,8 +14,17 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from livedash_core.parsing.csv_cells import CATEGORY, arrange, arrangements, fit, kinds_missed, may_be_header
-from livedash_core.parsing.csv_columns import COLUMNS, MANY_NAMES, OPTIONAL_AT_THE_END, REQUIRED, Header, header_of
+from livedash_core.parsing.csv_columns import (
+    COLUMNS,
+    MANY_NAMES,
+    OPTIONAL_AT_THE_END,
+    REQUIRED,
+    Header,
+    header_of,
+    is_other_unit,
+)
 from livedash_core.parsing.csv_records import Dialect, Record, read_record, without_marks
+from livedash_core.parsing.csv_times import TimeColumns, are_apart, time_columns, with_clocks
 from livedash_core.parsing.lines import Lines
 from livedash_core.parsing.text import clean, without_invisible
 
@@ -46,7 +55,7 @@ class Layout:
     ``slots`` are the positions in ``COLUMNS`` of the file's columns, in the file's order. ``joined`` are the number
     columns that a decimal comma without quotes splits into two cells. ``rows_fit`` is how many rows of the beginning
     have cells of their column's kind. With ``is_ambiguous``, empty cells at the end and split numbers are both
-    possible.
+    possible. ``times`` is where day and clock stand apart, or times are in UTC.
     """
 
     dialect: Dialect = _PLAIN
@@ -55,11 +64,12 @@ class Layout:
     joined: frozenset[int] = frozenset()
     rows_fit: int = 0
     is_ambiguous: bool = False
+    times: TimeColumns | None = None
 
     @cached_property
     def is_plain(self) -> bool:
         """Whether rows are the 16 columns in their order."""
-        return self.slots == _BY_POSITION and not self.joined
+        return self.slots == _BY_POSITION and not self.joined and self.times is None
 
     @property
     def delimiter_name(self) -> str:
@@ -68,8 +78,14 @@ class Layout:
 
     def values(self, cells: list[str]) -> list[str] | str:
         """Return the 16 columns of a record, or why it cannot be read."""
+        if self.times:
+            cells = self.times.whole(cells)
         width = len(self.slots) + len(self.joined)
-        values = cells if self.is_plain and len(cells) == width else arrange(cells, self.slots, self.joined)
+        values = (
+            cells
+            if self.slots == _BY_POSITION and not self.joined and len(cells) == width
+            else arrange(cells, self.slots, self.joined)
+        )
         if values is None:
             return self._misfit(cells)
         if self.header and not self.rows_fit and kinds_missed(values) >= _HOPELESS:
@@ -100,14 +116,15 @@ class Layout:
 
     def after_header(self, cells: Sequence[str]) -> Layout:
         """Return the layout for the rows below a header in the middle of a file: its names may be in another order."""
-        header = header_of(cells)
+        header = with_clocks(header_of(cells))
         if (
             header.slots == self.slots
             or not header.names_required
             or (self.header and header.names == self.header.names)
         ):
             return self
-        return Layout(self.dialect, header, header.slots, self.joined, self.rows_fit)
+        times = time_columns(header, header.slots)
+        return Layout(self.dialect, header, header.slots, self.joined, self.rows_fit, times=times)
 
     def _misfit(self, cells: Sequence[str]) -> str:
         width = len(self.slots) + len(self.joined)
@@ -115,7 +132,12 @@ class Layout:
             problem = "cells that are not of their columns' kinds"
         else:
             problem = f"{len(cells)} instead of {width} columns"
-        if any(arrangements(cells, self.slots) - {self.joined}):
+        if self.times is None and are_apart(cells):
+            problem += (
+                "; are days and clocks in columns of their own? Name them in a header: session_id, start_date, "
+                "start_time, end_date, end_time and the other columns"
+            )
+        elif any(arrangements(cells, self.slots) - {self.joined}):
             problem += "; is there a decimal comma without quotes? Quote such numbers, or separate cells by semicolons"
         elif len(cells) in (len(self.slots) - 1, len(self.slots) - 2, len(self.slots) + 1):
             problem += ", and not only the last ones are missing or empty"
@@ -186,7 +208,7 @@ def _header(records: list[list[str]]) -> tuple[Header | None, list[list[str]]]:
             if fit_by_position(cells):
                 break
             continue
-        header = header_of(cells)
+        header = with_clocks(header_of(cells))
         below = records[number + 1 :]
         is_known = header.known >= MANY_NAMES or _SESSION_ID.fullmatch(cells[0]) is not None or header.names_required
         words = {cell.strip() for cell in cells} - {""}
@@ -210,16 +232,19 @@ def _orders(header: Header | None) -> list[tuple[int | None, ...]]:
         names.pop()  # an empty cell at the end
     by_name = tuple(names)
     if header.is_in_place and len(names) == len(COLUMNS):
-        return [_BY_POSITION]  # of the others, only the names are unknown
+        # Of the others, only the names are unknown.
+        return [tuple(None if is_other_unit(header.names[place], place) else place for place in _BY_POSITION)]
     return [by_name] if by_name == _BY_POSITION else [by_name, _BY_POSITION]
 
 
 def _aligned(dialect: Dialect, header: Header | None, slots: tuple[int | None, ...], rows: list[list[str]]) -> Layout:
     """Return the layout with the one way of joining split numbers that all rows have in common, if there is one."""
+    times = time_columns(header, slots)
+    rows = [times.whole(cells) for cells in rows] if times else rows
     ways = [found for cells in rows if (found := arrangements(cells, slots))]
     common = frozenset.intersection(*ways) if ways else frozenset()
     whole: frozenset[int] = frozenset()
     joined = next(iter(common)) if len(common) == 1 else whole
     is_exact = any(len(cells) == len(slots) for cells in rows)
     is_ambiguous = len(common) > 1 and whole in common and not is_exact
-    return Layout(dialect, header, slots, joined, sum(joined in way for way in ways), is_ambiguous)
+    return Layout(dialect, header, slots, joined, sum(joined in way for way in ways), is_ambiguous, times)

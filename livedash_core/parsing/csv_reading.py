@@ -62,6 +62,13 @@ def _notes(encoding: Encoding, layout: Layout, numbers: NumberStyle, dates: Date
         notes.append(f"the header has no name for {missing}, so the columns are read by position")
     if header and (unknown := [name for name, slot in zip(*header, strict=True) if slot is None and name]):
         notes.append(f"names in the header that are not known: {', '.join(name[:40] for name in unknown[:20])}")
+    if layout.times:
+        for column, (place, others, is_utc) in zip(("start_time", "end_time"), layout.times, strict=True):
+            if others and header:
+                names = ", ".join(header.names[other][:40] for other in (place, *others))
+                notes.append(f"{column} is read from the columns {names}, where one has the day and another the clock")
+            if is_utc and header:
+                notes.append(f"{column} is read in UTC, as its name {header.names[place][:40]} says")
     if layout.dialect.escapes:
         notes.append("quotes inside cells are written with a backslash")
     if layout.joined:
