@@ -60,7 +60,9 @@ class Body:
     def _decompress(self, chunk: bytes) -> Iterator[bytes]:
         assert self._decompressor is not None
         while chunk:
-            if self._decompressor.eof:  # a new member of a concatenated gzip file
+            if self._decompressor.eof:  # a new member of a concatenated gzip file, or zeros that fill a block
+                if not (chunk := chunk.lstrip(b"\0")):
+                    return
                 self._decompressor = zlib.decompressobj(_GZIP)
             yield self._decompressor.decompress(chunk, _PIECE_BYTES)
             chunk = self._decompressor.unconsumed_tail or self._decompressor.unused_data

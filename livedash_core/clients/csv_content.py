@@ -22,6 +22,7 @@ _NO_TEXT = {
     b"PAR1": "a Parquet file; export it as CSV",
     b"\x89PNG": "an image",
     b"\xff\xd8\xff": "an image",
+    b"\x1f\x8b\x08": "compressed with gzip twice; compress it once",
     b"BZh": "compressed with bzip2; only gzip and zip are read",
     b"\xfd7zXZ\x00": "compressed with xz; only gzip and zip are read",
     b"7z\xbc\xaf\x27\x1c": "a 7z archive; only gzip and zip are read",

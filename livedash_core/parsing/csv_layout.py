@@ -139,6 +139,8 @@ class Layout:
             )
         elif any(arrangements(cells, self.slots) - {self.joined}):
             problem += "; is there a decimal comma without quotes? Quote such numbers, or separate cells by semicolons"
+        elif len(cells) == width + 1 and cells[0].isdecimal() and fit_by_position(list(cells[1:])):
+            problem += "; is the first column the number of the row, as pandas writes it? Leave it out (index=False)"
         elif len(cells) in (len(self.slots) - 1, len(self.slots) - 2, len(self.slots) + 1):
             problem += ", and not only the last ones are missing or empty"
         return problem

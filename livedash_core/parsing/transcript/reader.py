@@ -26,6 +26,7 @@ from livedash_core.parsing.transcript import (
     times,
     webvtt,
 )
+from livedash_core.parsing.transcript.json_errors import is_json_error
 from livedash_core.parsing.transcript.messages import ParsedMessage, RawMessage, Reading, Transcript
 from livedash_core.parsing.transcript.speakers import Resolution, Speaker, SpeakerTable
 
@@ -125,6 +126,8 @@ def not_a_transcript(text: str) -> str | None:
     text = clean(text).removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
     if contract.is_blank(text):
         return None
+    if is_json_error(text):
+        return "is JSON with an error message, not a transcript"
     reading = _read(text, _TABLE, None, None)
     if _is_html(text, _TABLE):
         # A login page may say "User:" too.

@@ -39,6 +39,10 @@ FEW_REJECTIONS = 20
 MAX_REJECTIONS = 100_000
 #: The rejected lines of a refused file that are stored, to show what is wrong with it.
 SHOWN_REJECTIONS = 100
+#: https://support.microsoft.com/office/excel-specifications-and-limits: "Number precision: 15 digits".
+_SPREADSHEET_DIGITS = 15
+#: So many long ids do not end in a zero by chance.
+_FEW_LONG_IDS = 5
 _LINES_BETWEEN_CHECKS = 1000
 #: Of the line that a refusal quotes.
 _QUOTED_CHARACTERS = 60
@@ -139,6 +143,7 @@ class Reading:
 
     def __init__(self, company: Any, should_stop: Callable[[], bool], dates: DateOrder) -> None:
         self.last_line = self.rows = self.rejections = self.contradictions = self.mended_addresses = 0
+        self._long_ids = self._rounded_ids = 0
         self.numbers = NumberStyle()
         self.dates = dates
         self._date_order = dates.order
@@ -163,6 +168,8 @@ class Reading:
             if isinstance(record, Row):
                 self.rows += 1
                 self.mended_addresses += record.has_mended_address
+                if len(record.values[0] or "") > _SPREADSHEET_DIGITS:
+                    self._add_long_id(record.values[0] or "")
                 self.numbers.add(*_NUMBERS(record.values))
                 partition = partitions[hash(plain_id(record.values[0] or "")) % len(partitions)]
                 partition(
@@ -199,13 +206,21 @@ class Reading:
 
     @property
     def notes(self) -> list[str]:
-        """Sentences about rows that were mended."""
-        if not self.mended_addresses:
-            return []
-        return [
-            f"{self.mended_addresses:,} transcript addresses are taken out of quotes, brackets or a link, or have & "
-            "for what HTML writes for it"
-        ]
+        """Sentences about rows that were mended, doubtful or missing."""
+        notes: list[str] = []
+        if self.rows == self.rejections == 0:
+            notes.append("the file has no rows: it is empty, or has only a header")
+        if self._long_ids >= _FEW_LONG_IDS and self._long_ids == self._rounded_ids:
+            notes.append(
+                f"all {self._long_ids:,} ids of more than {_SPREADSHEET_DIGITS} digits end in zeros: a spreadsheet "
+                "keeps no more digits, so that different sessions may have the same id; export the column as text"
+            )
+        if self.mended_addresses:
+            notes.append(
+                f"{self.mended_addresses:,} transcript addresses are taken out of quotes, brackets or a link, or have "
+                "& for what HTML writes for it"
+            )
+        return notes
 
     @property
     def first_rejection(self) -> str:
@@ -229,6 +244,11 @@ class Reading:
             start_and_end = (times.started_at.isoformat(), times.ended_at.isoformat())
             notes |= peculiarities(times, self._zone, self._now, (start_time, end_time))
         return *start_and_end, json.dumps(notes) if notes else None
+
+    def _add_long_id(self, external_id: str) -> None:
+        if external_id.isdecimal():
+            self._long_ids += 1
+            self._rounded_ids += not external_id[_SPREADSHEET_DIGITS:].strip("0")
 
     def _reject(self, rejection: Rejection) -> None:
         self.rejections += 1
@@ -257,4 +277,6 @@ def _quoted(text: str) -> str:
 def _guess(text: str) -> str:
     if text.lstrip("\ufeff \t").lower().startswith(_MARKUP):
         return "It is an HTML or XML page: a login page, or an error message?"
+    if text.lstrip("\ufeff \t")[:1] in ("{", "["):
+        return "It is JSON: an error message, or an export in another format? Export it as CSV."
     return "Is it the right file?"

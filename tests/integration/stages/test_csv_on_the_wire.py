@@ -64,6 +64,19 @@ def test_gzip_is_unpacked_with_its_header_and_without(site: Site, pipeline: Pipe
     assert (pipeline.run(IMPORT).completed, pipeline.incidents()) == (2, [])
 
 
+def test_zeros_behind_gzip_are_ignored(site: Site, pipeline: Pipeline):
+    site.answers[CSV] = Answer(gzip.compress(as_csv(site.rows(2))) + bytes(700))
+    assert (pipeline.run(IMPORT).completed, pipeline.incidents()) == (2, [])
+
+
+@pytest.mark.parametrize("body", [b"", b"\xef\xbb\xbf", b"session_id,start_time,end_time\r\n"])
+def test_a_file_without_rows_has_a_note(site: Site, pipeline: Pipeline, body: bytes):
+    site.answers[CSV] = Answer(body)
+    pipeline.run(IMPORT)
+    ((reading,),) = pipeline.query("SELECT reading FROM livedash.company_csv")
+    assert reading["notes"][-1] == "the file has no rows: it is empty, or has only a header"
+
+
 def test_the_only_csv_of_a_zip_is_read(site: Site, pipeline: Pipeline):
     rows = as_csv(site.rows(2))
     content = zipped({"sessions.csv": rows, "readme.md": b"hello", "__MACOSX/x.csv": b"x"})
@@ -91,9 +104,11 @@ BROKEN[-60:] = bytes(60)
         (b"PAR1" + bytes(100), "Parquet"),
         (gzip.compress(bytes(3_000_000)), "larger than 1,048,576 bytes"),
         (b"<html><body>Please sign in</body></html>", "an HTML or XML page"),
+        (gzip.compress(gzip.compress(b"S1,")), "compressed with gzip twice"),
+        (b'{"error": "token expired"}', "It is JSON: an error message"),
         (b"\x1f\x8b\x08" + zlib.compress(b"x"), "gzip"),
     ],
-    ids=["two", "bomb", "broken", "xlsx", "xls", "pdf", "parquet", "gzip bomb", "login", "bad gzip"],
+    ids=["two", "bomb", "broken", "xlsx", "xls", "pdf", "parquet", "gzip bomb", "login", "twice", "json", "bad gzip"],
 )
 def test_what_is_no_csv_is_named(site: Site, engine: Any, content: bytes, says: str):
     pipeline = Pipeline(engine, csv_max_mib=1)

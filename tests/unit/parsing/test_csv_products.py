@@ -250,3 +250,9 @@ def test_headers_with_small_words_and_units_are_read_by_name() -> None:
     header = [*COLUMNS[:10], "URL de la transcripción", "Durchschn. Antwortzeit (s)", "Tokens", "Coste EUR"]
     assert header_of(header).slots[-4:] == (10, 11, 12, 13)
     assert header_of(["Identifiant de session", "URL transcription", "Gemiddelde reactietijd"]).slots == (0, 10, 11)
+
+
+def test_a_row_number_without_a_header_is_named() -> None:
+    rows, rejected = rows_of(file([[str(number), *record(number)] for number in range(3)]))
+    assert rows == []
+    assert "as pandas writes it" in rejected[0].reason

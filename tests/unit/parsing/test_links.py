@@ -50,6 +50,15 @@ def test_the_address_is_taken_and_counted(cell: str) -> None:
     assert reading.notes[0].startswith("3 transcript addresses")
 
 
+@pytest.mark.parametrize(("last", "is_noted"), [("0", True), ("7", False)])
+def test_long_ids_that_a_spreadsheet_rounded_are_noted(last: str, is_noted: bool) -> None:
+    rows = [record(n, external_session_id=f"45320151128{n:04}{last}") for n in range(6)]
+    reader = CsvReader(io.BytesIO(file(rows, list(COLUMNS))))
+    reading = Reading(SimpleNamespace(company_name="Acme", timezone="UTC"), lambda: False, date_order_of(reader))
+    reading.stage(reader, [lambda _: None])
+    assert any("end in zeros" in note for note in reading.notes) is is_noted
+
+
 @pytest.mark.parametrize(
     "cell",
     [

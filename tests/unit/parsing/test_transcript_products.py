@@ -287,3 +287,20 @@ def test_who_me_is_in_a_telephones_export_is_not_told() -> None:
 @pytest.mark.parametrize(("text", "kept"), [("User: a\\tb\nBot: c\\nd", 2), ("User: a/n\nBot: b", 0)])
 def test_line_ends_written_as_two_characters_are_noted(text: str, kept: int) -> None:
     assert read(text).notes.get("escapes_kept", 0) == kept
+
+
+@pytest.mark.parametrize(
+    ("text", "is_error"),
+    [
+        ('{"error": {"code": 401, "role": "user", "message": "expired"}}', True),
+        ('{"errors": [{"role": "user", "content": "x"}]}', True),
+        ('{"status": "error", "role": "user", "message": "not found"}', True),
+        ('{\n "error": "User: unauthorised",\n "message": "Assistant: token"\n}', True),
+        ('{"error": null, "messages": [{"role": "user", "content": "Hej"}]}', False),
+        ('{"error": "late", "messages": [{"role": "user", "content": "Hej"}]}', False),
+        ('{"role": "user", "content": "I get an error"}', False),
+    ],
+)
+def test_an_error_in_json_is_no_transcript(text: str, is_error: bool) -> None:
+    problem = not_a_transcript(text)
+    assert (problem == "is JSON with an error message, not a transcript") is is_error
