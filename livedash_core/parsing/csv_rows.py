@@ -49,6 +49,13 @@ _COPY_ESCAPE = re.compile(r"\\([bfnrtv\\])")
 _COPY_ESCAPES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "\\": "\\"}
 #: A long number as spreadsheets write it, with only its first digits.
 _SHORTENED_ID = re.compile(r"[1-9](?:[.,][0-9]+)?E\+[0-9]{2,3}", re.IGNORECASE)
+#: What JavaScript, and spreadsheets in English, German, French, Dutch and Spanish write for a value that failed.
+_NO_IDS = frozenset(
+    ("[object object]", "#ref!", "#name?", "#value!", "#div/0!", "#num!", "#null!", "#error!", "#spill!", "#calc!",
+     "#bezug!", "#wert!", "#zahl!", "#valeur!", "#nom?", "#waarde!", "#verw!", "#naam?", "#getal!", "#valor!",
+     "#¡valor!", "#¿nombre?", "#¡ref!", "#n/v", "#n/b")
+)  # fmt: skip
+_LONGEST_NO_ID = max(map(len, _NO_IDS))
 #: What DOS programs write at the end of a file.
 _END_OF_FILE = "\x1a"
 #: First characters of a byte order mark, which is not part of an id.
@@ -221,8 +228,8 @@ def _row_or_rejection(number: int, lines: list[str], cells: list[str], max_field
     if address and (";" in address or not address.startswith(("https://", "http://"))):
         values[_URL] = address_in(address)
     external_id = values[0]
-    if not external_id:
-        reason = f"has no {COLUMNS[0]}"
+    if not external_id or (len(external_id) <= _LONGEST_NO_ID and _is_no_id(external_id)):
+        reason = f"has no {COLUMNS[0]}{f': {external_id} is a word for nothing' if external_id else ''}"
     elif len(external_id) > MAX_ID_CHARACTERS:
         reason = f"has an {COLUMNS[0]} of more than {MAX_ID_CHARACTERS} characters"
     elif len(longest) > max_field_characters:
@@ -240,6 +247,11 @@ def _row_or_rejection(number: int, lines: list[str], cells: list[str], max_field
         is_mended = values[_URL] != address
         return Row(number, tuple([value or None for value in storable]), written.count("\0"), is_mended)
     return Rejection(number, _raw(lines), reason, clean(external_id[:MAX_ID_CHARACTERS]) or None)
+
+
+def _is_no_id(external_id: str) -> bool:
+    """Return whether programs or spreadsheets write this where an id is missing."""
+    return is_null(external_id) or external_id.lower() in _NO_IDS
 
 
 def _mended(values: list[str]) -> list[str] | None:

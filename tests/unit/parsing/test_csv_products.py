@@ -256,3 +256,12 @@ def test_a_row_number_without_a_header_is_named() -> None:
     rows, rejected = rows_of(file([[str(number), *record(number)] for number in range(3)]))
     assert rows == []
     assert "as pandas writes it" in rejected[0].reason
+
+
+@pytest.mark.parametrize(
+    "word", ["NULL", "nan", "None", "undefined", "#N/A", "#NV", "#REF!", "#BEZUG!", "#NAME?", "[object Object]", "-"]
+)
+def test_a_programs_word_for_nothing_is_no_id(word: str) -> None:
+    rows, rejected = rows_of(file([record(1), record(2, external_session_id=word), record(3)]))
+    assert [row.values[0] for row in rows] == ["chat-1", "chat-3"]
+    assert rejected[0].reason == f"has no external_session_id: {word} is a word for nothing"
