@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo
@@ -22,6 +22,8 @@ class Times(NamedTuple):
 
 #: Tolerance for wrong clocks and wrong time zones; a later time is in the future.
 _AHEAD = timedelta(days=1)
+#: Spreadsheets write a clock without a day as one in 1899 or 1900, and programs no time at all as 1970.
+_EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 #: Cached hours, a little more than a year's.
 _HOURS = 10_000
 _MINUTES_AND_SECONDS = frozenset(f":{minute:02}:{second:02}" for minute in range(60) for second in range(60))
@@ -42,6 +44,11 @@ def interpret(
         ended_at = _read("end_time", end_time, zone, order, fold=1)
     if ended_at < started_at:
         raise PermanentError(f"end_time {end_time} is before start_time {start_time}")
+    if started_at < _EARLIEST:
+        raise PermanentError(
+            f"start_time {start_time} is before the year {_EARLIEST.year}: a clock without its day, or no time at all? "
+            "Correct the row in the company's CSV"
+        )
     return Times(started_at, ended_at)
 
 
@@ -96,7 +103,7 @@ class PlainTimes:
             first, last = to_utc(f"{hour}:00:00", self._zone), to_utc(f"{hour}:59:59", self._zone)
         except ValueError:
             return None
-        is_plain = last - first == timedelta(minutes=59, seconds=59) and last <= self._latest
+        is_plain = last - first == timedelta(minutes=59, seconds=59) and first >= _EARLIEST and last <= self._latest
         if not is_plain or is_ambiguous(first, self._zone) or is_ambiguous(last, self._zone):
             return None
         written = first.astimezone(self._zone).isoformat(" ")

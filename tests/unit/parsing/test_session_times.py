@@ -98,7 +98,7 @@ def test_the_fast_path_returns_the_same_times_or_none(start: str | None, end: st
 
 
 @given(
-    instant=st.datetimes(min_value=datetime(1990, 1, 1), max_value=datetime(2026, 10, 1)),
+    instant=st.datetimes(min_value=datetime(2000, 1, 3), max_value=datetime(2026, 10, 1)),
     zone=st.sampled_from(ZONES).map(ZoneInfo),
 )
 @settings(max_examples=200, deadline=None)
@@ -114,3 +114,10 @@ def test_the_fast_paths_cache_is_bounded():
         plain.of(f"x{number:012}:00:00", None)
 
     assert plain._hour.cache_info().currsize == 10_000
+
+
+@pytest.mark.parametrize("start", ["1899-12-30 08:10:00", "01.01.1970 00:00:00", "16.04.0026 08:10:00"])
+def test_a_time_before_the_year_2000_is_none(start: str) -> None:
+    with pytest.raises(PermanentError, match="is before the year 2000"):
+        interpret(start, "16.04.2026 08:31:00", ZoneInfo("UTC"))
+    assert PlainTimes(ZoneInfo("UTC"), datetime.now(UTC)).of(start, start) is None
