@@ -98,6 +98,7 @@ def make_router(read: Reader, pipeline: Pipeline) -> APIRouter:
             rejected_lines=sum(found.rejected for found in csvs),
             filters=filters,
             companies=companies,
+            timezone=companies.timezone,
             stage=stage,
             order=order,
             too_many=filters.has_days and in_window is None,

@@ -91,6 +91,7 @@ def make_router(read: Reader, pipeline: Pipeline) -> APIRouter:
             filters=filters,
             overview=overview,
             companies=companies,
+            timezone=companies.timezone,
             rows=stage_rows(overview, {} if overview.too_many else filters.as_conf()),
             max_window_sessions=MAX_WINDOW_SESSIONS,
             totals=totals(overview.breakdown),

@@ -88,6 +88,7 @@ def make_router(read: Reader, pipeline: Pipeline) -> APIRouter:
             request,
             "session.html",
             filters=filters,
+            timezone=company.timezone,
             query=search.as_query() | filters.as_query() | {"column": known_columns(column)},
             neighbours=neighbours,
             at=at,
