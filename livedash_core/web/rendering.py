@@ -13,6 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from livedash_core.costs.amounts import amount
 from livedash_core.web import labels
 from livedash_core.web.times import Clock
+from livedash_core.words import count_of, title
 
 
 def _thousands(number: int) -> str:
@@ -30,7 +31,8 @@ _templates.filters.update(
     thousands=_thousands,
     usd=amount,
     money=amount,
-    title_of=labels.title,
+    title_of=title,
+    count_of=count_of,
     language=labels.language,
     urlencode_all=partial(quote, safe=""),
     duration=labels.duration,
