@@ -16,6 +16,7 @@ from livedash_core.alerts.facts import MOST_FAILED, WINDOW, Due, Facts
 from livedash_core.alerts.found import Found, command, dag_page, page, utc
 from livedash_core.pipeline import Pipeline
 from livedash_core.settings import Settings
+from livedash_core.words import count_of
 
 #: The stages that read a company's source.
 SOURCE_STAGES = ("CSV_IMPORT", "TRANSCRIPT_FETCH")
@@ -160,7 +161,7 @@ def _failures(facts: Facts, _pipeline: Pipeline, settings: Settings) -> Iterator
         if percent < settings.alert_failure_percent and not is_capped:
             continue
         company = facts.companies[one.company_id]
-        share = f"at least {MOST_FAILED:,} sessions" if is_capped else f"{one.failed:,} sessions, {percent:.0f} %,"
+        share = f"at least {MOST_FAILED:,} sessions" if is_capped else f"{one.failed:,} sessions, {percent:.0f}%,"
         yield Found(
             "failures",
             company=company,
@@ -183,8 +184,8 @@ def _batches(facts: Facts, _pipeline: Pipeline, settings: Settings) -> Iterator[
             stage="AI_ANALYSIS",
             detail=str(one.id),
             since=one.created_at,
-            message=f"A batch of {one.requests:,} sessions of {company.name}, prepared {utc(one.created_at)}, is open "
-            f"for more than {settings.alert_batch_hours:g} hours{state}.",
+            message=f"A batch of {count_of(one.requests, 'session')} of {company.name}, prepared "
+            f"{utc(one.created_at)}, is open for more than {settings.alert_batch_hours:g} hours{state}.",
             advice="Check that the triggerer runs. Cancel the batch at the provider, or wait: it is given up after a "
             "week.",
             page=page("sessions", company=company.id, stage="AI_ANALYSIS", state="in-progress"),
@@ -201,8 +202,8 @@ def _lost_workers(facts: Facts, _pipeline: Pipeline, settings: Settings) -> Iter
             company=None,
             stage=one.stage,
             since=one.since,
-            message=f"{one.workers} workers of {one.stage} stopped within {WINDOW.seconds // 60} minutes without "
-            "settling their claims.",
+            message=f"{count_of(one.workers, 'worker')} of {one.stage} stopped within {WINDOW.seconds // 60} minutes "
+            "without settling their claims.",
             advice="A lane that is killed again and again mostly lacks memory: look at the log of the last lane and at "
             "the machine. The sessions are claimed again.",
             page=page("sessions", stage=one.stage, state="in-progress"),
@@ -220,8 +221,8 @@ def _retention(facts: Facts, _pipeline: Pipeline, _settings: Settings) -> Iterat
             company=company,
             stage=None,
             since=facts.now,
-            message=f"{company.name} keeps sessions for {company.retention_days} days, and has older ones that are "
-            f"not erased, back to {one.since:%Y-%m-%d}.",
+            message=f"{company.name} keeps sessions for {count_of(company.retention_days or 0, 'day')}, and has older "
+            f"ones that are not erased, back to {one.since:%Y-%m-%d}.",
             advice=f"Let the DAG {RETENTION_DAG} run daily, or erase them: livedash erase --company … --before DATE.",
             page=dag_page(RETENTION_DAG),
             command="livedash doctor",

@@ -21,13 +21,13 @@ _ANALYSIS = "AI_ANALYSIS"
 
 
 def budgets(facts: Facts, _pipeline: Pipeline, _settings: Settings) -> Iterator[Found]:
-    """Companies that have used 50, 80 or 100 % of this month's budget (UTC), with the day on which it runs out."""
+    """Companies that have used 50, 80 or 100% of this month's budget (UTC), with the day on which it runs out."""
     start = datetime(facts.now.year, facts.now.month, 1, tzinfo=UTC)
     without_room = {one.company for one in facts.incidents if one.kind == "budget"}
     for company in facts.companies.values():
         if not company.is_active or company.budget is None:
             continue
-        # The next call may cost more than what is left, so that the company waits although 100 % is not reached.
+        # The next call may cost more than what is left, so that the company waits although 100% is not reached.
         waits = company.name in without_room
         used = 100 * company.month / company.budget if company.budget else Decimal(100 if waits else 0)
         level = len(BUDGET_PERCENTS) if waits else sum(used >= percent for percent in BUDGET_PERCENTS)
@@ -48,7 +48,7 @@ def budgets(facts: Facts, _pipeline: Pipeline, _settings: Settings) -> Iterator[
             since=start,
             level=level,
             message=f"{company.name} has used {amount(company.month)} of its budget of {amount(company.budget)} "
-            f"for {facts.now:%Y-%m}, {math.floor(used)} %. {outlook}",
+            f"for {facts.now:%Y-%m}, {math.floor(used)}%. {outlook}",
             advice="Raise the budget with livedash company update, choose a cheaper model, or wait for the next month.",
             page=page("costs", company=company.id),
             command=command("livedash costs --company", company.name),

@@ -18,6 +18,7 @@ from livedash_core.operations.sessions import find_session
 from livedash_core.parsing.days import parse_day, start_of_day
 from livedash_core.pipeline import load_pipeline
 from livedash_core.settings import Settings
+from livedash_core.words import count_of
 
 
 def erase(
@@ -54,14 +55,14 @@ def erase(
             if as_json:
                 print_json({"dry_run": True, "sessions": sessions})
             else:
-                say(f"{sessions:,} sessions would be erased.")
+                say(f"{count_of(sessions, 'session')} would be erased.")
             return
         if found is not None:
             erased = erase_session(engine, found, stages)
         else:
             assert whose is not None
             if not yes and sessions:
-                _confirm(f"Erase the content of {sessions:,} sessions of {company} for good?")
+                _confirm(f"Erase the content of {count_of(sessions, 'session')} of {company} for good?")
             erased = erase_company(engine, whose, until, stages)
     if as_json:
         print_json(erased.as_dict())
@@ -81,8 +82,9 @@ def _summary(erased: Erased) -> str:
     if not any(erased.as_dict().values()):
         return "There was nothing to erase."
     return (
-        f"Erased: {erased.sessions} sessions with {erased.messages} messages and {erased.transcripts} transcripts, "
-        f"{erased.questions} questions that no other session has, {erased.rejections} rejected CSV lines."
+        f"Erased: {count_of(erased.sessions, 'session')} with {count_of(erased.messages, 'message')} and "
+        f"{count_of(erased.transcripts, 'transcript')}, {count_of(erased.questions, 'question')} that no other session "
+        f"has, {count_of(erased.rejections, 'rejected CSV line')}."
     )
 
 

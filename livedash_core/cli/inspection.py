@@ -30,6 +30,7 @@ from livedash_core.settings import Settings
 from livedash_core.stages.csv_import.merge import STAGE as CSV_IMPORT
 from livedash_core.status import ProcessingStatusManager
 from livedash_core.status.incidents import cause_sentence, group_by_cause, list_incidents
+from livedash_core.words import count_of
 
 SHOWN_FAILURES = 50
 
@@ -48,7 +49,7 @@ def status(company: Company = None, as_json: Json = False) -> None:
     if as_json:
         print_json(breakdown.as_dict())
         return
-    console.print(breakdown_table(breakdown, f"{breakdown.total_sessions} sessions"))
+    console.print(breakdown_table(breakdown, count_of(breakdown.total_sessions, "session")))
     shown_incidents = [incident for incident in incidents if company is None or incident.company in (None, company)]
     for group in group_by_cause(shown_incidents):
         complain(cause_sentence(group), style="red" if group[0].kind == "systemic" else "yellow")

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from livedash_core.insights.reading import AskedQuestion
 from livedash_core.insights.report import Figure, Report
 from livedash_core.insights.topics.reading import ListedTopic
+from livedash_core.words import title
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~&@:/=^$])")
 #: Characters of a question.
@@ -67,7 +68,7 @@ def as_markdown(
     if fixes:
         rows = [
             (
-                one.category.replace("_", " ").capitalize(),
+                title(one.category),
                 f"{one.opportunity:,}",
                 f"{one.unresolved:,}",
                 f"{one.handed_over:,}",

@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 
 from livedash_core.pipeline import Pipeline
 from livedash_core.status import Breakdown, ProcessingStatusManager
+from livedash_core.words import count_of
 
 TIMEOUT_SECONDS = 300.0
 
@@ -35,7 +36,7 @@ def watch_progress(
         while True:
             breakdown, finished = _read(engine, pipeline)
             elapsed = time.monotonic() - began
-            table = render(breakdown, f"{breakdown.total_sessions} sessions after {elapsed:.0f} s")
+            table = render(breakdown, f"{count_of(breakdown.total_sessions, 'session')} after {elapsed:.0f} s")
             live.update(table)
             if finished or elapsed > TIMEOUT_SECONDS:
                 break

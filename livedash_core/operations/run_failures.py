@@ -26,6 +26,7 @@ class FailedInRun(NamedTuple):
     failed_at: datetime
     before: str | None
     status: str
+    company_id: UUID
 
     @property
     def is_again(self) -> bool:
@@ -76,7 +77,8 @@ _FAILED = text(
     """
     SELECT failed.session_id, left(session.external_session_id, 200), failed.stage, failed.error_kind,
            failed.error_message, failed.failed_at, earlier.error_message,
-           CASE WHEN status.status = 'PENDING' AND available_at > now() THEN 'RETRYING' ELSE status.status END
+           CASE WHEN status.status = 'PENDING' AND available_at > now() THEN 'RETRYING' ELSE status.status END,
+           failed.company_id
     FROM (
         SELECT * FROM livedash.session_processing_failure
         WHERE dag_run = :dag_run

@@ -33,8 +33,8 @@ from livedash_core.web.database import Reader
 from livedash_core.web.export import rejection_lines
 from livedash_core.web.failure_order import DEFAULT, TREND_DAYS, Advice, advice, in_order, trend
 from livedash_core.web.filters import Companies, FilterForm, Filters, read_companies
-from livedash_core.web.labels import title
 from livedash_core.web.rendering import render
+from livedash_core.words import count_of, title
 
 #: The most groups on the page, and the most example sessions and companies of each.
 MAX_GROUPS = 20
@@ -98,6 +98,7 @@ def make_router(read: Reader, pipeline: Pipeline) -> APIRouter:
             rejected_lines=sum(found.rejected for found in csvs),
             filters=filters,
             companies=companies,
+            timezone=companies.timezone,
             stage=stage,
             order=order,
             too_many=filters.has_days and in_window is None,
@@ -196,6 +197,6 @@ def _retry(companies: Companies, groups: list[FailureGroup]) -> Action | None:
     (stage,) = failed_stages
     failed = sum(group.sessions for group in groups)
     conf = {"retry_failed": True} | ({"company": companies.chosen.name} if companies.chosen else {})
-    question = f"Reset the {failed:,} failed sessions and run {title(stage)}?"
+    question = f"Reset {count_of(failed, 'failed session')} and run {title(stage)}?"
     forecast = {"company": companies.key} if stage == STAGE else None
     return Action(f"Retry failed ({failed:,})", question, stage, conf, forecast=forecast)

@@ -25,12 +25,16 @@ MAX_FORM_CHARACTERS = 200
 EARLIEST_DAY, LATEST_DAY = date(1970, 1, 1), date(9000, 1, 1)
 
 
+_CHOICE = (Company.id, Company.name, Company.status, Company.timezone)
+
+
 class CompanyChoice(NamedTuple):
     """A company in the filter form."""
 
     id: UUID
     name: str
     status: str
+    timezone: str
 
     @property
     def key(self) -> str:
@@ -113,6 +117,11 @@ class Companies:
         return self.chosen.key if self.chosen else ""
 
     @property
+    def timezone(self) -> str | None:
+        """The time zone of the chosen company; None for all."""
+        return self.chosen.timezone if self.chosen else None
+
+    @property
     def labels(self) -> dict[UUID, str]:
         """Company id → name as shown."""
         return {company.id: company.label for company in self.all}
@@ -152,7 +161,7 @@ def read_companies(connection: Connection, filters: FilterForm) -> tuple[Compani
     that does not exist or is not granted, ``NoCompanyGranted`` (403) if there are companies and none is granted.
     """
     name = filters.company
-    rows = connection.execute(select(Company.id, Company.name, Company.status).order_by(Company.name))
+    rows = connection.execute(select(*_CHOICE).order_by(Company.name))
     existing = [CompanyChoice(*row) for row in rows]
     companies = _granted(filters.visitor, existing)
     if existing and not companies:
@@ -168,7 +177,7 @@ def read_companies(connection: Connection, filters: FilterForm) -> tuple[Compani
 def check_session(connection: Connection, filters: FilterForm, session_id: UUID) -> CompanyChoice:
     """Return the session's company. Raises ``UnknownSession`` (status 404) if the visitor may not read it."""
     row = connection.execute(
-        select(Company.id, Company.name, Company.status)
+        select(*_CHOICE)
         .join(SessionImport, SessionImport.company_id == Company.id)
         .where(SessionImport.id == session_id)
     ).first()

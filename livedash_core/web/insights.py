@@ -21,9 +21,10 @@ from livedash_core.web.actions import MAX_RUN_SESSIONS
 from livedash_core.web.charts import bars, ticks
 from livedash_core.web.database import Reader
 from livedash_core.web.filters import Companies, Filters, read_companies
-from livedash_core.web.labels import change, language, title
+from livedash_core.web.labels import change, language
 from livedash_core.web.rendering import render
 from livedash_core.web.topics import read_section
+from livedash_core.words import title
 
 QUESTIONS = 15
 LANGUAGES = 10

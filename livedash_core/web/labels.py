@@ -11,8 +11,6 @@ from babel import Locale
 from livedash_core.analyzers import load_analyzers
 from livedash_core.enums import STAGE_STATES, ErrorKind, StageState, Status
 
-_ACRONYMS = ("AI", "CSV", "HR")
-
 
 class State(NamedTuple):
     """A state of a session in a stage, as a column and a colour, with its meaning."""
@@ -46,28 +44,6 @@ ERROR_KINDS: dict[ErrorKind, str] = {
     "permanent": "will fail again in the same way",
     "lease_expired": "the worker stopped",
 }
-
-
-#: Constants whose parts are no phrase.
-_PHRASES = {
-    "SCHEDULE_HOURS": "Schedule and hours",
-    "LEAVE_VACATION": "Leave and holidays",
-    "SICK_LEAVE_RECOVERY": "Sick leave and recovery",
-    "SALARY_COMPENSATION": "Salary and compensation",
-    "CONTRACT_HOURS": "Contract and hours",
-    "WORKWEAR_STAFF_PASS": "Workwear and staff pass",
-    "TEAM_CONTACTS": "Team and contacts",
-    "ACCESS_LOGIN": "Access and login",
-    "UNRECOGNIZED_OTHER": "Other",
-}
-
-
-def title(constant: str) -> str:
-    """Write a constant as words: ``CSV_IMPORT`` becomes "CSV import"."""
-    if phrase := _PHRASES.get(constant):
-        return phrase
-    words = " ".join(word if word in _ACRONYMS else word.lower() for word in constant.split("_"))
-    return words[:1].upper() + words[1:]
 
 
 @cache

@@ -23,8 +23,8 @@ from livedash_core.web.actions import Action
 from livedash_core.web.charts import Column, Segment, columns, stacked
 from livedash_core.web.database import Reader
 from livedash_core.web.filters import Companies, FilterForm, Filters, read_companies
-from livedash_core.web.labels import title
 from livedash_core.web.rendering import render
+from livedash_core.words import count_of, title
 
 #: The rules are evaluated every five minutes.
 MAX_EVALUATION_AGE = timedelta(minutes=30)
@@ -91,6 +91,7 @@ def make_router(read: Reader, pipeline: Pipeline) -> APIRouter:
             filters=filters,
             overview=overview,
             companies=companies,
+            timezone=companies.timezone,
             rows=stage_rows(overview, {} if overview.too_many else filters.as_conf()),
             max_window_sessions=MAX_WINDOW_SESSIONS,
             totals=totals(overview.breakdown),
@@ -165,7 +166,7 @@ def _actions(overview: Overview, stage: str, counts: Mapping[str, int], days: Ma
     forecast = {"company": overview.companies.key, **days} if stage == STAGE else None
     actions = [Action("Run now", question, stage, {**conf, **days})]
     if failed := counts["failed"]:
-        question = f"Reset the {failed:,} failed sessions{of_company}{in_days} and run {title(stage)}?"
+        question = f"Reset {count_of(failed, 'failed session')}{of_company}{in_days} and run {title(stage)}?"
         retry = {**conf, **days, "retry_failed": True}
         actions.append(Action(f"Retry failed ({failed:,})", question, stage, retry, forecast=forecast))
     if stage != next(iter(overview.breakdown.stages)):

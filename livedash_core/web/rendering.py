@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -13,10 +12,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from livedash_core.costs.amounts import amount
 from livedash_core.web import labels
-
-
-def _utc(instant: datetime) -> str:
-    return f"{instant.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+from livedash_core.web.times import Clock
+from livedash_core.words import count_of, title
 
 
 def _thousands(number: int) -> str:
@@ -31,11 +28,11 @@ _templates = Environment(
     lstrip_blocks=True,
 )
 _templates.filters.update(
-    utc=_utc,
     thousands=_thousands,
     usd=amount,
     money=amount,
-    title_of=labels.title,
+    title_of=title,
+    count_of=count_of,
     language=labels.language,
     urlencode_all=partial(quote, safe=""),
     duration=labels.duration,
@@ -54,17 +51,20 @@ def airflow_root(request: Request) -> str:
     return str(request.scope.get("root_path", "")).rpartition("/")[0]
 
 
-def render(request: Request, template: str, *, status_code: int = 200, **context: Any) -> HTMLResponse:
+def render(
+    request: Request, template: str, *, status_code: int = 200, timezone: str | None = None, **context: Any
+) -> HTMLResponse:
     """Render a template as a response. In it ``here`` and ``airflow`` are the root paths of these pages and of Airflow.
 
     ``to`` builds the address of a page and leaves out empty parameters. ``may_run`` returns whether the user may start
-    a DAG.
+    a DAG. ``when`` writes an instant in ``timezone`` (None: UTC), the zone of the one company that the page is about.
     """
     here = request.scope.get("root_path", "")
     content = _templates.get_template(template).render(
         here=here,
         airflow=airflow_root(request),
         to=partial(_address, here),
+        when=Clock(timezone),
         stage_dags=getattr(request.state, "stage_dags", ()),
         may_run=getattr(request.state, "may_run", lambda _dag_id: False),
         **context,

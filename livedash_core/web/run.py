@@ -5,10 +5,10 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 from starlette.exceptions import HTTPException
 
-from livedash_core.operations.run_failures import MAX_READ, read_run
+from livedash_core.operations.run_failures import MAX_READ, RunChanges, read_run
 from livedash_core.pipeline import Pipeline
 from livedash_core.web.database import Reader
-from livedash_core.web.filters import Filters, read_companies
+from livedash_core.web.filters import Companies, Filters, read_companies
 from livedash_core.web.labels import dag_id as dag_of
 from livedash_core.web.rendering import render
 
@@ -34,6 +34,7 @@ def make_router(read: Reader, pipeline: Pipeline) -> APIRouter:
             "run.html",
             filters=filters,
             companies=companies,
+            timezone=_timezone(companies, changes),
             dag=dag,
             run_id=run_id,
             stage=stages[dag],
@@ -44,3 +45,9 @@ def make_router(read: Reader, pipeline: Pipeline) -> APIRouter:
         )
 
     return router
+
+
+def _timezone(companies: Companies, changes: RunChanges) -> str | None:
+    """The time zone of the only company of the failures on the page; None if they are of several."""
+    of = {one.company_id for one in changes.failed}
+    return next((one.timezone for one in companies.selected if {one.id} == of), companies.timezone)

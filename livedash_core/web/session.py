@@ -21,9 +21,10 @@ from livedash_core.web.access_log import record_session
 from livedash_core.web.actions import Action
 from livedash_core.web.database import Reader
 from livedash_core.web.filters import FilterForm, Filters, check_session, read_companies
-from livedash_core.web.labels import STATE_OF, title
+from livedash_core.web.labels import STATE_OF
 from livedash_core.web.rendering import render
 from livedash_core.web.sessions import Columns, Search, SearchForm, known_columns, session_filter
+from livedash_core.words import title
 
 #: The most bytes of HTML that the messages on one page take.
 MAX_MESSAGE_BYTES = 40_000
@@ -88,6 +89,7 @@ def make_router(read: Reader, pipeline: Pipeline) -> APIRouter:
             request,
             "session.html",
             filters=filters,
+            timezone=company.timezone,
             query=search.as_query() | filters.as_query() | {"column": known_columns(column)},
             neighbours=neighbours,
             at=at,

@@ -105,6 +105,7 @@ def make_router(read: Reader, pipeline: Pipeline) -> APIRouter:
             "sessions.html",
             filters=filters,
             companies=companies,
+            timezone=companies.timezone,
             search=search,
             query=search.as_query() | filters.as_query() | {"column": known_columns(column)},
             columns=COLUMNS,

@@ -84,6 +84,7 @@ def make_router(read: Reader, _pipeline: Pipeline) -> APIRouter:
             "topic.html",
             filters=filters,
             companies=companies,
+            timezone=next(one.timezone for one in companies.all if one.id == page.topic.company_id),
             period=period,
             page=page,
             topic=page.topic,

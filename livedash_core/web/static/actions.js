@@ -19,7 +19,9 @@ function say(text, path) {
 function linkToRun(dag, runId) {
   if (!document.body.dataset.stageDags.split(" ").includes(dag)) return;
   const link = document.createElement("a");
-  link.href = `${document.body.dataset.here}/runs/${encodeURIComponent(dag)}/${encodeURIComponent(runId)}`;
+  const company = new URLSearchParams(location.search).get("company");
+  const query = company ? `?${new URLSearchParams({ company })}` : "";
+  link.href = `${document.body.dataset.here}/runs/${encodeURIComponent(dag)}/${encodeURIComponent(runId)}${query}`;
   link.textContent = "What it changed";
   said.append(" ", link);
 }

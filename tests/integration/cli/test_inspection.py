@@ -56,7 +56,7 @@ def test_status_has_every_stage_and_every_status(livedash: CommandLine, engine: 
     }
     assert list(everything["stages"]) == list(BUILT_IN.names)
     table, _ = livedash("status", "--company", "Other")
-    assert table.startswith("1 sessions")
+    assert table.startswith("1 session ")
     assert all(stage in table for stage in BUILT_IN.names)
 
 

@@ -6,21 +6,26 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
+from uuid import UUID
 
 import pytest
 from fastapi import FastAPI, HTTPException
-from sqlalchemy import Engine
+from sqlalchemy import Engine, insert
 from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.testclient import TestClient
 
+from livedash_core.insights import counted_sessions
+from livedash_core.models import Session
 from livedash_core.operations.company_access import Visitor
 from livedash_core.pipeline import BUILT_IN
 from livedash_core.web import create_app
+from tests.integration.records import NOON, Records
 
 HTML = {"Accept": "text/html,application/xhtml+xml"}
 
 Visit = Callable[..., TestClient]
+Analyse = Callable[..., list[UUID]]
 
 
 def allow_all() -> None:
@@ -96,3 +101,22 @@ def cards(html: str) -> dict[str, int]:
     (totals,) = re.findall(r'<dl id="totals".*?</dl>', html, re.DOTALL)
     found = re.findall(r"<dt>([^<]+)</dt>\s*<dd>([\d,]+)</dd>", totals)
     return {label: int(number.replace(",", "")) for label, number in found}
+
+
+@pytest.fixture
+def analyse(records: Records, engine: Engine) -> Analyse:
+    def write(company_id: UUID, number: int, **columns: Any) -> list[UUID]:
+        ids = records.sessions(company_id, number, started_at=columns.get("started_at", NOON), completed_stages=5)
+        row = {
+            "company_id": company_id,
+            "started_at": NOON,
+            "ended_at": NOON,
+            "analyzer": "offline",
+            "analyzed_at": NOON,
+            **columns,
+        }
+        with engine.begin() as connection, counted_sessions(connection, ids):
+            connection.execute(insert(Session), [{"id": session_id, **row} for session_id in ids])
+        return ids
+
+    return write

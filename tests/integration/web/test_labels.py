@@ -7,7 +7,8 @@ from decimal import Decimal
 import pytest
 
 from livedash_core.costs.amounts import amount
-from livedash_core.web.labels import change, duration, language, title
+from livedash_core.web.labels import change, duration, language
+from livedash_core.words import count_of, title
 
 
 @pytest.mark.parametrize(
@@ -21,6 +22,22 @@ from livedash_core.web.labels import change, duration, language, title
 )
 def test_a_constant_is_written_as_words(constant: str, words: str) -> None:
     assert title(constant) == words
+
+
+@pytest.mark.parametrize(
+    ("number", "noun", "words"),
+    [
+        (0, "session", "0 sessions"),
+        (1, "session", "1 session"),
+        (2000, "session", "2,000 sessions"),
+        (1, "company", "1 company"),
+        (3, "company", "3 companies"),
+        (2, "day", "2 days"),
+        (2, "failed session", "2 failed sessions"),
+    ],
+)
+def test_a_count_has_its_noun_in_the_singular_or_the_plural(number: int, noun: str, words: str) -> None:
+    assert count_of(number, noun) == words
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -35,7 +33,7 @@ from livedash_core.parsing.spreadsheet import escape_formula
 from livedash_core.pipeline import BUILT_IN
 from livedash_core.status import Failure, ProcessingStatusManager, Scope
 from tests.integration.records import NOON, Records
-from tests.integration.web.conftest import Visit, make_app, may_run_none
+from tests.integration.web.conftest import Analyse, Visit, make_app, may_run_none
 
 FETCH, ANALYSIS = BUILT_IN.names[1], BUILT_IN.names[3]
 #: A fixed id: parallel test processes must collect the same names.
@@ -393,28 +391,6 @@ def test_the_export_is_the_list_with_the_statuses_of_each_session(page: TestClie
     assert {row["company"] for row in rows} == {"'=Acme()"}
     assert sorted(row[FETCH] for row in rows) == ["COMPLETED"] * 2 + ["FAILED"] * 3
     assert len(list(csv.reader(io.StringIO(page.get(f"sessions/export.csv?stage={FETCH}&state=failed").text)))) == 4
-
-
-Analyse = Callable[..., list[UUID]]
-
-
-@pytest.fixture
-def analyse(records: Records, engine: Engine) -> Analyse:
-    def write(company_id: UUID, number: int, **columns: Any) -> list[UUID]:
-        ids = records.sessions(company_id, number, started_at=columns.get("started_at", NOON), completed_stages=5)
-        row = {
-            "company_id": company_id,
-            "started_at": NOON,
-            "ended_at": NOON,
-            "analyzer": "offline",
-            "analyzed_at": NOON,
-            **columns,
-        }
-        with engine.begin() as connection, counted_sessions(connection, ids):
-            connection.execute(insert(Session), [{"id": session_id, **row} for session_id in ids])
-        return ids
-
-    return write
 
 
 def test_each_number_of_the_insights_links_to_as_many_sessions(

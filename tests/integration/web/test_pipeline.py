@@ -183,7 +183,9 @@ def test_incidents_are_shown_with_company_reason_and_time(
         True
     ] * 3
     assert "every company" in everything
-    assert re.search(r'<time datetime="\d{4}-\d\d-\d\dT[^"]+">\d{4}-\d\d-\d\d \d\d:\d\d UTC</time>', everything)
+    assert re.search(
+        r'<time datetime="\d{4}-\d\d-\d\dT[^"]+" title="[^"]+ UTC">\d{4}-\d\d-\d\d \d\d:\d\d</time>', everything
+    )
     assert "the key is refused" in of_acme
     assert "the CSV is gone" in of_acme
     assert "the host is unknown" not in of_acme
