@@ -32,6 +32,8 @@ def group(company: str | None, *, with_model: bool) -> dict[str, Any]:
             log.info("%s: %s", name, grouped.as_dict())
             done[name] = grouped
     if errors := [f"{name}: {grouped.error}" for name, grouped in done.items() if grouped.error]:
+        for error in errors:
+            log.error("%s", error)
         raise AirflowFailException("; ".join(errors))
     return {name: grouped.questions for name, grouped in done.items()}
 

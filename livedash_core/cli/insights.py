@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -60,7 +61,7 @@ def insights(
         to_fix = fix_first(connection, ids, period, limit=QUESTIONS)
     if as_json:
         of_topics = {"topics": topics, "topics_to_fix_first": to_fix}
-        as_dicts = {name: [topic._asdict() for topic in listed] for name, listed in of_topics.items()}
+        as_dicts = {name: [asdict(topic) for topic in listed] for name, listed in of_topics.items()}
         print_json(_as_dict(report, questions, company) | as_dicts)
     elif as_md:
         sys.stdout.write(as_markdown(report, questions, company or "all companies", topics, to_fix))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any
 from uuid import UUID
@@ -74,7 +75,7 @@ def list_(
                 "from": period.first,
                 "to": period.last,
                 "topics": [
-                    {**topic._asdict(), "company": companies[topic.company_id], "opportunity": topic.opportunity}
+                    {**asdict(topic), "company": companies[topic.company_id], "opportunity": topic.opportunity}
                     for topic in topics
                 ],
             }

@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 
 from livedash_core.enums import CATEGORIES, Category
 from livedash_core.insights.counts import COMPARED_FACETS, Counts, counts
+from livedash_core.insights.opportunity import Opportunity
 from livedash_core.insights.periods import DEFAULT_PRESET, Period, Preset, preset_period
 
 #: A share is compared with the one before only if about as many of the sessions have a value of its facet.
@@ -44,24 +45,11 @@ class Figure(NamedTuple):
         return round(100 * (self.share - self.share_before)) if self.comparable else None
 
 
-class CategoryToFix(NamedTuple):
-    """A category, and how many of its sessions were not resolved by the chatbot: the opportunity."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CategoryToFix(Opportunity):
+    """The opportunity of a category, among its sessions that were analysed for their outcome."""
 
     category: Category
-    sessions: int
-    unresolved: int
-    handed_over: int
-    opportunity_before: int
-
-    @property
-    def opportunity(self) -> int:
-        """The sessions that a better answer could have resolved: unresolved or handed over."""
-        return self.unresolved + self.handed_over
-
-    @property
-    def share(self) -> float:
-        """The opportunity as a share of the category's sessions that were analysed for their outcome."""
-        return self.opportunity / self.sessions if self.sessions else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,17 +75,8 @@ class Report:
     def figure(self, key: str, facet: str, value: str) -> Figure:
         """The number of sessions with a value, compared."""
         now, before = self.now, self.before
-        coverage = [each.total(facet) / each.sessions if each.sessions else 0.0 for each in (now, before)]
-        comparable = bool(before.sessions) and abs(coverage[0] - coverage[1]) <= _MAX_COVERAGE_CHANGE
-        if facet in ("escalated", "forwarded_hr", "missing", "outcome"):
-            # Not every session has a value of these: what counts is how many were analysed for it.
-            analysed = [
-                each.with_outcome if facet in ("outcome", "missing") else each.analysed for each in (now, before)
-            ]
-            shares = [
-                part / whole.sessions for part, whole in zip(analysed, (now, before), strict=True) if whole.sessions
-            ]
-            comparable = len(shares) == 2 and abs(shares[0] - shares[1]) <= _MAX_COVERAGE_CHANGE
+        covered = [_coverage(each, facet) for each in (now, before) if each.sessions]
+        comparable = len(covered) == 2 and abs(covered[0] - covered[1]) <= _MAX_COVERAGE_CHANGE
         return Figure(
             key,
             facet,
@@ -114,17 +93,29 @@ class Report:
         """The categories with sessions that the chatbot did not resolve, the largest opportunity first."""
         found = []
         for category in CATEGORIES:
-            ended, ended_before = self.now.outcomes_of(category), self.before.outcomes_of(category)
+            ended, before = self.now.outcomes_of(category), self.before.outcomes_of(category)
             found.append(
                 CategoryToFix(
-                    category,
-                    sum(ended.values()),
-                    ended["UNRESOLVED"],
-                    ended["HANDED_OVER"],
-                    ended_before["UNRESOLVED"] + ended_before["HANDED_OVER"],
+                    category=category,
+                    sessions=sum(ended.values()),
+                    unresolved=ended["UNRESOLVED"],
+                    handed_over=ended["HANDED_OVER"],
+                    opportunity_before=before["UNRESOLVED"] + before["HANDED_OVER"],
                 )
             )
         return sorted((one for one in found if one.opportunity), key=lambda one: -one.opportunity)
+
+
+def _coverage(counted: Counts, facet: str) -> float:
+    """The share of the sessions that were analysed for a facet."""
+    match facet:
+        case "outcome" | "missing":
+            analysed = counted.with_outcome
+        case "escalated" | "forwarded_hr":
+            analysed = counted.analysed  # not every analysed session has a value
+        case _:
+            analysed = counted.total(facet)
+    return analysed / counted.sessions
 
 
 def read_report(

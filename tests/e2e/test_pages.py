@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
+from sqlalchemy import text
 
-from livedash_core.local.sample import NOT_FOUND_ID
+from livedash_core.local.sample import COMPANY_NAME, NOT_FOUND_ID
+from tests.e2e.client import wait_until
 from tests.e2e.conftest import Stack
-from tests.e2e.test_page import log_in, open_pages, visiting
+from tests.e2e.test_page import PATIENCE_MILLISECONDS, log_in, open_pages, visiting
 
 PAGES = {"": "Pipeline", "failures": "Failures", "sessions": "Sessions", "costs": "Costs", "insights": "Insights"}
 HOSTILE = "<img src=x onerror=report('ran')>\"'><script>report('ran')</script>"
@@ -33,13 +35,31 @@ def address_of(stack: Stack, external_id: str) -> str:
 
 
 @pytest.fixture(scope="module")
+def topic(stack: Stack) -> str:
+    """The address of the sample's largest topic, which livedash_topics makes after QUESTION_EXTRACTION."""
+    query = text(
+        "SELECT topic.id FROM livedash.topic JOIN livedash.company ON company.id = company_id "
+        "WHERE company.name = :company AND sessions > 0 ORDER BY sessions DESC LIMIT 1"
+    )
+
+    def found() -> int | None:
+        with engine.connect() as connection:
+            return connection.scalar(query, {"company": COMPANY_NAME})
+
+    with stack.database() as engine:
+        return f"topics/{wait_until(found, 'the sample has a topic', PATIENCE_MILLISECONDS / 1000)}"
+
+
+@pytest.fixture(scope="module")
 def hostile_company(stack: Stack) -> None:
     stack.livedash("company", "add", HOSTILE)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.usefixtures("hostile_company")
-def test_every_page_is_accessible_and_without_console_errors(stack: Stack, browser: Browser, theme: str) -> None:
+def test_every_page_is_accessible_and_without_console_errors(
+    stack: Stack, browser: Browser, topic: str, theme: str
+) -> None:
     with visiting(browser, stack, color_scheme=theme) as visitor:
         page, errors = visitor
         log_in(visitor, stack, "/livedash/")
@@ -49,6 +69,9 @@ def test_every_page_is_accessible_and_without_console_errors(stack: Stack, brows
             expect(page.get_by_role("heading", name=heading, level=1)).to_be_visible()
             accessible(page)
             assert page.content().count("&lt;img src=x") >= 1
+        page.goto(f"/livedash/{topic}")
+        expect(page.get_by_role("heading", name="Wordings")).to_be_visible()
+        accessible(page)
         page.goto(address_of(stack, "LV-0003"))
         expect(page.get_by_role("heading", name="Conversation")).to_be_visible()
         accessible(page)
@@ -77,11 +100,11 @@ def test_a_count_links_to_its_sessions_and_their_airflow_run_and_back_returns(st
 
 
 @pytest.mark.parametrize("width", [390, 1280])
-def test_the_pages_fit_phone_and_desktop_widths(stack: Stack, browser: Browser, width: int) -> None:
+def test_the_pages_fit_phone_and_desktop_widths(stack: Stack, browser: Browser, topic: str, width: int) -> None:
     with visiting(browser, stack, viewport={"width": width, "height": 800}) as visitor:
         page = visitor.page
         log_in(visitor, stack, "/livedash/")
-        for path in (*(f"/livedash/{path}" for path in PAGES), address_of(stack, NOT_FOUND_ID)):
+        for path in (*(f"/livedash/{path}" for path in (*PAGES, topic)), address_of(stack, NOT_FOUND_ID)):
             page.goto(path)
             assert page.evaluate("document.documentElement.scrollWidth") <= width, path
         page.get_by_role("button", name="Run again from here").first.click()
@@ -149,11 +172,11 @@ def test_a_paused_dag_is_named_and_unpaused_on_the_page(stack: Stack, browser: B
         assert errors == []
 
 
-def test_a_viewer_reads_every_page_and_can_start_no_run(roles: Stack, browser: Browser) -> None:
+def test_a_viewer_reads_every_page_and_can_start_no_run(roles: Stack, browser: Browser, topic: str) -> None:
     with visiting(browser, roles) as visitor:
         page = visitor.page
         log_in(visitor, replace(roles, username="vera"), "/livedash/")
-        for path in PAGES:
+        for path in (*PAGES, topic):
             page.goto(f"/livedash/{path}")
             expect(page.get_by_role("heading", level=1)).to_be_visible()
             expect(page.locator("button.action")).to_have_count(0)
@@ -174,8 +197,8 @@ MAKE_A_BUTTON = """() => {
 }"""
 
 
-def test_exports_require_a_login(stack: Stack, browser: Browser) -> None:
+def test_exports_require_a_login(stack: Stack, browser: Browser, topic: str) -> None:
     with visiting(browser, stack) as visitor:
-        for path in (*PAGES, "sessions/export.csv", "failures/sessions"):
+        for path in (*PAGES, topic, "topics/unanswered.csv", "sessions/export.csv", "failures/sessions"):
             answer: Any = visitor.page.request.get(f"/livedash/{path}", headers={"Accept": "*/*"})
             assert answer.status == 401, path

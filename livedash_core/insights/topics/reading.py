@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal, NamedTuple
 from uuid import UUID
@@ -10,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Row, text
 
 from livedash_core.errors import UnknownTopic
+from livedash_core.insights.opportunity import Opportunity
 from livedash_core.insights.periods import Period
 from livedash_core.insights.topics.counting import NOT_RESOLVED
 
@@ -24,8 +26,9 @@ CHATS = 20
 Order = Literal["sessions", "opportunity"]
 
 
-class ListedTopic(NamedTuple):
-    """A topic in a period. ``opportunity``: its sessions that ended unresolved or were handed over to a person."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedTopic(Opportunity):
+    """A topic and its opportunity, among all its sessions in a period; ``questions`` are of all days."""
 
     id: int
     company_id: UUID
@@ -34,22 +37,7 @@ class ListedTopic(NamedTuple):
     category: str | None
     pinned: bool
     questions: int
-    sessions: int
-    unresolved: int
-    handed_over: int
-    #: Sessions and opportunity in the period before.
     sessions_before: int
-    opportunity_before: int
-
-    @property
-    def opportunity(self) -> int:
-        """Sessions times the share of them that was not resolved."""
-        return self.unresolved + self.handed_over
-
-    @property
-    def share(self) -> float:
-        """The share of its sessions that was not resolved."""
-        return self.opportunity / self.sessions if self.sessions else 0.0
 
 
 _NAME = "coalesce(topic.name, (SELECT left(content, 200) FROM livedash.question WHERE id = topic.central_id))"
@@ -76,8 +64,8 @@ _LIST = """
         ) AS in_period
     )
     SELECT topic.id, topic.company_id, {name} AS name, coalesce(topic.named_by, 'rule') AS named_by, topic.category,
-           topic.pinned, topic.questions, now_sessions, now_unresolved, now_handed_over, sessions_before,
-           opportunity_before
+           topic.pinned, topic.questions, now_sessions AS sessions, now_unresolved AS unresolved,
+           now_handed_over AS handed_over, sessions_before, opportunity_before
     FROM (SELECT * FROM counted WHERE {now} > 0 ORDER BY pinned DESC, {now} DESC, id LIMIT :limit) AS topic
     ORDER BY topic.pinned DESC, {now} DESC, topic.id
 """
@@ -95,7 +83,7 @@ def list_topics(
     before = period.before
     days = {"first": period.first, "last": period.last, "before": before.first, "before_last": before.last}
     parameters = {"company_ids": list(company_ids), "candidates": CANDIDATES, "limit": limit, **days}
-    return [ListedTopic(*row) for row in connection.execute(text(statement), parameters)]
+    return [ListedTopic(**row._mapping) for row in connection.execute(text(statement), parameters)]
 
 
 def fix_first(connection: Connection, company_ids: Sequence[UUID], period: Period, *, limit: int) -> list[ListedTopic]:
