@@ -57,7 +57,7 @@ class WorkerProcesses:
         self.pipeline = pipeline
         self._interruption = interruption
         self._most = most
-        self._helpers: list[WorkerHandle] = []
+        self._workers: list[WorkerHandle] = []
 
     def __enter__(self) -> Self:
         return self
@@ -66,10 +66,10 @@ class WorkerProcesses:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         deadline = time.monotonic() + _GRACE_SECONDS
-        for helper in self._helpers:
-            helper.dismiss() if kind is None else helper.stop()
-        for helper in self._helpers:
-            helper.close(deadline)
+        for worker in self._workers:
+            worker.dismiss() if kind is None else worker.stop()
+        for worker in self._workers:
+            worker.close(deadline)
 
     def run(self, name: str, *, scope: Scope, limit: int | None, show: Callable[[StageReport], None]) -> StageReport:
         """Run one stage until nothing is due, the limit is used up, or a signal comes."""
@@ -82,28 +82,28 @@ class WorkerProcesses:
         self, name: str, number: int, scope: Scope, limit: int | None, show: Callable[[StageReport], None]
     ) -> StageReport:
         began, lock = time.monotonic(), Lock()
-        self._helpers = [helper for helper in self._helpers if helper.exit_code is None]
-        self._helpers += [WorkerHandle() for _ in range(number - 1 - len(self._helpers))]
-        helpers = self._helpers[: number - 1]
+        self._workers = [worker for worker in self._workers if worker.exit_code is None]
+        self._workers += [WorkerHandle() for _ in range(number - 1 - len(self._workers))]
+        workers = self._workers[: number - 1]
         settings = [self._context.settings.share(which, number) for which in range(number)]
         limits = [None if limit is None else part_of(limit, which, number) for which in range(number)]
 
         def show_sum() -> None:
             with lock:
-                show(_sum(name, [runner.report, *(helper.report for helper in helpers)], began))
+                show(_sum(name, [runner.report, *(worker.report for worker in workers)], began))
 
         def stop() -> None:
             runner.stop()
-            for helper in helpers:
-                helper.stop()
+            for worker in workers:
+                worker.stop()
 
         runner = self._runner(name, settings[0], scope, limits[0], lambda _: show_sum())
         url = self._context.engine.url.render_as_string(hide_password=False)
         with self._interruption.stops(stop):
-            for helper, its_settings, its_limit in zip(helpers, settings[1:], limits[1:], strict=True):
-                helper.begin(Order(name, scope, its_limit, its_settings, url), show_sum)
+            for worker, its_settings, its_limit in zip(workers, settings[1:], limits[1:], strict=True):
+                worker.begin(Order(name, scope, its_limit, its_settings, url), show_sum)
             runner.run()
-            reports = [runner.report, *(helper.end() for helper in helpers)]
+            reports = [runner.report, *(worker.end() for worker in workers)]
         return _sum(name, reports, began)
 
     def _runner(
