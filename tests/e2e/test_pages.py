@@ -130,7 +130,7 @@ def test_a_user_retries_a_group_and_backfills_days_and_airflow_records_the_user(
         log_in(visitor, replace(roles, username="una"), "/livedash/failures?stage=TRANSCRIPT_FETCH")
 
         # A permanent failure: a retry is offered once its cause is corrected.
-        page.get_by_text("The cause is corrected").first.click()
+        page.locator("summary", has_text="The cause is corrected").first.click()
         press_and_start(page, re.compile("Retry group"))
         expect(page.locator("#said")).to_contain_text(re.compile(r"The run is (queued|started|done)"))
         link = page.get_by_role("link", name="See it in Airflow").get_attribute("href")
