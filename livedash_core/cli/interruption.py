@@ -22,6 +22,7 @@ class Interruption:
     def __init__(self) -> None:
         self.signal_number: int | None = None
         self._came = threading.Event()
+        self._is_ended = False
         self._stop_it: Callable[[], None] | None = None
         self._before: dict[int, Callable[[int, FrameType | None], Any] | int | None] = {}
 
@@ -34,6 +35,9 @@ class Interruption:
     ) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
+        # What fails while an interrupted program releases its sessions is not why it ends.
+        if self._is_ended and isinstance(value, Exception):
+            raise KeyboardInterrupt from value
 
     def run(self, runner: Runner[Any, Any]) -> StageReport:
         """Run ``runner``; the first signal stops it."""
@@ -60,6 +64,7 @@ class Interruption:
 
     def _stop(self, number: int, _frame: FrameType | None) -> None:
         if self.signal_number is not None:
+            self._is_ended = True
             raise KeyboardInterrupt
         self.signal_number = number
         complain("stopping: releasing unfinished sessions …", style="")

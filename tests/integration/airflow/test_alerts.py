@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import sqlite3
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from tests.integration.airflow.conftest import Run
 from tests.integration.alerts.receivers import PASSWORD, TOKEN, Webhook, mailbox
 from tests.integration.records import Records
 
-HOSTILE = "Acme {{ 7 * 7 }} <b onclick=x>&\u202e @everyone\u2028Bcc: all@example.com"
+HOSTILE = "Acme {{ 7 * 1117 }} <b onclick=x>&\u202e @everyone\u2028Bcc: all@example.com"
 NOTIFIERS = [
     {
         "class": "airflow.providers.smtp.notifications.smtp.SmtpNotifier",
@@ -35,7 +34,8 @@ def test_a_fact_is_sent_once_and_once_more_when_it_ends(
     run: Run, records: Records, connection: Connection, airflow_home: Path
 ) -> None:
     acme = records.company(HOSTILE)
-    open_incident(connection, "CSV_IMPORT", acme, f"{HOSTILE}'s server said:\r\nBcc: all@example.com {{{{ 6 * 6 }}}}")
+    words = f"{HOSTILE}'s server said:\r\nBcc: all@example.com {{{{ 7 * 1117 }}}}"
+    open_incident(connection, "CSV_IMPORT", acme, words)
     with mailbox() as box, Webhook() as webhook:
         environment = {
             "LIVEDASH_ALERT_NOTIFIERS": json.dumps(NOTIFIERS),
@@ -49,13 +49,13 @@ def test_a_fact_is_sent_once_and_once_more_when_it_ends(
         assert run("ALERTS", "scheduled", environment=environment).says("0 messages were sent")
 
         (mail,) = box.messages
-        assert mail["Subject"].startswith("LiveDash: a source cannot be read: Acme {{ 7 * 7 }} ‹b onclick=x›& @ everyo")
+        assert mail["Subject"].startswith("LiveDash: a source cannot be read: Acme {{ 7 * 1117 }} ‹b onclick=x›& @ eve")
         assert (mail["To"], mail["Bcc"]) == ("ops@example.com", None)
         html = mail.get_body(("html",)).get_content()
         assert f'href="https://airflow.example/under/livedash/?company={acme}"' in html
         assert "<b" not in html
-        assert "49" not in re.sub(r"[0-9a-f-]{36}", "", html)
-        assert "{{ 6 * 6 }}" in html
+        assert "7819" not in html
+        assert "{{ 7 * 1117 }}" in html
 
         posted, chat = webhook.posts
         assert (posted["change"], posted["rule"], posted["stage"]) == ("begun", "source", "CSV_IMPORT")

@@ -8,6 +8,7 @@ import signal
 import pytest
 from sqlalchemy import Engine, func, select
 
+from livedash_core.cli.interruption import Interruption
 from livedash_core.models import ProcessingStatus
 from tests.integration.cli.conftest import CommandLine, Publish
 
@@ -49,9 +50,20 @@ def test_a_second_signal_ends_it_at_once_and_still_releases(
     assert server.paused.wait(30)
     process.send_signal(signal.SIGINT)
     process.send_signal(signal.SIGTERM)
-    process.wait(30)
-    assert process.returncode in (130, 143)
-    process.communicate()
+    _, said = process.communicate(30)
+    assert process.returncode in (130, 143), said
     with engine.connect() as connection:
         held = select(func.count()).where(ProcessingStatus.status == "IN_PROGRESS")
         assert connection.scalar(held) == 0
+
+
+def test_what_fails_after_a_second_signal_is_not_the_reason_of_the_end() -> None:
+    def fail_while_it_ends() -> None:
+        signal.raise_signal(signal.SIGINT)
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        finally:
+            raise OSError("the connection is closed")
+
+    with pytest.raises(KeyboardInterrupt), Interruption():
+        fail_while_it_ends()

@@ -100,6 +100,28 @@ def test_an_outage_is_told_in_the_servers_own_words(sessions: Sessions, faulty: 
     assert "crash over" not in str(sessions.end_of(3)[1])
 
 
+#: Answers that break HTTP's rules.
+BROKEN_HTTP = {
+    "a body after 204": Answer(204, {}),
+    "two lengths": Answer(200, {}, {"content-length": "7"}),
+    "a long header": Answer(200, {}, {"X-Trace": "x" * 100_000}),
+    "a header of two lines": Answer(200, {}, {"X-Trace": "x\r\n : y"}),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN_HTTP)
+def test_an_answer_that_breaks_the_rules_of_http_is_an_outage(
+    sessions: Sessions, faulty: FaultyServer, case: str
+) -> None:
+    faulty.answer = lambda _asked: BROKEN_HTTP[case]
+    report = sessions.run()
+    assert len(report.incidents) == 1, sessions.end_of(0)
+    assert sessions.ends() == {"PENDING": SESSIONS}
+
+    faulty.answer = lambda _asked: good()
+    assert sessions.run_again().incidents == []
+
+
 #: What servers say to one conversation, and the beginning of the session's error.
 FOR_ONE: dict[str, Answer] = {
     "OpenRouter, flagged": Answer(403, error("small requires moderation. Your input was flagged.", code=403)),

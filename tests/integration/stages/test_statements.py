@@ -46,15 +46,17 @@ def count_per_stage(pipeline: Pipeline, number: int) -> dict[str, int]:
 
 
 def test_a_large_claim_takes_as_many_statements_as_a_small_one(site: Site, acme, pipeline: Pipeline):
-    rows = site.rows(FEW + MANY)
-    site.publish(rows[:FEW])
+    rows = site.rows(1 + FEW + MANY)
+    site.publish(rows[:1])
+    count_per_stage(pipeline, 1)  # only later imports look for stored ids that are written otherwise
+    site.publish(rows[1 : 1 + FEW])
     few = count_per_stage(pipeline, FEW)
-    site.publish(rows[FEW:])
+    site.publish(rows[1 + FEW :])
     many = count_per_stage(pipeline, MANY)
 
     assert many == few
     # An import shares its file among two connections, and each has its own staging table.
-    assert many.pop("CSV_IMPORT") <= 31
+    assert many.pop("CSV_IMPORT") <= 41
     # SESSION_CREATION also indexes the words of its messages.
     assert many.pop("SESSION_CREATION") <= 23
     assert max(many.values()) <= 22

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from livedash_core.status import ProcessingStatusManager, statements
 
 REACHES = ("everywhere", "in_window", "of_sessions")
-PARAMETER = r"(?<!:):(\w+)"
+PARAMETER = r"(?<![:\w]):(\w+)"
 ROOM = files("livedash_core.status")
 FILES = sorted(entry.name.removesuffix(".sql") for entry in (ROOM / "sql").iterdir() if entry.name.endswith(".sql"))
 #: Types of parameters that PostgreSQL cannot infer.
