@@ -12,6 +12,8 @@ from typing import Any
 
 from airflow.listeners import hookimpl
 
+from livedash_core.parsing.days import describe_window
+
 #: What stands before it in a note was written by a person and is kept.
 OURS = "LiveDash: "
 NO_FORM = "NO FORM CAME WITH THIS BACKFILL"
@@ -28,8 +30,7 @@ MOST_CHARACTERS = 1_000
 
 def describe_backfill(interval: tuple[Any, Any], *, has_conf: bool, sent_form: bool, note: str | None) -> str:
     """The run's new note. What a person wrote in ``note`` is kept before it."""
-    start, end = interval
-    days = f"sessions that started on {start:%Y-%m-%d %H:%MZ} or later and before {end:%Y-%m-%d %H:%MZ} (UTC)."
+    days = f"sessions {describe_window(*interval)} (UTC)."
     if sent_form:
         ours = OURS + days
     elif has_conf:

@@ -12,14 +12,13 @@ from airflow.sdk import get_current_context
 from sqlalchemy import Connection
 
 from livedash_core.airflow import connections
-from livedash_core.airflow.backfill_notes import EARLIER_FORM, NO_FORM, REFUSAL, REMEDY
+from livedash_core.airflow.backfill_notes import NO_FORM, REMEDY
 from livedash_core.airflow.connections import checked_engine
 from livedash_core.airflow.fail_without_retry import fail_without_retry
 from livedash_core.airflow.publishing import next_stage_is_due
 from livedash_core.airflow.reporting import log_run_summary
 from livedash_core.airflow.run_scope import BACKFILL, RunScope, describe_scope, for_companies, run_scope, to_json
 from livedash_core.costs import describe_forecast
-from livedash_core.errors import UsageError
 from livedash_core.operations.companies import active_companies
 from livedash_core.pipeline import load_pipeline
 from livedash_core.settings import Settings
@@ -39,16 +38,13 @@ MAX_COUNTED = 100_000
 def plan(stage: str) -> list[dict[str, Any]]:
     """Plan the lanes of the run; none if no session is due. Sessions to retry, run again or skip are changed first.
 
-    Raises ``AirflowFailException`` for an invalid form, for a backfill with the form of an earlier run, or for an
-    unreachable database; nothing is changed then.
+    Raises ``AirflowFailException`` for an invalid form or an unreachable database; nothing is changed then.
     """
     context = get_current_context()
     dag_run = context["dag_run"]
     # The run's params contain every key of its conf; only those of the DAG belong to the form.
     form: Mapping[str, Any] = {name: context["params"][name] for name in context["dag"].params}
     with fail_without_retry():
-        if EARLIER_FORM in (dag_run.conf or {}):
-            raise UsageError(REFUSAL)
         engine = checked_engine()
         with engine.connect() as connection:
             interval = (dag_run.data_interval_start, dag_run.data_interval_end)

@@ -15,12 +15,13 @@ from uuid import UUID
 
 from sqlalchemy import Connection, select
 
+from livedash_core.airflow.backfill_notes import EARLIER_FORM, REFUSAL
 from livedash_core.enums import ACTIVE
 from livedash_core.errors import UnknownCompany, UsageError
 from livedash_core.models import Company, SessionImport
 from livedash_core.operations.companies import active_company, list_companies
 from livedash_core.operations.sessions import find_session
-from livedash_core.parsing.days import day_window, parse_day
+from livedash_core.parsing.days import day_window, describe_window, parse_day
 from livedash_core.status import Scope
 
 BACKFILL = "backfill"
@@ -54,10 +55,13 @@ def run_scope(
 ) -> RunScope:
     """Read a run. ``form`` are its parameters with defaults, ``given`` the keys of its conf.
 
-    Raises ``UsageError`` for a key the form does not have, a company that is unknown or not active, a session that
-    does not exist or belongs to such a company, a window that ends before it begins, days given to a backfill,
-    ``rerun`` without sessions, or a ``skip_reason`` for no selection or together with a retry.
+    Raises ``UsageError`` for a backfill with the form of an earlier run, a key the form does not have, a company
+    that is unknown or not active, a session that does not exist or belongs to such a company, a window that ends
+    before it begins, days given to a backfill, ``rerun`` without sessions, or a ``skip_reason`` for no selection or
+    together with a retry.
     """
+    if EARLIER_FORM in given:
+        raise UsageError(REFUSAL)
     unknown = sorted(set(given) - set(form))
     if unknown:
         raise UsageError(f"the run's conf has unknown keys {', '.join(unknown)}; it may have {', '.join(form)}")
@@ -102,10 +106,8 @@ def describe_scope(run: RunScope, form: Mapping[str, Any]) -> str:
     words = [f"named sessions ({len(scope.session_ids)})" if scope.session_ids else "sessions"]
     if form["company"] or not scope.session_ids:
         words.append(f"of {form['company'] or 'every active company'}")
-    if scope.started_from:
-        words.append(f"that started on {scope.started_from:%Y-%m-%d %H:%MZ} or later")
-    if scope.started_before:
-        words.append(f"{'and' if scope.started_from else 'that started'} before {scope.started_before:%Y-%m-%d %H:%MZ}")
+    if window := describe_window(scope.started_from, scope.started_before):
+        words.append(window)
     if run.limit:
         words.append(f"(at most {run.limit:,})")
     return " ".join(words)

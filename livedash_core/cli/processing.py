@@ -162,28 +162,21 @@ def retry(
     as_json: Json = False,
 ) -> None:
     """Reset failed sessions to PENDING, with all attempts."""
-    with database(Settings()) as engine:
-        scope = scope_of(
-            engine,
-            stages=stage,
-            company=company,
-            first_day=first_day,
-            last_day=last_day,
-            sessions=session,
-            kinds=kind,
-        )
-        with engine.begin() as connection:
-            manager = ProcessingStatusManager(connection, pipeline=load_pipeline())
-            forecast = _forecast(connection, manager, scope)
-            reset = manager.reset_failed(scope, with_skipped=skipped)
-            if dry_run:
-                connection.rollback()
+    with _selected(
+        dry_run=dry_run,
+        stages=stage,
+        company=company,
+        first_day=first_day,
+        last_day=last_day,
+        sessions=session,
+        kinds=kind,
+    ) as (connection, manager, scope):
+        forecast = _forecast(connection, manager, scope)
+        reset = manager.reset_failed(scope, with_skipped=skipped)
     if as_json:
         print_json({"dry_run": dry_run, "reset": reset})
-    elif not reset:
-        say("There are no failed sessions in this selection.")
     else:
-        print_table(("stage", "would be retried" if dry_run else "will be retried"), reset.items())
+        _print_changed(reset, "would be retried" if dry_run else "will be retried")
         if selection.STAGE in reset:
             say(f"{selection.STAGE}: {forecast}.")
 
@@ -205,30 +198,42 @@ def skip(
     """
     if not any((stage, company, first_day, last_day, session, kind)):
         raise UsageError("say which failed sessions: --session, --stage, --company, --from, --to or --kind")
-    with database(Settings()) as engine:
-        scope = scope_of(
-            engine,
-            stages=stage,
-            company=company,
-            first_day=first_day,
-            last_day=last_day,
-            sessions=session,
-            kinds=kind,
-        )
-        with engine.begin() as connection:
-            manager = ProcessingStatusManager(connection, pipeline=load_pipeline())
-            skipped = manager.skip_failed(scope, reason, getpass.getuser())
-            if dry_run:
-                connection.rollback()
+    with _selected(
+        dry_run=dry_run,
+        stages=stage,
+        company=company,
+        first_day=first_day,
+        last_day=last_day,
+        sessions=session,
+        kinds=kind,
+    ) as (_, manager, scope):
+        skipped = manager.skip_failed(scope, reason, getpass.getuser())
     if as_json:
         print_json({"dry_run": dry_run, "skipped": skipped})
-    elif not skipped:
-        say("There are no failed sessions in this selection.")
     else:
-        print_table(("stage", "would be skipped" if dry_run else "skipped for good"), skipped.items())
+        _print_changed(skipped, "would be skipped" if dry_run else "skipped for good")
 
 
 COMMANDS = (process, retry, skip)
+
+
+@contextmanager
+def _selected(*, dry_run: bool, **options: Any) -> Iterator[tuple[Connection, ProcessingStatusManager, Scope]]:
+    """Open a transaction on the sessions that ``options`` select (``scope_of``); a dry run takes back its changes."""
+    with database(Settings()) as engine:
+        scope = scope_of(engine, **options)
+        with engine.begin() as connection:
+            yield connection, ProcessingStatusManager(connection, pipeline=load_pipeline()), scope
+            if dry_run:
+                connection.rollback()
+
+
+def _print_changed(sessions: dict[str, int], heading: str) -> None:
+    """Print how many sessions of each stage were changed."""
+    if sessions:
+        print_table(("stage", heading), sessions.items())
+    else:
+        say("There are no failed sessions in this selection.")
 
 
 def _forecast(connection: Connection, manager: ProcessingStatusManager, scope: Scope) -> str:

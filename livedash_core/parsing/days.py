@@ -33,6 +33,16 @@ def day_window(first_day: date | None, last_day: date | None) -> tuple[datetime 
     return start_of_day(first_day) if first_day else None, start_of_day(next_day) if next_day else None
 
 
+def describe_window(start: datetime | None, before: datetime | None) -> str:
+    """Sessions' half-open window in words, to the minute; empty if it is open on both sides."""
+    words = []
+    if start:
+        words.append(f"that started on {start:%Y-%m-%d %H:%MZ} or later")
+    if before:
+        words.append(f"{'and' if start else 'that started'} before {before:%Y-%m-%d %H:%MZ}")
+    return " ".join(words)
+
+
 def start_of_day(day: date) -> datetime:
     """Midnight (UTC) at the start of ``day``."""
     return datetime.combine(day, time(), UTC)

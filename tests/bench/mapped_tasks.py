@@ -16,6 +16,7 @@ from tests.bench.harness import Row
 from tests.bench.product import new_directory
 from tests.bench.scheduling import chain, free_port, running, trigger
 from tests.bench.synthetic_data import CSV_NAME, write_offline_source
+from tests.waiting import wait_until
 
 DAG = "bench_mapped"
 BUNDLE = "airflow.dag_processing.bundles.local.LocalDagBundle"
@@ -52,9 +53,9 @@ def _mapped(installation: LocalInstallation, port: int, csv_url: str, sessions: 
         connection.execute(CREATE)
         began = time.monotonic()
         trigger(installation, port, DAG, {"csv_url": csv_url, "conninfo": conninfo})
-        while time.monotonic() < began + PATIENCE_SECONDS:
-            (stored,) = connection.execute("SELECT count(*) FROM public.mapped_session").fetchone() or (0,)
-            if stored == sessions:
-                return time.monotonic() - began
-            time.sleep(0.5)  # polls other processes; there is nothing to hook into
-    raise RuntimeError(f"{stored} of {sessions} sessions after {PATIENCE_SECONDS} s")
+
+        def are_stored() -> bool:
+            return connection.execute("SELECT count(*) FROM public.mapped_session").fetchone() == (sessions,)
+
+        wait_until(are_stored, "all sessions stored", PATIENCE_SECONDS)
+        return time.monotonic() - began

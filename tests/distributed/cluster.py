@@ -22,8 +22,8 @@ from livedash_core.local.environment import USER, LocalInstallation, Ports
 from livedash_core.operations.upgrade import upgrade
 from livedash_core.pipeline import BUILT_IN
 from tests.distributed.celery_worker import ADDRESS
-from tests.e2e.client import wait_until
 from tests.e2e.conftest import free_port
+from tests.waiting import wait_until
 
 OURS = ("AIRFLOW", "LIVEDASH", "OPENAI")
 ROOT = Path(__file__).parents[2]

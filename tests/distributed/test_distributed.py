@@ -19,9 +19,9 @@ from livedash_core.operations.companies import add_company, company_id
 from livedash_core.pipeline import BUILT_IN
 from livedash_core.status import read_breakdown
 from tests.distributed.cluster import HEARTBEAT_TIMEOUT_SECONDS, PATIENCE_SECONDS, WORKERS, Cluster
-from tests.e2e.client import wait_until
 from tests.integration.stages.batch_server import BatchServer, End, all_answered
 from tests.integration.stages.website import Site
+from tests.waiting import wait_until
 
 SESSIONS = 240
 FIRST_DAG, ANALYSIS_DAG = "livedash_csv_import", "livedash_ai_analysis"

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Event
 from typing import Any
@@ -17,20 +16,12 @@ from livedash_core.operations.sessions import describe_session, find_session
 from livedash_core.pipeline import BUILT_IN
 from livedash_core.status import read_breakdown
 from tests.integration.stages.website import CSV, Answer, Site
+from tests.waiting import wait_until
 
 FETCH = "livedash_transcript_fetch"
 DAYS = ("02", "03", "04")  # of March 2026, long before the sample's sessions
 #: Less than the fetcher's patience with a silent server.
 HELD_SECONDS = 8
-
-
-def wait_until(condition: Callable[[], Any], what: str, seconds: float = 120) -> Any:
-    """Poll ``condition`` until it returns something true, and return that."""
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, f"after {seconds} s still not: {what}"
-        time.sleep(0.25)  # polls another process; there is nothing to hook into
-    return found
 
 
 def counts(engine: Engine, company: str, stage: str) -> dict[str, int]:

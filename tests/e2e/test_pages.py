@@ -13,9 +13,9 @@ from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import text
 
 from livedash_core.local.sample import COMPANY_NAME, NOT_FOUND_ID
-from tests.e2e.client import wait_until
 from tests.e2e.conftest import Stack
 from tests.e2e.test_page import PATIENCE_MILLISECONDS, log_in, open_pages, visiting
+from tests.waiting import wait_until
 
 PAGES = {"": "Pipeline", "failures": "Failures", "sessions": "Sessions", "costs": "Costs", "insights": "Insights"}
 HOSTILE = "<img src=x onerror=report('ran')>\"'><script>report('ran')</script>"

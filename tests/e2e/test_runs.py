@@ -6,8 +6,9 @@ import os
 import signal
 from typing import Any
 
-from tests.e2e.client import FETCH, Client, wait_until
+from tests.e2e.client import FETCH, Client
 from tests.e2e.conftest import Stack
+from tests.waiting import wait_until
 
 
 def test_a_manual_import_starts_the_chain_and_a_backfill_retries_failed_sessions_of_its_days_only(

@@ -8,9 +8,10 @@ from urllib.parse import quote
 
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.client import FETCH, Client, wait_until
+from tests.e2e.client import FETCH, Client
 from tests.e2e.conftest import Stack
 from tests.e2e.test_page import log_in, visiting
+from tests.waiting import wait_until
 
 #: Airflow shares two cores with the other tests.
 PATIENCE_MILLISECONDS = 60_000

@@ -9,8 +9,9 @@ import httpx2
 import pytest
 
 from livedash_core.local.sample_source import SampleSource
-from tests.e2e.client import counts, wait_until
+from tests.e2e.client import counts
 from tests.e2e.conftest import LIVEDASH, Stack
+from tests.waiting import wait_until
 
 STAGES = ("CSV_IMPORT", "TRANSCRIPT_FETCH", "SESSION_CREATION", "AI_ANALYSIS", "QUESTION_EXTRACTION")
 

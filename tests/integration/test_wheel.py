@@ -12,7 +12,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +23,7 @@ from sqlalchemy import text
 from livedash_core.db import make_engine
 from livedash_core.local.embedded_postgres import Address, EmbeddedPostgres
 from livedash_core.pipeline import BUILT_IN
+from tests.waiting import wait_until
 
 PROJECT = Path(__file__).parents[2]
 
@@ -205,10 +205,7 @@ def test_up_works_from_the_wheel_in_an_empty_folder(started: tuple[Environment, 
     engine = make_engine(Address(home / "postgres", "livedash").url())
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         imported = text("SELECT count(*) FROM livedash.session_processing_status WHERE stage = 'CSV_IMPORT'")
-        deadline = time.monotonic() + 300
-        while connection.scalar(imported) < 109:
-            assert time.monotonic() < deadline, "the sample is not imported"
-            time.sleep(0.5)  # polls other processes; there is nothing to hook into
+        wait_until(lambda: connection.scalar(imported) >= 109, "the sample is imported", seconds=300)
     engine.dispose()
     # Only its owner; for root, others may pass through, because the server runs as another user.
     assert home.stat().st_mode & 0o777 == (0o711 if os.geteuid() == 0 else 0o700)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 
-from tests.e2e.client import FETCH, Client, wait_until
+from tests.e2e.client import FETCH, Client
+from tests.waiting import wait_until
 
 
 def test_a_backlog_larger_than_a_run_is_continued_and_overlapping_runs_process_each_session_once(client: Client):

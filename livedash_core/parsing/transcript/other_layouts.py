@@ -171,9 +171,10 @@ def _with_labels(text: str, pattern: re.Pattern[str], table: SpeakerTable, *, al
 
 
 def _with_heads(text: str, table: SpeakerTable) -> str:
-    """A name and a time alone on a line, of names that are known, come again, or stand below an empty line.
+    """Read a name and a time alone on a line as the beginning of a message.
 
-    A name that the table lacks, with another timed line directly below, says nothing: it is what somebody said.
+    The name must be in the table, occur on another such line, or stand below an empty line. If it is not in the table
+    and the next line also has a time, the line belongs to the message above it.
     """
     heads = list(_HEAD.finditer(text))
     if len(heads) < 2:

@@ -1,15 +1,7 @@
 -- FAILED sessions by reason, of those that started in a window, counted one by one: at most :at_most sessions are read.
 -- OFFSET 0 forces one look-up per session, as in breakdown_in_window. The first column is the number of sessions read.
 WITH chosen AS MATERIALIZED (
-    SELECT session.id FROM livedash.company CROSS JOIN LATERAL (
-        SELECT id FROM livedash.session_import
-        WHERE company_id = company.id
-          AND started_at >= coalesce(CAST(:started_from AS timestamptz), '-infinity')
-          AND started_at < coalesce(CAST(:started_before AS timestamptz), 'infinity')
-        LIMIT :at_most
-    ) AS session
-    WHERE CAST(:company_ids AS uuid[]) IS NULL OR company.id = ANY (CAST(:company_ids AS uuid[]))
-    LIMIT :at_most
+-- include: started_in_window
 ), failed AS (
     SELECT failure.* FROM chosen CROSS JOIN LATERAL (
         SELECT session_id, company_id, stage, error_kind, error_group, completed_at

@@ -92,6 +92,7 @@ def test_a_session_may_be_named_by_its_external_id(connection: Connection, recor
     ("given", "error", "says"),
     [
         ({"compny": "Acme"}, UsageError, "unknown keys compny"),
+        ({"company": "Acme", "form_of_an_earlier_run": True}, UsageError, "NO FORM CAME WITH THIS BACKFILL"),
         ({"company": "Nobody"}, UsageError, "no company is called 'Nobody'; the active companies are: Acme, Beta$"),
         ({"company": "Gone"}, UsageError, "Gone is SUSPENDED"),
         ({"session_ids": ["LV-0"]}, UnknownSession, "LV-0"),

@@ -7,7 +7,7 @@ import os
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from threading import Lock
 
@@ -23,6 +23,7 @@ from tests.fork_server import ForkedProcess
 from tests.integration.cli.company_server import CompanyServer
 from tests.integration.cli.conftest import CommandLine, Publish
 from tests.integration.stages.model_server import Model
+from tests.waiting import wait_until
 
 #: Enough for a second process.
 MANY = SESSIONS_PER_PROCESS + 60
@@ -30,12 +31,7 @@ MANY = SESSIONS_PER_PROCESS + 60
 PATIENCE = 150.0
 STAGE = "TRANSCRIPT_FETCH"
 
-
-def until(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.02)
+until = partial(wait_until, seconds=PATIENCE, pause_seconds=0.02)
 
 
 def owners(engine: Engine) -> dict[int, int]:
