@@ -1,11 +1,14 @@
 """What each test needs, as markers, and which tests one of several parallel workers runs together.
 
+A test captures the same log messages whichever tests ran before it in the process.
+
 A test that uses Airflow or a browser through one of the fixtures below gets its marker from here; a test that starts
 Airflow by itself is marked where it stands.
 """
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import pytest
@@ -15,6 +18,12 @@ from xdist.scheduler import LoadScopeScheduling
 MARKERS_BY_FIXTURE = {"airflow": ["airflow"], "stack": ["airflow"], "browser": ["browser"]}
 #: Folders whose tests share one running Airflow in one worker. The longest come first.
 SHARED_BY_FOLDER = ("tests/e2e/", "tests/integration/airflow/")
+
+
+@pytest.fixture(autouse=True)
+def default_log_level() -> None:
+    """Python's own level: Airflow, once a test has imported it, lets libraries log each HTTP request."""
+    logging.getLogger().setLevel(logging.WARNING)
 
 
 @pytest.hookimpl(tryfirst=True)  # before `-m` selects by these markers
