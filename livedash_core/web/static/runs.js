@@ -61,7 +61,7 @@ const SHOWN_MILLISECONDS = 60_000;
 let followed = 0;
 
 // Calls `look` again and again until it returns true or another action is started. `isCurrent` says whether that happened.
-async function follow(look) {
+async function poll(look) {
   const number = ++followed;
   const isCurrent = () => number === followed;
   for (let times = 0; times < FOLLOW_TIMES && isCurrent(); times += 1) {
@@ -73,7 +73,7 @@ async function follow(look) {
 // Shows the state of a run until it ends: queued or paused, running, done.
 function followRun(dag, runId, more) {
   const path = `/dags/${encodeURIComponent(dag)}/runs/${encodeURIComponent(runId)}`;
-  return follow(async (isCurrent) => {
+  return poll(async (isCurrent) => {
     const run = await read(`/api/v2/dags/${encodeURIComponent(dag)}/dagRuns/${encodeURIComponent(runId)}`);
     if (!isCurrent()) return true;
     if (run.state !== "running" && run.state !== "queued") {
@@ -100,7 +100,7 @@ function followBackfill(dag, backfill) {
     logical_date_lte: backfill.to_date,
     limit: MOST_RUNS,
   });
-  return follow(async (isCurrent) => {
+  return poll(async (isCurrent) => {
     const { dag_runs: runs, total_entries: days } = await read(`/api/v2/dags/${encodeURIComponent(dag)}/dagRuns?${query}`);
     const ended = runs.filter((run) => run.state === "success" || run.state === "failed");
     if (!isCurrent()) return true;
