@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date
 from math import ceil, floor, log10
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 #: The narrowest segment, so that one failure among a million is visible.
 MIN_PERCENT = 1.2
 #: Bars of more days would be too narrow to read and to hit.
 MAX_DAY_BARS = 45
+
+
+Day = TypeVar("Day")
 
 
 class Segment(NamedTuple):
@@ -73,6 +76,12 @@ def ticks(highest: int, steps: int = 4) -> list[Tick]:
     return [Tick(position * step, round(100 - 100 * position / number, 3)) for position in range(number + 1)]
 
 
+def _in_bars(days: Sequence[Day]) -> list[Sequence[Day]]:
+    """Split what stands for a day each into bars: one day each, or seven if there are more than ``MAX_DAY_BARS``."""
+    width = 1 if len(days) <= MAX_DAY_BARS else 7
+    return [days[start : start + width] for start in range(0, len(days), width)]
+
+
 class Bar(NamedTuple):
     """A column of a chart of days: what it counts, its days, and its column."""
 
@@ -84,20 +93,17 @@ class Bar(NamedTuple):
 
 
 def sparkline(numbers: Sequence[int]) -> list[Column]:
-    """Compute a column per day, or per seven days if there are more than ``MAX_DAY_BARS``; zeros have none."""
-    width = 1 if len(numbers) <= MAX_DAY_BARS else 7
-    sums = [sum(numbers[start : start + width]) for start in range(0, len(numbers), width)]
+    """Compute a column per number, or per seven if there are more than ``MAX_DAY_BARS``; zeros have none."""
+    sums = [sum(group) for group in _in_bars(numbers)]
     return [column for column in columns(sums) if column.height]
 
 
 def bars(per_day: Mapping[date, int], highest: int | None = None) -> list[Bar]:
     """Compute a bar per day, or per seven days if there are more than ``MAX_DAY_BARS`` days."""
-    days = sorted(per_day)
-    width = 1 if len(days) <= MAX_DAY_BARS else 7
-    groups = [days[start : start + width] for start in range(0, len(days), width)]
+    groups = _in_bars(sorted(per_day))
     numbers = [sum(per_day[day] for day in group) for group in groups]
     top = ticks(max(numbers, default=0))[-1].number if highest is None else highest
     return [
-        Bar(f"{group[0]}" if width == 1 else f"{group[0]} to {group[-1]}", group[0], group[-1], number, column)
+        Bar(" to ".join(map(str, dict.fromkeys((group[0], group[-1])))), group[0], group[-1], number, column)
         for group, number, column in zip(groups, numbers, columns(numbers, top), strict=True)
     ]
