@@ -20,6 +20,7 @@ from tests.bench import (
     analysis,
     concurrency,
     csv_import,
+    growth,
     handlers,
     installation,
     latency,
@@ -50,6 +51,7 @@ BENCHMARKS: dict[str, Callable[[Server], list[Row]]] = {
     "backlog": latency.backlog,
     # After the backlog, of which its writers take a part.
     "breakdown": tables.breakdown,
+    "growth": growth.growth,
     "ledger": throughput.ledger,
     "passes": throughput.passes,
     "csv-import": stages.csv_import,

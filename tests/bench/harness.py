@@ -68,6 +68,7 @@ class Row:
     """One line of the table: figures in ``unit``, one per round, and what they are held against.
 
     ``correct`` is what must hold besides the goal (nothing done twice, counts exact); ``note`` says what was checked.
+    ``size`` is that of the database, for a curve.
     """
 
     work: str
@@ -78,6 +79,7 @@ class Row:
     goal: Goal | None = None
     correct: bool = True
     note: str = ""
+    size: int | None = None
 
     @property
     def ratio(self) -> float | None:
