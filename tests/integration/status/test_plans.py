@@ -91,7 +91,8 @@ HOT = {
         lambda manager: manager.skip_failed(named(50_000, 50_001), "no", "Ann"), {KEY}, 30, 200
     ),
     "what was skipped for good": Hot(
-        lambda manager: manager.reset_failed(Scope(session_ids=named(1, 2).session_ids), with_skipped=True),
+        # Of a stage without failures; of named sessions, the key serves as well.
+        lambda manager: manager.reset_failed(Scope(stages=BUILT_IN.names[:1]), with_skipped=True),
         {f"{SKIPPED}_for_good"},
         20,
         100,
