@@ -94,7 +94,7 @@ def days_per_bar(days: int) -> int:
     return next((width for width, most in _MAX_DAYS.items() if days <= most), _LONGEST)
 
 
-def outline(numbers: Sequence[int]) -> str:
+def sparkline(numbers: Sequence[int]) -> str:
     """The path of the ``columns`` of these numbers, in the syntax of SVG; zeros have none."""
     top, step = max(numbers, default=0), 100 / max(len(numbers), 1)
     right = f"h{0.8 * step:.2f}V100z"
@@ -113,6 +113,6 @@ def bars(per_day: Mapping[date, int], highest: int | None = None) -> list[Bar]:
     numbers = [sum(per_day[day] for day in group) for group in groups]
     top = ticks(max(numbers, default=0))[-1].number if highest is None else highest
     return [
-        Bar(f"{group[0]}" if width == 1 else f"{group[0]} to {group[-1]}", group[0], group[-1], number, column)
+        Bar(" to ".join(map(str, dict.fromkeys((group[0], group[-1])))), group[0], group[-1], number, column)
         for group, number, column in zip(groups, numbers, columns(numbers, top), strict=True)
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -28,7 +28,7 @@ from livedash_core.status.failure_groups import (
 )
 from livedash_core.web.access_log import recorded_export
 from livedash_core.web.actions import MAX_RUN_SESSIONS, Action
-from livedash_core.web.charts import Column, columns
+from livedash_core.web.charts import sparkline
 from livedash_core.web.database import Reader
 from livedash_core.web.export import rejection_lines
 from livedash_core.web.failure_order import DEFAULT, TREND_DAYS, Advice, advice, in_order, trend
@@ -65,7 +65,7 @@ class GroupRow(NamedTuple):
     message: str
     advice: Advice
     trend: list[int]
-    sparkline: list[Column]
+    sparkline: str
 
 
 def make_router(read: Reader, pipeline: Pipeline) -> APIRouter:
@@ -85,7 +85,10 @@ def make_router(read: Reader, pipeline: Pipeline) -> APIRouter:
                 (group for group in found if group.stage in pipeline.names and (not stage or group.stage == stage)),
                 order,
             )
-            rows = [_row(connection, companies, group, pipeline) for group in groups[:MAX_GROUPS]]
+            active = {company.id for company in companies.selected if company.status == ACTIVE}
+            rows = [
+                _row(companies, group, _examples(connection, group, pipeline), active) for group in groups[:MAX_GROUPS]
+            ]
             company_ids = filters.scope(companies).company_ids
             shows_csvs = not stage or stage == CSV_IMPORT
             csvs = csv_findings(connection, company_ids) if shows_csvs else []
@@ -173,10 +176,8 @@ def _examples(connection: Connection, group: FailureGroup, pipeline: Pipeline) -
     ]
 
 
-def _row(connection: Connection, companies: Companies, group: FailureGroup, pipeline: Pipeline) -> GroupRow:
-    examples = _examples(connection, group, pipeline)
+def _row(companies: Companies, group: FailureGroup, examples: list[Example], active: Set[UUID]) -> GroupRow:
     numbers = trend(group, datetime.now(UTC).date())
-    active = {company.id for company in companies.selected if company.status == ACTIVE}
     return GroupRow(
         group,
         [companies.labels[company_id] for company_id in group.company_ids[:EXAMPLES]],
@@ -185,7 +186,7 @@ def _row(connection: Connection, companies: Companies, group: FailureGroup, pipe
         examples[0].message if examples else group.error_group,
         advice(group, is_active=not active.isdisjoint(group.company_ids)),
         numbers,
-        columns(numbers),
+        sparkline(numbers),
     )
 
 

@@ -12,6 +12,7 @@ MEDIA_TYPES = {
     "icon.svg": "image/svg+xml",
     "page.css": "text/css",
     "page.js": "text/javascript",
+    "runs.js": "text/javascript",
     "theme.js": "text/javascript",
 }
 

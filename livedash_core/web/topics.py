@@ -29,7 +29,7 @@ from livedash_core.insights.topics.reading import (
 )
 from livedash_core.pipeline import Pipeline
 from livedash_core.web.access_log import recorded_export
-from livedash_core.web.charts import UNITS, bars, days_per_bar, outline, ticks
+from livedash_core.web.charts import UNITS, bars, days_per_bar, sparkline, ticks
 from livedash_core.web.database import Reader
 from livedash_core.web.export import unanswered_lines
 from livedash_core.web.filters import Filters, read_companies
@@ -108,7 +108,7 @@ def read_section(connection: Connection, company_ids: Sequence[UUID], period: Pe
     steps = sessions_per_step(connection, [topic.id for topic in topics], period, days=days)
     return {
         "topics": topics,
-        "sparklines": {topic: outline(numbers) for topic, numbers in steps.items()},
+        "sparklines": {topic: sparkline(numbers) for topic, numbers in steps.items()},
         "unit": UNITS[days],
         "to_fix": fix_first(connection, company_ids, period, limit=_FIXED),
         "proposals": list_proposals(connection, company_ids[0], limit=_PROPOSED) if len(company_ids) == 1 else [],

@@ -6,20 +6,21 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import Literal
+from typing import Literal, TypeVar
 
+Figure = TypeVar("Figure")
 #: Does one round's work and returns its figure; what it prepares is not in the figure.
-Measure = Callable[[], float]
+Measure = Callable[[], Figure]
 
 
-def interleaved(rounds: int, candidates: Mapping[str, Measure]) -> dict[str, list[float]]:
+def interleaved(rounds: int, candidates: Mapping[str, Measure[Figure]]) -> dict[str, list[Figure]]:
     """One figure per candidate and round: A B, B A, A B, … after a warm-up that does not count.
 
     The machine may be busy with other things: neighbours in time suffer from them alike.
     """
     for measure in candidates.values():
         measure()
-    figures: dict[str, list[float]] = {name: [] for name in candidates}
+    figures: dict[str, list[Figure]] = {name: [] for name in candidates}
     for number in range(rounds):
         names = list(candidates)
         for name in reversed(names) if number % 2 else names:
@@ -67,6 +68,7 @@ class Row:
     """One line of the table: figures in ``unit``, one per round, and what they are held against.
 
     ``correct`` is what must hold besides the goal (nothing done twice, counts exact); ``note`` says what was checked.
+    ``size`` is that of the database, for a curve.
     """
 
     work: str
@@ -77,6 +79,7 @@ class Row:
     goal: Goal | None = None
     correct: bool = True
     note: str = ""
+    size: int | None = None
 
     @property
     def ratio(self) -> float | None:

@@ -20,7 +20,7 @@ BATCH = 100
 TIMES = 20
 
 
-def _claim_milliseconds(connection: Connection) -> float:
+def claim_milliseconds(connection: Connection) -> float:
     """A claim with its commit. What it took is given back, so that the backlog stays as large as it is."""
     manager = ProcessingStatusManager(connection)
     found = []
@@ -40,7 +40,7 @@ def _compare(server: Server, one: Database, other: Database) -> tuple[list[float
     with one.engine.connect() as here, other.engine.connect() as there:
         figures = interleaved(
             server.scale.rounds,
-            {"here": partial(_claim_milliseconds, here), "there": partial(_claim_milliseconds, there)},
+            {"here": partial(claim_milliseconds, here), "there": partial(claim_milliseconds, there)},
         )
     return figures["here"], figures["there"]
 

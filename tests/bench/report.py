@@ -85,4 +85,5 @@ def _facts(row: Row) -> dict[str, Any]:
         "met": row.met,
         "correct": row.correct,
         "note": row.note,
+        "size": row.size,
     }

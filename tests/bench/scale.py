@@ -42,6 +42,8 @@ class Scale:
     #: With ten messages each.
     moved_in: int
     page_views: int
+    #: Of the database, done before the measurement, in ascending order.
+    sizes: tuple[int, ...]
     #: New to their company.
     questions: int
     #: Times that a new company goes through the chain of DAGs; four hops each.
@@ -78,6 +80,7 @@ SMALL = Scale(
     through_all_stages=600,
     moved_in=2_000,
     page_views=10,
+    sizes=(1_000, 10_000),
     questions=2_000,
     chains=1,
     mapped=20,
@@ -110,6 +113,7 @@ FULL = Scale(
     through_all_stages=5_000,
     moved_in=100_000,
     page_views=100,
+    sizes=(10_000, 100_000, 1_000_000, 10_000_000),
     questions=100_000,
     chains=3,
     mapped=200,

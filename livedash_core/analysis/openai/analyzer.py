@@ -125,9 +125,9 @@ class OpenAIAnalyzer:
         called = await self._caller.call(question, chat)
         if isinstance(called, Deferred):
             return called
-        completion = Completion.read(called.answer.content)
-        await self._ledger.close_call(called.row, self._sender.end_of(completion, called.answer))
-        return completion.reply.content if completion.reply is not None else ""
+        await self._ledger.close_call(called.row, self._sender.end_of(called.answer))
+        reply = called.answer.completion.reply
+        return reply.content if reply is not None else ""
 
     def batch_adapter(self, company_id: UUID) -> OpenAIBatches:
         """The batch API of the same server, with the same key."""
@@ -169,8 +169,7 @@ class OpenAIAnalyzer:
     async def _read_answer(self, request: AnalysisRequest, called: Answered) -> Analysis:
         """Read the reply of a call; close the call with its usage, and with the analysis if there is one."""
         row, answer, chat = called
-        completion = Completion.read(answer.content)
-        end = self._sender.end_of(completion, answer)
+        completion, end = answer.completion, self._sender.end_of(answer)
         # There is no await between here and the ledger, so that a cancellation cannot lose the usage of the reply.
         try:
             analysis = self._read_analysis(completion, request, self.prompt_version)

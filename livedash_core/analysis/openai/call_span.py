@@ -32,11 +32,10 @@ def call_span(server: str, model: str, session_id: UUID | None, company_id: UUID
     return span(f"chat {model}", attributes, SpanKind.CLIENT)
 
 
-def describe_answer(current: Span, body: bytes) -> None:
+def describe_answer(current: Span, completion: Completion) -> None:
     """Add the model that answered, its tokens and why it stopped."""
     if not current.is_recording():
-        return  # to read the body costs more than everything else here
-    completion = Completion.read(body)
+        return
     reply = completion.reply
     reason = "length" if reply and reply.is_cut_off else "content_filter" if reply and reply.is_filtered else None
     found = {

@@ -17,7 +17,6 @@ from uuid import UUID
 
 from livedash_core.analysis.contract import Turn
 from livedash_core.analysis.openai.chat_request import MIN_COMPLETION_TOKENS, ChatRequest
-from livedash_core.analysis.openai.completion import Completion
 from livedash_core.analysis.openai.errors import (
     Disturbed,
     Overloaded,
@@ -28,9 +27,8 @@ from livedash_core.analysis.openai.errors import (
     deferred,
 )
 from livedash_core.analysis.openai.gate import Gate, Ticket
-from livedash_core.analysis.openai.http_library import http
 from livedash_core.analysis.openai.request_form import SIMPLEST, RequestForm
-from livedash_core.analysis.openai.sender import Sender, Subject
+from livedash_core.analysis.openai.sender import Answer, Sender, Subject
 from livedash_core.analysis.openai.token_limits import NO_LIMITS
 from livedash_core.costs.ledger import CallEnd, Ledger
 from livedash_core.errors import PermanentError, ProcessingError, SystemicError, TransientError, UnavailableError
@@ -53,7 +51,7 @@ class Answered(NamedTuple):
     """An answered call: its open row of the ledger, the answer, and the request that was sent in the end."""
 
     row: UUID
-    answer: http.Response
+    answer: Answer
     chat: ChatRequest
 
 
@@ -201,7 +199,7 @@ class Caller:
             else:
                 self._sender.use_form(form)
                 self._sender.note_answer(ticket, form)
-                end = self._sender.end_of(Completion.read(answer.content), answer)
+                end = self._sender.end_of(answer)
                 await self._ledger.close_call(row, replace(end, error_message="a check whether the server works"))
                 return
         if isinstance(refusal, Disturbed):

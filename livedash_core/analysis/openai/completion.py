@@ -5,7 +5,6 @@ The SDK's types cannot be used: the SDK builds them without validation, even fro
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -20,9 +19,6 @@ from livedash_core.analysis.openai.response_body import read_body
 from livedash_core.analysis.openai.usage import find_usage, read_usage
 from livedash_core.costs.ledger import CallEnd, Outcome, Usage
 from livedash_core.parsing.text import clean
-
-#: The beginning of the choices of a completion that may be healthy.
-_CHOICES = re.compile(rb'"choices"\s{0,64}:\s{0,64}\[\s{0,64}\{')
 
 
 def _or_none(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
@@ -96,21 +92,19 @@ class Completion(BaseModel):
         )
 
 
-def raise_unless_completion(response: http.Response) -> None:
-    """Raise the SDK's exception for a response with status 200 that is an error or no completion at all.
+def completion_in(response: http.Response) -> Completion:
+    """Parse a response with status 200. Raises the SDK's exception if it is an error or no completion at all.
 
-    Not for one that reports token counts or choices: it is billed, so its caller has to record it.
+    It returns one that reports token counts or choices: it is billed, so its caller has to record it.
     """
-    # Looked for first, because a healthy response need not be parsed twice.
-    if b'"error"' not in response.content and _CHOICES.search(response.content):
-        return
     completion = Completion.read(response.content)
     is_silent = completion.reply is None or not completion.reply.says_something
     if completion.usage != Usage() or (completion.choices and not (completion.error is not None and is_silent)):
-        return
+        return completion
     if completion.error is not None:
         raise completion.error.as_status_error(response)
     if not response.content.strip():
         raise openai.APIConnectionError(request=response.request)
     if not completion.is_completion:
         raise openai.APIResponseValidationError(response, None)
+    return completion

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 import openai
@@ -14,7 +15,7 @@ import openai
 from livedash_core.analysis.openai.call_span import call_span, describe_answer
 from livedash_core.analysis.openai.chat_request import MIN_COMPLETION_TOKENS, ChatRequest
 from livedash_core.analysis.openai.client import CONNECT_SECONDS
-from livedash_core.analysis.openai.completion import Completion, raise_unless_completion
+from livedash_core.analysis.openai.completion import Completion, completion_in
 from livedash_core.analysis.openai.errors import (
     Call,
     Disturbed,
@@ -40,6 +41,13 @@ _JSON = {"Content-Type": "application/json"}
 _SHORT_SECONDS = 2.0
 #: The timeout is doubled after a call without an answer, up to this: a local server may take minutes.
 _MAX_TIMEOUT_SECONDS = 600.0
+
+
+class Answer(NamedTuple):
+    """The completion in a response with status 200, and the response's headers."""
+
+    completion: Completion
+    headers: Mapping[str, str]
 
 
 class Subject(Protocol):
@@ -107,15 +115,13 @@ class Sender:
         """Wait until what was found out about the server is stored."""
         await asyncio.gather(*self._storing)
 
-    async def send(
-        self, ticket: Ticket, request: Subject, chat: ChatRequest, form: RequestForm, row: UUID
-    ) -> http.Response:
+    async def send(self, ticket: Ticket, request: Subject, chat: ChatRequest, form: RequestForm, row: UUID) -> Answer:
         """Send one request; closes its row of the ledger unless it is answered. Raises ``ProcessingError``."""
         call = Call(self.server, self.model, self._timeout_seconds, request.company_id)
         try:
             with call_span(self.server, self.model, request.session_id, request.company_id) as span:
                 answer = await self._post(ticket, chat, form)
-                describe_answer(span, answer.content)
+                describe_answer(span, answer.completion)
         except (openai.APIError, TimeoutError) as exc:
             error, end = self._because_of_load(translated(exc, call), ticket), outcome(exc)
             await self._close_failed(row, error, end, exc)
@@ -187,8 +193,8 @@ class Sender:
         self._remember()
         return self._partial
 
-    async def _post(self, ticket: Ticket, chat: ChatRequest, form: RequestForm) -> http.Response:
-        """Send the request; returns the raw response with status 200 and a completion.
+    async def _post(self, ticket: Ticket, chat: ChatRequest, form: RequestForm) -> Answer:
+        """Send the request; returns the response with status 200 and a completion.
 
         Raises the SDK's errors, also for one that a response with status 200 describes, and ``TimeoutError``.
         """
@@ -197,19 +203,19 @@ class Sender:
             ticket.sent()
             # Not by the SDK's method for completions, which walks through messages and schema to translate names (there
             # are none), and not as a dict: both take more CPU time than the HTTP client.
-            answer = await self._client.post(
+            response = await self._client.post(
                 "/chat/completions",
                 cast_to=http.Response,
                 content=chat.encoded(self.model, form),
                 options={"headers": _JSON, "timeout": openai.Timeout(self._timeout_seconds, connect=CONNECT_SECONDS)},
             )
-        raise_unless_completion(answer)
-        return answer
+        return Answer(completion_in(response), response.headers)
 
-    def end_of(self, completion: Completion, answer: http.Response) -> CallEnd:
+    def end_of(self, answer: Answer) -> CallEnd:
         """How an answered call ended, with the rate limits that the server reported."""
         return replace(
-            completion.end(answer.headers.get("x-request-id")), rate_limit=self._rate_limits.read_answer(answer.headers)
+            answer.completion.end(answer.headers.get("x-request-id")),
+            rate_limit=self._rate_limits.read_answer(answer.headers),
         )
 
     def planned(self, request: Subject, chat: ChatRequest) -> PlannedCall:

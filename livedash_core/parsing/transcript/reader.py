@@ -18,6 +18,7 @@ from livedash_core.parsing.text import clean
 from livedash_core.parsing.transcript import (
     contract,
     html_text,
+    json_documents,
     json_messages,
     labels,
     other_layouts,
@@ -136,7 +137,7 @@ def not_a_transcript(text: str) -> str | None:
         return "is an HTML or XML page (a login page?), not a transcript"
     if any(message.speaker is not None for message in reading.messages):
         return None
-    if json_messages.may_be_json(text) and not text.lstrip().startswith("{\\rtf"):
+    if json_documents.may_be_json(text) and not text.lstrip().startswith("{\\rtf"):
         return "is JSON without messages that have a speaker and a text, not a transcript"
     if labels.has_labels(text, _TABLE):
         return None
@@ -175,10 +176,10 @@ def _read(text: str, table: SpeakerTable, started_at: datetime | None, messages_
     """Read the format that the text is in."""
     if webvtt.is_webvtt(text):
         return webvtt.read_webvtt(text, started_at, table)
-    if json_messages.may_be_json(text):
+    if json_documents.may_be_json(text):
         try:
-            document = json_messages.load_json(text)
-        except json_messages.NotJson:
+            document = json_documents.load_json(text)
+        except json_documents.NotJson:
             pass
         else:
             if isinstance(document, str):
@@ -186,7 +187,7 @@ def _read(text: str, table: SpeakerTable, started_at: datetime | None, messages_
             reading = json_messages.read_json(document, table)
             if reading.messages:
                 return reading
-            inside = plain_text.read_plain_text(json_messages.text_inside(document), table, messages_sent)
+            inside = plain_text.read_plain_text(json_documents.text_inside(document), table, messages_sent)
             if _speaking(inside) > 1:
                 inside.format = "json"
                 return inside

@@ -1,30 +1,7 @@
 // Buttons that start runs: the browser calls Airflow's API as the user, so Airflow checks the permission and logs the user.
 "use strict";
 
-const said = document.getElementById("said");
 const ask = document.getElementById("ask");
-
-function say(text, path) {
-  said.hidden = false;
-  said.textContent = text;
-  if (!path) return;
-  const link = document.createElement("a");
-  link.dataset.airflow = "";
-  link.href = document.body.dataset.airflowRoot + path;
-  link.textContent = "See it in Airflow";
-  said.append(" ", link);
-}
-
-// Adds a link to the page about a run of a stage.
-function linkToRun(dag, runId) {
-  if (!document.body.dataset.stageDags.split(" ").includes(dag)) return;
-  const link = document.createElement("a");
-  const company = new URLSearchParams(location.search).get("company");
-  const query = company ? `?${new URLSearchParams({ company })}` : "";
-  link.href = `${document.body.dataset.here}/runs/${encodeURIComponent(dag)}/${encodeURIComponent(runId)}${query}`;
-  link.textContent = "What it changed";
-  said.append(" ", link);
-}
 
 // Shows the cost forecast of a button that may cause model calls, for the days in the form if it has any.
 let forecasts = 0;
@@ -75,87 +52,6 @@ function confirmed(button) {
   });
 }
 
-async function answerOf(response) {
-  const answer = await response.json().catch(() => ({}));
-  if (response.ok) return answer;
-  if (response.status === 401) throw new Error("You are logged out; reload the page.");
-  if (response.status === 403) throw new Error("Airflow refused: you may not start this DAG.");
-  const detail = typeof answer.detail === "string" ? answer.detail : JSON.stringify(answer.detail ?? "");
-  throw new Error(`Airflow answered ${response.status}. ${detail}`.slice(0, 500));
-}
-
-async function send(method, path, body) {
-  const response = await fetch(document.body.dataset.airflowRoot + path, {
-    method,
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify(body),
-  });
-  return answerOf(response);
-}
-
-async function readJson(address) {
-  return answerOf(await fetch(address, { headers: { Accept: "application/json" } }));
-}
-
-const read = (path) => readJson(document.body.dataset.airflowRoot + path);
-
-const FOLLOW_MILLISECONDS = 2000;
-const FOLLOW_TIMES = 450; // a quarter of an hour; a lane ends after ten minutes
-const SHOWN_MILLISECONDS = 60_000;
-let followed = 0;
-
-// Shows the state of a run until it ends or another action is started: queued or paused, running, done.
-async function followRun(dag, runId, more) {
-  const number = ++followed;
-  const path = `/dags/${encodeURIComponent(dag)}/runs/${encodeURIComponent(runId)}`;
-  for (let times = 0; times < FOLLOW_TIMES && number === followed; times += 1) {
-    const run = await read(`/api/v2/dags/${encodeURIComponent(dag)}/dagRuns/${encodeURIComponent(runId)}`);
-    if (number !== followed) return;
-    if (run.state === "running") say(`The run is started.${more}`, path);
-    else if (run.state !== "queued") return sayEnd(dag, run, path, more);
-    else if ((await readPaused()).has(dag)) say(`The run waits: its DAG is paused in Airflow.${more}`, path);
-    else say(`The run is queued.${more}`, path);
-    linkToRun(dag, runId);
-    await new Promise((resolve) => setTimeout(resolve, FOLLOW_MILLISECONDS));
-  }
-}
-
-// The counts of a run are in the Asset event that it emitted; a run that moved no session on emits none.
-async function readEnd(dag, run) {
-  const query = new URLSearchParams({ source_dag_id: dag, source_run_id: run.dag_run_id, limit: 10 });
-  const events = (await read(`/api/v2/assets/events?${query}`).catch(() => ({}))).asset_events ?? [];
-  const counts = events.map((event) => event.extra ?? {}).find((extra) => "completed" in extra);
-  const changed = counts
-    ? ["completed", "skipped", "failed"].filter((name) => counts[name]).map((name) => `${counts[name]} ${name}`).join(", ")
-    : "";
-  const nothing = dag === "livedash_topic_edit" ? `the topic is ${run.state === "success" ? "changed" : "as it was"}` : "no session moved on";
-  const result = run.state === "success" ? "The run is done" : "The run has failed";
-  return `${result}: ${changed || nothing}.`;
-}
-
-async function sayEnd(dag, run, path, more) {
-  say(`${await readEnd(dag, run)}${more}`, path);
-  linkToRun(dag, run.dag_run_id);
-  await refresh();
-  const number = followed;
-  setTimeout(() => { if (number === followed) said.hidden = true; }, SHOWN_MILLISECONDS);
-}
-
-// The page about a run: its state, and what it moved on, as long as it is open.
-async function showRun(line) {
-  const { dag, run: runId } = line.dataset;
-  for (let times = 0; times < FOLLOW_TIMES; times += 1) {
-    const run = await read(`/api/v2/dags/${encodeURIComponent(dag)}/dagRuns/${encodeURIComponent(runId)}`);
-    if (run.state !== "running" && run.state !== "queued") {
-      line.textContent = await readEnd(dag, run);
-      return refresh();
-    }
-    line.textContent = `The run is ${run.state}.`;
-    await refresh();
-    await new Promise((resolve) => setTimeout(resolve, FOLLOW_MILLISECONDS));
-  }
-}
-
 async function startRun(dag, conf, more = "") {
   const run = await send("POST", `/api/v2/dags/${encodeURIComponent(dag)}/dagRuns`, {
     logical_date: null,
@@ -163,12 +59,6 @@ async function startRun(dag, conf, more = "") {
     note: "Started on the LiveDash page",
   });
   followRun(dag, run.dag_run_id, more).catch((error) => say(`The run is started, and cannot be followed: ${error.message}`));
-}
-
-// Resolves to the ids of LiveDash's DAGs that are paused; none if Airflow does not answer.
-async function readPaused() {
-  const found = await read("/api/v2/dags?tags=livedash&paused=true&limit=100").catch(() => ({}));
-  return new Map((found.dags ?? []).map((dag) => [dag.dag_id, dag.dag_display_name ?? dag.dag_id]));
 }
 
 // Names the paused DAGs on the page, each with a button that unpauses it.
@@ -222,7 +112,7 @@ const KINDS = {
 
   async backfill(button, fields) {
     const dag = button.dataset.dag;
-    await send("POST", "/api/v2/backfills", {
+    const backfill = await send("POST", "/api/v2/backfills", {
       dag_id: dag,
       from_date: `${fields.from}T00:00:00Z`,
       to_date: `${fields.to}T00:00:00Z`,
@@ -231,8 +121,7 @@ const KINDS = {
       reprocess_behavior: "completed",
       max_active_runs: 1,
     });
-    const waits = (await readPaused()).has(dag) ? " Its runs wait: the DAG is paused in Airflow." : "";
-    say(`The backfill is started.${waits}`, `/dags/${encodeURIComponent(dag)}/backfills`);
+    followBackfill(dag, backfill).catch((error) => say(`The backfill is started, and cannot be followed: ${error.message}`));
   },
 
   async group(button, fields) {
@@ -279,7 +168,5 @@ document.addEventListener("submit", (event) => {
   event.target.querySelector("button.action").click();
 });
 
-const runLine = document.getElementById("run");
-if (runLine) showRun(runLine).catch((error) => { runLine.textContent = `Airflow cannot say how the run went: ${error.message}`; });
 showPaused();
 document.addEventListener("refreshed", showPaused);

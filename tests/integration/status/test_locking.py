@@ -37,7 +37,9 @@ def test_claiming_within_a_scope_waits_for_no_lock(
         assert ProcessingStatusManager(connection).claim(FETCH, 2, within).attempts == {sessions[1]: 1}
 
 
-@pytest.mark.parametrize("verb", ["complete", "fail", "release", "reclaim", "reset_failed", "reopen", "erase"])
+@pytest.mark.parametrize(
+    "verb", ["complete", "fail", "release", "reclaim", "reset_failed", "skip_failed", "reopen", "erase"]
+)
 def test_rows_are_locked_in_one_order(records: Records, company_id: UUID, engine: Engine, verb: str) -> None:
     """Verbs lock by stage in the order of the pipeline, then by session, so that two never deadlock."""
     sessions = sessions_stored_backwards(engine, company_id, 3)
@@ -45,7 +47,7 @@ def test_rows_are_locked_in_one_order(records: Records, company_id: UUID, engine
     with engine.begin() as connection:
         manager = ProcessingStatusManager(connection)
         token = manager.claim(FETCH, 3).token
-        if verb == "reset_failed":
+        if verb in ("reset_failed", "skip_failed"):
             manager.fail(FETCH, token, [Failure(session, "permanent", "no") for session in sessions])
     if verb == "reclaim":
         records.expire_leases()
@@ -55,10 +57,12 @@ def test_rows_are_locked_in_one_order(records: Records, company_id: UUID, engine
         "release": lambda manager: manager.release(token, backwards),
         "reclaim": lambda manager: manager.claim(FETCH, 3),
         "reset_failed": lambda manager: manager.reset_failed(Scope(session_ids=tuple(backwards))),
+        "skip_failed": lambda manager: manager.skip_failed(Scope(session_ids=tuple(backwards)), "gone", "Ann"),
         "reopen": lambda manager: manager.reopen(FETCH, backwards),
         "erase": lambda manager: manager.erase(backwards),
     }
-    stages = BUILT_IN.names if verb in ("reopen", "erase") else [FETCH]
+    of_stages = {"reopen": BUILT_IN.names, "erase": BUILT_IN.names, "skip_failed": (FETCH, CREATE)}
+    stages = of_stages.get(verb, (FETCH,))
     order = [(session, stage) for stage in stages for session in sessions]
     middle = order.index((sessions[1], FETCH))
 
@@ -109,6 +113,23 @@ def test_reopening_resets_a_stage_that_is_settled_while_it_waits(
             other.commit()
 
     assert reopened.result() == [session]
+    records.assert_stage(session, FETCH, "PENDING")
+    records.assert_counts_equal_rows()
+
+
+def test_a_session_that_is_retried_while_a_person_skips_it_is_not_skipped(
+    records: Records, company_id: UUID, engine: Engine
+) -> None:
+    (session,) = records.sessions(company_id, 1)
+    with engine.connect() as other:
+        manager = ProcessingStatusManager(other)
+        manager.fail_stage(session, FETCH, manager.start_stage(session, FETCH), "gone")
+        other.commit()
+        manager.reset_failed(Scope())
+        with waiting(engine, lambda manager: manager.skip_failed(Scope(), "gone", "Ann")) as skipped:
+            other.commit()
+
+    assert skipped.result() == {}
     records.assert_stage(session, FETCH, "PENDING")
     records.assert_counts_equal_rows()
 

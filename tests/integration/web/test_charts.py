@@ -7,7 +7,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from livedash_core.web.charts import MIN_PERCENT, bars, columns, days_per_bar, outline, stacked, ticks
+from livedash_core.web.charts import MIN_PERCENT, bars, columns, days_per_bar, sparkline, stacked, ticks
 
 
 @pytest.mark.parametrize("counts", [(109, 0, 0), (104, 3, 2), (1, 1_000_000, 1), (1, 1, 1), (0, 0, 5)])
@@ -63,11 +63,11 @@ def test_ticks_are_round_and_reach_above_the_highest_number(highest: int, number
 
 def test_the_outline_has_the_columns_of_the_numbers_without_zeros() -> None:
     numbers = [0, 3, 0, 1_000_000, 500_000]
-    drawn = re.findall(r"M([\d.]+) 100V([\d.]+)h([\d.]+)V100z", outline(numbers))
+    drawn = re.findall(r"M([\d.]+) 100V([\d.]+)h([\d.]+)V100z", sparkline(numbers))
     assert [tuple(map(float, column)) for column in drawn] == [
         (column.x, column.y, column.width) for column in columns(numbers) if column.height
     ]
-    assert outline([]) == outline([0, 0]) == ""
+    assert sparkline([]) == sparkline([0, 0]) == ""
 
 
 @pytest.mark.parametrize(

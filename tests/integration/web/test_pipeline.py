@@ -235,6 +235,7 @@ def test_the_page_has_no_inline_script_or_style(page: TestClient, records: Recor
     assert re.findall(r"<script([^>]*)>([^<]*)</script>", html) == [
         (' src="/livedash/static/theme.js"', ""),
         (' src="/livedash/static/page.js" defer', ""),
+        (' src="/livedash/static/runs.js" defer', ""),
         (' src="/livedash/static/actions.js" defer', ""),
     ]
 
