@@ -264,21 +264,27 @@ def count_follow_ups(connection: Connection, company_ids: Sequence[UUID]) -> int
 def sessions_of(connection: Connection, topic_id: int, *, limit: int) -> list[UUID] | None:
     """Return the sessions of a topic; None if there are more than ``limit``."""
     # Twice as many rows, because a session may have several questions of the topic.
-    most = 2 * limit + 1
-    ids = connection.scalars(_SESSIONS_OF, {"topic_id": topic_id, "most": most}).all()
+    ids = connection.scalars(_SESSIONS_OF, {"topic_id": topic_id, "most": 2 * limit + 1}).all()
+    if None in ids:
+        return None
     distinct = list(dict.fromkeys(ids))
-    return distinct if len(ids) < most and len(distinct) <= limit else None
+    return distinct if len(distinct) <= limit else None
 
 
-# Each question in a look-up of its own: a join may read the whole table.
+# Each question in a look-up of its own: a join may read the whole table. Too many sessions are one NULL: thousands of
+# ids take longer to read than to find.
 _SESSIONS_OF = text(
     """
-    SELECT asked.session_id
-    FROM (SELECT question_id FROM livedash.topic_member
-          WHERE topic_id = :topic_id ORDER BY sessions DESC, question_id LIMIT :most) AS member
-    CROSS JOIN LATERAL (
-        SELECT session_id FROM livedash.session_question WHERE question_id = member.question_id LIMIT :most
-    ) AS asked LIMIT :most
+    WITH found AS MATERIALIZED (
+        SELECT asked.session_id
+        FROM (SELECT question_id FROM livedash.topic_member
+              WHERE topic_id = :topic_id ORDER BY sessions DESC, question_id LIMIT :most) AS member
+        CROSS JOIN LATERAL (
+            SELECT session_id FROM livedash.session_question WHERE question_id = member.question_id LIMIT :most
+        ) AS asked LIMIT :most
+    ), number AS (SELECT count(*) < :most AS is_small FROM found)
+    SELECT session_id FROM found CROSS JOIN number WHERE is_small
+    UNION ALL SELECT NULL FROM number WHERE NOT is_small
     """
 )
 
