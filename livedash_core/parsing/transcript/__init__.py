@@ -1,7 +1,7 @@
 """Transcripts: from the text that a company publishes to messages with roles and times.
 
-``reader`` recognises the format and puts the parts together; ``contract``, ``plain_text``, ``json_messages`` (from what
-``json_documents`` finds), ``html_text`` and ``webvtt`` each read one format. Of plain text, ``labels`` reads the
+``reader`` puts the parts together. ``formats`` recognises the format; ``contract``, ``plain_text``, ``json_messages``
+(from what ``json_documents`` finds), ``html_text`` and ``webvtt`` each read one. Of plain text, ``labels`` reads the
 beginning of a line, ``text_lines`` finds the lines, and ``message_starts`` those that begin a message. ``speakers`` has
 the words for each role; ``times`` gives every message a time.
 """

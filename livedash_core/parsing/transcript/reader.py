@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 from datetime import UTC, datetime
 from itertools import pairwise
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from livedash_core.enums import DayOrder, Role
@@ -17,28 +16,19 @@ from livedash_core.parsing.stamps import Stamp
 from livedash_core.parsing.text import clean
 from livedash_core.parsing.transcript import (
     contract,
-    html_text,
     json_documents,
-    json_messages,
     labels,
-    other_layouts,
     plain_text,
-    tables,
     times,
-    webvtt,
 )
+from livedash_core.parsing.transcript.formats import has_both_sides, is_html, read_format
 from livedash_core.parsing.transcript.json_errors import is_json_error
 from livedash_core.parsing.transcript.messages import ParsedMessage, RawMessage, Reading, Transcript
 from livedash_core.parsing.transcript.speakers import Resolution, Speaker, SpeakerTable
 
-_ESCAPED_LINE_END = re.compile(r"(?:\\r)?\\n|\\r(?=\s*\w)")
 #: A line end or tab that is written as two characters, and no part of a path.
 _ESCAPE = re.compile(r"(?<![\\:/])(?<![A-Z]:)\\[nt](?![a-z]*\\)")
 _TABLE = SpeakerTable()
-#: Ways to show HTML and XML in which elements are set apart, or attributes name who speaks.
-_OTHER_WAYS: tuple[dict[str, Any], ...] = ({}, {"inline": "  "}, {"with_names": True}, {"inline": "\n"})
-#: Fewer lines than this may be one conversation that lost its line ends.
-_FEW_LINES = 3
 #: Of the row's number of messages, how far the transcript's may be off, and always one message.
 _COUNT_TOLERANCE = 0.1
 
@@ -75,7 +65,7 @@ def parse_transcript(
     if not speaker_roles and (ordinary := _ordinary(text, started_at, ended_at, zone)) is not None:
         return Transcript(ordinary, {}, speakers={message.role: message.role for message in ordinary})
     table = SpeakerTable(speaker_roles) if speaker_roles else _TABLE
-    reading = _read(text, table, started_at, messages_sent)
+    reading = read_format(text, table, started_at, messages_sent)
     resolution = table.resolve(
         (message.speaker for message in reading.messages if message.speaker is not None), in_fields=reading.in_fields
     )
@@ -122,17 +112,17 @@ def not_a_transcript(text: str) -> str | None:
 
     None for a text in which speakers can be made out, whether they are known or not, and for one without words.
     """
-    if contract.begins_message(text) and not _is_html(text, _TABLE):
+    if contract.begins_message(text) and not is_html(text, _TABLE):
         return None
     text = clean(text).removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
     if contract.is_blank(text):
         return None
     if is_json_error(text):
         return "is JSON with an error message, not a transcript"
-    reading = _read(text, _TABLE, None, None)
-    if _is_html(text, _TABLE):
+    reading = read_format(text, _TABLE, None, None)
+    if is_html(text, _TABLE):
         # A login page may say "User:" too.
-        if _has_both_sides(reading, _TABLE) or sum(message.stamp is not None for message in reading.messages) > 1:
+        if has_both_sides(reading, _TABLE) or sum(message.stamp is not None for message in reading.messages) > 1:
             return None
         return "is an HTML or XML page (a login page?), not a transcript"
     if any(message.speaker is not None for message in reading.messages):
@@ -170,109 +160,6 @@ def quoted(line: str) -> str:
     shortener = reprlib.Repr()
     shortener.maxstring = 60
     return shortener.repr(line)
-
-
-def _read(text: str, table: SpeakerTable, started_at: datetime | None, messages_sent: int | None) -> Reading:
-    """Read the format that the text is in."""
-    if webvtt.is_webvtt(text):
-        return webvtt.read_webvtt(text, started_at, table)
-    if json_documents.may_be_json(text):
-        try:
-            document = json_documents.load_json(text)
-        except json_documents.NotJson:
-            pass
-        else:
-            if isinstance(document, str):
-                return _read(document, table, started_at, messages_sent)
-            reading = json_messages.read_json(document, table)
-            if reading.messages:
-                return reading
-            inside = plain_text.read_plain_text(json_documents.text_inside(document), table, messages_sent)
-            if _speaking(inside) > 1:
-                inside.format = "json"
-                return inside
-    if _is_html(text, table):
-        return _read_html(text, table, messages_sent)
-    text = _with_line_ends(_without_quotes(text), table)
-    reading = plain_text.read_plain_text(text, table, messages_sent)
-    if not _has_both_sides(reading, table) and (other := _read_other_layouts(text, table, messages_sent)):
-        return other
-    if html_text.has_line_breaks(text):
-        as_html = _read_html(text, table, messages_sent)
-        if _speaking(as_html) > _speaking(reading) or (
-            html_text.ends_lines_with_tags(text) and _speaking(as_html) == _speaking(reading)
-        ):
-            return as_html
-    return reading
-
-
-def _read_html(text: str, table: SpeakerTable, messages_sent: int | None) -> Reading:
-    shown = html_text.html_to_text(text)
-    reading = plain_text.read_plain_text(shown, table, messages_sent)
-    if not _speaking(reading):
-        # A speaker in an element of its own has no colon behind it.
-        reading = plain_text.read_plain_text(labels.with_colons(shown, table), table, messages_sent)
-    if not _has_both_sides(reading, table):
-        for how in _OTHER_WAYS:
-            other = html_text.html_to_text(text, **how)
-            found = plain_text.read_plain_text(other, table, messages_sent)
-            if not _has_both_sides(found, table):
-                found = _read_other_layouts(other, table, messages_sent) or reading
-            if found is not reading:
-                reading = found
-                break
-    reading.format = "html"
-    return reading
-
-
-def _read_other_layouts(text: str, table: SpeakerTable, messages_sent: int | None) -> Reading | None:
-    """Read a table, or text whose speakers have no colon behind them; None if that does not make both sides speak."""
-    if rows := tables.rows_of(text):
-        reading = json_messages.read_json(rows, table)
-        reading.format = "table"
-        if _has_both_sides(reading, table):
-            return reading
-    for written in other_layouts.rewritten(text, table):
-        reading = plain_text.read_plain_text(written, table, messages_sent)
-        if _has_both_sides(reading, table):
-            return reading
-    return None
-
-
-def _is_html(text: str, table: SpeakerTable) -> bool:
-    """Whether ``text`` is markup, and not lines that begin with ``<user>``."""
-    return html_text.is_html(text) and not labels.begins_with_tagged_speaker(text, table)
-
-
-def _has_both_sides(reading: Reading, table: SpeakerTable) -> bool:
-    speakers = (message.speaker for message in reading.messages if message.speaker is not None)
-    return {"User", "Assistant"} <= set(table.resolve(speakers, in_fields=reading.in_fields).roles.values())
-
-
-def _speaking(reading: Reading) -> int:
-    return sum(message.speaker is not None for message in reading.messages)
-
-
-def _without_quotes(text: str) -> str:
-    """The text inside a quoted cell that was copied with its quotes."""
-    stripped = text.strip()
-    if len(stripped) > 2 and stripped[0] == stripped[-1] == '"' and '"' not in stripped[1:-1].replace('""', ""):
-        return stripped[1:-1].replace('""', '"')
-    return text
-
-
-def _with_line_ends(text: str, table: SpeakerTable) -> str:
-    """``\\n`` written as two characters becomes a line end where that makes speakers begin lines."""
-    if "\\n" not in text or text.count("\n") > max(_FEW_LINES, text.count("\\n")):
-        return text
-    unescaped = _ESCAPED_LINE_END.sub("\n", text)
-    before, after = (sum(_is_known(line, table) for line in candidate.split("\n")) for candidate in (text, unescaped))
-    return unescaped if after > before else text
-
-
-def _is_known(line: str, table: SpeakerTable) -> bool:
-    label = labels.label_of_line(line, table)
-    return label is not None and (label.is_known or label.is_timed)
 
 
 def _problem(reading: Reading, resolution: Resolution) -> str | None:
