@@ -18,26 +18,37 @@ _DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call] # SQLAlchemy an
 
 
 @contextmanager
-def copying(connection: Connection, table: str, columns: Sequence[str]) -> Iterator[psycopg.Copy]:
+def copying(
+    connection: Connection, table: str, columns: Sequence[str], types: Sequence[str] | None = None
+) -> Iterator[psycopg.Copy]:
     """COPY into a table within ``connection``'s transaction, in constant memory.
 
-    Raises SQLAlchemy's ``DBAPIError`` like any other statement.
+    With ``types``, PostgreSQL's names for the types of the columns, rows are sent in the binary format, which takes a
+    third of the text format's time in Python. Raises SQLAlchemy's ``DBAPIError`` like any other statement.
     """
     driver = connection.connection.driver_connection
     assert driver is not None
-    statement = f"COPY {table} ({', '.join(columns)}) FROM STDIN"
+    statement = f"COPY {table} ({', '.join(columns)}) FROM STDIN{' (FORMAT BINARY)' if types else ''}"
     try:
         # The cursor stays open: a closed one loses its row count.
         with driver.cursor().copy(statement) as copy:
+            if types:
+                copy.set_types(types)
             yield copy
     except psycopg.Error as error:
         # Callers handle one class of database errors, whichever way the rows are written.
         raise cast(DBAPIError, DBAPIError.instance(statement, None, error, psycopg.Error)) from error
 
 
-def copy_into(connection: Connection, table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+def copy_into(
+    connection: Connection,
+    table: str,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    types: Sequence[str] | None = None,
+) -> None:
     """COPY ``rows`` into a table. Raises the same errors as ``copying``, and those of ``rows``."""
-    with copying(connection, table, columns) as copy:
+    with copying(connection, table, columns, types) as copy:
         for row in rows:
             copy.write_row(row)
 

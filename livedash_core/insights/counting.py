@@ -110,10 +110,13 @@ def counted_sessions(connection: Connection, session_ids: Iterable[UUID]) -> Ite
 
 
 @contextmanager
-def counted_questions(connection: Connection, session_ids: Iterable[UUID]) -> Iterator[None]:
-    """Keep the counts while the block changes the questions of these sessions, or the day of their start."""
+def counted_questions(connection: Connection, session_ids: Iterable[UUID], *, adds: bool = True) -> Iterator[None]:
+    """Keep the counts while the block changes the questions of these sessions, or the day of their start.
+
+    ``adds`` tells whether the block may add questions to a session that has none.
+    """
     add = (_ADD_QUESTIONS, _ADD_QUESTION_MONTHS)
-    with _difference(connection, _QUESTIONS, session_ids, add, ("question_id", "day")):
+    with _difference(connection, _QUESTIONS, session_ids, add, ("question_id", "day"), adds=adds):
         yield
 
 
@@ -129,10 +132,14 @@ def _difference(
     session_ids: Iterable[UUID],
     add: tuple[TextClause, ...],
     columns: tuple[str, ...],
+    *,
+    adds: bool = True,
 ) -> Iterator[None]:
     ids = list(session_ids)
     before = _count(connection, query, ids)
     yield
+    if not before and not adds:
+        return
     after = _count(connection, query, ids)
     after.subtract(before)
     # Sorted, so that concurrent transactions lock the same counts in one order.

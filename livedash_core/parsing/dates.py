@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import reprlib
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -14,6 +15,7 @@ from livedash_core.parsing.stamps import Order, Stamp, with_offset
 from livedash_core.parsing.written_times import read_time
 
 # ASCII: otherwise \d and int() accept Arabic-Indic digits too.
+_DAY_AND_TIME = re.compile(r"(\d\d\.\d\d\.\d{4}) ((?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d)", re.ASCII)
 _FORMAT = re.compile(r"(\d\d)\.(\d\d)\.(\d{4}) (\d\d):(\d\d):(\d\d)", re.ASCII)
 
 
@@ -28,7 +30,10 @@ def to_utc(text: str, zone: ZoneInfo, *, fold: Literal[0, 1] = 0, order: Order |
 
     Raises ``ValueError`` with a message for the user; it quotes at most 30 characters of the text.
     """
-    match = _FORMAT.fullmatch(text.strip())
+    stripped = text.strip()
+    if (match := _DAY_AND_TIME.fullmatch(stripped)) is not None and (ends := _around_time(zone, match[1])) is not None:
+        return datetime.fromisoformat(f"{ends[0]}{match[2]}{ends[1]}").astimezone(UTC)
+    match = _FORMAT.fullmatch(stripped)
     if match is None:
         return _instant(read_time(text), text, zone, fold, order)
     day, month, year, hour, minute, second = map(int, match.groups())
@@ -83,6 +88,25 @@ def _in_zone(local: datetime, text: str, zone: ZoneInfo) -> datetime:
     if back != local:
         raise ValueError(f"{_quoted(text)} is not a time in {zone.key}: the clocks were put forward over it")
     return instant
+
+
+@lru_cache(maxsize=4_096)
+def _around_time(zone: ZoneInfo, day: str) -> tuple[str, str] | None:
+    """Return what ISO 8601 has before and after the time of ``day`` (DD.MM.YYYY), if its offset is one all day long.
+
+    Then each of its times exists once. None for other days, and for what is no day. Most times of a file are of few
+    days, and the offset of each time alone takes longer than the rest of parsing it.
+    """
+    try:
+        midnight = datetime(int(day[6:]), int(day[3:5]), int(day[:2]), tzinfo=zone)
+        # Hourly: no zone ever changed its clocks twice within an hour.
+        hours = [midnight + timedelta(hours=hour) for hour in range(25)]
+    except (ValueError, OverflowError):
+        return None
+    if len({hour.replace(fold=fold).utcoffset() for hour in hours for fold in (0, 1)}) > 1 or midnight.year == 1:
+        return None  # in year 1, UTC may be before the first day
+    written = midnight.isoformat()
+    return written[:11], written[19:]
 
 
 def _quoted(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 #: Frequent words that the other four languages lack, or have much less often.
 _WORDS: dict[str, str] = {
@@ -14,6 +15,7 @@ _WORDS: dict[str, str] = {
 }
 _LANGUAGE_OF = {word: language for language, words in _WORDS.items() for word in words.split()}
 _WORD = re.compile(r"[^\W\d_]+")
+_ASCII_SPACES = {code: " " for code in range(128) if not chr(code).isalpha()}
 #: Of a conversation, what is looked at.
 _CHARACTERS = 4_000
 #: With fewer of these words nothing is certain, nor if a second language has more than one for each four.
@@ -26,11 +28,14 @@ def searched_language(text: str) -> str | None:
 
     A tenth of the words must be such words, so that a text in another language is none of the five.
     """
-    words = _WORD.findall(text[:_CHARACTERS].lower())
-    found = dict.fromkeys(_WORDS, 0)
-    for word in words:
-        if (language := _LANGUAGE_OF.get(word)) is not None:
-            found[language] += 1
-    (first, most), (_, second) = sorted(found.items(), key=lambda each: -each[1])[:2]
+    words = words_of(text[:_CHARACTERS].lower())
+    counted = Counter(map(_LANGUAGE_OF.get, words))
+    (most, first), (second, _) = sorted(((counted[language], language) for language in _WORDS), reverse=True)[:2]
     is_certain = most >= max(_MIN_WORDS, len(words) // 10) and most >= _SECOND_SHARE * second
     return first if is_certain else None
+
+
+def words_of(text: str) -> list[str]:
+    """The runs of letters in ``text``."""
+    # translate() is several times as fast as the pattern, but only for ASCII.
+    return text.translate(_ASCII_SPACES).split() if text.isascii() else _WORD.findall(text)

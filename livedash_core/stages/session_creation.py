@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, select, text
+from sqlalchemy import ARRAY, Connection, Uuid, any_, bindparam, select, text
 
 from livedash_core.bulk_insert import copy_into, upsert
 from livedash_core.enums import DayOrder, Role
@@ -35,6 +35,10 @@ _FROM_IMPORT = (
 )
 
 
+CLAIM_SIZE = 500
+#: Of the transcripts of a claim, in UTF-8. The runner holds two claims, and each text as it came and as messages.
+CLAIM_BYTES = 16 * 2**20
+
 #: Settings of a company that say how its transcripts are read.
 _SETTINGS = (Company.timezone, Company.speaker_roles, Company.date_order)
 
@@ -59,10 +63,18 @@ class NewSession(NamedTuple):
 
 
 class SessionCreation(Stage[ImportedSession, NewSession]):
-    """Parsing only. A transcript may have 2 MiB and a claim holds all of its transcripts, so claims are small."""
+    """Parsing only. Claims are large, because each takes two dozen statements, and bounded by their transcripts."""
 
     name = "SESSION_CREATION"
-    claim_size = 100
+    claim_size = CLAIM_SIZE
+
+    def within_memory(self, connection: Connection, session_ids: Sequence[UUID]) -> list[UUID]:
+        """Return sessions whose transcripts have at most ``CLAIM_BYTES`` together, or the first one alone."""
+        fitting = list(connection.scalars(_FITTING, {"session_ids": list(session_ids), "most": CLAIM_BYTES}))
+        # Few sessions are claimed in vain while transcripts are long.
+        is_too_much = len(fitting) < len(session_ids)
+        self.claim_size = max(1, len(fitting)) if is_too_much else min(CLAIM_SIZE, 2 * self.claim_size)
+        return fitting
 
     def load(self, connection: Connection, session_ids: Sequence[UUID]) -> list[ImportedSession]:
         """Read the rows with their transcripts."""
@@ -70,7 +82,7 @@ class SessionCreation(Stage[ImportedSession, NewSession]):
             select(SessionImport.__table__, SessionTranscript.content, *_SETTINGS)
             .join(Company, Company.id == SessionImport.company_id)
             .join(SessionTranscript, SessionTranscript.session_id == SessionImport.id, isouter=True)
-            .where(SessionImport.id.in_(session_ids))
+            .where(SessionImport.id == any_(bindparam("session_ids", list(session_ids), ARRAY(Uuid))))
         )
         return [
             ImportedSession(
@@ -118,7 +130,7 @@ class SessionCreation(Stage[ImportedSession, NewSession]):
         rows = [new.columns for new in results.values()]
         # A session that is made again may have moved to another day, and its questions with it. The counts are written
         # last, because two lanes that change the same counts wait for each other.
-        with counted_sessions(connection, results), counted_questions(connection, results):
+        with counted_sessions(connection, results), counted_questions(connection, results, adds=False):
             upsert(connection, Session, rows, key=["id"], update=_FROM_IMPORT)
             connection.execute(_FORGET_MESSAGES, {"session_ids": list(results)})
             copy_into(
@@ -130,6 +142,7 @@ class SessionCreation(Stage[ImportedSession, NewSession]):
                     for session_id, session in results.items()
                     for position, message in enumerate(session.messages, start=1)
                 ),
+                ("uuid", "int4", "text", "text", "timestamptz"),
             )
             index_messages(
                 connection,
@@ -142,5 +155,19 @@ class SessionCreation(Stage[ImportedSession, NewSession]):
             )
 
 
-# An array instead of a hundred parameters: one statement text, prepared once.
+# octet_length does not read the text. A transcript that is missing has no length.
+_FITTING = text(
+    """
+    SELECT id FROM (
+        SELECT id, row_number() OVER so_far AS position,
+               sum(octet_length(content)) OVER so_far AS bytes
+        FROM unnest(CAST(:session_ids AS uuid[])) AS claimed (id)
+        LEFT JOIN livedash.session_transcript ON session_id = id
+        WINDOW so_far AS (ORDER BY id ROWS UNBOUNDED PRECEDING)
+    ) AS summed
+    WHERE position = 1 OR coalesce(bytes, 0) <= :most
+    ORDER BY id
+    """
+)
+# An array instead of a parameter per session: one statement text, prepared once.
 _FORGET_MESSAGES = text("DELETE FROM livedash.message WHERE session_id = ANY (CAST(:session_ids AS uuid[]))")

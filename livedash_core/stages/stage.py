@@ -103,6 +103,13 @@ class Stage(ABC, Generic[Item, Result]):
     def __init__(self, context: StageContext) -> None:
         self.context = context
 
+    def within_memory(self, connection: Connection, session_ids: Sequence[UUID]) -> Sequence[UUID]:
+        """Return those of a claim's sessions, at least one, that fit in memory together; the others are released.
+
+        All of them here. For a stage whose sessions differ much in size, so that most claims can be large.
+        """
+        return session_ids
+
     @abstractmethod
     def load(self, connection: Connection, session_ids: Sequence[UUID]) -> Sequence[Item]:
         """Read what ``handle`` needs for these sessions; a session without an item fails."""

@@ -10,11 +10,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Generic, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine, text
 
 from livedash_core.db import in_transaction
 from livedash_core.errors import PermanentError, SystemicError, UnavailableError
-from livedash_core.models import SessionImport
 from livedash_core.outcomes import Completed, Deferred, Skipped
 from livedash_core.pipeline import Pipeline
 from livedash_core.stages.execution.failures import describe, is_database_failure, to_failure
@@ -27,6 +26,11 @@ log = logging.getLogger(__name__)
 
 Item = TypeVar("Item", bound=StageItem)
 Result = TypeVar("Result")
+
+# An array instead of a parameter per session: one statement text, prepared once.
+_ERASED = text(
+    "SELECT id FROM livedash.session_import WHERE id = ANY (CAST(:session_ids AS uuid[])) AND erased_at IS NOT NULL"
+)
 
 
 class ClaimSettler(Generic[Item, Result]):
@@ -51,7 +55,8 @@ class ClaimSettler(Generic[Item, Result]):
     def load(self, token: UUID, session_ids: Iterable[UUID]) -> list[Item]:
         """Load the stage's items for these sessions.
 
-        A session that cannot be read, or whose import row is gone, fails; an erased one is skipped and not read.
+        A session that cannot be read, or whose import row is gone, fails; an erased one is skipped and not read. Those
+        that do not fit in memory with the others are released.
         """
         items: list[Item] = []
 
@@ -60,25 +65,31 @@ class ClaimSettler(Generic[Item, Result]):
                 items.extend(self.stage.load(connection, part))
 
         claimed = list(session_ids)
-        erased = self._skip_erased(token, claimed)
-        wanted = [session_id for session_id in claimed if session_id not in erased]
+        wanted = self._wanted(token, claimed)
         unreadable = self._bisect(wanted, load)
         missing = set(wanted) - {item.session_id for item in items} - {one.session_id for one in unreadable}
         gone = "its imported row is gone; import the company's CSV again"
         self.fail(token, unreadable + [Failure(session_id, PermanentError.kind, gone) for session_id in missing])
         return items
 
-    def _skip_erased(self, token: UUID, claimed: list[UUID]) -> set[UUID]:
-        query = select(SessionImport.id).where(SessionImport.id.in_(claimed), SessionImport.erased_at.is_not(None))
+    def _wanted(self, token: UUID, claimed: list[UUID]) -> list[UUID]:
+        """The claimed sessions to load; erased ones are skipped, and those for which memory is short are released."""
 
-        def skip(connection: Connection) -> tuple[set[UUID], list[UUID]]:
-            erased = set(connection.scalars(query))
+        def choose(connection: Connection) -> tuple[list[UUID], list[UUID], list[UUID]]:
+            manager = self.manager(connection)
+            erased = set(connection.scalars(_ERASED, {"session_ids": claimed}))
             reasons = dict.fromkeys(erased, "its content was erased")
-            return erased, self.manager(connection).skip(self.stage.name, token, reasons) if reasons else []
+            skipped = manager.skip(self.stage.name, token, reasons) if reasons else []
+            present = [session_id for session_id in claimed if session_id not in erased]
+            wanted = self.stage.within_memory(connection, present)
+            others = set(present).difference(wanted)
+            return list(wanted), skipped, manager.release(token, others) if others else []
 
-        erased, skipped = in_transaction(self.engine, skip)
+        wanted, skipped, released = in_transaction(self.engine, choose)
         self.report.skipped += len(skipped)
-        return erased
+        # They are claimed again in this run, and count then.
+        self.report.claimed -= len(released)
+        return wanted
 
     def settle(
         self,

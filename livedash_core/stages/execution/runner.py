@@ -8,6 +8,7 @@ the database. No transaction is open while a stage handles sessions, and no leas
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import socket
@@ -97,6 +98,14 @@ class Runner(Generic[Item, Result]):
         Raises ``SystemicError`` when the database fails, or when the stage raises it outside ``handle``.
         """
         self._started = time.monotonic()
+        # Otherwise each full collection visits all imported modules, which took up to a third of a stage's CPU time.
+        gc.freeze()
+        try:
+            return self._run()
+        finally:
+            gc.unfreeze()
+
+    def _run(self) -> StageReport:
         with span("livedash.lane", {"livedash.stage": self.stage.name}) as lane:
             try:
                 self._drain()

@@ -20,12 +20,11 @@ WITH parameters AS MATERIALIZED (
     WHERE ctid = ANY (ARRAY(SELECT ctid FROM held))
     RETURNING session_id, company_id, started_at
 ), opened AS (
-    UPDATE livedash.session_processing_status AS next
+    UPDATE livedash.session_processing_status
     SET available_at = now()
-    FROM settled
-    WHERE next.session_id = settled.session_id AND next.stage = :next_stage
-      AND next.status = 'PENDING' AND next.available_at = 'infinity'
-    RETURNING next.company_id
+    WHERE session_id = ANY (ARRAY(SELECT session_id FROM settled)) AND stage = :next_stage
+      AND status = 'PENDING' AND available_at = 'infinity'
+    RETURNING company_id
 ), count_deltas AS (
     INSERT INTO livedash.session_processing_delta (company_id, stage, status, sessions, slot, duration_bucket)
     SELECT company_id, :stage, 'IN_PROGRESS', -count(*), NULL, NULL FROM settled GROUP BY company_id

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from uuid import UUID, uuid4
@@ -186,6 +187,23 @@ def test_an_exception_is_the_failure_and_quotes_no_session(
     assert (found[quiet].status, found[quiet].metadata) == ("SKIPPED", {"reason": "nothing to do", "lines": 2})
     assert (found[fine].status, found[fine].metadata) == ("COMPLETED", {"characters": 4})
     assert sorted(pipeline.query("SELECT content FROM livedash.session_transcript")) == [("done",), ("kept",)]
+
+
+def test_garbage_collections_of_a_run_leave_out_what_was_there_before(
+    records: Records, company_id: UUID, pipeline: Pipeline
+):
+    records.sessions(company_id, 3)
+    frozen: list[int] = []
+
+    async def look(item: Found) -> Outcome[str]:
+        frozen.append(gc.get_freeze_count())
+        return await complete(item)
+
+    pipeline.run(Scripted(pipeline, look))
+
+    assert min(frozen) > 100_000
+    # What is garbage later is collected again.
+    assert gc.get_freeze_count() == 0
 
 
 def test_a_limit_holds_across_claims(records: Records, company_id: UUID, pipeline: Pipeline):

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -105,3 +105,34 @@ def test_the_second_of_two_ambiguous_times_can_be_requested() -> None:
 
     assert to_utc("25.10.2026 02:10:00", zone) == datetime(2026, 10, 25, 0, 10, tzinfo=UTC)
     assert to_utc("25.10.2026 02:10:00", zone, fold=1) == datetime(2026, 10, 25, 1, 10, tzinfo=UTC)
+
+
+#: Zones whose clocks change at midnight, by half an hour, by a whole day, backward into the day before, or by seconds.
+_ODD_ZONES = (
+    *("Europe/Amsterdam", "America/Havana", "America/Sao_Paulo", "Australia/Lord_Howe", "Pacific/Apia"),
+    *("Africa/Casablanca", "Asia/Beirut", "America/Godthab", "Africa/Monrovia", "Asia/Kathmandu"),
+)
+
+
+@pytest.mark.parametrize("key", _ODD_ZONES)
+def test_a_time_is_the_same_as_with_the_offset_of_its_very_moment(key: str) -> None:
+    zone = ZoneInfo(key)
+    first = datetime(1937, 6, 1) if key == "Europe/Amsterdam" else datetime(1972, 1, 1)
+    days = [first + timedelta(days=day) for day in range(50 * 365)]
+    # Around each change, and a few days without one.
+    changes = [day for day in days if len({_offset(day + timedelta(days=each), zone) for each in (-1, 0, 1, 2)}) > 1]
+    assert changes or key == "Asia/Kathmandu"
+    for day in (*changes[:40], *changes[-40:], *days[::2000]):
+        for local in (day + timedelta(minutes=17 * number) for number in range(86)):
+            for fold in (0, 1):
+                expected = local.replace(tzinfo=zone, fold=fold).astimezone(UTC)
+                written = local.strftime("%d.%m.%Y %H:%M:%S")
+                if expected.astimezone(zone).replace(tzinfo=None) == local:
+                    assert to_utc(written, zone, fold=fold) == expected
+                else:
+                    with pytest.raises(ValueError, match="clocks were put forward"):
+                        to_utc(written, zone, fold=fold)
+
+
+def _offset(local: datetime, zone: ZoneInfo) -> timedelta | None:
+    return local.replace(tzinfo=zone).utcoffset()

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+import re
 
-from livedash_core.parsing.searched_language import searched_language
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from livedash_core.parsing.searched_language import searched_language, words_of
 
 
 @pytest.mark.parametrize(
@@ -30,3 +34,8 @@ from livedash_core.parsing.searched_language import searched_language
 )
 def test_a_language_is_named_only_if_it_is_certain(text: str, language: str | None) -> None:
     assert searched_language(text) == language
+
+
+@given(st.text(st.characters(codec="ascii")) | st.text())
+def test_words_are_runs_of_letters_whatever_way_they_are_found(text: str):
+    assert words_of(text.lower()) == re.findall(r"[^\W\d_]+", text.lower())
