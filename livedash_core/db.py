@@ -53,7 +53,9 @@ def make_engine(url: str, *, pool_size: int = 5) -> Engine:
         connect_args={
             "application_name": "livedash",
             "connect_timeout": 10,
-            "options": f"-c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_SECONDS}s -c timezone={TIME_ZONE}",
+            "options": f"-c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_SECONDS}s -c timezone={TIME_ZONE} "
+            # The generic plans of short statements look expensive enough to be compiled, for longer than they run.
+            "-c jit=off",
         },
     )
 
@@ -68,6 +70,7 @@ def engine_from_creator(connect: Callable[[], Any], *, keep: int = 0) -> Engine:
     def connect_in_utc() -> Any:
         connection = connect()
         connection.execute(f"SET TIME ZONE '{TIME_ZONE}'")
+        connection.execute("SET jit = off")
         connection.commit()
         return connection
 

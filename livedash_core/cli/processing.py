@@ -19,7 +19,8 @@ from livedash_core.cli.batches import analyse
 from livedash_core.cli.context import credentials, database, scope_of
 from livedash_core.cli.interruption import Interruption
 from livedash_core.cli.output import complain, errors, print_json, print_table, say
-from livedash_core.cli.worker_processes import WorkerProcesses, available_cores
+from livedash_core.cli.worker_processes import WorkerProcesses
+from livedash_core.cores import available_cores
 from livedash_core.costs import describe_forecast
 from livedash_core.enums import ERROR_KINDS, Mode
 from livedash_core.errors import UsageError

@@ -6,14 +6,14 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from itertools import zip_longest
 from uuid import UUID
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from livedash_core.enums import SESSION_OUTCOMES
 from livedash_core.insights.buckets import DURATION_BOUNDS, RESPONSE_BOUNDS, quantile
-from livedash_core.insights.periods import Period, split
+from livedash_core.insights.periods import Period, range_parameters
+from livedash_core.insights.ranges import DAYS, PARTS, with_days
 
 #: The facets that are compared with a period before; ``heat_map`` reads ``hour``.
 COMPARED_FACETS = (
@@ -29,13 +29,12 @@ MAX_COMPARED = 50
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Sessions of a period by facet and value. ``per_day`` has all days, zeros included.
+    """Sessions of a period by facet and value.
 
     ``companies`` has sessions, outcomes and sentiments by company, if there are at most ``MAX_COMPARED``.
     """
 
     values: dict[str, dict[str, int]]
-    per_day: dict[date, int] = field(default_factory=dict)
     companies: dict[UUID, Counts] = field(default_factory=dict)
 
     @property
@@ -87,32 +86,31 @@ def counts(
     connection: Connection, company_ids: Sequence[UUID], period: Period, facets: Sequence[str] = FACETS
 ) -> Counts:
     """Count the sessions of these companies that started in ``period``, by these facets."""
-    parts = split(period)
     compared = len(company_ids) <= MAX_COMPARED
     parameters = {
         "facets": list(facets),
         "by_company": list(_BY_COMPANY),
         "company_ids": list(company_ids),
-        "first_month": parts.months[0] if parts.months else None,
-        "last_month": parts.months[-1] if parts.months else None,
+        **range_parameters(period),
     }
-    # A range that does not exist is NULL, and empty.
-    for end, days in zip_longest(("before", "after"), parts.days):
-        parameters |= {f"first_{end}": days and days.first, f"last_{end}": days and days.last}
     total: dict[str, Counter[str]] = {}
     by_company: dict[UUID, dict[str, dict[str, int]]] = {}
     for company_id, facet, value, sessions in connection.execute(_COMPARED if compared else _TOGETHER, parameters):
         total.setdefault(facet, Counter())[value] += sessions
         if company_id is not None:
             by_company.setdefault(company_id, {}).setdefault(facet, {})[value] = sessions
+    return Counts(
+        {facet: dict(values) for facet, values in total.items()},
+        {company_id: Counts(values) for company_id, values in by_company.items()},
+    )
+
+
+def sessions_per_day(connection: Connection, company_ids: Sequence[UUID], period: Period) -> dict[date, int]:
+    """Count the sessions of these companies on each day of ``period``, zeros included."""
     per_day = {period.first + timedelta(days=number): 0 for number in range(period.days)}
     days = {"company_ids": list(company_ids), "first": period.first, "last": period.last}
     per_day.update((day, sessions) for day, sessions in connection.execute(_PER_DAY, days))
-    return Counts(
-        {facet: dict(values) for facet, values in total.items()},
-        per_day,
-        {company_id: Counts(values) for company_id, values in by_company.items()},
-    )
+    return per_day
 
 
 # Each range in a branch of its own: the key of the tables begins with facet, company and day or month.
@@ -127,24 +125,27 @@ _PARTS = f"""
       AND month BETWEEN CAST(:first_month AS date) AND CAST(:last_month AS date)
     UNION ALL {_DAYS.format(end="before")} UNION ALL {_DAYS.format(end="after")}
 """  # noqa: S608 - made of constants
-_COMPARED = text(
+_COMPARED = with_days(
     f"""
     SELECT CASE WHEN facet = ANY (CAST(:by_company AS text[])) THEN company_id END AS company_id, facet, value,
            CAST(sum(sessions) AS int8)
     FROM ({_PARTS}) AS part GROUP BY 1, 2, 3 HAVING sum(sessions) > 0
-    """  # noqa: S608 - made of constants
+    """,  # noqa: S608 - made of constants
+    PARTS,
 )
-_TOGETHER = text(
+_TOGETHER = with_days(
     f"""
     SELECT NULL AS company_id, facet, value, CAST(sum(sessions) AS int8)
     FROM ({_PARTS}) AS part GROUP BY 2, 3 HAVING sum(sessions) > 0
-    """  # noqa: S608 - made of constants
+    """,  # noqa: S608 - made of constants
+    PARTS,
 )
-_PER_DAY = text(
+_PER_DAY = with_days(
     """
     SELECT day, CAST(sum(sessions) AS int8) FROM livedash.session_day_count
     WHERE facet = 'session' AND company_id = ANY (CAST(:company_ids AS uuid[]))
       AND day BETWEEN CAST(:first AS date) AND CAST(:last AS date)
     GROUP BY day
-    """
+    """,
+    DAYS,
 )

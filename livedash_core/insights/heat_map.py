@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, text
 
 from livedash_core.insights.periods import Period
+from livedash_core.insights.ranges import DAYS, with_days
 
 #: The most weeks that are read, the latest ones of a longer period; fewer of many companies, so that a page reads a
 #: bounded number of counts. Whole weeks have each weekday equally often.
@@ -34,16 +35,14 @@ def heat_map_days(period: Period, companies: int) -> Period:
 def heat_map(connection: Connection, company_ids: Sequence[UUID], period: Period) -> HeatMap:
     """Count the sessions of ``heat_map_days``; those in different zones by the clock of their company."""
     days = heat_map_days(period, len(company_ids))
-    zones = connection.scalars(_ZONES, {"company_ids": list(company_ids)}).all()
-    starts = _segments(days, zones)
-    rows = connection.execute(
-        _COUNTED,
-        {"company_ids": list(company_ids), "first": days.first, "last": days.last, "starts": starts},
-    )
+    zones = {row.id: row.timezone for row in connection.execute(_ZONES, {"company_ids": list(company_ids)})}
+    starts = _segments(days, set(zones.values()))
+    companies = {"company_ids": list(zones), "zones": list(zones.values())}
+    rows = connection.execute(_COUNTED, {**companies, "first": days.first, "last": days.last, "starts": starts})
     found: HeatMap = Counter()
     for zone, segment, weekday, half_hour, sessions in rows:
         start = starts[segment - 1]
-        day = start + timedelta(days=(weekday - start.isoweekday()) % 7)
+        day = start + timedelta(days=(weekday - start.weekday()) % 7)
         instant = datetime.combine(day, time.fromisoformat(half_hour), UTC)
         local = instant.astimezone(ZoneInfo(zone))
         found[local.weekday(), local.hour] += sessions
@@ -62,14 +61,20 @@ def _segments(days: Period, zones: Iterable[str]) -> list[date]:
     return sorted(starts)
 
 
-_ZONES = text("SELECT DISTINCT timezone FROM livedash.company WHERE id = ANY (CAST(:company_ids AS uuid[]))")
-_COUNTED = text(
+_ZONES = text("SELECT id, timezone FROM livedash.company WHERE id = ANY (CAST(:company_ids AS uuid[]))")
+# The first of January of the year 1 was a Monday; a difference of days takes less time than ``extract``.
+_COUNTED = with_days(
     """
-    SELECT timezone, width_bucket(day, CAST(:starts AS date[])) AS segment,
-           CAST(extract(isodow FROM day) AS int) AS weekday, value, CAST(sum(sessions) AS int8)
-    FROM livedash.session_day_count JOIN livedash.company ON company.id = company_id
-    WHERE facet = 'hour' AND company_id = ANY (CAST(:company_ids AS uuid[]))
-      AND day BETWEEN CAST(:first AS date) AND CAST(:last AS date)
-    GROUP BY timezone, segment, weekday, value HAVING sum(sessions) > 0
-    """
+    SELECT zone, segment, weekday, value, CAST(sum(sessions) AS int8)
+    FROM unnest(CAST(:company_ids AS uuid[]), CAST(:zones AS text[])) AS company (id, zone)
+    CROSS JOIN LATERAL (
+        SELECT width_bucket(day, CAST(:starts AS date[])) AS segment,
+               (day - DATE '0001-01-01') % 7 AS weekday, value, sessions
+        FROM livedash.session_day_count
+        WHERE facet = 'hour' AND company_id = company.id
+          AND day BETWEEN CAST(:first AS date) AND CAST(:last AS date)
+    ) AS counted
+    GROUP BY zone, segment, weekday, value HAVING sum(sessions) > 0
+    """,
+    DAYS,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from itertools import zip_longest
 from math import ceil
 from typing import Literal, NamedTuple, get_args
 
@@ -12,6 +13,9 @@ PRESETS: tuple[Preset, ...] = get_args(Preset)
 DEFAULT_PRESET: Preset = "30"
 #: A shorter period is read day by day: that reads as few rows as its months and days would.
 _MIN_DAYS_FOR_MONTHS = 62
+
+#: In a longer period fewer candidates are read.
+_MAX_DAYS_OF_ALL_CANDIDATES = 92
 
 
 class Period(NamedTuple):
@@ -43,6 +47,15 @@ class Split(NamedTuple):
     days: tuple[Period, ...]
 
 
+def candidates(most: int, period: Period, limit: int) -> int:
+    """How many of those with the most sessions overall to read in order to find the ``limit`` ones of a period.
+
+    ``most`` for a short period. The longer it is, the more it resembles all days, and the more days each candidate has:
+    half as many, but at least ``limit``.
+    """
+    return most if period.days <= _MAX_DAYS_OF_ALL_CANDIDATES else max(most // 2, min(limit, most))
+
+
 def preset_period(preset: Preset, last: date) -> Period:
     """The period of a preset that ends on ``last``."""
     first = last.replace(day=1) if preset == "month" else last - timedelta(days=int(preset) - 1)
@@ -60,6 +73,22 @@ def split(period: Period) -> Split:
         return Split((), (period,))
     ends = Period(period.first, months[0] - timedelta(days=1)), Period(month, period.last)
     return Split(tuple(months), tuple(end for end in ends if end.first <= end.last))
+
+
+def range_parameters(period: Period) -> dict[str, date | None]:
+    """The whole months of a period and the days before and after them, as parameters of SQL.
+
+    ``first_month`` and ``last_month``, ``first_before`` and ``last_before``, ``first_after`` and ``last_after``; both
+    None for a range that does not exist: BETWEEN NULL AND NULL is true of no row.
+    """
+    parts = split(period)
+    days = dict(zip_longest(("before", "after"), parts.days))
+    return {
+        "first_month": parts.months[0] if parts.months else None,
+        "last_month": parts.months[-1] if parts.months else None,
+        **{f"first_{end}": found.first if found else None for end, found in days.items()},
+        **{f"last_{end}": found.last if found else None for end, found in days.items()},
+    }
 
 
 def _next_month(day: date) -> date:

@@ -9,12 +9,13 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Integer, func, select, text
 
-from livedash_core.insights.periods import Period, split
+from livedash_core.insights.periods import Period, candidates, range_parameters
+from livedash_core.insights.ranges import PARTS, with_days
 from livedash_core.models import SessionDayCount
 
-#: The top questions of a period are chosen among the questions with the most sessions overall, so that reading them
-#: takes as long for a million questions as for a thousand. A question with more sessions in the period than the last
-#: candidate has overall is always among them.
+#: The top questions of a period are chosen among so many with the most sessions overall, half as many if it is long:
+#: reading them takes as long for a million questions as for a thousand. A question with more sessions in the period
+#: than the last candidate has overall is always among them.
 CANDIDATES = 100
 
 
@@ -58,15 +59,11 @@ def top_questions(
     connection: Connection, company_ids: Sequence[UUID], period: Period, *, limit: int
 ) -> list[AskedQuestion]:
     """Return the questions with the most sessions in ``period``, among the ``CANDIDATES`` with the most overall."""
-    parts = split(period)
     parameters = {
         "company_ids": list(company_ids),
-        "candidates": CANDIDATES,
+        "candidates": candidates(CANDIDATES, period, limit),
         "limit": limit,
-        "first_month": parts.months[0] if parts.months else None,
-        "last_month": parts.months[-1] if parts.months else None,
-        "firsts": [days.first for days in parts.days],
-        "lasts": [days.last for days in parts.days],
+        **range_parameters(period),
     }
     return [AskedQuestion(*row) for row in connection.execute(_TOP_QUESTIONS, parameters)]
 
@@ -91,7 +88,8 @@ _FIRST_AND_LAST = text(
     ) AS newest
     """
 )
-_TOP_QUESTIONS = text(
+# Each range in a branch of its own, as in ``counts``: a join with ranges reads all days of a candidate.
+_TOP_QUESTIONS = with_days(
     """
     WITH candidates AS MATERIALIZED (
         SELECT often.id, often.company_id
@@ -104,19 +102,23 @@ _TOP_QUESTIONS = text(
     ), top AS MATERIALIZED (
         SELECT candidates.id, candidates.company_id, CAST(sum(asked.sessions) AS int8) AS sessions
         FROM candidates CROSS JOIN LATERAL (
-            SELECT day.sessions
-            FROM unnest(CAST(:firsts AS date[]), CAST(:lasts AS date[])) AS days (first, last)
-            JOIN livedash.question_day_count AS day
-              ON day.question_id = candidates.id AND day.day BETWEEN days.first AND days.last
+            SELECT sessions FROM livedash.question_month_count
+            WHERE question_id = candidates.id
+              AND month BETWEEN CAST(:first_month AS date) AND CAST(:last_month AS date)
             UNION ALL
-            SELECT month.sessions FROM livedash.question_month_count AS month
-            WHERE month.question_id = candidates.id
-              AND month.month BETWEEN CAST(:first_month AS date) AND CAST(:last_month AS date)
+            SELECT sessions FROM livedash.question_day_count
+            WHERE question_id = candidates.id
+              AND day BETWEEN CAST(:first_before AS date) AND CAST(:last_before AS date)
+            UNION ALL
+            SELECT sessions FROM livedash.question_day_count
+            WHERE question_id = candidates.id
+              AND day BETWEEN CAST(:first_after AS date) AND CAST(:last_after AS date)
         ) AS asked
         GROUP BY candidates.id, candidates.company_id HAVING sum(asked.sessions) > 0
         ORDER BY sessions DESC, candidates.id LIMIT :limit
     )
     SELECT top.id, question.content, top.company_id, top.sessions
     FROM top JOIN livedash.question ON question.id = top.id ORDER BY top.sessions DESC, top.id
-    """
+    """,
+    PARTS,
 )

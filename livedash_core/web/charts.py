@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date
 from math import ceil, floor, log10
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 #: The narrowest segment, so that one failure among a million is visible.
 MIN_PERCENT = 1.2
-#: Bars of more days would be too narrow to read and to hit.
-MAX_DAY_BARS = 45
-
-
-Day = TypeVar("Day")
+#: The lowest column, so that one session among a million is visible.
+_MIN_HEIGHT = 2.0
+#: The days of a bar, and the longest period with such bars: more would be too narrow to read and to hit.
+_MAX_DAYS = {1: 45, 7: 53 * 7}
+#: The days of a bar in a longer period.
+_LONGEST = 28
+#: The days of a bar in words.
+UNITS = {1: "day", 7: "week", _LONGEST: "four weeks"}
 
 
 class Segment(NamedTuple):
@@ -54,7 +57,7 @@ def columns(numbers: Sequence[float], highest: float | None = None) -> list[Colu
     step = 100 / max(len(numbers), 1)
     found = []
     for position, number in enumerate(numbers):
-        height = max(100 * number / top, 2.0) if number else 0.0
+        height = max(100 * number / top, _MIN_HEIGHT) if number else 0.0
         x = (position + 0.1) * step
         found.append(Column(round(x, 3), round(100 - height, 3), round(step * 0.8, 3), round(height, 3)))
     return found
@@ -76,12 +79,6 @@ def ticks(highest: int, steps: int = 4) -> list[Tick]:
     return [Tick(position * step, round(100 - 100 * position / number, 3)) for position in range(number + 1)]
 
 
-def _in_bars(days: Sequence[Day]) -> list[Sequence[Day]]:
-    """Split what stands for a day each into bars: one day each, or seven if there are more than ``MAX_DAY_BARS``."""
-    width = 1 if len(days) <= MAX_DAY_BARS else 7
-    return [days[start : start + width] for start in range(0, len(days), width)]
-
-
 class Bar(NamedTuple):
     """A column of a chart of days: what it counts, its days, and its column."""
 
@@ -92,15 +89,27 @@ class Bar(NamedTuple):
     column: Column
 
 
-def sparkline(numbers: Sequence[int]) -> list[Column]:
-    """Compute a column per number, or per seven if there are more than ``MAX_DAY_BARS``; zeros have none."""
-    sums = [sum(group) for group in _in_bars(numbers)]
-    return [column for column in columns(sums) if column.height]
+def days_per_bar(days: int) -> int:
+    """The days of a bar in the chart of so many days: a key of ``UNITS``."""
+    return next((width for width, most in _MAX_DAYS.items() if days <= most), _LONGEST)
+
+
+def sparkline(numbers: Sequence[int]) -> str:
+    """The path of the ``columns`` of these numbers, in the syntax of SVG; zeros have none."""
+    top, step = max(numbers, default=0), 100 / max(len(numbers), 1)
+    right = f"h{0.8 * step:.2f}V100z"
+    return "".join(
+        f"M{(position + 0.1) * step:.2f} 100V{100 - max(100 * number / top, _MIN_HEIGHT):.2f}{right}"
+        for position, number in enumerate(numbers)
+        if number
+    )
 
 
 def bars(per_day: Mapping[date, int], highest: int | None = None) -> list[Bar]:
-    """Compute a bar per day, or per seven days if there are more than ``MAX_DAY_BARS`` days."""
-    groups = _in_bars(sorted(per_day))
+    """Compute a bar per day, or per several days if there are many."""
+    days = sorted(per_day)
+    width = days_per_bar(len(days))
+    groups = [days[start : start + width] for start in range(0, len(days), width)]
     numbers = [sum(per_day[day] for day in group) for group in groups]
     top = ticks(max(numbers, default=0))[-1].number if highest is None else highest
     return [

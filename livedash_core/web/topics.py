@@ -24,12 +24,12 @@ from livedash_core.insights.topics.reading import (
     list_proposals,
     list_topics,
     read_topic,
-    sessions_per_day,
+    sessions_per_step,
     unanswered_questions,
 )
 from livedash_core.pipeline import Pipeline
 from livedash_core.web.access_log import recorded_export
-from livedash_core.web.charts import bars, sparkline, ticks
+from livedash_core.web.charts import UNITS, bars, days_per_bar, sparkline, ticks
 from livedash_core.web.database import Reader
 from livedash_core.web.export import unanswered_lines
 from livedash_core.web.filters import Filters, read_companies
@@ -91,7 +91,7 @@ def make_router(read: Reader, _pipeline: Pipeline) -> APIRouter:
             chart=[bar for bar in per_day if bar.sessions],
             highest=ticks(max(bar.sessions for bar in per_day))[-1].number,
             in_period=sum(sessions.values()),
-            unit="week" if per_day[0].first != per_day[0].last else "day",
+            unit=UNITS[days_per_bar(period.days)],
             facets={name: list(rows) for name, rows in groupby(page.facets, lambda row: row.facet)},
             limits={"wordings": WORDINGS, "chats": CHATS, "newest": NEWEST},
             edit_dag=EDIT_DAG,
@@ -104,10 +104,12 @@ def make_router(read: Reader, _pipeline: Pipeline) -> APIRouter:
 def read_section(connection: Connection, company_ids: Sequence[UUID], period: Period) -> dict[str, Any]:
     """Read topics, what to fix first and proposals, for ``topics_asked.html`` and ``topics_fix.html``."""
     topics = list_topics(connection, company_ids, period, limit=_LISTED)
-    per_day = sessions_per_day(connection, [topic.id for topic in topics], period)
+    days = days_per_bar(period.days)
+    steps = sessions_per_step(connection, [topic.id for topic in topics], period, days=days)
     return {
         "topics": topics,
-        "sparklines": {topic: sparkline(numbers) for topic, numbers in per_day.items()},
+        "sparklines": {topic: sparkline(numbers) for topic, numbers in steps.items()},
+        "unit": UNITS[days],
         "to_fix": fix_first(connection, company_ids, period, limit=_FIXED),
         "proposals": list_proposals(connection, company_ids[0], limit=_PROPOSED) if len(company_ids) == 1 else [],
         "follow_ups": count_follow_ups(connection, company_ids),

@@ -28,6 +28,7 @@ SEARCH_P95_MILLISECONDS = 200
 COMPANIES = 10
 
 #: One in a thousand failed to be fetched, one in a thousand was skipped, one in fifty waits; the rest is analysed.
+#: Counts are in the order of their days, as the stages write them.
 FILL = """
 INSERT INTO livedash.company (id, name)
 SELECT gen_random_uuid(), 'Company ' || n FROM generate_series(2, :companies) AS n;
@@ -104,13 +105,13 @@ FROM made JOIN livedash.topic ON central_id = CASE
     WHEN n % :companies = 2 AND n > :sessions * 9 / 10 THEN :companies + 2
     ELSE n - :companies * (n / :companies % 4 - 1) END;
 
-INSERT INTO livedash.session_day_count (facet, company_id, day, value, sessions) {sessions};
+INSERT INTO livedash.session_day_count (facet, company_id, day, value, sessions) {sessions} ORDER BY day;
 
 INSERT INTO livedash.session_month_count (facet, company_id, month, value, sessions)
 SELECT facet, company_id, date_trunc('month', day), value, sum(sessions) FROM livedash.session_day_count
 WHERE facet <> 'hour' GROUP BY 1, 2, 3, 4;
 
-INSERT INTO livedash.question_day_count (question_id, day, sessions) {questions};
+INSERT INTO livedash.question_day_count (question_id, day, sessions) {questions} ORDER BY day;
 
 INSERT INTO livedash.question_month_count (question_id, month, sessions)
 SELECT question_id, date_trunc('month', day), sum(sessions) FROM livedash.question_day_count GROUP BY 1, 2;

@@ -8,6 +8,7 @@ from sqlalchemy import text
 
 from livedash_core.bulk_insert import copy_into
 from livedash_core.db import make_engine
+from livedash_core.operations.company_access import Visitor
 from livedash_core.pipeline import BUILT_IN
 from livedash_core.web import create_app
 from tests.bench.database import Server
@@ -60,7 +61,11 @@ def topics(server: Server) -> list[Row]:
         (grouped,) = said.values()
         engine = make_engine(database.url)
         app = create_app(
-            open_engine=lambda: engine, can_read=lambda: None, may_run=lambda: lambda _: True, pipeline=BUILT_IN
+            open_engine=lambda: engine,
+            can_read=lambda: None,
+            may_run=lambda: lambda _: True,
+            visitor=lambda: Visitor("bench", None),
+            pipeline=BUILT_IN,
         )
         with engine.connect() as connection:
             largest = connection.scalar(text("SELECT id FROM livedash.topic ORDER BY sessions DESC, id LIMIT 1"))

@@ -32,3 +32,13 @@ def test_instants_at_the_edge_of_the_calendar_can_be_read_whatever_zone_the_serv
     engine.dispose()
 
     assert latest.isoformat() == "9999-12-31T20:00:00+00:00"
+
+
+@pytest.mark.parametrize("kind", ENGINES)
+def test_statements_are_not_compiled_because_that_takes_longer_than_they_run(
+    postgres: EmbeddedPostgres, kind: str
+) -> None:
+    engine = ENGINES[kind](postgres.database("compiling").url())
+    with engine.connect() as connection:
+        assert connection.scalar(text("SHOW jit")) == "off"
+    engine.dispose()

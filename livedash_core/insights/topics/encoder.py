@@ -7,12 +7,13 @@ download. Without it there are no candidates, and only the rule groups questions
 from __future__ import annotations
 
 import gc
-import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
+
+from livedash_core.cores import available_cores
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,7 +28,8 @@ DIMENSIONS = 512
 _MAX_CHARACTERS = 500
 #: Questions that a thread encodes at a time.
 _PART = 200
-_THREADS = min(os.cpu_count() or 1, 4)
+#: Two thirds of the work run outside of the interpreter's lock, so that more threads bring nothing.
+_MAX_THREADS = 2
 
 
 def is_installed() -> bool:
@@ -51,7 +53,8 @@ def encode(questions: Sequence[str]) -> Iterator[bytes]:
     parts = [cut[start : start + _PART] for start in range(0, len(cut), _PART)]
     # The products of matrices run outside of the interpreter's lock, so threads share the cores. They are small: BLAS
     # threads of their own would cost four times what they bring.
-    with threadpool_limits(1, "blas"), ThreadPoolExecutor(_THREADS) as threads:
+    threads_wanted = min(available_cores(), _MAX_THREADS)
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads_wanted) as threads:
         found = np.concatenate(list(threads.map(model.encode, parts)))
     largest = np.abs(found).max(axis=1, keepdims=True)
     for row in np.rint(found * (127 / np.maximum(largest, 1e-9))).astype(np.int8):

@@ -12,11 +12,12 @@ from sqlalchemy import Connection, Row, text
 
 from livedash_core.errors import UnknownTopic
 from livedash_core.insights.opportunity import Opportunity
-from livedash_core.insights.periods import Period
+from livedash_core.insights.periods import Period, candidates
 from livedash_core.insights.topics.counting import NOT_RESOLVED
 
-#: The topics of a period are chosen among those with the most overall, so that reading them takes as long for a million
-#: topics as for a thousand. A topic with more in the period than the last candidate has overall is always among them.
+#: The topics of a period are chosen among so many with the most sessions overall, half as many if it is long: reading
+#: them takes as long for a million topics as for a thousand. A topic with more in the period than the last candidate
+#: has overall is always among them.
 CANDIDATES = 60
 #: The newest sessions of a topic from which languages, outcomes and chats are read.
 NEWEST = 500
@@ -41,37 +42,37 @@ class ListedTopic(Opportunity):
 
 
 _NAME = "coalesce(topic.name, (SELECT left(content, 200) FROM livedash.question WHERE id = topic.central_id))"
+# The period before is read only for the topics that are returned.
 _LIST = """
     WITH candidate AS (
-        SELECT topic.* FROM unnest(CAST(:company_ids AS uuid[])) AS company (id)
+        SELECT found.* FROM unnest(CAST(:company_ids AS uuid[])) AS company (id)
         CROSS JOIN LATERAL (
-            (SELECT id FROM livedash.topic WHERE company_id = company.id AND NOT hidden AND {most} > 0
-             ORDER BY {most} DESC LIMIT :candidates)
+            (SELECT id, pinned, {most} AS most FROM livedash.topic
+             WHERE company_id = company.id AND NOT hidden AND {most} > 0 ORDER BY {most} DESC LIMIT :candidates)
             UNION
-            (SELECT id FROM livedash.topic WHERE company_id = company.id AND pinned AND NOT hidden LIMIT :candidates)
-        ) AS found JOIN livedash.topic ON topic.id = found.id
-        ORDER BY topic.pinned DESC, {most} DESC, topic.id LIMIT :candidates
-    ), counted AS (
-        SELECT candidate.*, in_period.* FROM candidate CROSS JOIN LATERAL (
-            SELECT coalesce(sum(sessions) FILTER (WHERE day >= :first), 0)::int AS now_sessions,
-                   coalesce(sum(unresolved) FILTER (WHERE day >= :first), 0)::int AS now_unresolved,
-                   coalesce(sum(handed_over) FILTER (WHERE day >= :first), 0)::int AS now_handed_over,
-                   coalesce(sum(sessions) FILTER (WHERE day <= :before_last), 0)::int AS sessions_before,
-                   coalesce(sum(unresolved + handed_over) FILTER (WHERE day <= :before_last), 0)::int
-                       AS opportunity_before
-            FROM livedash.topic_day_count AS count
-            WHERE count.topic_id = candidate.id AND count.day BETWEEN :before AND :last
-        ) AS in_period
+            (SELECT id, pinned, {most} AS most FROM livedash.topic
+             WHERE company_id = company.id AND pinned AND NOT hidden LIMIT :candidates)
+        ) AS found ORDER BY found.pinned DESC, found.most DESC, found.id LIMIT :candidates
+    ), shown AS MATERIALIZED (
+        SELECT candidate.id, candidate.pinned, now.* FROM candidate CROSS JOIN LATERAL (
+            SELECT coalesce(sum(sessions), 0)::int AS sessions, coalesce(sum(unresolved), 0)::int AS unresolved,
+                   coalesce(sum(handed_over), 0)::int AS handed_over
+            FROM livedash.topic_day_count WHERE topic_id = candidate.id AND day BETWEEN :first AND :last
+        ) AS now WHERE {most} > 0 ORDER BY candidate.pinned DESC, {most} DESC, candidate.id LIMIT :limit
     )
     SELECT topic.id, topic.company_id, {name} AS name, coalesce(topic.named_by, 'rule') AS named_by, topic.category,
-           topic.pinned, topic.questions, now_sessions AS sessions, now_unresolved AS unresolved,
-           now_handed_over AS handed_over, sessions_before, opportunity_before
-    FROM (SELECT * FROM counted WHERE {now} > 0 ORDER BY pinned DESC, {now} DESC, id LIMIT :limit) AS topic
-    ORDER BY topic.pinned DESC, {now} DESC, topic.id
+           topic.pinned, topic.questions, shown.sessions, shown.unresolved, shown.handed_over,
+           before.sessions AS sessions_before, before.opportunity AS opportunity_before
+    FROM shown JOIN livedash.topic ON topic.id = shown.id CROSS JOIN LATERAL (
+        SELECT coalesce(sum(sessions), 0)::int AS sessions,
+               coalesce(sum(unresolved + handed_over), 0)::int AS opportunity
+        FROM livedash.topic_day_count WHERE topic_id = shown.id AND day BETWEEN :before AND :before_last
+    ) AS before
+    ORDER BY shown.pinned DESC, {shown} DESC, shown.id
 """
 _ORDERS: dict[Order, dict[str, str]] = {
-    "sessions": {"most": "sessions", "now": "now_sessions"},
-    "opportunity": {"most": "(unresolved + handed_over)", "now": "(now_unresolved + now_handed_over)"},
+    "sessions": {"most": "sessions", "shown": "shown.sessions"},
+    "opportunity": {"most": "(unresolved + handed_over)", "shown": "(shown.unresolved + shown.handed_over)"},
 }
 
 
@@ -82,7 +83,8 @@ def list_topics(
     statement = _LIST.format(name=_NAME, **_ORDERS[order])
     before = period.before
     days = {"first": period.first, "last": period.last, "before": before.first, "before_last": before.last}
-    parameters = {"company_ids": list(company_ids), "candidates": CANDIDATES, "limit": limit, **days}
+    number = candidates(CANDIDATES, period, limit)
+    parameters = {"company_ids": list(company_ids), "candidates": number, "limit": limit, **days}
     return [ListedTopic(**row._mapping) for row in connection.execute(text(statement), parameters)]
 
 
@@ -92,17 +94,25 @@ def fix_first(connection: Connection, company_ids: Sequence[UUID], period: Perio
     return sorted(topics, key=lambda topic: (-topic.opportunity, topic.id))[:limit]
 
 
-def sessions_per_day(connection: Connection, topic_ids: Sequence[int], period: Period) -> dict[int, list[int]]:
-    """Return the sessions of each topic on each day of ``period``, zeros included."""
-    found = {topic: [0] * period.days for topic in topic_ids}
-    query = text(
-        "SELECT topic_id, day, sessions FROM livedash.topic_day_count "
-        "WHERE topic_id = ANY (CAST(:topic_ids AS bigint[])) AND day BETWEEN :first AND :last"
-    )
-    days = {"first": period.first, "last": period.last}
-    for row in connection.execute(query, {"topic_ids": list(topic_ids), **days}):
-        found[row.topic_id][(row.day - period.first).days] = row.sessions
+def sessions_per_step(
+    connection: Connection, topic_ids: Sequence[int], period: Period, *, days: int
+) -> dict[int, list[int]]:
+    """Return the sessions of each topic in each step of so many ``days`` of ``period``, zeros included."""
+    found = {topic: [0] * -(-period.days // days) for topic in topic_ids}
+    parameters = {"topic_ids": list(topic_ids), "first": period.first, "last": period.last, "days": days}
+    for topic_id, step, sessions in connection.execute(_STEPS, parameters):
+        found[topic_id][step] = sessions
     return found
+
+
+_STEPS = text(
+    """
+    SELECT topic_id, (day - CAST(:first AS date)) / CAST(:days AS int) AS step, CAST(sum(sessions) AS int8)
+    FROM livedash.topic_day_count
+    WHERE topic_id = ANY (CAST(:topic_ids AS bigint[])) AND day BETWEEN CAST(:first AS date) AND CAST(:last AS date)
+    GROUP BY topic_id, step
+    """
+)
 
 
 class TopicPage(NamedTuple):
@@ -201,9 +211,10 @@ _FACETS = """
 _CHATS = """
     SELECT session.id, left(imported.external_session_id, 60) AS external_session_id, session.started_at,
            session.language, left(session.summary, 300) AS summary
-    FROM livedash.session JOIN livedash.session_import AS imported ON imported.id = session.id
-    WHERE session.id = ANY (CAST(:session_ids AS uuid[]))
-    ORDER BY session.started_at DESC, session.id DESC LIMIT :chats
+    FROM (SELECT * FROM livedash.session WHERE id = ANY (CAST(:session_ids AS uuid[]))
+          ORDER BY started_at DESC, id DESC LIMIT :chats) AS session
+    JOIN livedash.session_import AS imported ON imported.id = session.id
+    ORDER BY session.started_at DESC, session.id DESC
 """
 _LOG = """
     SELECT * FROM livedash.topic_edit WHERE topic_id = :topic_id OR other_id = :topic_id ORDER BY id DESC LIMIT 50
@@ -253,21 +264,27 @@ def count_follow_ups(connection: Connection, company_ids: Sequence[UUID]) -> int
 def sessions_of(connection: Connection, topic_id: int, *, limit: int) -> list[UUID] | None:
     """Return the sessions of a topic; None if there are more than ``limit``."""
     # Twice as many rows, because a session may have several questions of the topic.
-    most = 2 * limit + 1
-    ids = connection.scalars(_SESSIONS_OF, {"topic_id": topic_id, "most": most}).all()
+    ids = connection.scalars(_SESSIONS_OF, {"topic_id": topic_id, "most": 2 * limit + 1}).all()
+    if None in ids:
+        return None
     distinct = list(dict.fromkeys(ids))
-    return distinct if len(ids) < most and len(distinct) <= limit else None
+    return distinct if len(distinct) <= limit else None
 
 
-# Each question in a look-up of its own: a join may read the whole table.
+# Each question in a look-up of its own: a join may read the whole table. Too many sessions are one NULL: thousands of
+# ids take longer to read than to find.
 _SESSIONS_OF = text(
     """
-    SELECT asked.session_id
-    FROM (SELECT question_id FROM livedash.topic_member
-          WHERE topic_id = :topic_id ORDER BY sessions DESC, question_id LIMIT :most) AS member
-    CROSS JOIN LATERAL (
-        SELECT session_id FROM livedash.session_question WHERE question_id = member.question_id LIMIT :most
-    ) AS asked LIMIT :most
+    WITH found AS MATERIALIZED (
+        SELECT asked.session_id
+        FROM (SELECT question_id FROM livedash.topic_member
+              WHERE topic_id = :topic_id ORDER BY sessions DESC, question_id LIMIT :most) AS member
+        CROSS JOIN LATERAL (
+            SELECT session_id FROM livedash.session_question WHERE question_id = member.question_id LIMIT :most
+        ) AS asked LIMIT :most
+    ), number AS (SELECT count(*) < :most AS is_small FROM found)
+    SELECT session_id FROM found CROSS JOIN number WHERE is_small
+    UNION ALL SELECT NULL FROM number WHERE NOT is_small
     """
 )
 

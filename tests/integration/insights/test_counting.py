@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Connection, Engine, delete, insert, select, text, update
 
 from livedash_core.insights import counted_questions, counted_sessions, recount
-from livedash_core.insights.counts import counts
+from livedash_core.insights.counts import counts, sessions_per_day
 from livedash_core.insights.heat_map import heat_map, heat_map_days
 from livedash_core.insights.periods import Period
 from livedash_core.insights.reading import AnalysisSource, analysis_sources, first_and_last_day, top_questions
@@ -135,9 +135,10 @@ def test_a_changed_or_deleted_session_is_counted_as_it_is_now(
     assert_counts_equal_a_recount(engine)
     with engine.connect() as connection:
         today, both = (counts(connection, [company_id], Period(DAY, DAY + timedelta(days=days))) for days in (0, 1))
+        per_day = sessions_per_day(connection, [company_id], Period(DAY, DAY + timedelta(days=1)))
     assert (today.sessions, today.values["sentiment"], today.of("escalated")) == (1, {"NEGATIVE": 1}, 1)
     assert (both.sessions, both.values["sentiment"]) == (2, {"NEGATIVE": 1, "NEUTRAL": 1})
-    assert list(both.per_day.values()) == [1, 1]
+    assert list(per_day.values()) == [1, 1]
 
 
 def test_the_outcome_is_counted_only_for_sessions_that_were_analysed_for_it(
@@ -180,6 +181,7 @@ def test_a_period_counts_its_days_and_companies_and_has_a_previous_period(record
     with engine.connect() as connection:
         found = [counts(connection, [acme], period).sessions for period in (week, week.before)]
         everyone = counts(connection, [acme, umbrella], week)
+        per_day = sessions_per_day(connection, [acme, umbrella], week)
         assert first_and_last_day(connection, [acme, umbrella]) == (DAY - timedelta(days=7), DAY)
         assert analysis_sources(connection, [acme, umbrella]) == [
             AnalysisSource("openai", "a-model", 5),
@@ -188,7 +190,7 @@ def test_a_period_counts_its_days_and_companies_and_has_a_previous_period(record
 
     assert (week.days, week.before.days) == (7, 7)
     assert found == [2, 3]
-    assert (everyone.sessions, everyone.per_day[DAY], len(everyone.per_day)) == (7, 7, 7)
+    assert (everyone.sessions, per_day[DAY], len(per_day)) == (7, 7, 7)
 
 
 def test_the_top_questions_are_those_of_the_period(records: Records, company_id: UUID, engine: Engine) -> None:
@@ -220,10 +222,50 @@ def test_a_long_period_is_the_sum_of_its_months_and_days(records: Records, compa
     assert_counts_equal_a_recount(engine)
     with engine.connect() as connection:
         found = counts(connection, [company_id], Period(first, last))
+        per_day = sessions_per_day(connection, [company_id], Period(first, last))
         (asked,) = top_questions(connection, [company_id], Period(first, last), limit=5)
     assert (found.sessions, found.of("sentiment", "NEGATIVE"), found.companies[company_id].sessions) == (14, 14, 14)
     assert (asked.id, asked.sessions) == (question, 14)
-    assert {day: number for day, number in found.per_day.items() if number} == dict.fromkeys(days, 2)
+    assert {day: number for day, number in per_day.items() if number} == dict.fromkeys(days, 2)
+
+
+@pytest.mark.parametrize("mode", get_args(Mode))
+def test_the_plan_of_a_period_is_made_for_its_days(
+    records: Records, company_id: UUID, engine: Engine, mode: Mode
+) -> None:
+    """One made for any days expects few rows, and sorts them to add them up."""
+    write(records, company_id, 3)
+    with engine.begin() as connection, explained(connection, mode) as plan:
+        found = counts(connection, [company_id], Period(DAY - timedelta(days=29), DAY))
+        heat_map(connection, [company_id], Period(DAY - timedelta(days=29), DAY))
+
+    assert found.sessions == 3
+    assert plan.rows["session_day_count"] > 0
+    assert "session_month_count" not in plan.rows
+
+
+@pytest.mark.parametrize("mode", get_args(Mode))
+def test_a_long_period_reads_no_days_inside_its_months(
+    records: Records, company_id: UUID, engine: Engine, mode: Mode
+) -> None:
+    first, last = date(2025, 1, 20), date(2026, 2, 10)
+    days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
+    (asked_in,) = write(records, company_id, 1)
+    with engine.begin() as connection:
+        question = ask(connection, company_id, "asked each day", [asked_in])
+        connection.execute(text("SET LOCAL enable_seqscan = off"))
+        connection.execute(text("DELETE FROM livedash.question_day_count"))
+        rows = [{"question_id": question, "day": day, "sessions": 1} for day in days]
+        connection.execute(insert(QuestionDayCount), rows)
+        connection.execute(text("DELETE FROM livedash.question_month_count"))
+        months = "INSERT INTO livedash.question_month_count SELECT question_id, date_trunc('month', day), count(*) "
+        connection.execute(text(f"{months} FROM livedash.question_day_count GROUP BY 1, 2"))
+        with explained(connection, mode) as plan:
+            (found,) = top_questions(connection, [company_id], Period(first, last), limit=5)
+
+    assert (found.id, found.sessions) == (question, len(days))
+    assert plan.rows["question_day_count"] == 12 + 10  # January from the 20th on, and February to the 10th
+    assert plan.rows["question_month_count"] == 12
 
 
 @pytest.mark.parametrize(

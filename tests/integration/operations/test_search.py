@@ -133,6 +133,15 @@ def test_a_list_is_filtered_by_words_and_everything_else(
             assert [session.id for session in page.sessions] == sorted(wanted, reverse=True)[:2]
 
 
+@pytest.mark.parametrize(
+    ("words", "query"),
+    [("hr", "'hr'"), ("hr bot", "'hr' & 'bot'"), ("hr or bot", "'hr' | 'bot'"), ("hr -bot", "'hr' & !'bot'"),
+     ("verlofdagen", "'verlofdag' | 'verlofdagen'"), ("the", "'the'"), ('"hr bot"', "'hr' <-> 'bot'")],
+)  # fmt: skip
+def test_a_query_has_each_way_of_reading_it_once(connection: Connection, words: str, query: str) -> None:
+    assert connection.scalar(text(f"SELECT CAST({full_text.QUERY} AS text)"), {"words": words}) == query
+
+
 def test_what_is_written_again_is_searched_again(say: Say, engine: Engine, connection: Connection) -> None:
     session_id = say("the old words", summary="An old summary.")
     with engine.begin() as writing:

@@ -49,6 +49,8 @@ def explained(target: Connection | Engine, mode: Mode) -> Iterator[Plan]:
     plan = Plan()
 
     def explain(connection: Connection, _cursor: object, statement: str, parameters: Any, *_rest: object) -> None:
+        if statement.startswith("SET "):
+            return  # has no plan
         numbered = {name: f"${position}" for position, name in enumerate(parameters, 1)}
         places = ", ".join(["%s"] * len(parameters))
         # Parameters of EXECUTE are part of its text.

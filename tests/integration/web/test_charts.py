@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, timedelta
 
 import pytest
 
-from livedash_core.web.charts import MIN_PERCENT, bars, columns, stacked, ticks
+from livedash_core.web.charts import MIN_PERCENT, bars, columns, days_per_bar, sparkline, stacked, ticks
 
 
 @pytest.mark.parametrize("counts", [(109, 0, 0), (104, 3, 2), (1, 1_000_000, 1), (1, 1, 1), (0, 0, 5)])
@@ -58,6 +59,24 @@ def test_ticks_are_round_and_reach_above_the_highest_number(highest: int, number
     found = ticks(highest)
     assert [tick.number for tick in found] == numbers
     assert (found[0].y, found[-1].y) == (100, 0)
+
+
+def test_the_outline_has_the_columns_of_the_numbers_without_zeros() -> None:
+    numbers = [0, 3, 0, 1_000_000, 500_000]
+    drawn = re.findall(r"M([\d.]+) 100V([\d.]+)h([\d.]+)V100z", sparkline(numbers))
+    assert [tuple(map(float, column)) for column in drawn] == [
+        (column.x, column.y, column.width) for column in columns(numbers) if column.height
+    ]
+    assert sparkline([]) == sparkline([0, 0]) == ""
+
+
+@pytest.mark.parametrize(
+    ("days", "width", "number"), [(1, 1, 1), (45, 1, 45), (46, 7, 7), (366, 7, 53), (371, 7, 53), (1827, 28, 66)]
+)
+def test_the_bars_of_any_period_are_wide_enough_to_read(days: int, width: int, number: int) -> None:
+    found = bars({date(2026, 1, 1) + timedelta(days=day): 1 for day in range(days)})
+    assert (days_per_bar(days), len(found)) == (width, number)
+    assert sum(bar.sessions for bar in found) == days
 
 
 def test_bars_stay_inside_the_frame_and_a_long_period_has_one_per_week() -> None:

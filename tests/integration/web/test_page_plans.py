@@ -9,11 +9,12 @@ import pytest
 from sqlalchemy import Engine, text
 
 from livedash_core.db import make_engine, upgrade_schema
+from livedash_core.full_text import MAX_MATCHES
 from livedash_core.insights import counting
 from livedash_core.insights.reading import CANDIDATES
 from livedash_core.insights.topics.counting import refresh_counts
 from livedash_core.local.embedded_postgres import EmbeddedPostgres
-from livedash_core.operations.session_list import MAX_COUNTED, MAX_READ
+from livedash_core.operations.session_list import MAX_COUNTED, MAX_READ, MAX_SEARCHED
 from tests.integration.status.large import COMPANIES, build
 from tests.integration.status.plans import Mode, explained
 from tests.integration.web.conftest import Visit, make_app
@@ -21,7 +22,7 @@ from tests.integration.web.conftest import Visit, make_app
 #: The tables that have many rows here.
 LARGE = {
     "session", "session_import", "session_processing_status", "session_processing_failure", "message", "question",
-    "session_question", "topic_member",
+    "session_question", "session_search", "topic_member",
 }  # fmt: skip
 
 #: The first 150,000 are analysed: one in a thousand is NEGATIVE, escalated and in French; each asked one of 50,000
@@ -73,6 +74,11 @@ ANALYSED = (
     SELECT id, position, 'User', 'a message', moment FROM built CROSS JOIN generate_series(1, 2) AS position
     WHERE n <= 100000
     """,
+    """
+    INSERT INTO livedash.session_search (session_id, part, document)
+    SELECT id, 'messages', array_to_tsvector(ARRAY['company:' || company_id, 'everywhere', 'rare' || n % 5000])
+    FROM built WHERE n <= 150000
+    """,
     # Each topic has 20 questions. The first one's are asked in 15,000 sessions.
     """
     INSERT INTO livedash.topic (company_id, central_id, compared)
@@ -105,6 +111,9 @@ def crowded(postgres: EmbeddedPostgres) -> Iterator[Engine]:
 #: index covers is counted from the index.
 PAGE, WALK = 1000, 16 * MAX_READ
 LIST = PAGE + MAX_COUNTED
+#: Of a word that too many sessions have, its documents are read until they are too many, and then three rows of each
+#: session from the newest on, in each company and once more for where to go on.
+SEARCH = 2 * MAX_MATCHES + 12 * MAX_SEARCHED
 FETCH = "stage=TRANSCRIPT_FETCH"
 ADDRESSES = {
     "": 200,
@@ -148,6 +157,10 @@ ADDRESSES = {
     "sessions?topic=1": LIST + 3 * WALK,
     "topics/3?from=2019-01-01&to=2020-12-31": PAGE,
     "topics/1?from=2019-01-01&to=2020-12-31": 12 * PAGE,
+    "sessions?q=rare17": LIST,
+    # The index finds too many; each session of the list is looked up.
+    "sessions?q=everywhere": SEARCH,
+    f"sessions?q=everywhere&company={COMPANIES[2]}&outcome=UNRESOLVED": SEARCH,
     "sessions?id=17": 20,
     "sessions/00000000-0000-0000-0000-00000000c350": 100,
 }

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from livedash_core.insights.buckets import DURATION_BOUNDS, quantile
-from livedash_core.insights.periods import Period, preset_period, split
+from livedash_core.insights.periods import Period, candidates, preset_period, range_parameters, split
 from livedash_core.insights.report import partial_periods
 
 DAYS = st.dates(date(2000, 1, 1), date(2040, 1, 1))
@@ -34,6 +34,29 @@ def test_months_and_days_together_are_the_period(period: Period) -> None:
         covered += _days(Period(month, following - timedelta(days=1)))
     assert sorted(covered) == _days(period)
     assert sum(days.days for days in parts.days) <= 61 or not parts.months
+
+
+@given(PERIODS)
+def test_the_parameters_of_ranges_name_each_day_once(period: Period) -> None:
+    ranges = range_parameters(period)
+    covered: list[date] = []
+    for end in ("before", "after"):
+        first, last = ranges[f"first_{end}"], ranges[f"last_{end}"]
+        assert (first is None) == (last is None)
+        covered += _days(Period(first, last)) if first and last else []
+    first, last = ranges["first_month"], ranges["last_month"]
+    if first and last:
+        following = (last + timedelta(days=32)).replace(day=1)
+        covered += _days(Period(first, following - timedelta(days=1)))
+    assert sorted(covered) == _days(period)
+
+
+@pytest.mark.parametrize(
+    ("days", "limit", "number"), [(30, 15, 60), (92, 15, 60), (93, 15, 30), (365, 50, 50), (365, 500, 60)]
+)
+def test_a_long_period_has_fewer_candidates_but_as_many_as_are_shown(days: int, limit: int, number: int) -> None:
+    period = Period(date(2026, 1, 1), date(2026, 1, 1) + timedelta(days=days - 1))
+    assert candidates(60, period, limit) == number
 
 
 def _days(period: Period) -> list[date]:

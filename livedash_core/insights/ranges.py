@@ -1,0 +1,18 @@
+"""Makes statements whose days stand in their text, so that the planner sees them."""
+
+from __future__ import annotations
+
+from sqlalchemy import Date, TextClause, bindparam, text
+
+#: The parameters of ``periods.range_parameters``.
+PARTS = tuple(f"{end}_{part}" for part in ("month", "before", "after") for end in ("first", "last"))
+DAYS = ("first", "last")
+
+
+def with_days(statement: str, names: tuple[str, ...]) -> TextClause:
+    """Make a statement in which these parameters, dates or None, are written as constants.
+
+    A plan for any days expects few rows, and sorts them to add them up: twice the time of a plan for these days. Ranges
+    that do not exist are not in the plan at all.
+    """
+    return text(statement).bindparams(*(bindparam(name, type_=Date, literal_execute=True) for name in names))
