@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -12,6 +11,7 @@ from sqlalchemy import Connection, text
 
 from livedash_core.errors import UsageError
 from livedash_core.full_text import MAX_MATCHES
+from livedash_core.operations.listed_session import COLUMNS, JOINS, ListedSession, read_listed
 from livedash_core.operations.session_filter import MATCHED, SessionFilter, Source, remaining_conditions, sources
 from livedash_core.pipeline import Pipeline
 
@@ -19,40 +19,10 @@ from livedash_core.pipeline import Pipeline
 MAX_READ = 1000
 #: The same for words that so many sessions have that they are not listed first.
 MAX_SEARCHED = 3000
-#: Characters of a company's text that a list shows.
-MAX_CHARACTERS = 200
-#: The most sessions that are found by an id.
-MAX_FOUND = 100
 #: Counting stops here.
 MAX_COUNTED = 10_000
-#: Fewer hexadecimal digits are the beginning of too many ids.
-MIN_ID_DIGITS = 4
 _FIRST = ("infinity", UUID(int=2**128 - 1))
 _LOWEST = ("-infinity", UUID(int=0))
-
-
-class ListedSession(NamedTuple):
-    """A session in a list, long texts cut off.
-
-    ``statuses`` is stage → status, with WAITING for a PENDING stage behind an unfinished one.
-    """
-
-    id: UUID
-    company: str
-    external_session_id: str
-    started_at: datetime | None
-    language: str | None
-    sentiment: str | None
-    category: str | None
-    escalated: bool | None
-    forwarded_hr: bool | None
-    outcome: str | None
-    missing: str | None
-    outcome_reason: str | None
-    summary: str | None
-    statuses: dict[str, str]
-    #: Why stages failed or were skipped: stage → the message or the reason.
-    reasons: dict[str, str]
 
 
 class Cursor(NamedTuple):
@@ -143,10 +113,11 @@ def list_sessions(
     read = _max_read(wanted, ranges[stopped.source]) if stopped else None
     order = _from_the_end(order) if oldest_first else order
     cursors = [Cursor(number, str(row.at), row.id) for number, row in shown]
+    listed = read_listed(connection, [row for _, row in shown])
     if before is not None:
         # What was read lies before the page that was left, in the order of the list from the end of it.
-        return Page(_listed(connection, shown[::-1]), order, ends[0] if ends else None, more, read, cursors[::-1])
-    return Page(_listed(connection, shown), order, more, ends[0] if after and ends else None, read, cursors)
+        return Page(listed[::-1], order, ends[0] if ends else None, more, read, cursors[::-1])
+    return Page(listed, order, more, ends[0] if after and ends else None, read, cursors)
 
 
 def count_sessions(connection: Connection, wanted: SessionFilter, pipeline: Pipeline) -> Count | None:
@@ -169,7 +140,7 @@ def count_sessions(connection: Connection, wanted: SessionFilter, pipeline: Pipe
         where = " AND ".join(["imported.id = keys.id", *conditions])
         # OFFSET 0 looks up each session by its id; a join may read the whole table to hash it.
         joined = f"""CROSS JOIN LATERAL (
-            SELECT FROM livedash.session_import AS imported {_JOINS} WHERE {where} OFFSET 0
+            SELECT FROM livedash.session_import AS imported {JOINS} WHERE {where} OFFSET 0
         ) AS found"""
         query = f"""
             WITH keys AS MATERIALIZED ({keys})
@@ -195,53 +166,6 @@ def all_sessions(
         count, after = count + len(page.sessions), page.next
         if after is None:
             return
-
-
-def find_by_id(connection: Connection, wanted: str, company_ids: Sequence[UUID]) -> list[ListedSession]:
-    """Find sessions by id or external id; several companies may use the same external id.
-
-    If no session has the whole id, those whose id begins with it are found, at most ``MAX_FOUND``.
-    """
-    wanted = wanted.replace("\x00", "")
-    ours = None
-    with suppress(ValueError):
-        ours = UUID(wanted)
-    exactly = "imported.id = :ours OR imported.external_session_id = :wanted"
-    parameters = {"ours": ours, "wanted": wanted, "company_ids": list(company_ids)}
-    found = _found(connection, exactly, parameters)
-    if found or not wanted:
-        return found
-    # The operators of the index, which compare bytes.
-    begins = "imported.external_session_id ~>=~ :wanted AND imported.external_session_id ~<~ :above"
-    parameters = {"wanted": wanted, "above": wanted + "\U0010ffff", "company_ids": list(company_ids)}
-    digits = wanted.replace("-", "").lower()
-    if MIN_ID_DIGITS <= len(digits) < 32 and set(digits) <= set("0123456789abcdef"):
-        parameters |= {"lowest": UUID(digits.ljust(32, "0")), "highest": UUID(digits.ljust(32, "f"))}
-        begins += " OR imported.id BETWEEN :lowest AND :highest"
-    return _found(connection, begins, parameters)
-
-
-def _found(connection: Connection, condition: str, parameters: dict[str, Any]) -> list[ListedSession]:
-    query = f"""
-        SELECT {_COLUMNS}, '' AS at
-        FROM livedash.session_import AS imported {_JOINS}
-        WHERE imported.company_id = ANY (CAST(:company_ids AS uuid[])) AND ({condition})
-        ORDER BY imported.id DESC LIMIT {MAX_FOUND}
-    """  # noqa: S608 - made of constants
-    return _listed(connection, [(0, row) for row in connection.execute(text(query), parameters)])
-
-
-_JOINS = """
-    JOIN livedash.company ON company.id = imported.company_id
-    LEFT JOIN livedash.session AS analysed ON analysed.id = imported.id
-"""
-_COLUMNS = f"""
-    imported.id, left(company.name, {MAX_CHARACTERS}) AS company,
-    left(imported.external_session_id, {MAX_CHARACTERS}) AS external_session_id, imported.started_at,
-    analysed.language, analysed.sentiment, analysed.category, analysed.escalated, analysed.forwarded_hr,
-    analysed.outcome, analysed.missing, left(analysed.outcome_reason, {MAX_CHARACTERS}) AS outcome_reason,
-    left(coalesce(analysed.summary, imported.initial_message), {MAX_CHARACTERS}) AS summary
-"""
 
 
 def _read_source(
@@ -270,8 +194,8 @@ def _read_source(
     direction = "ASC" if ascending else "DESC"
     query = f"""
         WITH keys AS MATERIALIZED ({keys})
-        SELECT {_COLUMNS}, keys.at::text AS at
-        FROM keys JOIN livedash.session_import AS imported ON imported.id = keys.id {_JOINS} {where}
+        SELECT {COLUMNS}, keys.at::text AS at
+        FROM keys JOIN livedash.session_import AS imported ON imported.id = keys.id {JOINS} {where}
         ORDER BY keys.at {direction}, keys.id {direction} LIMIT :limit
     """  # noqa: S608 - made of constants
     rows = list(connection.execute(text(query), parameters))
@@ -329,29 +253,3 @@ def _from_the_end(order: str) -> str:
     for word, opposite in (("most recently", "least recently"), ("latest", "earliest"), ("last first", "first first")):
         order = order.replace(word, opposite)
     return order
-
-
-def _listed(connection: Connection, rows: Sequence[tuple[int, Any]]) -> list[ListedSession]:
-    statuses: dict[UUID, dict[str, str]] = {}
-    reasons: dict[UUID, dict[str, str]] = {}
-    for session_id, stage, status, reason in connection.execute(_STATUSES, {"ids": [row.id for _, row in rows]}):
-        statuses.setdefault(session_id, {})[stage] = status
-        if reason is not None:
-            reasons.setdefault(session_id, {})[stage] = reason
-    return [
-        ListedSession(**_columns(row), statuses=statuses.get(row.id, {}), reasons=reasons.get(row.id, {}))
-        for _, row in rows
-    ]
-
-
-_STATUSES = text(
-    """
-    SELECT session_id, stage, CASE WHEN status = 'PENDING' AND available_at = 'infinity' THEN 'WAITING' ELSE status END,
-           CASE status WHEN 'FAILED' THEN error_message WHEN 'SKIPPED' THEN metadata ->> 'reason' END
-    FROM livedash.session_processing_status WHERE session_id = ANY (CAST(:ids AS uuid[]))
-    """
-)
-
-
-def _columns(row: Any) -> dict[str, Any]:
-    return {name: value for name, value in row._mapping.items() if name != "at"}

@@ -17,15 +17,14 @@ from livedash_core.full_text import MAX_MATCHES, MAX_QUERY_CHARACTERS, find
 from livedash_core.insights.topics.reading import sessions_of
 from livedash_core.operations.session_filter import SessionFilter
 from livedash_core.operations.session_list import (
-    MAX_FOUND,
     Count,
     Cursor,
     Page,
     all_sessions,
     count_sessions,
-    find_by_id,
     list_sessions,
 )
+from livedash_core.operations.session_lookup import MAX_FOUND, find_by_id
 from livedash_core.pipeline import Pipeline
 from livedash_core.web.access_log import recorded_export
 from livedash_core.web.database import Reader

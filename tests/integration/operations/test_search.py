@@ -16,7 +16,8 @@ from livedash_core.errors import UsageError
 from livedash_core.full_text import find, index_messages, index_summaries
 from livedash_core.models import Message, Session
 from livedash_core.operations.session_filter import SessionFilter
-from livedash_core.operations.session_list import all_sessions, count_sessions, find_by_id, list_sessions
+from livedash_core.operations.session_list import all_sessions, count_sessions, list_sessions
+from livedash_core.operations.session_lookup import find_by_id
 from livedash_core.pipeline import BUILT_IN
 from livedash_core.status import Scope
 from tests.integration.records import NOON, Records

@@ -17,7 +17,8 @@ from livedash_core.insights import counted_sessions
 from livedash_core.models import Question, Session, SessionQuestion
 from livedash_core.operations import session_list
 from livedash_core.operations.session_filter import SessionFilter
-from livedash_core.operations.session_list import Cursor, all_sessions, count_sessions, find_by_id, list_sessions
+from livedash_core.operations.session_list import Cursor, all_sessions, count_sessions, list_sessions
+from livedash_core.operations.session_lookup import find_by_id
 from livedash_core.pipeline import BUILT_IN
 from livedash_core.status import Failure, ProcessingStatusManager, Scope, read_breakdown
 from livedash_core.status.breakdown import count_retrying
