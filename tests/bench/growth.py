@@ -17,6 +17,7 @@ from sqlalchemy import Connection, text
 from livedash_core.pipeline import BUILT_IN
 from livedash_core.settings import Settings
 from livedash_core.status import read_breakdown
+from livedash_core.status.breakdown import fold
 from tests.bench.database import Database, Server
 from tests.bench.harness import Goal, Row, ratio_at_most, seconds
 from tests.bench.latency import claim_milliseconds
@@ -70,6 +71,8 @@ def growth(server: Server) -> list[Row]:
                 figures[name].append([])
             for number in range(server.scale.long_rounds + 1):
                 with database.engine.connect() as connection:
+                    with connection.begin():
+                        fold(connection)  # as each run of a stage does at its end
                     for measure in measures:
                         figure = measure.figure(database, connection)
                         if number:  # the first round warms up
