@@ -69,8 +69,7 @@ def engine_from_creator(connect: Callable[[], Any], *, keep: int = 0) -> Engine:
 
     def connect_in_utc() -> Any:
         connection = connect()
-        connection.execute(f"SET TIME ZONE '{TIME_ZONE}'")
-        connection.execute("SET jit = off")
+        connection.execute(f"SET TIME ZONE '{TIME_ZONE}'; SET jit = off")
         connection.commit()
         return connection
 

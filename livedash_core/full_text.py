@@ -17,6 +17,7 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from livedash_core.errors import UsageError
+from livedash_core.few_ids import few_ids, read_few
 from livedash_core.parsing.searched_language import searched_language
 
 #: ISO 639-1 → PostgreSQL's configuration.
@@ -85,13 +86,10 @@ def find(connection: Connection, words: str, company_ids: Sequence[UUID] | None)
         if lexemes == "":
             return Found([])
         parameters = {"words": words, "companies": lexemes, "limit": 2 * MAX_MATCHES + 2}
-        rows = connection.scalars(_OF_ALL if lexemes is None else _OF_COMPANIES, parameters).all()
-        if None in rows:
-            return Found(None)
+        statement = _OF_ALL if lexemes is None else _OF_COMPANIES
+        return Found(read_few(connection, statement, parameters, most=MAX_MATCHES))
     finally:
         connection.execute(text("SET LOCAL enable_seqscan = on"))
-    matches = list(dict.fromkeys(rows))
-    return Found(matches if len(matches) <= MAX_MATCHES else None)
 
 
 def _company(company_id: str) -> str:
@@ -139,12 +137,6 @@ _INDEX_SUMMARIES = text(
 )
 #: "T": a condition that every document fulfils, such as one with only words to leave out.
 _HAS_A_WORD = text(f"SELECT querytree({QUERY}) NOT IN ('', 'T')")
-#: Too many matches are one NULL: thousands of ids take longer to read than to find.
-_FOUND = """
-    WITH found AS MATERIALIZED (SELECT session_id FROM livedash.session_search WHERE document @@ {query} LIMIT :limit),
-    number AS (SELECT count(*) < :limit AS is_small FROM found)
-    SELECT session_id FROM found CROSS JOIN number WHERE is_small
-    UNION ALL SELECT NULL FROM number WHERE NOT is_small
-"""
-_OF_ALL = text(_FOUND.format(query=QUERY))
-_OF_COMPANIES = text(_FOUND.format(query=f"({QUERY} && CAST(:companies AS tsquery))"))
+_FOUND = "SELECT session_id FROM livedash.session_search WHERE document @@ {query} LIMIT :limit"
+_OF_ALL = few_ids(_FOUND.format(query=QUERY))
+_OF_COMPANIES = few_ids(_FOUND.format(query=f"({QUERY} && CAST(:companies AS tsquery))"))

@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Row, text
 
 from livedash_core.errors import UnknownTopic
+from livedash_core.few_ids import few_ids, read_few
 from livedash_core.insights.opportunity import Opportunity
 from livedash_core.insights.periods import Period, candidates
 from livedash_core.insights.topics.counting import NOT_RESOLVED
@@ -264,27 +265,19 @@ def count_follow_ups(connection: Connection, company_ids: Sequence[UUID]) -> int
 def sessions_of(connection: Connection, topic_id: int, *, limit: int) -> list[UUID] | None:
     """Return the sessions of a topic; None if there are more than ``limit``."""
     # Twice as many rows, because a session may have several questions of the topic.
-    ids = connection.scalars(_SESSIONS_OF, {"topic_id": topic_id, "most": 2 * limit + 1}).all()
-    if None in ids:
-        return None
-    distinct = list(dict.fromkeys(ids))
-    return distinct if len(distinct) <= limit else None
+    parameters = {"topic_id": topic_id, "limit": 2 * limit + 1}
+    return read_few(connection, _SESSIONS_OF, parameters, most=limit)
 
 
-# Each question in a look-up of its own: a join may read the whole table. Too many sessions are one NULL: thousands of
-# ids take longer to read than to find.
-_SESSIONS_OF = text(
+# Each question in a look-up of its own: a join may read the whole table.
+_SESSIONS_OF = few_ids(
     """
-    WITH found AS MATERIALIZED (
-        SELECT asked.session_id
-        FROM (SELECT question_id FROM livedash.topic_member
-              WHERE topic_id = :topic_id ORDER BY sessions DESC, question_id LIMIT :most) AS member
-        CROSS JOIN LATERAL (
-            SELECT session_id FROM livedash.session_question WHERE question_id = member.question_id LIMIT :most
-        ) AS asked LIMIT :most
-    ), number AS (SELECT count(*) < :most AS is_small FROM found)
-    SELECT session_id FROM found CROSS JOIN number WHERE is_small
-    UNION ALL SELECT NULL FROM number WHERE NOT is_small
+    SELECT asked.session_id
+    FROM (SELECT question_id FROM livedash.topic_member
+          WHERE topic_id = :topic_id ORDER BY sessions DESC, question_id LIMIT :limit) AS member
+    CROSS JOIN LATERAL (
+        SELECT session_id FROM livedash.session_question WHERE question_id = member.question_id LIMIT :limit
+    ) AS asked LIMIT :limit
     """
 )
 

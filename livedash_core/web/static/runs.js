@@ -70,15 +70,19 @@ async function poll(look) {
   }
 }
 
+const readRun = (dag, runId) => read(`/api/v2/dags/${encodeURIComponent(dag)}/dagRuns/${encodeURIComponent(runId)}`);
+const isOver = (run) => run.state !== "running" && run.state !== "queued";
+
 // Shows the state of a run until it ends: queued or paused, running, done.
 function followRun(dag, runId, more) {
   const path = `/dags/${encodeURIComponent(dag)}/runs/${encodeURIComponent(runId)}`;
   return poll(async (isCurrent) => {
-    const run = await read(`/api/v2/dags/${encodeURIComponent(dag)}/dagRuns/${encodeURIComponent(runId)}`);
+    const run = await readRun(dag, runId);
     if (!isCurrent()) return true;
-    if (run.state !== "running" && run.state !== "queued") {
-      await sayEnd(`${await readEnd(dag, run)}${more}`, path);
+    if (isOver(run)) {
+      say(`${await readEnd(dag, run)}${more}`, path);
       linkToRun(dag, runId);
+      await endNotice();
       return true;
     }
     if (run.state === "running") say(`The run is started.${more}`, path);
@@ -102,11 +106,12 @@ function followBackfill(dag, backfill) {
   });
   return poll(async (isCurrent) => {
     const { dag_runs: runs, total_entries: days } = await read(`/api/v2/dags/${encodeURIComponent(dag)}/dagRuns?${query}`);
-    const ended = runs.filter((run) => run.state === "success" || run.state === "failed");
+    const ended = runs.filter(isOver);
     if (!isCurrent()) return true;
     if (ended.length === runs.length) {
       const more = days > runs.length ? ` Of ${days} days, the page follows ${runs.length}.` : "";
-      await sayEnd(`${await readBackfillEnd(dag, backfill, runs)}${more}`, path);
+      say(`${await readBackfillEnd(dag, backfill, runs)}${more}`, path);
+      await endNotice();
       return true;
     }
     const waits = (await readPaused()).has(dag) ? " Its runs wait: the DAG is paused in Airflow." : "";
@@ -147,8 +152,8 @@ async function readEnd(dag, run) {
   return `${result}: ${changed || nothing}.`;
 }
 
-async function sayEnd(text, path) {
-  say(text, path);
+// Refreshes the numbers, and hides the notice after a while unless another action has replaced it.
+async function endNotice() {
   const number = followed;
   setTimeout(() => { if (number === followed) said.hidden = true; }, SHOWN_MILLISECONDS);
   await refresh();
@@ -158,8 +163,8 @@ async function sayEnd(text, path) {
 async function showRun(line) {
   const { dag, run: runId } = line.dataset;
   for (let times = 0; times < FOLLOW_TIMES; times += 1) {
-    const run = await read(`/api/v2/dags/${encodeURIComponent(dag)}/dagRuns/${encodeURIComponent(runId)}`);
-    if (run.state !== "running" && run.state !== "queued") {
+    const run = await readRun(dag, runId);
+    if (isOver(run)) {
       line.textContent = await readEnd(dag, run);
       return refresh();
     }
