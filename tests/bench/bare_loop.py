@@ -1,8 +1,14 @@
-"""The yardstick of the analysis: calls through the SDK's default client, and nothing else."""
+"""The yardstick of the analysis: calls through the SDK's default client, and nothing else.
+
+As a program, ``python -m tests.bench.bare_loop URL CALLS CONCURRENCY`` prints when its calls began and ended, in epoch
+seconds.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import sys
+import time
 from typing import Any
 
 from livedash_core.analysis.contract import Turn
@@ -34,3 +40,9 @@ async def bare_loop(url: str, sessions: int, concurrency: int) -> None:
 
     async with make_client(KEY, parse_base_url(url), TIMEOUT_SECONDS) as client:
         await asyncio.gather(*(lane() for _ in range(concurrency)))
+
+
+if __name__ == "__main__":
+    began = time.time()
+    asyncio.run(bare_loop(sys.argv[1], int(sys.argv[2]), int(sys.argv[3])))
+    print(began, time.time())
