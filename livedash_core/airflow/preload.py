@@ -17,8 +17,14 @@ from airflow.sdk import conf
 
 log = logging.getLogger(__name__)
 
-#: What a stage's three tasks import when they run, besides the stage itself.
-TASKS = ("livedash_core.airflow.plan", "livedash_core.airflow.lane", "livedash_core.airflow.publishing")
+#: What tasks import when they run: the three of a stage, besides the stage itself, and those that run often.
+TASKS = (
+    "livedash_core.airflow.plan",
+    "livedash_core.airflow.lane",
+    "livedash_core.airflow.publishing",
+    "livedash_core.airflow.topics",
+    "livedash_core.airflow.alerts",
+)
 #: What functions of theirs import: to check the schema, and to analyse.
 LATER = ("alembic.migration", "alembic.script", "livedash_core.analysis.offline", "livedash_core.analysis.openai")
 
