@@ -620,6 +620,14 @@ def upgrade() -> None:
         schema="livedash",
     )
     op.create_index(
+        "ix_session_import_expiry",
+        "session_import",
+        ["company_id", sa.literal_column("LEAST(started_at, imported_at)")],
+        unique=False,
+        schema="livedash",
+        postgresql_where=sa.text("erased_at IS NULL"),
+    )
+    op.create_index(
         "ix_session_import_external",
         "session_import",
         ["external_session_id"],
