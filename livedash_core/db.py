@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import Connection, Engine, NullPool, create_engine, make_url, text
+from sqlalchemy import Connection, Engine, create_engine, make_url, text
 from sqlalchemy.exc import ArgumentError, OperationalError
 
 from livedash_core.errors import ConfigurationError, SchemaOutdated, SystemicError
@@ -60,11 +60,11 @@ def make_engine(url: str, *, pool_size: int = 5) -> Engine:
     )
 
 
-def engine_from_creator(connect: Callable[[], Any], *, keep: int = 0) -> Engine:
+def engine_from_creator(connect: Callable[[], Any]) -> Engine:
     """Create an engine whose connections ``connect`` opens, such as an Airflow hook.
 
-    Up to ``keep`` connections stay open between uses, for ten minutes at most, so that a rotated password is picked
-    up; at most four times as many are open at once. A forked process opens its own.
+    Two connections stay open between uses, for ten minutes at most, so that a rotated password is picked up; at most
+    eight are open at once. A forked process opens its own.
     """
 
     def connect_in_utc() -> Any:
@@ -73,13 +73,11 @@ def engine_from_creator(connect: Callable[[], Any], *, keep: int = 0) -> Engine:
         connection.commit()
         return connection
 
-    if not keep:
-        return create_engine(f"{DRIVER}://", creator=connect_in_utc, poolclass=NullPool, hide_parameters=True)
     engine = create_engine(
         f"{DRIVER}://",
         creator=connect_in_utc,
-        pool_size=keep,
-        max_overflow=3 * keep,
+        pool_size=2,
+        max_overflow=6,
         pool_timeout=10,
         pool_recycle=600,
         pool_pre_ping=True,

@@ -32,20 +32,15 @@ def _find(conn_id: str) -> Connection | None:
         return None
 
 
-def make_engine(*, keep: int = 0) -> Engine:
+def make_engine() -> Engine:
     """An engine on ``livedash_postgres``; each connect looks the connection up again, so a new password takes effect.
 
     It connects with the hook's ``get_conn``, because the hook's SQLAlchemy URL drops extras such as sslmode.
     """
-    return engine_from_creator(PostgresHook(postgres_conn_id=POSTGRES).get_conn, keep=keep)
+    return engine_from_creator(PostgresHook(postgres_conn_id=POSTGRES).get_conn)
 
 
-def checked_page_engine() -> Engine:
-    """``checked_engine`` for the pages in the API server, which refresh every few seconds: it keeps two connections."""
-    return checked_engine(keep=2)
-
-
-def checked_engine(*, keep: int = 0) -> Engine:
+def checked_engine() -> Engine:
     """``make_engine``, checked: a missing connection or an outdated schema is an error of one sentence.
 
     Raises ``ConfigurationError`` (no connection), ``SchemaOutdated``, ``SystemicError`` (the server does not answer).
@@ -55,7 +50,7 @@ def checked_engine(*, keep: int = 0) -> Engine:
             f"the Airflow connection {POSTGRES} does not exist; create it (Admin > Connections, type Postgres) or set "
             f"AIRFLOW_CONN_{POSTGRES.upper()}"
         )
-    engine = make_engine(keep=keep)
+    engine = make_engine()
     # Alembic would log two lines about every check.
     logging.getLogger("alembic").setLevel(logging.WARNING)
     try:

@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 def make_app() -> Any:
     """The pages, behind Airflow's login, on the database of the connection ``livedash_postgres``."""
-    from livedash_core.airflow.connections import checked_page_engine
+    from livedash_core.airflow.connections import checked_engine
     from livedash_core.airflow.security import can_read, may_run, visitor
     from livedash_core.pipeline import load_pipeline
     from livedash_core.settings import Settings
@@ -23,7 +23,7 @@ def make_app() -> Any:
 
     access = Settings().company_access
     return create_app(
-        open_engine=checked_page_engine,
+        open_engine=checked_engine,
         can_read=can_read(access),
         may_run=may_run,
         visitor=visitor(access),

@@ -1,12 +1,14 @@
-"""Imports what tasks need into the scheduler, so that tasks that it forks need not import it one by one.
+"""Imports what tasks need into the process that forks them, so that they need not import it one by one.
 
-With the LocalExecutor every task is a fork of the scheduler. Importing the modules of a stage's three tasks takes about
-a second of CPU time in each of them (``python -m tests.bench up`` measures the time between two stages).
+With the LocalExecutor every task is a fork of the scheduler, with the CeleryExecutor of a Celery worker. Without this,
+three quarters of the CPU time of a stage's three tasks are imports (``python -m tests.bench up`` measures the time
+between two stages).
 """
 
 from __future__ import annotations
 
 import logging
+import sys
 from importlib import import_module
 from typing import Any
 
@@ -15,21 +17,30 @@ from airflow.sdk import conf
 
 log = logging.getLogger(__name__)
 
-#: What the three tasks of a stage import when they run, besides the stage itself.
+#: What a stage's three tasks import when they run, besides the stage itself.
 TASKS = ("livedash_core.airflow.plan", "livedash_core.airflow.lane", "livedash_core.airflow.publishing")
+#: What functions of theirs import: to check the schema, and to analyse.
+LATER = ("alembic.migration", "alembic.script", "livedash_core.analysis.offline", "livedash_core.analysis.openai")
 
 
 @hookimpl
 def on_starting(component: Any) -> None:
     """Import the modules when ``component`` is the job of a scheduler that forks its tasks."""
-    if getattr(component, "job_type", None) != "SchedulerJob" or "LocalExecutor" not in conf.get("core", "executor"):
-        return
+    # Airflow calls this while it constructs a job, which has no type yet; but the program's command has a name.
+    is_scheduler = hasattr(component, "job_type") and sys.argv[1:2] == ["scheduler"]
+    if is_scheduler and "LocalExecutor" in conf.get("core", "executor"):
+        import_for_tasks()
+
+
+def import_for_tasks() -> None:
+    """Import the modules; an error is logged only, because each task imports them itself and reports what is wrong."""
     try:
-        for module in (*TASKS, *_stage_modules()):
+        for module in (*TASKS, *LATER, *_stage_modules()):
             import_module(module)
+        _configure_models()
     except Exception:
-        # Each task imports them itself and reports what is wrong; the scheduler also has other DAGs to run.
-        log.warning("LiveDash's modules cannot be imported into the scheduler", exc_info=True)
+        # The process also has other DAGs to run.
+        log.warning("LiveDash's modules cannot be imported for the tasks", exc_info=True)
 
 
 def _stage_modules() -> list[str]:
@@ -38,3 +49,10 @@ def _stage_modules() -> list[str]:
 
     paths = [path for stage in load_pipeline().stages for path in (stage.implementation, stage.dag)]
     return [path.partition(":")[0] for path in paths if isinstance(path, str)]
+
+
+def _configure_models() -> None:
+    """Configure the mapped classes, which SQLAlchemy does with the first statement otherwise."""
+    from livedash_core.models import Base
+
+    Base.registry.configure()

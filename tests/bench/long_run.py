@@ -37,7 +37,7 @@ class NoOp(Stage):
         return Completed(None)
 
     def store(self, connection: Connection, results: Mapping[UUID, Any]) -> None:
-        raise AssertionError("there is nothing to store")
+        """There is nothing to store."""
 
 
 def main() -> None:

@@ -189,12 +189,13 @@ def environment(settings: Mapping[str, str]) -> dict[str, str]:
 
 def add_source(database: Database, url: str, timezone: str, *, http_conn_id: str | None = None) -> None:
     """Where the one company's CSV is."""
-    source = {
+    source: dict[str, Any] = {
         "csv_url": f"{url}/{CSV_NAME}",
         "timezone": timezone,
         "allowed_networks": ["127.0.0.0/8"],
-        "http_conn_id": http_conn_id,
     }
+    if http_conn_id is not None:
+        source["http_conn_id"] = http_conn_id
     with database.engine.begin() as connection:
         update_company(connection, COMPANY, source)
 

@@ -14,7 +14,6 @@ from livedash_core.local.embedded_postgres import EmbeddedPostgres
 ENGINES: dict[str, Callable[[str], Engine]] = {
     "of a URL": make_engine,
     "of a hook": lambda url: engine_from_creator(lambda: psycopg.connect(url)),
-    "of a hook, kept": lambda url: engine_from_creator(lambda: psycopg.connect(url), keep=1),
 }
 
 

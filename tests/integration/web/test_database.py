@@ -110,7 +110,7 @@ import psycopg
 from sqlalchemy import text
 from livedash_core.db import engine_from_creator
 
-engine = engine_from_creator(lambda: psycopg.connect(sys.argv[1]), keep=2)
+engine = engine_from_creator(lambda: psycopg.connect(sys.argv[1]))
 
 def backend() -> int:
     with engine.connect() as connection:
