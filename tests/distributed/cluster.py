@@ -85,6 +85,7 @@ class Cluster:
             "AIRFLOW__CELERY__BROKER_URL": f"redis://:secret@127.0.0.1:{redis_port}/0",
             "AIRFLOW__CELERY__RESULT_BACKEND": "db+" + theirs.url("postgresql+psycopg2"),
             "AIRFLOW__CELERY__WORKER_CONCURRENCY": "3",
+            "AIRFLOW__CELERY__CELERY_CONFIG_OPTIONS": "livedash_core.airflow.celery_config.CELERY_CONFIG",
             "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": str(HEARTBEAT_TIMEOUT_SECONDS),
             "AIRFLOW_CONN_LIVEDASH_POSTGRES": json.dumps(connection | {"schema": self.installation.database}),
             "AIRFLOW_CONN_LIVEDASH_OPENAI": json.dumps(

@@ -6,6 +6,7 @@ https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-spans/
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
+from functools import cache
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -17,19 +18,23 @@ from livedash_core.tracing import span
 
 def call_span(server: str, model: str, session_id: UUID | None, company_id: UUID) -> AbstractContextManager[Span]:
     """The span around one request to ``server``, a host with or without a port."""
-    address = urlsplit(f"//{server}")
     attributes: dict[str, str | int] = {
         "gen_ai.operation.name": "chat",
         "gen_ai.provider.name": "openai",
         "gen_ai.request.model": model,
-        "server.address": address.hostname or server,
+        **_address(server),
         "livedash.company_id": str(company_id),
     }
-    if address.port:
-        attributes["server.port"] = address.port
     if session_id:
         attributes["livedash.session_id"] = str(session_id)
     return span(f"chat {model}", attributes, SpanKind.CLIENT)
+
+
+@cache
+def _address(server: str) -> dict[str, str | int]:
+    address = urlsplit(f"//{server}")
+    port = {"server.port": address.port} if address.port else {}
+    return {"server.address": address.hostname or server, **port}
 
 
 def describe_answer(current: Span, completion: Completion) -> None:

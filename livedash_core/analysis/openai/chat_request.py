@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from livedash_core.analysis.contract import Turn
 from livedash_core.analysis.openai import prompt
 from livedash_core.analysis.openai.errors import NoJson, TranscriptTooLong
@@ -171,13 +173,13 @@ class ChatRequest:
 
     def encoded(self, model: str, form: RequestForm) -> bytes:
         """``body`` as JSON in UTF-8."""
-        return json.dumps(self.body(model, form), ensure_ascii=False, separators=(",", ":")).encode()
+        return msgspec.json.encode(self.body(model, form))
 
     @property
     def max_prompt_tokens(self) -> int:
         """An upper bound of the prompt's tokens, for budgets and token rate limits."""
-        sent = json.dumps([*self.messages, self.response_format], ensure_ascii=False)
-        return ceil(len(sent.encode()) / _MIN_BYTES_PER_TOKEN)
+        sent = msgspec.json.encode([*self.messages, self.response_format])
+        return ceil(len(sent) / _MIN_BYTES_PER_TOKEN)
 
     @property
     def notes(self) -> dict[str, str | int]:

@@ -87,6 +87,8 @@ class Sender:
         slots: AbstractAsyncContextManager[object],
     ) -> None:
         self._client = client
+        # Absolute, because the SDK parses and joins a relative one with its base URL for each request.
+        self._url = str(client.base_url.join("chat/completions"))
         self._ledger = ledger
         self._gate = gate
         self.server = server
@@ -204,7 +206,7 @@ class Sender:
             # Not by the SDK's method for completions, which walks through messages and schema to translate names (there
             # are none), and not as a dict: both take more CPU time than the HTTP client.
             response = await self._client.post(
-                "/chat/completions",
+                self._url,
                 cast_to=http.Response,
                 content=chat.encoded(self.model, form),
                 options={"headers": _JSON, "timeout": openai.Timeout(self._timeout_seconds, connect=CONNECT_SECONDS)},
