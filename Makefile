@@ -51,7 +51,7 @@ test-debian13: ## The quick tests and `livedash up` on a fresh Debian 13 (needs 
 	@exec .ci/debian13
 
 .PHONY: soak
-soak: install ## The longest end-to-end test: a backlog larger than a run, runs that overlap
+soak: install ## The longest tests: runs that overlap, memory over an hour of work (LIVEDASH_SOAK_MINUTES=60)
 	@exec "$(BIN)/python" -m pytest tests/soak
 
 .PHONY: test-other-servers

@@ -45,6 +45,13 @@ class SessionImport(Base):
             "external_session_id",
             postgresql_ops={"external_session_id": "text_pattern_ops"},
         ),
+        # The retention: from when a session's age counts.
+        Index(
+            "ix_session_import_expiry",
+            "company_id",
+            text("LEAST(started_at, imported_at)"),
+            postgresql_where=text("erased_at IS NULL"),
+        ),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)

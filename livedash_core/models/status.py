@@ -73,12 +73,14 @@ class ProcessingStatus(Base):
             postgresql_where=text("status = 'PENDING' AND available_at < 'infinity'"),
         ),
         Index("ix_processing_status_lease", "lease_token", postgresql_where=text("status = 'IN_PROGRESS'")),
-        # The kind is in the index so that the alerts count an hour's failures without reading their rows.
+        # The next indexes end with the id, so that a list finds its thousand newest without reading rows. The kind is
+        # in the index so that the alerts count an hour's failures without reading their rows.
         Index(
             "ix_processing_status_failed",
             "stage",
             "company_id",
             "completed_at",
+            "session_id",
             postgresql_include=["error_kind"],
             postgresql_where=text("status = 'FAILED'"),
         ),
@@ -91,6 +93,7 @@ class ProcessingStatus(Base):
             "error_kind",
             "error_group",
             "completed_at",
+            "session_id",
             postgresql_where=text("status = 'FAILED'"),
         ),
         Index(
@@ -98,12 +101,19 @@ class ProcessingStatus(Base):
             "stage",
             "company_id",
             "completed_at",
+            "session_id",
             postgresql_where=text("status = 'SKIPPED'"),
         ),
         # Those that a person skipped, of which there are few.
         Index("ix_processing_status_skipped_for_good", "company_id", postgresql_where=text(SKIPPED_FOR_GOOD)),
         # The sessions whose transcript was read with doubts, of which there are few.
-        Index("ix_processing_status_noted", "company_id", "completed_at", postgresql_where=text(HAS_DOUBTS)),
+        Index(
+            "ix_processing_status_noted",
+            "company_id",
+            "completed_at",
+            "session_id",
+            postgresql_where=text(HAS_DOUBTS),
+        ),
     )
 
     session_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -213,11 +223,14 @@ class ProcessingActivity(Base):
             name="uq_session_processing_activity_slot",
             postgresql_nulls_not_distinct=True,
         ),
+        # The last day of one company, or of all companies together.
+        Index("ix_session_processing_activity_company", "company_id", "slot"),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     slot: Mapped[datetime]
-    company_id: Mapped[UUID]
+    #: None: all companies together, so that a page of all companies reads as many rows as one of a company.
+    company_id: Mapped[UUID | None]
     stage: Mapped[str]
     duration_bucket: Mapped[int | None] = mapped_column(SmallInteger)
     sessions: Mapped[int] = mapped_column(BigInteger)

@@ -51,6 +51,8 @@ from livedash_core.status.redaction import ERASED
 #: Sessions per transaction: an interruption keeps the chunks that are erased.
 CHUNK_SESSIONS = 500
 
+#: From when a session's age counts. An index has it, of the sessions that are not erased.
+_SINCE = func.least(SessionImport.started_at, SessionImport.imported_at)
 _RAW = [column for column in COLUMNS if column != "external_session_id"]
 
 
@@ -86,7 +88,7 @@ def count_erasable(
 
 def erase_session(engine: Engine, session_id: UUID, pipeline: Pipeline) -> Erased:
     """Erase one session; does nothing if it is erased already."""
-    return _erase(engine, [_not_erased(), SessionImport.id == session_id], pipeline)
+    return _erase(engine, [SessionImport.id == session_id], pipeline)
 
 
 def erase_company(engine: Engine, company_id: UUID, before: datetime | None, pipeline: Pipeline) -> Erased:
@@ -101,7 +103,8 @@ def erase_company(engine: Engine, company_id: UUID, before: datetime | None, pip
 
 def _started_before(before: datetime) -> ColumnElement[bool]:
     unknown = and_(SessionImport.started_at.is_(None), SessionImport.imported_at < before)
-    return or_(SessionImport.started_at < before, unknown)
+    # The first condition follows from the others; the index has it.
+    return and_(before > _SINCE, or_(SessionImport.started_at < before, unknown))
 
 
 def erase_expired(engine: Engine, pipeline: Pipeline, now: datetime | None = None) -> dict[str, Erased]:
@@ -114,8 +117,7 @@ def erase_expired(engine: Engine, pipeline: Pipeline, now: datetime | None = Non
     found = {}
     for company in companies:
         before = (now or datetime.now(UTC)) - timedelta(days=company.retention_days)
-        is_older = or_(SessionImport.started_at < before, SessionImport.imported_at < before)
-        found[company.name] = _erase_company(engine, company.id, before, [is_older], pipeline)
+        found[company.name] = _erase_company(engine, company.id, before, [before > _SINCE], pipeline)
     return found
 
 
@@ -125,7 +127,7 @@ def count_expired(connection: Connection, *, grace: timedelta) -> dict[str, int]
     rows = connection.execute(
         select(Company.name, func.count())
         .join(SessionImport, SessionImport.company_id == Company.id)
-        .where(_not_erased(), func.least(SessionImport.started_at, SessionImport.imported_at) < overdue)
+        .where(_not_erased(), overdue > _SINCE)
         .group_by(Company.name)
         .order_by(Company.name)
     )
@@ -144,7 +146,7 @@ def _erase_company(
 ) -> Erased:
     # Before the sessions: each session searches the remaining lines for its own.
     rejections = in_transaction(engine, lambda connection: _erase_rejections(connection, company_id, before))
-    erased = _erase(engine, [_not_erased(), SessionImport.company_id == company_id, *which], pipeline)
+    erased = _erase(engine, [SessionImport.company_id == company_id, *which], pipeline)
     erased.rejections += rejections
     return erased
 
@@ -164,15 +166,18 @@ def _erase(engine: Engine, wanted: Sequence[Any], pipeline: Pipeline) -> Erased:
 
 
 def _chunks(engine: Engine, wanted: Sequence[Any]) -> Iterator[list[UUID]]:
-    query = select(SessionImport.id).where(*wanted).order_by(SessionImport.id).limit(CHUNK_SESSIONS)
-    last: UUID | None = None
+    """Read the ids of the next sessions that are not erased, oldest first; the caller erases them before the next."""
+    query = select(SessionImport.id, _SINCE.label("since")).where(_not_erased(), *wanted)
+    query = query.order_by(_SINCE).limit(CHUNK_SESSIONS)
+    since: datetime | None = None
     while True:
         with engine.connect() as connection:
-            found = list(connection.scalars(query if last is None else query.where(SessionImport.id > last)))
+            # From where the last chunk ended: before it, the index still has the erased sessions until it is vacuumed.
+            found = connection.execute(query if since is None else query.where(since <= _SINCE)).all()
         if not found:
             return
-        yield found
-        last = found[-1]
+        yield [row.id for row in found]
+        since = found[-1].since
 
 
 def _erase_chunk(connection: Connection, *, ids: list[UUID], pipeline: Pipeline) -> Erased:

@@ -76,4 +76,4 @@ _STATUSES = text(
 
 
 def _columns(row: Any) -> dict[str, Any]:
-    return {name: value for name, value in row._mapping.items() if name != "at"}
+    return {name: value for name, value in row._mapping.items() if name in ListedSession._fields}

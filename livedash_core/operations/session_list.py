@@ -136,7 +136,7 @@ def count_sessions(connection: Connection, wanted: SessionFilter, pipeline: Pipe
     for source in ranges:
         conditions = remaining_conditions(wanted, source)
         most = _max_read(wanted, source) if conditions else MAX_COUNTED
-        keys = _keys(source, ascending=False, limit=":most + 1", any_order=True)
+        keys = _keys(source, ascending=False, limit=":most + 1", any_order=True, only_counted=not conditions)
         where = " AND ".join(["imported.id = keys.id", *conditions])
         # OFFSET 0 looks up each session by its id; a join may read the whole table to hash it.
         joined = f"""CROSS JOIN LATERAL (
@@ -189,20 +189,29 @@ def _read_source(
         "max_read": max_read,
         "limit": missing + 1,
     }
-    keys = _keys(source, ascending=ascending)
-    where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
     direction = "ASC" if ascending else "DESC"
+    order = f"ORDER BY keys.at {direction}, keys.id {direction}"
+    where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
+    # One row without an id if no session is found: the keys are read once, for the sessions and for the last key.
     query = f"""
-        WITH keys AS MATERIALIZED ({keys})
-        SELECT {COLUMNS}, keys.at::text AS at
-        FROM keys JOIN livedash.session_import AS imported ON imported.id = keys.id {JOINS} {where}
-        ORDER BY keys.at {direction}, keys.id {direction} LIMIT :limit
+        WITH keys AS MATERIALIZED ({_keys(source, ascending=ascending)})
+        SELECT found.*, last.last_at, last.last_id
+        FROM (VALUES (true)) AS always (is_there)
+        LEFT JOIN (
+            SELECT keys.at::text AS last_at, keys.id AS last_id FROM keys {order} LIMIT 1 OFFSET :max_read - 1
+        ) AS last ON true
+        LEFT JOIN (
+            SELECT {COLUMNS}, keys.at::text AS at
+            FROM keys JOIN livedash.session_import AS imported ON imported.id = keys.id {JOINS} {where}
+            {order} LIMIT :limit
+        ) AS found ON true
+        ORDER BY CAST(found.at AS timestamptz) {direction}, found.id {direction}
     """  # noqa: S608 - made of constants
-    rows = list(connection.execute(text(query), parameters))
-    if not conditions or len(rows) > missing:
+    first, *others = connection.execute(text(query), parameters)
+    rows = [first, *others] if first.id is not None else []
+    if not conditions or len(rows) > missing or first.last_id is None:
         return rows, None
-    last = connection.execute(text(f"{keys} OFFSET :max_read - 1"), parameters).first()
-    return rows, (str(last.at), last.id) if last else None
+    return rows, (first.last_at, first.last_id)
 
 
 def _max_read(wanted: SessionFilter, source: Source) -> int:
@@ -220,8 +229,18 @@ def _parameters(wanted: SessionFilter, pipeline: Pipeline, source: Source) -> di
     }
 
 
-def _keys(source: Source, *, ascending: bool, limit: str = ":max_read", any_order: bool = False) -> str:
-    """The range of ``source`` after ``:at`` and ``:session_id``; in ``any_order`` all of it, without these."""
+def _keys(
+    source: Source,
+    *,
+    ascending: bool,
+    limit: str = ":max_read",
+    any_order: bool = False,
+    only_counted: bool = False,
+) -> str:
+    """The range of ``source`` after ``:at`` and ``:session_id``; in ``any_order`` all of it, without these.
+
+    ``only_counted``: rows without a key, so that an index that lacks a part of it is enough to count them.
+    """
     sign, direction = (">", "ASC") if ascending else ("<", "DESC")
     after = f"AND ({source.at}, {source.id}) {sign} (CAST(:at AS timestamptz), CAST(:session_id AS uuid))"
     order = f"ORDER BY {source.at} {direction}, {source.id} {direction}"
@@ -230,8 +249,9 @@ def _keys(source: Source, *, ascending: bool, limit: str = ":max_read", any_orde
     outer = f"ORDER BY keys.at {direction}, keys.id {direction}"
     if any_order:
         after = order = outer = ""
+    at, session_id = ("NULL", "NULL") if only_counted else (source.at, source.id)
     wanted = f"""
-        SELECT {source.at} AS at, {source.id} AS id FROM {source.tables}
+        SELECT {at} AS at, {session_id} AS id FROM {source.tables}
         WHERE {source.conditions} {after}
         {order} LIMIT {limit}
     """  # noqa: S608 - made of constants

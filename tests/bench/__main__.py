@@ -34,6 +34,7 @@ from tests.bench import (
     tables,
     throughput,
     topics,
+    very_large,
 )
 from tests.bench.database import Server
 from tests.bench.harness import Row
@@ -52,6 +53,7 @@ BENCHMARKS: dict[str, Callable[[Server], list[Row]]] = {
     # After the backlog, of which its writers take a part.
     "breakdown": tables.breakdown,
     "growth": growth.growth,
+    "very-large": very_large.very_large,
     "ledger": throughput.ledger,
     "passes": throughput.passes,
     "csv-import": stages.csv_import,

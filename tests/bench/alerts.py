@@ -1,4 +1,4 @@
-"""How long the alerts' evaluation takes, over very many sessions of a year."""
+"""How long the alerts' evaluation and pages take beside much activity, over very many sessions of a year."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from livedash_core.pipeline import BUILT_IN
 from livedash_core.settings import Settings
 from tests.bench.database import Server
 from tests.bench.harness import Row, at_most
-from tests.bench.pages import COMPANIES, fill
+from tests.bench.pages import COMPANIES, LISTS, fill, measured_pages
 
 MILLISECONDS = 50
 ROUNDS = 30
@@ -46,14 +46,15 @@ FROM livedash.session_processing_status
 WHERE stage = 'TRANSCRIPT_FETCH' AND status = 'FAILED' AND completed_at > now() - interval '1 hour';
 
 INSERT INTO livedash.session_processing_activity (slot, company_id, stage, duration_bucket, sessions)
-SELECT date_bin('10 minutes', now(), 'epoch') - ago * interval '10 minutes', id, stage, bucket, 100
+SELECT date_bin('10 minutes', now(), 'epoch') - ago * interval '10 minutes', id, stage, bucket, sum(100)
 FROM livedash.company CROSS JOIN generate_series(0, 143) AS ago CROSS JOIN generate_series(1, 10) AS bucket
 CROSS JOIN unnest(CAST(:stages AS text[])) AS stages (stage)
+GROUP BY GROUPING SETS ((ago, id, stage, bucket), (ago, stage, bucket))
 """
 
 
 def alerts(server: Server) -> list[Row]:
-    """the alerts' evaluation: queries, rules, and storing what was found"""
+    """the alerts' evaluation: queries, rules, and storing what was found; pages beside much activity"""
     sessions = server.scale.large_backlog
     with server.database() as database:
         fill(database, sessions)
@@ -72,6 +73,8 @@ def alerts(server: Server) -> list[Row]:
         with engine.connect() as connection:
             found = {alert.rule for alert in list_alerts(connection)}
         engine.dispose()
+        beside = {f"{name} beside 20,000 failures in an hour": address for name, address in LISTS.items()}
+        rows = measured_pages(database, beside, server.scale.page_views, sessions)
     return [
         Row(
             f"evaluation of the alerts of {COMPANIES} companies, over {sessions:,} sessions: median of {ROUNDS}",
@@ -80,5 +83,6 @@ def alerts(server: Server) -> list[Row]:
             goal=at_most(MILLISECONDS),
             correct={"source", "failures", "workers", "retention"} <= found,
             note=", ".join(sorted(found)),
-        )
+        ),
+        *rows,
     ]

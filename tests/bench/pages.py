@@ -132,31 +132,28 @@ _LARGEST = "SELECT id FROM livedash.topic ORDER BY sessions DESC, id LIMIT 1"
 _WIDEST = "SELECT topic_id FROM livedash.topic_member GROUP BY topic_id ORDER BY count(*) DESC, topic_id LIMIT 1"
 
 
+#: Pages that read sessions or their states.
+LISTS = {
+    "Pipeline": "",
+    "Pipeline of a company": "?company=Company+2",
+    "Failures": "failures",
+    "Sessions": "sessions",
+    "Sessions that failed": f"sessions?stage={FETCH}&state=failed",
+    "Sessions that wait": f"sessions?stage={LAST}&state=waiting",
+    "Sessions by category and sentiment": "sessions?category=ONBOARDING&sentiment=NEGATIVE",
+    "Sessions that failed, by day": f"sessions?stage={FETCH}&state=failed&from=2020-01-01&to=2020-01-02",
+}
+
+
 def pages(server: Server) -> list[Row]:
     """the server's time for each page, and how large it is"""
     sessions = server.scale.large_backlog
     with server.database() as database:
         fill(database, sessions)
-        engine = make_engine(database.url)
-        app = create_app(
-            open_engine=lambda: engine,
-            can_read=lambda: None,
-            may_run=lambda: lambda _: True,
-            visitor=lambda: Visitor("bench", None),
-            pipeline=BUILT_IN,
-        )
-        with engine.connect() as connection:
+        with database.engine.connect() as connection:
             a_session = connection.scalar(text("SELECT session_id FROM livedash.message LIMIT 1"))
             largest, widest = (connection.scalar(text(query)) for query in (_LARGEST, _WIDEST))
-        addresses = {
-            "Pipeline": "",
-            "Pipeline of a company": "?company=Company+2",
-            "Failures": "failures",
-            "Sessions": "sessions",
-            "Sessions that failed": f"sessions?stage={FETCH}&state=failed",
-            "Sessions that wait": f"sessions?stage={LAST}&state=waiting",
-            "Sessions by category and sentiment": "sessions?category=ONBOARDING&sentiment=NEGATIVE",
-            "Sessions that failed, by day": f"sessions?stage={FETCH}&state=failed&from=2020-01-01&to=2020-01-02",
+        addresses = LISTS | {
             "Session": f"sessions/{a_session}",
             "Sessions of an outcome and category": "sessions?outcome=UNRESOLVED&category=ONBOARDING",
             "Search, a rare word": "sessions?q=rare17",
@@ -174,9 +171,7 @@ def pages(server: Server) -> list[Row]:
             "Topic of many wordings": f"topics/{widest}",
             "Sessions of a topic": f"sessions?topic={largest}",
         }
-        rows = _measured(app, addresses, server.scale.page_views, sessions)
-        engine.dispose()
-    return rows
+        return measured_pages(database, addresses, server.scale.page_views, sessions)
 
 
 def fill(database: Database, sessions: int) -> None:
@@ -199,6 +194,21 @@ def fill(database: Database, sessions: int) -> None:
     database.execute("CHECKPOINT")
 
 
+def measured_pages(database: Database, addresses: dict[str, str], views: int, sessions: int) -> list[Row]:
+    """View each page so many times, in turn with a static file; two rows per page."""
+    engine = make_engine(database.url)
+    app = create_app(
+        open_engine=lambda: engine,
+        can_read=lambda: None,
+        may_run=lambda: lambda _: True,
+        visitor=lambda: Visitor("bench", None),
+        pipeline=BUILT_IN,
+    )
+    rows = _measured(app, addresses, views, sessions)
+    engine.dispose()
+    return rows
+
+
 def _measured(app: FastAPI, addresses: dict[str, str], views: int, sessions: int) -> list[Row]:
     rows = []
     mounted = Starlette(routes=[Mount("/livedash", app)])
@@ -214,7 +224,7 @@ def _measured(app: FastAPI, addresses: dict[str, str], views: int, sessions: int
                     figures.append(milliseconds)
                     yardstick.append(bare)
             slow = SEARCH_P95_MILLISECONDS if name.startswith("Search") else P95_MILLISECONDS
-            goal = PIPELINE_MILLISECONDS if name.startswith("Pipeline") else MEDIAN_MILLISECONDS
+            goal = PIPELINE_MILLISECONDS if name in ("Pipeline", "Pipeline of a company") else MEDIAN_MILLISECONDS
             if name.startswith("Search"):
                 goal = slow
             p95 = quantiles(figures, n=20)[-1]

@@ -44,6 +44,10 @@ class Scale:
     page_views: int
     #: Of the database, done before the measurement, in ascending order.
     sizes: tuple[int, ...]
+    #: Of the two databases that pages and retention are compared in.
+    very_large: tuple[int, int]
+    #: Past their retention, in each of which ``long_rounds`` are measured.
+    expired: int
     #: New to their company.
     questions: int
     #: Times that a new company goes through the chain of DAGs; four hops each.
@@ -81,6 +85,8 @@ SMALL = Scale(
     moved_in=2_000,
     page_views=10,
     sizes=(1_000, 10_000),
+    very_large=(6_000, 30_000),
+    expired=500,
     questions=2_000,
     chains=1,
     mapped=20,
@@ -114,6 +120,8 @@ FULL = Scale(
     moved_in=100_000,
     page_views=100,
     sizes=(10_000, 100_000, 1_000_000, 10_000_000),
+    very_large=(100_000, 10_000_000),
+    expired=10_000,
     questions=100_000,
     chains=3,
     mapped=200,

@@ -235,7 +235,7 @@ def upgrade() -> None:
         "session_processing_activity",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
         sa.Column("slot", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("company_id", sa.Uuid(), nullable=False),
+        sa.Column("company_id", sa.Uuid(), nullable=True),
         sa.Column("stage", sa.Text(), nullable=False),
         sa.Column("duration_bucket", sa.SmallInteger(), nullable=True),
         sa.Column("sessions", sa.BigInteger(), nullable=False),
@@ -248,6 +248,13 @@ def upgrade() -> None:
             name="uq_session_processing_activity_slot",
             postgresql_nulls_not_distinct=True,
         ),
+        schema="livedash",
+    )
+    op.create_index(
+        "ix_session_processing_activity_company",
+        "session_processing_activity",
+        ["company_id", "slot"],
+        unique=False,
         schema="livedash",
     )
     op.create_table(
@@ -381,7 +388,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_processing_status_failed",
         "session_processing_status",
-        ["stage", "company_id", "completed_at"],
+        ["stage", "company_id", "completed_at", "session_id"],
         unique=False,
         schema="livedash",
         postgresql_include=["error_kind"],
@@ -390,7 +397,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_processing_status_group",
         "session_processing_status",
-        ["stage", "company_id", "error_kind", "error_group", "completed_at"],
+        ["stage", "company_id", "error_kind", "error_group", "completed_at", "session_id"],
         unique=False,
         schema="livedash",
         postgresql_where=sa.text("status = 'FAILED'"),
@@ -414,7 +421,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_processing_status_noted",
         "session_processing_status",
-        ["company_id", "completed_at"],
+        ["company_id", "completed_at", "session_id"],
         unique=False,
         schema="livedash",
         postgresql_where=sa.text(
@@ -427,7 +434,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_processing_status_skipped",
         "session_processing_status",
-        ["stage", "company_id", "completed_at"],
+        ["stage", "company_id", "completed_at", "session_id"],
         unique=False,
         schema="livedash",
         postgresql_where=sa.text("status = 'SKIPPED'"),
@@ -618,6 +625,14 @@ def upgrade() -> None:
             "company_id", "external_session_id", name=op.f("uq_session_import_company_id_external_session_id")
         ),
         schema="livedash",
+    )
+    op.create_index(
+        "ix_session_import_expiry",
+        "session_import",
+        ["company_id", sa.literal_column("LEAST(started_at, imported_at)")],
+        unique=False,
+        schema="livedash",
+        postgresql_where=sa.text("erased_at IS NULL"),
     )
     op.create_index(
         "ix_session_import_external",

@@ -91,6 +91,8 @@ class WorkerPool(Generic[Item, Result]):
         self._loop = None
         self._cancel_workers()
         await asyncio.gather(*self._workers, return_exceptions=True)
+        # A cancelled task holds its frames, which hold this pool and the last session of each worker.
+        self._workers.clear()
 
     def cancel(self) -> None:
         """May be called from a signal handler or another thread."""

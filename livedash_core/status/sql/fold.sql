@@ -1,4 +1,5 @@
--- Move the deltas into the counts and the activity of the last day. Rows that another fold has locked are skipped.
+-- Move the deltas into the counts and the activity of the last day, per company and of all companies together. Rows
+-- that another fold has locked are skipped.
 WITH moved AS (
     DELETE FROM livedash.session_processing_delta
     WHERE id IN (SELECT id FROM livedash.session_processing_delta FOR UPDATE SKIP LOCKED)
@@ -8,7 +9,8 @@ WITH moved AS (
 ), active AS (
     INSERT INTO livedash.session_processing_activity AS activity (slot, stage, company_id, duration_bucket, sessions)
     SELECT slot, stage, company_id, duration_bucket, sum(sessions)
-    FROM moved WHERE slot IS NOT NULL GROUP BY slot, stage, company_id, duration_bucket
+    FROM moved WHERE slot IS NOT NULL
+    GROUP BY GROUPING SETS ((slot, stage, company_id, duration_bucket), (slot, stage, duration_bucket))
     ORDER BY slot, stage, company_id, duration_bucket
     ON CONFLICT (slot, stage, company_id, duration_bucket)
     DO UPDATE SET sessions = activity.sessions + excluded.sessions

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import gc
 import threading
+import weakref
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -204,6 +206,32 @@ def test_garbage_collections_of_a_run_leave_out_what_was_there_before(
     assert min(frozen) > 100_000
     # What is garbage later is collected again.
     assert gc.get_freeze_count() == 0
+
+
+class Garbage:
+    """Refers to itself, so that only a collection finds it."""
+
+    itself: Garbage
+
+
+def test_a_run_leaves_no_garbage_to_a_process_that_runs_stages_again_and_again(
+    records: Records, company_id: UUID, pipeline: Pipeline
+):
+    records.sessions(company_id, 3)
+    left: list[weakref.ref[Any]] = []
+
+    async def leave(item: Found) -> Outcome[str]:
+        cycle = Garbage()
+        cycle.itself = cycle
+        left.extend([weakref.ref(cycle), weakref.ref(asyncio.current_task())])
+        return await complete(item)
+
+    gc.disable()  # a run is too short for a collection that finds all garbage
+    try:
+        pipeline.run(Scripted(pipeline, leave))
+        assert [found() for found in left] == [None] * 6
+    finally:
+        gc.enable()
 
 
 def test_a_limit_holds_across_claims(records: Records, company_id: UUID, pipeline: Pipeline):

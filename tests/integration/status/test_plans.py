@@ -9,10 +9,12 @@ from typing import NamedTuple, get_args
 from uuid import UUID
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, update
 
 from livedash_core.db import make_engine, upgrade_schema
 from livedash_core.local.embedded_postgres import EmbeddedPostgres
+from livedash_core.models import Company
+from livedash_core.operations.erasure import erase_expired
 from livedash_core.pipeline import BUILT_IN
 from livedash_core.status import Failure, ProcessingStatusManager, Scope, activity
 from tests.integration.status.large import BEGIN, COMPANIES, SESSIONS, build
@@ -132,3 +134,15 @@ def test_the_breakdown_reads_only_the_counts(large: Engine, mode: Mode) -> None:
     assert breakdown.total_sessions == SESSIONS
     assert plan.rows.keys() == {"session_processing_count", "session_processing_delta"}
     assert sum(plan.rows.values()) < 200
+
+
+@pytest.mark.parametrize("mode", get_args(Mode))
+def test_a_retention_that_nothing_exceeds_reads_no_session(large: Engine, mode: Mode) -> None:
+    with large.begin() as connection:
+        connection.execute(update(Company).values(retention_days=1))
+
+    with explained(large, mode) as plan:
+        assert not any(erased.sessions for erased in erase_expired(large, BUILT_IN, BEGIN).values())
+
+    assert "ix_session_import_expiry" in plan.indexes
+    assert plan.rows["session_import"] == 0

@@ -22,7 +22,7 @@ from tests.integration.web.conftest import Visit, make_app
 #: The tables that have many rows here.
 LARGE = {
     "session", "session_import", "session_processing_status", "session_processing_failure", "message", "question",
-    "session_question", "session_search", "topic_member",
+    "session_question", "session_search", "topic_member", "session_processing_activity",
 }  # fmt: skip
 
 #: The first 150,000 are analysed: one in a thousand is NEGATIVE, escalated and in French; each asked one of 50,000
@@ -79,6 +79,14 @@ ANALYSED = (
     SELECT id, 'messages', array_to_tsvector(ARRAY['company:' || company_id, 'everywhere', 'rare' || n % 5000])
     FROM built WHERE n <= 150000
     """,
+    # Each stage was at work in each ten minutes of the last day, for each company, with ten durations.
+    """
+    INSERT INTO livedash.session_processing_activity (slot, company_id, stage, duration_bucket, sessions)
+    SELECT date_bin('10 minutes', now(), 'epoch') - ago * interval '10 minutes', id, stage, bucket, sum(1)
+    FROM livedash.company CROSS JOIN generate_series(0, 143) AS ago CROSS JOIN generate_series(1, 10) AS bucket
+    CROSS JOIN unnest(CAST(:stages AS text[])) AS stages (stage)
+    GROUP BY GROUPING SETS ((ago, id, stage, bucket), (ago, stage, bucket))
+    """,
     # Each topic has 20 questions. The first one's are asked in 15,000 sessions.
     """
     INSERT INTO livedash.topic (company_id, central_id, compared)
@@ -115,12 +123,14 @@ LIST = PAGE + MAX_COUNTED
 #: session from the newest on, in each company and once more for where to go on.
 SEARCH = 2 * MAX_MATCHES + 12 * MAX_SEARCHED
 FETCH = "stage=TRANSCRIPT_FETCH"
+#: Of one company, or of all together.
+ACTIVITY = 144 * 5 * 10
 ADDRESSES = {
-    "": 200,
-    f"?company={COMPANIES[2]}": 200,
+    "": ACTIVITY + 200,
+    f"?company={COMPANIES[2]}": ACTIVITY + 200,
     # A window is counted session by session, twice five rows and one of the import; too many are noticed early.
-    "?from=2020-01-02&to=2020-01-02": 25_000,
-    f"?from=2020-01-01&company={COMPANIES[2]}": 25_000,
+    "?from=2020-01-02&to=2020-01-02": ACTIVITY + 25_000,
+    f"?from=2020-01-01&company={COMPANIES[2]}": ACTIVITY + 25_000,
     "failures": PAGE,
     f"failures?order=last&company={COMPANIES[2]}": PAGE,
     "failures?from=2020-01-02&to=2020-01-02": 25_000,
@@ -134,6 +144,9 @@ ADDRESSES = {
     f"sessions?company={COMPANIES[2]}": LIST,
     "sessions?from=2020-01-01&to=2020-01-01": LIST,
     f"sessions?{FETCH}&state=failed": LIST,
+    # The newest thousand of each of the five companies are read once; a thousand of these have a row each, and as many
+    # are counted.
+    f"sessions?{FETCH}&state=failed&from=2019-01-01&to=2019-01-02": 10 * MAX_READ,
     f"sessions?{FETCH}&state=ready": LIST,
     f"sessions?{FETCH}&state=retrying": LIST,
     "sessions?stage=SESSION_CREATION&state=waiting": LIST,
