@@ -49,6 +49,7 @@ def make_engine(url: str, *, pool_size: int = 5) -> Engine:
         parsed.set(drivername=DRIVER),
         pool_size=pool_size,
         pool_pre_ping=True,
+        pool_use_lifo=True,  # the connection used last has prepared what a run repeats
         hide_parameters=True,  # transcripts are parameters, and a traceback would print them
         connect_args={
             "application_name": "livedash",

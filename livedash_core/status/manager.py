@@ -180,6 +180,10 @@ class ProcessingStatusManager:
             delay_seconds=delay_seconds,
         )
 
+    def end_lease(self, token: UUID) -> bool:
+        """Delete the lease if its sessions are all settled; returns whether it did."""
+        return self.connection.execute(statement("end_lease"), {"token": token}).rowcount > 0
+
     def reset_failed(self, scope: Scope, *, with_skipped: bool = False) -> dict[str, int]:
         """Set FAILED sessions of the scope PENDING; returns the number per stage. The failure history stays.
 

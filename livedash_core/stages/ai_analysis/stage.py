@@ -192,8 +192,11 @@ class AiAnalysis(Stage[Conversation, AnalysisResult]):
         analysed = [result.stored for result in results.values() if result.stored is not None]
         store_analyses(connection, analysed)
         with counted_sessions(connection, results):
-            connection.execute(update(Session).where(Session.id.in_(unanalysed)).values(_NO_ANALYSIS))
-            connection.execute(_MAKE_CURRENT, {column: [getattr(each, column) for each in analysed] for column in KEY})
+            if unanalysed:
+                connection.execute(update(Session).where(Session.id.in_(unanalysed)).values(_NO_ANALYSIS))
+            if analysed:
+                keys = {column: [getattr(each, column) for each in analysed] for column in KEY}
+                connection.execute(_MAKE_CURRENT, keys)
             index_summaries(connection, results)
         reused = [(result.reused_for, result.stored and result.stored.model) for result in results.values()]
         add_reused(connection, Counter((company, model) for company, model in reused if company and model))

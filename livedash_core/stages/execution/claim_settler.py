@@ -96,8 +96,11 @@ class ClaimSettler(Generic[Item, Result]):
         token: UUID,
         items: Mapping[UUID, Item],
         outcomes: Mapping[UUID, Completed[Result] | Skipped[Result] | Exception],
-    ) -> None:
-        """Complete, skip or fail what the token still holds; results are stored in the transaction that settles."""
+    ) -> bool:
+        """Complete, skip or fail what the token still holds; results are stored in the transaction that settles.
+
+        Returns whether that transaction also ended the lease, because nothing is left to settle.
+        """
         handled = [session_id for session_id, outcome in outcomes.items() if isinstance(outcome, Completed | Skipped)]
         failed = {session_id: outcome for session_id, outcome in outcomes.items() if isinstance(outcome, Exception)}
         self.fail(token, [to_failure(session_id, error) for session_id, error in failed.items()])
@@ -105,14 +108,17 @@ class ClaimSettler(Generic[Item, Result]):
         answered = [session_id for session_id, error in failed.items() if isinstance(error, PermanentError)]
         self._served_companies.update(items[session_id].company_id for session_id in answered)
 
+        has_ended = False
+
         def settle(part: list[UUID]) -> None:
+            nonlocal has_ended
             completed = {key: outcome for key in part if isinstance(outcome := outcomes[key], Completed)}
             skipped = {key: outcome for key in part if isinstance(outcome := outcomes[key], Skipped)}
             metadata = {key: outcome.metadata for key, outcome in completed.items()}
             reasons = {key: outcome.reason for key, outcome in skipped.items()}
             notes = {key: outcome.metadata for key, outcome in skipped.items()}
 
-            def write(connection: Connection) -> tuple[list[UUID], list[UUID]]:
+            def write(connection: Connection) -> tuple[list[UUID], list[UUID], bool]:
                 manager = self.manager(connection)
                 # Settle first: the results of sessions whose lease was lost must not be written.
                 done = manager.complete(self.stage.name, token, metadata) if completed else []
@@ -121,14 +127,16 @@ class ClaimSettler(Generic[Item, Result]):
                 results |= {key: result for key in left if (result := skipped[key].result) is not None}
                 if results:
                     self.stage.store(connection, results)
-                return done, left
+                # Last, because the renewal of the lease waits for this transaction from here on.
+                return done, left, manager.end_lease(token)
 
-            done, left = in_transaction(self.engine, write)
+            done, left, has_ended = in_transaction(self.engine, write)
             self.report.completed += len(done)
             self.report.skipped += len(left)
             self._served_companies.update(items[key].company_id for key in [*done, *left])
 
         self.fail(token, self._bisect(handled, settle))
+        return has_ended
 
     def fail(self, token: UUID, failures: Sequence[Failure]) -> None:
         """Record failed attempts of what the token still holds."""

@@ -195,9 +195,10 @@ class Runner(Generic[Item, Result]):
     def _settle_chunk(self, chunk: _Chunk[Item], handled: Handled[Result], heartbeat: LeaseHeartbeat) -> None:
         for error in handled.systemic:
             self._settler.note_systemic(error)
-        self._settler.settle(chunk.token, chunk.items, handled.outcomes)
+        has_ended = self._settler.settle(chunk.token, chunk.items, handled.outcomes)
         self._settler.postpone(chunk.token, chunk.items, handled.postponed)
-        self._settler.release(chunk.token)
+        if not has_ended:
+            self._settler.release(chunk.token)
         heartbeat.let_go(chunk.token)
 
     def _sessions_to_claim(self) -> int:

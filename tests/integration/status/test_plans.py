@@ -81,6 +81,7 @@ HOT = {
         4000,
     ),
     "release of 500": Hot(lambda manager: manager.release(TOKEN), {LEASE}, 2000, 10_000),
+    "the end of a lease": Hot(lambda manager: not manager.end_lease(TOKEN), {LEASE}, 10, 30),
     "reclaim of 500": Hot(lambda manager: manager.claim(LATE, 1), {LEASE}, 2000, 12_000),
     "renew": Hot(lambda manager: manager.renew(TOKEN), set(), 0, 30),
     "due stages": Hot(lambda manager: manager.get_due_stages(), {READY}, 10, 100),

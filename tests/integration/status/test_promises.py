@@ -157,6 +157,15 @@ def test_a_released_lease_is_deleted(records, company_id, manager, connection):
     assert connection.scalar(text("SELECT count(*) FROM livedash.session_processing_lease")) == 0
 
 
+def test_a_lease_ends_with_its_last_session(records, company_id, manager, connection):
+    first, second = records.sessions(company_id, 2)
+    token = manager.claim(FETCH, 2).token
+    for session, leases in ((first, 1), (second, 0)):
+        manager.complete(FETCH, token, {session: None})
+        assert manager.end_lease(token) == (leases == 0)
+        assert connection.scalar(text("SELECT count(*) FROM livedash.session_processing_lease")) == leases
+
+
 # --- 3. the effect and the status stand or fall together
 
 
