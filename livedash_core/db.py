@@ -7,6 +7,7 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -93,13 +94,21 @@ def engine_from_creator(connect: Callable[[], Any]) -> Engine:
 # Alembic is imported inside the functions: a task needs it once, a page never.
 
 
-def _alembic(connection: Connection) -> Config:
+def _alembic(connection: Connection | None = None) -> Config:
     from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.attributes["connection"] = connection
     return config
+
+
+@cache
+def revisions() -> tuple[str, ...]:
+    """The revisions of the schema that this code has, the newest first; reads the scripts of all."""
+    from alembic.script import ScriptDirectory
+
+    return tuple(script.revision for script in ScriptDirectory.from_config(_alembic()).walk_revisions())
 
 
 def upgrade_schema(engine: Engine, revision: str = "head") -> None:
@@ -139,11 +148,9 @@ def check_schema(engine: Engine) -> None:
 
     Raises ``SchemaOutdated`` if it has another, ``SystemicError`` if the database does not answer.
     """
-    from alembic.script import ScriptDirectory
-
     with _connected(engine) as connection:
         current = _check_not_newer(connection)
-        head = ScriptDirectory.from_config(_alembic(connection)).get_current_head()
+    head = revisions()[0]
     if current is None:
         raise SchemaOutdated("the database has no LiveDash schema yet; create it with: livedash db upgrade")
     if current != head:
@@ -170,12 +177,10 @@ def _connected(engine: Engine) -> Iterator[Connection]:
 def _check_not_newer(connection: Connection) -> str | None:
     """Return the schema's revision; raise ``SchemaOutdated`` if this code does not have it."""
     from alembic.migration import MigrationContext
-    from alembic.script import ScriptDirectory
 
     context = MigrationContext.configure(connection, opts={"version_table_schema": "livedash"})
     current = context.get_current_revision()
-    known = {script.revision for script in ScriptDirectory.from_config(_alembic(connection)).walk_revisions()}
-    if current is not None and current not in known:
+    if current is not None and current not in revisions():
         raise SchemaOutdated(
             f"the database's schema is at revision {current}, which this version of LiveDash does not have: a newer "
             "version has upgraded it; install that one: pip install --upgrade livedash-pipeline"

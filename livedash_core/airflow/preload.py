@@ -26,7 +26,7 @@ TASKS = (
     "livedash_core.airflow.alerts",
 )
 #: What functions of theirs import: to check the schema, and to analyse.
-LATER = ("alembic.migration", "alembic.script", "livedash_core.analysis.offline", "livedash_core.analysis.openai")
+LATER = ("alembic.migration", "livedash_core.analysis.offline", "livedash_core.analysis.openai")
 
 
 @hookimpl
@@ -43,7 +43,7 @@ def import_for_tasks() -> None:
     try:
         for module in (*TASKS, *LATER, *_stage_modules()):
             import_module(module)
-        _configure_models()
+        _prepare()
     except Exception:
         # The process also has other DAGs to run.
         log.warning("LiveDash's modules cannot be imported for the tasks", exc_info=True)
@@ -57,8 +57,10 @@ def _stage_modules() -> list[str]:
     return [path.partition(":")[0] for path in paths if isinstance(path, str)]
 
 
-def _configure_models() -> None:
-    """Configure the mapped classes, which SQLAlchemy does with the first statement otherwise."""
+def _prepare() -> None:
+    """Do what a task does first otherwise: configure the mapped classes, and read the revisions of the schema."""
+    from livedash_core.db import revisions
     from livedash_core.models import Base
 
     Base.registry.configure()
+    revisions()
