@@ -71,7 +71,7 @@ def up(server: Server) -> list[Row]:
             f"the five-stage chain over {SESSIONS} sessions, from the trigger to the last question",
             "s",
             chains,
-            goal=at_most(60),
+            goal=at_most(30),
         ),
         Row("idle hop: a stage's last session done, until the next stage's first claim", "s", hops, goal=at_most(5)),
     ]
