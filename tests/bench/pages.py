@@ -5,8 +5,7 @@ from __future__ import annotations
 import time
 from statistics import median, quantiles
 
-from fastapi import FastAPI
-from sqlalchemy import text
+from sqlalchemy import Engine, text
 from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.testclient import TestClient
@@ -197,6 +196,13 @@ def fill(database: Database, sessions: int) -> None:
 def measured_pages(database: Database, addresses: dict[str, str], views: int, sessions: int) -> list[Row]:
     """View each page so many times, in turn with a static file; two rows per page."""
     engine = make_engine(database.url)
+    rows = _measured(pages_for_everyone(engine), addresses, views, sessions)
+    engine.dispose()
+    return rows
+
+
+def pages_for_everyone(engine: Engine) -> Starlette:
+    """The pages at ``/livedash``, without a login: each visitor may read and run everything."""
     app = create_app(
         open_engine=lambda: engine,
         can_read=lambda: None,
@@ -204,14 +210,11 @@ def measured_pages(database: Database, addresses: dict[str, str], views: int, se
         visitor=lambda: Visitor("bench", None),
         pipeline=BUILT_IN,
     )
-    rows = _measured(app, addresses, views, sessions)
-    engine.dispose()
-    return rows
+    return Starlette(routes=[Mount("/livedash", app)])
 
 
-def _measured(app: FastAPI, addresses: dict[str, str], views: int, sessions: int) -> list[Row]:
+def _measured(mounted: Starlette, addresses: dict[str, str], views: int, sessions: int) -> list[Row]:
     rows = []
-    mounted = Starlette(routes=[Mount("/livedash", app)])
     with TestClient(mounted, base_url="http://localhost/livedash/", headers={"Accept": "text/html"}) as client:
         for name, address in addresses.items():
             figures: list[float] = []

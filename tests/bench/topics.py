@@ -7,13 +7,9 @@ from itertools import islice, product
 from sqlalchemy import text
 
 from livedash_core.bulk_insert import copy_into
-from livedash_core.db import make_engine
-from livedash_core.operations.company_access import Visitor
-from livedash_core.pipeline import BUILT_IN
-from livedash_core.web import create_app
 from tests.bench.database import Server
 from tests.bench.harness import Row, at_most
-from tests.bench.pages import _measured
+from tests.bench.pages import measured_pages
 from tests.bench.product import LIVEDASH, measured
 
 SECONDS, MEGABYTES = 300, 600
@@ -59,18 +55,9 @@ def topics(server: Server) -> list[Row]:
         settings = {"LIVEDASH_DATABASE_URL": database.url, "LIVEDASH_ANALYZER": "offline"}
         said, peak = measured(server, [str(LIVEDASH), "topics", "group", "--no-model", "--json"], settings)
         (grouped,) = said.values()
-        engine = make_engine(database.url)
-        app = create_app(
-            open_engine=lambda: engine,
-            can_read=lambda: None,
-            may_run=lambda: lambda _: True,
-            visitor=lambda: Visitor("bench", None),
-            pipeline=BUILT_IN,
-        )
-        with engine.connect() as connection:
+        with database.engine.connect() as connection:
             largest = connection.scalar(text("SELECT id FROM livedash.topic ORDER BY sessions DESC, id LIMIT 1"))
-        page = _measured(app, {"Topic": f"topics/{largest}"}, server.scale.page_views, number)
-        engine.dispose()
+        page = measured_pages(database, {"Topic": f"topics/{largest}"}, server.scale.page_views, number)
     title = f"{number:,} new questions grouped, without a model"
     note = f"{grouped['candidates']:,} candidates"
     return [
