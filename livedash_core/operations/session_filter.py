@@ -6,17 +6,17 @@ newest first, by a time and an id. Conditions that the index does not cover are 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from livedash_core import full_text
-from livedash_core.enums import StageState
+from livedash_core.enums import StageState, Status
 from livedash_core.errors import UsageError
 from livedash_core.models.status import HAS_DOUBTS
 from livedash_core.pipeline import Pipeline
-from livedash_core.status import Scope
+from livedash_core.status import Breakdown, Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,8 @@ class Source(NamedTuple):
     """A range of an index: ``SELECT at, id FROM tables WHERE conditions``; ``stage`` is bound as :stage.
 
     ``order`` describes the order for the reader of a page. ``by_id``: the range is ordered by id alone.
-    ``per_company``: the index has a separate range for each ``company.id``.
+    ``per_company``: the index has a separate range for each ``company.id``. ``state``: each session of the range is in
+    this state of ``stage``.
     """
 
     order: str
@@ -98,6 +99,15 @@ class Source(NamedTuple):
     stage: str | None = None
     by_id: bool = False
     per_company: bool = True
+    state: StageState | None = None
+
+    def is_empty(self, breakdown: Breakdown) -> bool:
+        """Return whether ``breakdown``, of the companies of the list, has no session in the state of the range."""
+        if self.stage is None or self.state is None:
+            return False
+        if self.state in ("ready", "retrying"):
+            return breakdown.ready(self.stage) == 0
+        return breakdown.stages[self.stage][_STATUS_OF[self.state]] == 0
 
 
 _STATUS = "livedash.session_processing_status AS source"
@@ -122,6 +132,7 @@ _STATES: dict[StageState, tuple[str, str, str]] = {
     ),
     "in-progress": ("most recently claimed first", "started_at", "source.status = 'IN_PROGRESS'"),
 }
+_STATUS_OF: Mapping[StageState, Status] = {"failed": "FAILED", "skipped": "SKIPPED", "in-progress": "IN_PROGRESS"}
 #: The states of a session that has reached a stage and has not finished it.
 _OPEN: tuple[StageState, ...] = ("failed", "in-progress", "retrying", "ready")
 
@@ -269,5 +280,12 @@ def _in_state(wanted: SessionFilter, stage: str, state: StageState) -> Source:
         tables = f"livedash.session_processing_lease AS lease JOIN {_STATUS} ON source.lease_token = lease.token"
         conditions = conditions.replace(_OF, _OF_ANY) + " AND lease.stage = :stage"
     return Source(
-        order, f"source.{at}", "source.session_id", tables, conditions, stage, per_company=state != "in-progress"
+        order,
+        f"source.{at}",
+        "source.session_id",
+        tables,
+        conditions,
+        stage,
+        per_company=state != "in-progress",
+        state=state,
     )

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import Connection, Engine, insert
+from sqlalchemy import Connection, Engine, event, insert
 
 from livedash_core.enums import STAGE_STATES
 from livedash_core.errors import UsageError
@@ -257,6 +257,44 @@ def test_a_list_without_companies_has_the_sessions_of_all(busy: tuple[UUID, UUID
     for state in (None, *STAGE_STATES):
         of_both = all_pages(connection, SessionFilter(Scope(company_ids=busy), state))
         assert all_pages(connection, SessionFilter(Scope(), state)) == of_both, state
+
+
+def test_states_without_sessions_are_not_read(records: Records, company_id: UUID, connection: Connection) -> None:
+    """The sessions that wait for the last stage can be in sixteen index ranges, of which the kept counts name one."""
+    records.sessions(company_id, 2, completed_stages=1)
+    wanted = SessionFilter(Scope(stages=(BUILT_IN.last,)), "waiting")
+    executed: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        executed.append(statement)
+
+    event.listen(connection, "before_cursor_execute", note)
+    page = list_sessions(connection, wanted, BUILT_IN, size=5)
+    event.remove(connection, "before_cursor_execute", note)
+
+    assert len(page.sessions) == 2
+    read = [one for one in executed if "AS source" in one]
+    # Those that are due, and those that are due later.
+    assert len(read) == 2
+
+
+def test_a_page_after_a_state_that_has_become_empty_has_the_sessions_of_the_next(
+    records: Records, company_id: UUID, engine: Engine, connection: Connection
+) -> None:
+    earlier, later = (records.sessions(company_id, 3, completed_stages=stages) for stages in (1, 2))
+    wanted = SessionFilter(Scope(stages=(BUILT_IN.last,)), "waiting")
+    first = list_sessions(connection, wanted, BUILT_IN, size=2)
+    connection.rollback()
+    with engine.begin() as other:
+        manager = ProcessingStatusManager(other)
+        stage = BUILT_IN.names[2]
+        claim = manager.claim(stage, 3)
+        manager.skip(stage, claim.token, dict.fromkeys(claim.attempts, "nothing to do"))
+        # They are due for the next stage, which this list has read already.
+    second = list_sessions(connection, wanted, BUILT_IN, after=first.next, size=5)
+
+    assert {session.id for session in first.sessions} < set(later)
+    assert {session.id for session in second.sessions} == set(earlier)
 
 
 def test_a_list_of_several_stages_has_the_sessions_of_each(busy: tuple[UUID, UUID], connection: Connection) -> None:
