@@ -7,17 +7,24 @@ import time
 from tests.e2e.client import FETCH, Client
 from tests.waiting import wait_until
 
+#: More than the two lanes of a run claim at first: 4 × 32 each.
+SESSIONS = 400
+#: One in so many has a transcript at first.
+KEPT_EVERY = 8
+KEPT = SESSIONS // KEPT_EVERY
+LOST = SESSIONS - KEPT
+
 
 def test_a_backlog_larger_than_a_run_is_continued_and_overlapping_runs_process_each_session_once(client: Client):
-    ids = client.publish(240)
-    lost = client.lose([one for number, one in enumerate(ids) if number % 8])
+    ids = client.publish(SESSIONS)
+    lost = client.lose([one for number, one in enumerate(ids) if number % KEPT_EVERY])
     with client.site.shut():
         client.run_import()
         lane = wait_until(lambda: len(client.site.asked) > 20 and client.running_lane(), "two lanes at work")
         began = time.monotonic()
         wait_until(lambda: time.monotonic() > began + 4, "the end of the lanes' time")
-    wait_until(lambda: client.counts("TRANSCRIPT_FETCH")["FAILED"] == 210, "210 failed fetches")
-    assert client.counts("TRANSCRIPT_FETCH")["COMPLETED"] == 30
+    wait_until(lambda: client.counts("TRANSCRIPT_FETCH")["FAILED"] == LOST, f"{LOST} failed fetches")
+    assert client.counts("TRANSCRIPT_FETCH")["COMPLETED"] == KEPT
     woken = client.api.get("/api/v2/assets/events", params={"source_run_id": lane["dag_run_id"]}).json()
     assert {"woken_by": "TRANSCRIPT_FETCH"} in [event["extra"] for event in woken["asset_events"]]
 
@@ -34,13 +41,13 @@ def test_a_backlog_larger_than_a_run_is_continued_and_overlapping_runs_process_e
         days = {"from_date": "2026-03-02T00:00:00Z", "to_date": "2026-03-04T00:00:00Z", "max_active_runs": 3}
         wanted = {"dag_id": FETCH, "reprocess_behavior": "completed", **days}
         client.api.post("/api/v2/backfills", json=wanted).raise_for_status()
-        # Two lanes of the manual run hold a batch of 100 each for most of a minute; the backfills take the rest.
-        wait_until(lambda: client.counts("TRANSCRIPT_FETCH")["COMPLETED"] > 30, "sessions fetched by the backfills")
+        # Two lanes of the manual run hold a claim of 128 each for most of a minute; the backfills take the rest.
+        wait_until(lambda: client.counts("TRANSCRIPT_FETCH")["COMPLETED"] > KEPT, "sessions fetched by the backfills")
         assert client.counts("TRANSCRIPT_FETCH")["IN_PROGRESS"] >= 200
-    wait_until(lambda: client.counts("TRANSCRIPT_FETCH")["COMPLETED"] == 240, "all 240 fetched")
+    wait_until(lambda: client.counts("TRANSCRIPT_FETCH")["COMPLETED"] == SESSIONS, "all sessions fetched")
 
     assert set(client.site.fetched().values()) == {1}
-    assert len(client.site.fetched()) == 210
+    assert len(client.site.fetched()) == LOST
     assert client.end_of(FETCH, manual) == "success"
     runs = client.api.get(f"/api/v2/dags/{FETCH}/dagRuns", params={"run_type": "backfill"}).json()["dag_runs"]
     assert len({run["data_interval_start"] for run in runs}) == 3
