@@ -1,9 +1,8 @@
 """Fetches CSVs and transcripts from companies' servers.
 
-It uses httpcore2, the transport of httpx2, which keeps no cookies, follows no redirects, decompresses no bodies
-(httpx2 has no limit on what a chunk decompresses to), ignores proxy variables and logs no URLs (httpx2 does each of
-these by default, and always logs URLs). Certificates are verified against the system's store, or the file that
-``SSL_CERT_FILE`` names.
+It uses aiohttp, which keeps no cookies here, follows no redirects, decompresses no bodies (it has no limit on the size
+that a body decompresses to), ignores proxy variables and logs no URLs. Certificates are verified against the system's
+store, or the file that ``SSL_CERT_FILE`` names.
 """
 
 from __future__ import annotations
@@ -17,8 +16,9 @@ from functools import cached_property, partial
 from types import TracebackType
 from typing import BinaryIO, NamedTuple, Self
 
-import httpcore2
+import aiohttp
 import httpx2
+from yarl import URL
 
 from livedash_core.clients.body import Body
 from livedash_core.clients.credentials import (
@@ -28,7 +28,7 @@ from livedash_core.clients.credentials import (
     credentials_from_environment,
 )
 from livedash_core.clients.decoding import Text, decode
-from livedash_core.clients.network import SsrfGuardBackend
+from livedash_core.clients.network import SsrfGuard
 from livedash_core.clients.origins import Origin
 from livedash_core.clients.refusals import RefusedError
 from livedash_core.clients.responses import REFUSED, Response, check
@@ -43,7 +43,9 @@ MIB = 1024 * 1024
 MAX_REDIRECTS = 3
 NO_VALIDATORS = Validators()
 _HEADERS = (("Accept", "*/*"), ("Accept-Encoding", "gzip"), ("User-Agent", "livedash-pipeline"))
-_NETWORK_FAILURES = (httpcore2.NetworkError, httpcore2.TimeoutException, httpcore2.ProtocolError, ssl.SSLError)
+#: Bytes of a header or of the status line; the server may send cookies and policies of any length.
+_MAX_HEADER_BYTES = 65_536
+_KEEP_ALIVE_SECONDS = 5.0
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
 
 
@@ -75,11 +77,12 @@ class Fetcher:
         per_origin: int = 8,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        self._timeouts = {"connect": connect_seconds, "read": read_seconds, "write": read_seconds}
+        self._connect_seconds = connect_seconds
+        self._timeouts = aiohttp.ClientTimeout(total=None, sock_connect=connect_seconds, sock_read=read_seconds)
         self._total_seconds = total_seconds
         self._per_origin = per_origin
         self._given_tls = tls
-        self._pools: dict[tuple[Source, str, bool], httpcore2.AsyncConnectionPool] = {}
+        self._sessions: dict[tuple[Source, str, bool], aiohttp.ClientSession] = {}
         self._origins: dict[str, Origin] = {}
         self._exit = AsyncExitStack()
 
@@ -149,12 +152,12 @@ class Fetcher:
                             response = await self._request(
                                 target, source, at_home, into, max_bytes, known, may_be_archive=may_be_archive
                             )
+                    except (aiohttp.ClientError, ssl.SSLError) as exc:  # some of them are TimeoutError, too
+                        raise _translated(exc, target, source) from exc
                     except TimeoutError as exc:
                         raise TransientError(
                             f"{source.company}: {target.shown} took longer than {total_seconds:g} s"
                         ) from exc
-                    except _NETWORK_FAILURES as exc:
-                        raise _translated(exc, target, source) from exc
                     seconds_left -= time.monotonic() - began
             except RefusedError as error:
                 # A new error: the first one's traceback references its whole request.
@@ -181,8 +184,12 @@ class Fetcher:
         credentials = source.credentials if at_home else None
         if credentials is not None:
             headers += credentials.headers
-        async with self._stream(target, source, credentials, headers) as raw:
-            response = Response(raw.status, httpx2.Headers(raw.headers))
+        # A server may have closed its connection, or complained, while no task waited. In the first round the event
+        # loop looks at the sockets, in the second it reads from them.
+        for _ in range(2):
+            await asyncio.sleep(0)
+        async with self._get(target, source, credentials, headers) as raw:
+            response = Response(raw.status, httpx2.Headers(raw.raw_headers))
             if response.status not in _REDIRECTS:
                 check(
                     response,
@@ -193,18 +200,18 @@ class Fetcher:
                     may_be_archive=may_be_archive,
                 )
                 body = Body(into, f"{source.company}: {target.shown}", max_bytes, gzipped=response.is_gzip)
-                async for chunk in raw.aiter_stream():
+                async for chunk in raw.content.iter_any():
                     body.write(chunk)
                 body.finish()
         return response
 
-    def _stream(
+    def _get(
         self, target: Target, source: Source, credentials: Credentials | None, headers: list[tuple[str, str]]
-    ) -> AbstractAsyncContextManager[httpcore2.Response]:
-        url = target.url
-        whole = httpcore2.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
-        pool = self._pool(source, url.scheme, None if credentials is None else credentials.certificate)
-        return pool.stream("GET", whole, headers=headers, extensions={"timeout": self._timeouts})
+    ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+        # Encoded: the path is sent as it is written.
+        url = URL(str(target.url), encoded=True)
+        session = self._session(source, url.scheme, None if credentials is None else credentials.certificate)
+        return session.get(url, headers=headers, allow_redirects=False)
 
     async def _serves_csv(self, source: Source) -> bool:
         """Whether the company's CSV is served with its credentials; only the headers of the answer are read.
@@ -215,9 +222,9 @@ class Fetcher:
         headers = [*_HEADERS, *(credentials.headers if credentials else ())]
         try:
             async with asyncio.timeout(self._total_seconds):
-                async with self._stream(target, source, credentials, headers) as raw:
+                async with self._get(target, source, credentials, headers) as raw:
                     return raw.status < httpx2.codes.BAD_REQUEST if credentials else raw.status not in REFUSED
-        except (*_NETWORK_FAILURES, TimeoutError, ProcessingError):
+        except (aiohttp.ClientError, ssl.SSLError, TimeoutError, ProcessingError):
             return credentials is None
 
     def _origin(self, name: str) -> Origin:
@@ -226,32 +233,41 @@ class Fetcher:
             origin = self._origins[name] = Origin(name, self._per_origin)
         return origin
 
-    def _pool(
-        self, source: Source, scheme: str, certificate: ClientCertificate | None
-    ) -> httpcore2.AsyncConnectionPool:
+    def _session(self, source: Source, scheme: str, certificate: ClientCertificate | None) -> aiohttp.ClientSession:
         key = source, scheme, certificate is not None
-        pool = self._pools.get(key)
-        if pool is None:
+        session = self._sessions.get(key)
+        if session is None:
             encrypted = scheme == "https"
-            tls = (self._tls if certificate is None else _certified(certificate, source)) if encrypted else None
-            pool = self._pools[key] = httpcore2.AsyncConnectionPool(
-                ssl_context=tls,
-                max_connections=None,  # the origin's slots limit them
-                keepalive_expiry=5.0,
-                network_backend=SsrfGuardBackend(source, encrypted=encrypted),
+            guard = SsrfGuard(source, encrypted=encrypted, seconds=self._connect_seconds)
+            connector = aiohttp.TCPConnector(
+                limit=0,  # the origin's slots limit them
+                keepalive_timeout=_KEEP_ALIVE_SECONDS,
+                resolver=guard,
+                use_dns_cache=False,
+                socket_factory=guard.socket,
+                ssl=(self._tls if certificate is None else _certified(certificate, source)) if encrypted else True,
             )
-            self._exit.push_async_callback(pool.aclose)
-        return pool
+            session = self._sessions[key] = aiohttp.ClientSession(
+                connector=connector,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                auto_decompress=False,
+                trust_env=False,
+                timeout=self._timeouts,
+                max_line_size=_MAX_HEADER_BYTES,
+                max_field_size=_MAX_HEADER_BYTES,
+            )
+            self._exit.push_async_callback(session.close)
+        return session
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:
         """Created once per fetcher, for the first https URL: loading all certificates takes 60 ms."""
-        return self._given_tls or httpcore2.default_ssl_context()
+        return self._given_tls or httpx2.create_ssl_context()
 
 
 def _certified(certificate: ClientCertificate, source: Source) -> ssl.SSLContext:
     """The system's trust store with the company's client certificate."""
-    context = httpcore2.default_ssl_context()
+    context = httpx2.create_ssl_context()
     try:
         context.load_cert_chain(certificate.path, certificate.key_path, certificate.key_password or "")
     except (OSError, ValueError):  # ssl.SSLError is an OSError
@@ -275,8 +291,9 @@ def _redirected(target: Target, location: str, source: Source) -> Target:
 def _translated(exc: Exception, target: Target, source: Source) -> ProcessingError:
     """Translate a network exception. Its text is left out: a server may have written parts of it."""
     where = f"{source.company}: {target.shown}"
-    # httpcore wraps TLS errors in a ConnectError.
-    tls = exc if isinstance(exc, ssl.SSLError) else exc.__context__
+    if isinstance(exc, aiohttp.InvalidURL):  # "127.1", which the operating system would read as an address
+        return PermanentError(f"{where} has a host that is neither a name nor an address in its usual form")
+    tls = _tls_error(exc)
     if isinstance(tls, ssl.SSLCertVerificationError):
         problem = (
             f"{where} has no valid certificate: {tls.verify_message} (SSL_CERT_FILE can name an authority of your own)"
@@ -286,8 +303,16 @@ def _translated(exc: Exception, target: Target, source: Source) -> ProcessingErr
         return TransientError(problem)  # opens the circuit; sessions on other origins go on
     if isinstance(tls, ssl.SSLError):
         return TransientError(f"{where}: TLS failed ({tls.reason})")
-    if isinstance(exc, httpcore2.ConnectError | httpcore2.ConnectTimeout):
+    if isinstance(exc, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
         return TransientError(f"{where} cannot be connected to")
-    if isinstance(exc, httpcore2.TimeoutException):
+    if isinstance(exc, TimeoutError):
         return TransientError(f"{where} stopped sending data")
     return TransientError(f"{where} broke off, or does not speak HTTP")
+
+
+def _tls_error(exc: BaseException) -> ssl.SSLError | None:
+    """The error of TLS that ``exc`` is, or was caused by: aiohttp wraps it in classes of its own."""
+    error: BaseException | None = exc
+    while isinstance(error, aiohttp.ClientError) or not isinstance(error, ssl.SSLError | None):
+        error = error.__cause__ or error.__context__
+    return error

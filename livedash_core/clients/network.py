@@ -3,60 +3,71 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
-from collections.abc import Iterable
 from ipaddress import ip_address, ip_network
 
-import httpcore2
+from aiohttp import AddrInfoType
+from aiohttp.abc import AbstractResolver, ResolveResult
 
 from livedash_core.clients.addresses import Address, is_inside, is_own_machine, may_connect
 from livedash_core.clients.source import Source
 from livedash_core.errors import PermanentError, TransientError
 
 
-class SsrfGuardBackend(httpcore2.AsyncNetworkBackend):
-    """The network backend of one source. TLS and the Host header use the name, the socket uses the checked address.
+class SsrfGuard(AbstractResolver):
+    """The addresses of one source. TLS and the Host header use the name, the socket uses the checked address.
 
-    Raises ``PermanentError`` if any address of a name is not permitted (its next lookup could return that one),
-    ``TransientError`` if the name has no address.
+    As the resolver of an aiohttp connector it refuses a name if any address of it is not permitted (its next lookup
+    could return that one). ``socket`` is the connector's socket factory, which checks again: aiohttp does not ask the
+    resolver about hosts that look like addresses. ``seconds`` limits a lookup.
     """
 
-    def __init__(self, source: Source, *, encrypted: bool) -> None:
+    def __init__(self, source: Source, *, encrypted: bool, seconds: float) -> None:
         self._source = source
         self._encrypted = encrypted
-        self._sockets = httpcore2.AnyIOBackend()
+        self._seconds = seconds
 
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,  # noqa: ASYNC109 - the signature is httpcore's
-        local_address: str | None = None,
-        socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
-    ) -> httpcore2.AsyncNetworkStream:
-        """Connect to the first address of ``host`` that answers; ``timeout`` seconds for the lookup and for each."""
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        """Return the addresses of ``host``.
 
-        async def connect(address: Address) -> httpcore2.AsyncNetworkStream:
-            return await self._sockets.connect_tcp(str(address), port, timeout, local_address, socket_options)
-
-        addresses = await self._resolve(host, port, timeout)
-        for address in addresses:
-            self._check_address(host, address)
-        *others, last = addresses
-        for address in others:
-            with contextlib.suppress(httpcore2.ConnectError, httpcore2.ConnectTimeout):
-                return await connect(address)
-        return await connect(last)
-
-    async def _resolve(self, host: str, port: int, seconds: float | None) -> list[Address]:
+        Raises ``PermanentError`` if any of them is not permitted, ``TransientError`` if there is none.
+        """
         loop = asyncio.get_running_loop()
         try:
-            async with asyncio.timeout(seconds):
-                answers = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            async with asyncio.timeout(self._seconds):
+                answers = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, family=family)
         except (OSError, UnicodeError) as exc:  # UnicodeError: a label longer than DNS allows
             raise TransientError(f"{self._source.company}: the name {host[:200]} could not be resolved") from exc
-        return [ip_address(sockaddr[0]) for *_, sockaddr in answers]
+        for _, _, _, _, sockaddr in answers:
+            self._check_address(host, ip_address(sockaddr[0]))
+        return [
+            ResolveResult(
+                hostname=host,
+                host=str(sockaddr[0]),
+                port=port,
+                family=found,
+                proto=protocol,
+                flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
+            )
+            for found, _, protocol, _, sockaddr in answers
+        ]
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+    def socket(self, addr_info: AddrInfoType) -> socket.socket:
+        """Create the socket for a connection to an address. Raises ``PermanentError`` if it is not permitted."""
+        family, kind, protocol, _, (host, *_) = addr_info
+        try:
+            address = ip_address(host)
+        except ValueError:  # "127.1" in an aiohttp that does not refuse it
+            raise PermanentError(
+                f"{self._source.company}: {str(host)[:200]} is not an address in its usual form"
+            ) from None
+        self._check_address(str(host), address)
+        return socket.socket(family, kind, protocol)
 
     def _check_address(self, host: str, address: Address) -> None:
         networks = self._source.allowed_networks

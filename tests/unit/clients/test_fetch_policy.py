@@ -3,6 +3,7 @@
 import asyncio
 import datetime
 import re
+import socket
 import ssl
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
@@ -16,6 +17,7 @@ from cryptography.x509.oid import NameOID
 
 from livedash_core.clients.credentials import ClientCertificate, ExtraCredentials
 from livedash_core.clients.fetch import BasicCredentials, Fetcher
+from livedash_core.clients.network import SsrfGuard
 from livedash_core.clients.origins import FAILURES_BEFORE_OPEN
 from livedash_core.errors import PermanentError, SystemicError, TransientError, UnavailableError
 from tests.unit.clients.conftest import COMPANY_ID, CREDENTIALS, Server, http
@@ -215,9 +217,19 @@ async def test_redirects_end_after_three(serve, fetcher, source_at) -> None:
 async def test_a_private_address_is_refused_however_it_is_written(host: str, serve, fetcher, source_at) -> None:
     server = await serve({"/t": TEXT})
     server.host = host
-    with pytest.raises(PermanentError, match="not on the public internet but belongs to the machine"):
+    refused = "not on the public internet but belongs to the machine|nor an address in its usual form"
+    with pytest.raises(PermanentError, match=refused):
         await fetcher.text(server.url("/t"), source_at(server, allowed_networks=()))
     assert not server.connections
+
+
+@pytest.mark.parametrize("host", ["127.1", "127.0.0.2", "10.0.0.1", "::1", "fe80::1%lo"])
+def test_a_socket_is_created_for_permitted_addresses_only(host: str, source_at) -> None:
+    """aiohttp asks the resolver about names only, and what it takes for an address depends on its version."""
+    guard = SsrfGuard(source_at(Server(), allowed_networks=(ip_network("127.0.0.1/32"),)), encrypted=False, seconds=1)
+    with pytest.raises(PermanentError):
+        guard.socket((socket.AF_INET, socket.SOCK_STREAM, 0, "", (host, 80)))
+    guard.socket((socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", 80))).close()
 
 
 async def test_a_name_is_reached_when_all_of_its_addresses_are_allowed(serve, fetcher, source_at) -> None:
