@@ -7,7 +7,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import date
 from functools import partial
 from typing import Annotated, Any
 
@@ -18,14 +17,14 @@ from sqlalchemy import Connection, Engine
 from livedash_core.cli.batches import analyse
 from livedash_core.cli.context import credentials, database, scope_of
 from livedash_core.cli.interruption import Interruption
+from livedash_core.cli.options import Company, From, Json, Kinds, Sessions, Stages, To
 from livedash_core.cli.output import complain, errors, print_json, print_table, say
 from livedash_core.cli.worker_processes import WorkerProcesses
 from livedash_core.cores import available_cores
 from livedash_core.costs import describe_forecast
-from livedash_core.enums import ERROR_KINDS, Mode
+from livedash_core.enums import Mode
 from livedash_core.errors import UsageError
 from livedash_core.operations.topics import Grouped, group_questions
-from livedash_core.parsing.days import parse_day
 from livedash_core.pipeline import load_pipeline
 from livedash_core.settings import Settings
 from livedash_core.stages.ai_analysis.batch import selection
@@ -34,25 +33,6 @@ from livedash_core.stages.report import StageReport
 from livedash_core.stages.stage import StageContext
 from livedash_core.status import ProcessingStatusManager, Scope
 from livedash_core.status.due import count_due
-
-Stages = Annotated[list[str] | None, typer.Option("--stage", help="Only this stage; repeatable.")]
-Company = Annotated[str | None, typer.Option("--company", help="Only this company.")]
-From = Annotated[
-    date | None,
-    typer.Option("--from", parser=parse_day, metavar="DATE", help="Only sessions started on this day (UTC) or later."),
-]
-To = Annotated[
-    date | None,
-    typer.Option("--to", parser=parse_day, metavar="DATE", help="Only sessions started on this day (UTC) or earlier."),
-]
-Sessions = Annotated[
-    list[str] | None, typer.Option("--session", help="Only this session, by its id or external id; repeatable.")
-]
-Kinds = Annotated[
-    list[str] | None, typer.Option("--kind", help=f"Only failures of this kind: {', '.join(ERROR_KINDS)}.")
-]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-
 
 #: The cost forecast of `retry` covers at most so many sessions.
 _MAX_FORECAST = 10_000
@@ -213,9 +193,6 @@ def skip(
         print_json({"dry_run": dry_run, "skipped": skipped})
     else:
         _print_changed(skipped, "would be skipped" if dry_run else "skipped for good")
-
-
-COMMANDS = (process, retry, skip)
 
 
 @contextmanager

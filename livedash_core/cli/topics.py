@@ -14,8 +14,9 @@ import typer
 from sqlalchemy import Connection
 
 from livedash_core.cli.context import database
+from livedash_core.cli.options import Company, From, Json, To
 from livedash_core.cli.output import print_json, print_table, say
-from livedash_core.cli.processing import Company, From, Json, To, print_grouped
+from livedash_core.cli.processing import print_grouped
 from livedash_core.db import in_transaction
 from livedash_core.errors import UsageError
 from livedash_core.insights.periods import Period
