@@ -13,6 +13,8 @@ from typer.core import TyperCommand, TyperGroup
 COMMANDS = {
     "processing": {
         "process": "Run all stages in order, or the given ones, without Airflow.",
+    },
+    "failed_sessions": {
         "retry": "Reset failed sessions to PENDING, with all attempts.",
         "skip": "Skip failed sessions for good, with a reason: their next stage is due, and no retry takes them.",
     },
