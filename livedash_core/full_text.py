@@ -18,7 +18,7 @@ from sqlalchemy import Connection, text
 
 from livedash_core.errors import UsageError
 from livedash_core.few_ids import few_ids, read_few
-from livedash_core.parsing.searched_language import searched_language
+from livedash_core.parsing.searched_language import INSPECTED_CHARACTERS, searched_language
 
 #: ISO 639-1 → PostgreSQL's configuration.
 LANGUAGES = {"nl": "dutch", "de": "german", "en": "english", "fr": "french", "es": "spanish"}
@@ -57,11 +57,17 @@ def index_messages(
 ) -> None:
     """Index the messages of these sessions again; call it in the transaction that writes them.
 
-    ``contents`` are the messages of sessions of unknown language.
+    ``contents`` are the messages of sessions of unknown language; if it is None, they are read from the database.
     """
     ids = list(session_ids)
-    languages = [_language_of((contents or {}).get(one, ())) for one in ids]
+    known = _read_contents(connection, ids) if contents is None else contents
+    languages = [_language_of(known.get(one, ())) for one in ids]
     connection.execute(_INDEX_MESSAGES, {"ids": ids, "languages": languages})
+
+
+def _read_contents(connection: Connection, session_ids: list[UUID]) -> Mapping[UUID, Iterable[str]]:
+    rows = connection.execute(_BEGINNINGS, {"ids": session_ids})
+    return {session_id: (beginning,) for session_id, beginning in rows}
 
 
 def _language_of(messages: Iterable[str]) -> str | None:
@@ -125,6 +131,19 @@ _INDEX_MESSAGES = text(
             FROM livedash.message WHERE session_id = session.id
         ) AS said
     {_STORE.format(part="messages")}
+    """  # noqa: S608 - made of constants
+)
+# As much of each conversation of unknown language as is inspected.
+_BEGINNINGS = text(
+    f"""
+    SELECT session.id, said.beginning
+    FROM unnest(CAST(:ids AS uuid[])) AS written (id)
+    JOIN livedash.session ON session.id = written.id CROSS JOIN LATERAL (
+        SELECT left(string_agg(left(content, {INSPECTED_CHARACTERS}), E'\\n' ORDER BY position), {INSPECTED_CHARACTERS})
+            AS beginning
+        FROM livedash.message WHERE session_id = session.id AND position <= {_INSPECTED_MESSAGES}
+    ) AS said
+    WHERE session.language IS NULL AND said.beginning IS NOT NULL
     """  # noqa: S608 - made of constants
 )
 _INDEX_SUMMARIES = text(

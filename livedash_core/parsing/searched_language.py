@@ -17,7 +17,7 @@ _LANGUAGE_OF = {word: language for language, words in _WORDS.items() for word in
 _WORD = re.compile(r"[^\W\d_]+")
 _ASCII_SPACES = {code: " " for code in range(128) if not chr(code).isalpha()}
 #: Of a conversation, what is looked at.
-_CHARACTERS = 4_000
+INSPECTED_CHARACTERS = 4_000
 #: With fewer of these words nothing is certain, nor if a second language has more than one for each four.
 _MIN_WORDS = 5
 _SECOND_SHARE = 4
@@ -28,7 +28,7 @@ def searched_language(text: str) -> str | None:
 
     A tenth of the words must be such words, so that a text in another language is none of the five.
     """
-    words = words_of(text[:_CHARACTERS].lower())
+    words = words_of(text[:INSPECTED_CHARACTERS].lower())
     counted = Counter(map(_LANGUAGE_OF.get, words))
     (most, first), (second, _) = sorted(((counted[language], language) for language in _WORDS), reverse=True)[:2]
     is_certain = most >= max(_MIN_WORDS, len(words) // 10) and most >= _SECOND_SHARE * second
