@@ -1,9 +1,9 @@
 """Start Python programs as processes of their own that need not import LiveDash first.
 
-``livedash`` takes two seconds of processor time to import itself, and tests start it hundreds of times. Here a server
-process imports the libraries once and forks for each program. A forked program has its own process id, arguments,
-environment, working directory, standard streams and exit code, and dies of the signals that it is sent, like a program
-that was executed. The tests in ``tests/e2e`` execute the installed command itself.
+A command of ``livedash`` takes one to two seconds of processor time for its imports, and tests start commands hundreds
+of times. Here a server process imports the libraries once and forks for each program. A forked program has its own
+process id, arguments, environment, working directory, standard streams and exit code, and dies of the signals that it
+is sent, like a program that was executed. The tests in ``tests/e2e`` execute the installed command itself.
 """
 
 from __future__ import annotations
@@ -28,9 +28,11 @@ from typing import IO, Any, Self
 
 from livedash_core import entry_points
 from livedash_core.analyzers import load_analyzers
+from livedash_core.cli.commands import COMMANDS, GROUPS
 
 PROJECT = Path(__file__).parents[1]
-PRELOADED = ("livedash_core.cli.app", "livedash_core.livedash_node_migration", "openai", "eld")  # and the stages
+COMMAND_MODULES = {*COMMANDS, *(module for module, _ in GROUPS.values())}
+PRELOADED = ("livedash_core.cli.app", "openai", "eld", *(f"livedash_core.cli.{name}" for name in COMMAND_MODULES))
 MESSAGE_BYTES = 128 * 1024
 
 

@@ -25,8 +25,8 @@ TASKS = (
     "livedash_core.airflow.topics",
     "livedash_core.airflow.alerts",
 )
-#: What functions of theirs import: to check the schema, and to analyse.
-LATER = ("alembic.migration", "livedash_core.analysis.offline", "livedash_core.analysis.openai")
+#: What functions of theirs import: to check the schema, to guess an encoding, and to analyse.
+LATER = ("alembic.migration", "charset_normalizer", "livedash_core.analysis.offline", "livedash_core.analysis.openai")
 
 
 @hookimpl

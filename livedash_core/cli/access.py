@@ -10,8 +10,8 @@ from typing import Annotated
 import typer
 
 from livedash_core.cli.context import database
+from livedash_core.cli.options import Company, Json
 from livedash_core.cli.output import print_json, print_table, say, shown
-from livedash_core.cli.processing import Company, Json
 from livedash_core.errors import UsageError
 from livedash_core.operations.access_log import LoggedAccess, list_accesses
 from livedash_core.operations.companies import company_id
@@ -63,6 +63,3 @@ def access_log(
 def _cells(entry: LoggedAccess) -> list[object]:
     companies = "all" if entry.companies is None else ", ".join(entry.companies)
     return [shown(entry.at), entry.user, entry.action, companies, entry.session, entry.rows]
-
-
-COMMANDS = (access_log,)

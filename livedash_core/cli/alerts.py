@@ -18,8 +18,8 @@ from livedash_core.alerts.store import OpenAlert, last_evaluation, list_alerts
 from livedash_core.alerts.store import snooze as snooze_alert
 from livedash_core.alerts.store import unsnooze as unsnooze_alert
 from livedash_core.cli.context import database
+from livedash_core.cli.options import Json
 from livedash_core.cli.output import complain, print_json, say
-from livedash_core.cli.processing import Json
 from livedash_core.errors import LocalConfigurationError
 from livedash_core.local.environment import LocalInstallation
 from livedash_core.pipeline import load_pipeline

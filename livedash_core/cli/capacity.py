@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from livedash_core.cli.context import database
+from livedash_core.cli.options import Json
 from livedash_core.cli.output import print_json, print_table, say
-from livedash_core.cli.processing import Json
 from livedash_core.costs import PriceList, load_prices
 from livedash_core.operations.capacity import COMPLETION_TOKENS, PROMPT_TOKENS, CapacityPlan, Workload
 from livedash_core.operations.capacity import plan as calculate
@@ -71,6 +71,3 @@ def _prices(settings: Settings) -> PriceList:
     from livedash_core.costs.price_catalogue import price_list
 
     return price_list()
-
-
-COMMANDS = (plan,)

@@ -10,8 +10,8 @@ from typing import Annotated
 import typer
 
 from livedash_core.cli.context import database, scope_of
+from livedash_core.cli.options import Company, Json
 from livedash_core.cli.output import print_json, print_table, say
-from livedash_core.cli.processing import Company, Json
 from livedash_core.costs import Costs, Grouping, list_prices, miscounted_batches, read_costs, set_price, set_rate
 from livedash_core.costs.amounts import amount
 from livedash_core.parsing.days import parse_day, start_of_day
@@ -151,6 +151,3 @@ def rate(
     with database(Settings()) as engine, engine.begin() as connection:
         set_rate(connection, currency.upper(), per_usd, valid_from)
     say(f"A dollar is {per_usd:f} {currency.upper()} from {valid_from} on.")
-
-
-COMMANDS = (costs,)

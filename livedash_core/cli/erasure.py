@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from livedash_core.cli.context import database
+from livedash_core.cli.options import Company, Json
 from livedash_core.cli.output import print_json, say
-from livedash_core.cli.processing import Company, Json
 from livedash_core.errors import UsageError
 from livedash_core.operations.companies import company_id
 from livedash_core.operations.erasure import Erased, count_erasable, erase_company, erase_session
@@ -86,6 +86,3 @@ def _summary(erased: Erased) -> str:
         f"{count_of(erased.transcripts, 'transcript')}, {count_of(erased.questions, 'question')} that no other session "
         f"has, {count_of(erased.rejections, 'rejected CSV line')}."
     )
-
-
-COMMANDS = (erase,)

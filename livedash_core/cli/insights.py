@@ -11,8 +11,8 @@ import typer
 from sqlalchemy import select
 
 from livedash_core.cli.context import database, scope_of
+from livedash_core.cli.options import Company, From, Json, To
 from livedash_core.cli.output import print_json, print_table, say
-from livedash_core.cli.processing import Company, From, Json, To
 from livedash_core.costs import describe_forecast
 from livedash_core.errors import UsageError
 from livedash_core.insights.markdown import as_markdown, changed
@@ -106,9 +106,6 @@ def analyse_again(
     else:
         say(f"{len(ids):,} sessions would be analysed again." if dry_run else f"{queued:,} sessions are queued.")
         say(f"{forecast[:1].upper()}{forecast[1:]}.")
-
-
-COMMANDS = (insights, analyse_again)
 
 
 def _as_dict(report: Report, questions: list[AskedQuestion], company: str | None) -> dict[str, Any]:

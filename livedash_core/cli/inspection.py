@@ -10,6 +10,7 @@ from rich.text import Text
 
 from livedash_core.alerts.store import count_open, open_alerts
 from livedash_core.cli.context import database, scope_of
+from livedash_core.cli.options import Company, Json, Stages
 from livedash_core.cli.output import (
     breakdown_table,
     complain,
@@ -20,7 +21,6 @@ from livedash_core.cli.output import (
     shown,
     status_text,
 )
-from livedash_core.cli.processing import Company, Json, Stages
 from livedash_core.operations.doctor import examine
 from livedash_core.operations.rejections import CsvFindings, csv_findings, list_rejections
 from livedash_core.operations.sessions import describe_session, find_session
@@ -210,6 +210,3 @@ def _complain_of(findings: list[CsvFindings]) -> None:
     for found in findings:
         if found.rejected:
             complain(found.sentence, style="yellow")
-
-
-COMMANDS = (status, failures, notes, rejections, session, doctor)

@@ -10,8 +10,8 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from livedash_core.cli.context import database
+from livedash_core.cli.options import Json
 from livedash_core.cli.output import complain, errors, print_json, print_table, say
-from livedash_core.cli.processing import Json
 from livedash_core.livedash_node_migration import Report, migrate_livedash_node, open_source_database
 from livedash_core.livedash_node_migration.report import checksum
 from livedash_core.settings import Settings
@@ -48,9 +48,6 @@ def migrate(
     if not report.is_sound:
         complain("livedash: rows are missing or differ; please report it")
         raise typer.Exit(1)
-
-
-COMMANDS = (migrate,)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.cells import cell_len
@@ -20,7 +20,9 @@ from rich.table import Table
 from rich.text import Text
 
 from livedash_core.enums import Status
-from livedash_core.status import Breakdown
+
+if TYPE_CHECKING:  # it needs SQLAlchemy, and the help does not
+    from livedash_core.status import Breakdown
 
 #: Line width when standard output is not a terminal: lines in a file or pipe are not wrapped.
 _UNFOLDED = 100_000

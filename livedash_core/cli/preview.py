@@ -103,6 +103,3 @@ def _print(found: dict[str, Any]) -> None:
             say(f"    {message}")
     if found["refused"]:
         complain(found["refused"])
-
-
-COMMANDS = (preview,)

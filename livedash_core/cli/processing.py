@@ -1,61 +1,36 @@
-"""`livedash process`, `livedash retry` and `livedash skip`."""
+"""`livedash process`."""
 
 from __future__ import annotations
 
-import getpass
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
-from datetime import date
 from functools import partial
 from typing import Annotated, Any
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 
 from livedash_core.cli.batches import analyse
 from livedash_core.cli.context import credentials, database, scope_of
+from livedash_core.cli.grouped import print_grouped
 from livedash_core.cli.interruption import Interruption
+from livedash_core.cli.options import Company, From, Json, Sessions, Stages, To
 from livedash_core.cli.output import complain, errors, print_json, print_table, say
 from livedash_core.cli.worker_processes import WorkerProcesses
 from livedash_core.cores import available_cores
-from livedash_core.costs import describe_forecast
-from livedash_core.enums import ERROR_KINDS, Mode
-from livedash_core.errors import UsageError
+from livedash_core.enums import Mode
 from livedash_core.operations.topics import Grouped, group_questions
-from livedash_core.parsing.days import parse_day
 from livedash_core.pipeline import load_pipeline
 from livedash_core.settings import Settings
 from livedash_core.stages.ai_analysis.batch import selection
 from livedash_core.stages.question_extraction import QuestionExtraction
 from livedash_core.stages.report import StageReport
 from livedash_core.stages.stage import StageContext
-from livedash_core.status import ProcessingStatusManager, Scope
+from livedash_core.status import Scope
 from livedash_core.status.due import count_due
 
-Stages = Annotated[list[str] | None, typer.Option("--stage", help="Only this stage; repeatable.")]
-Company = Annotated[str | None, typer.Option("--company", help="Only this company.")]
-From = Annotated[
-    date | None,
-    typer.Option("--from", parser=parse_day, metavar="DATE", help="Only sessions started on this day (UTC) or later."),
-]
-To = Annotated[
-    date | None,
-    typer.Option("--to", parser=parse_day, metavar="DATE", help="Only sessions started on this day (UTC) or earlier."),
-]
-Sessions = Annotated[
-    list[str] | None, typer.Option("--session", help="Only this session, by its id or external id; repeatable.")
-]
-Kinds = Annotated[
-    list[str] | None, typer.Option("--kind", help=f"Only failures of this kind: {', '.join(ERROR_KINDS)}.")
-]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-
-
-#: The cost forecast of `retry` covers at most so many sessions.
-_MAX_FORECAST = 10_000
 _NAMED_COMPANIES = 10
 #: The total of the progress bar is not counted further.
 _MAX_COUNTED = 1_000_000
@@ -135,115 +110,6 @@ def _group(engine: Engine, settings: Settings, scope: Scope, interruption: Inter
     (company_id,) = scope.company_ids or (None,)
     with interruption.stops(stop.set):
         return dict(group_questions(engine, settings, company_id, stopped=stop.is_set))
-
-
-def print_grouped(done: dict[str, Grouped]) -> None:
-    """Print what a pass did for each company that had something new, and why a model was not asked."""
-    for name, grouped in done.items():
-        if grouped.questions or grouped.merged or grouped.named:
-            say(
-                f"{name}: {grouped.questions:,} new questions grouped, {grouped.follow_ups:,} of them kept out as "
-                f"follow-ups; {grouped.merged:,} topics merged and {grouped.named:,} named by the model"
-            )
-        if reason := grouped.error or grouped.waits:
-            complain(f"{name}: {reason}", style="red" if grouped.error else "yellow")
-
-
-def retry(
-    stage: Stages = None,
-    company: Company = None,
-    first_day: From = None,
-    last_day: To = None,
-    session: Sessions = None,
-    kind: Kinds = None,
-    skipped: Annotated[
-        bool, typer.Option("--skipped", help="Also the sessions that were skipped for good; those named are anyway.")
-    ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count them.")] = False,
-    as_json: Json = False,
-) -> None:
-    """Reset failed sessions to PENDING, with all attempts."""
-    with _selected(
-        dry_run=dry_run,
-        stages=stage,
-        company=company,
-        first_day=first_day,
-        last_day=last_day,
-        sessions=session,
-        kinds=kind,
-    ) as (connection, manager, scope):
-        forecast = _forecast(connection, manager, scope)
-        reset = manager.reset_failed(scope, with_skipped=skipped)
-    if as_json:
-        print_json({"dry_run": dry_run, "reset": reset})
-    else:
-        _print_changed(reset, "would be retried" if dry_run else "will be retried")
-        if selection.STAGE in reset:
-            say(f"{selection.STAGE}: {forecast}.")
-
-
-def skip(
-    reason: Annotated[str, typer.Option(help="Why these sessions need no work; shown wherever their status is.")],
-    stage: Stages = None,
-    company: Company = None,
-    first_day: From = None,
-    last_day: To = None,
-    session: Sessions = None,
-    kind: Kinds = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count them.")] = False,
-    as_json: Json = False,
-) -> None:
-    """Skip failed sessions for good, with a reason: their next stage is due, and no retry takes them.
-
-    `livedash retry --session ID` or `--skipped` takes it back.
-    """
-    if not any((stage, company, first_day, last_day, session, kind)):
-        raise UsageError("say which failed sessions: --session, --stage, --company, --from, --to or --kind")
-    with _selected(
-        dry_run=dry_run,
-        stages=stage,
-        company=company,
-        first_day=first_day,
-        last_day=last_day,
-        sessions=session,
-        kinds=kind,
-    ) as (_, manager, scope):
-        skipped = manager.skip_failed(scope, reason, getpass.getuser())
-    if as_json:
-        print_json({"dry_run": dry_run, "skipped": skipped})
-    else:
-        _print_changed(skipped, "would be skipped" if dry_run else "skipped for good")
-
-
-COMMANDS = (process, retry, skip)
-
-
-@contextmanager
-def _selected(*, dry_run: bool, **options: Any) -> Iterator[tuple[Connection, ProcessingStatusManager, Scope]]:
-    """Open a transaction on the sessions that ``options`` select (``scope_of``); a dry run takes back its changes."""
-    with database(Settings()) as engine:
-        scope = scope_of(engine, **options)
-        with engine.begin() as connection:
-            yield connection, ProcessingStatusManager(connection, pipeline=load_pipeline()), scope
-            if dry_run:
-                connection.rollback()
-
-
-def _print_changed(sessions: dict[str, int], heading: str) -> None:
-    """Print how many sessions of each stage were changed."""
-    if sessions:
-        print_table(("stage", heading), sessions.items())
-    else:
-        say("There are no failed sessions in this selection.")
-
-
-def _forecast(connection: Connection, manager: ProcessingStatusManager, scope: Scope) -> str:
-    """Describe what analysing the failed sessions again may cost."""
-    if scope.stages and selection.STAGE not in scope.stages:
-        return ""
-    failed = manager.get_failed_sessions(replace(scope, stages=(selection.STAGE,)), limit=_MAX_FORECAST + 1)
-    ids = [session.session_id for session in failed]
-    return describe_forecast(connection, ids[:_MAX_FORECAST], there_are_more=len(ids) > _MAX_FORECAST)
 
 
 def _due(engine: Engine, stage: str, scope: Scope, limit: int | None) -> int:

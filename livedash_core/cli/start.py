@@ -10,6 +10,9 @@ import typer
 from livedash_core.errors import UsageError
 from livedash_core.operations.startup import check_environment
 
+#: Options after the program are the program's.
+CONTEXT_SETTINGS = {"ignore_unknown_options": True, "allow_interspersed_args": False}
+
 
 def start(
     program: Annotated[list[str], typer.Argument(metavar="PROGRAM…", help="Program and arguments: airflow scheduler.")],

@@ -14,13 +14,17 @@ import typer
 from sqlalchemy import Connection
 
 from livedash_core.cli.context import database
+from livedash_core.cli.grouped import print_grouped
+from livedash_core.cli.options import Company, From, Json, To
 from livedash_core.cli.output import print_json, print_table, say
-from livedash_core.cli.processing import Company, From, Json, To, print_grouped
 from livedash_core.db import in_transaction
 from livedash_core.errors import UsageError
 from livedash_core.insights.periods import Period
 from livedash_core.insights.reading import first_and_last_day
 from livedash_core.insights.topics import curation, reading
+from livedash_core.insights.topics.page import read_topic
+from livedash_core.insights.topics.proposals import Proposal, list_proposals
+from livedash_core.insights.topics.unanswered import UnansweredQuestion, unanswered_questions
 from livedash_core.operations.companies import company_id, list_companies
 from livedash_core.operations.topics import group_questions
 from livedash_core.parsing.spreadsheet import spreadsheet_line
@@ -104,7 +108,7 @@ def list_(
 def show(topic: Topic, as_json: Json = False) -> None:
     """Show a topic: its wordings with their ids, its newest chats, its proposals and its log."""
     with database(Settings()) as engine, engine.connect() as connection:
-        page = reading.read_topic(connection, topic, Period(date(1970, 1, 1), date(9000, 1, 1)))
+        page = read_topic(connection, topic, Period(date(1970, 1, 1), date(9000, 1, 1)))
     found = page.topic
     if as_json:
         parts = {name: [_facts(row) for row in getattr(page, name)] for name in page._fields if name != "topic"}
@@ -129,7 +133,7 @@ def proposals(
 ) -> None:
     """List pairs of questions that may be the same and wait for a person, the most similar first."""
     with database(Settings()) as engine, engine.connect() as connection:
-        found = reading.list_proposals(connection, company_id(connection, company), limit=limit)
+        found = list_proposals(connection, company_id(connection, company), limit=limit)
     if as_json:
         print_json([proposal._asdict() for proposal in found])
     elif found:
@@ -207,8 +211,8 @@ def export(company: Company = None, first_day: From = None, last: To = None) -> 
     with database(Settings()) as engine, engine.connect() as connection:
         companies = _companies(connection, company)
         period = _period(connection, list(companies), first_day, last)
-        sys.stdout.write(spreadsheet_line(reading.UnansweredQuestion._fields))
-        for question in reading.unanswered_questions(connection, list(companies), period):
+        sys.stdout.write(spreadsheet_line(UnansweredQuestion._fields))
+        for question in unanswered_questions(connection, list(companies), period):
             sys.stdout.write(spreadsheet_line(question))
 
 
@@ -242,7 +246,7 @@ def _period(connection: Connection, companies: list[UUID], first: date | None, l
     return Period(since, until)
 
 
-def _print_proposals(found: list[reading.Proposal]) -> None:
+def _print_proposals(found: list[Proposal]) -> None:
     print_table(
         ("first", "second", "similarity", "first question", "second question", "why it waits"),
         (

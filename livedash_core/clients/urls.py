@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import httpx2
+if TYPE_CHECKING:  # most commands parse no URL, and it takes long to import
+    import httpx2
 
 SHOWN_CHARACTERS = 200
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -16,6 +17,8 @@ def url_of(address: str) -> httpx2.URL:
 
     Use its ``raw_host``: ``host`` raises ``IDNAError`` for a name with an invalid xn-- label.
     """
+    import httpx2
+
     try:
         return httpx2.URL(address)
     except (httpx2.InvalidURL, ValueError):  # UnicodeError: a lone surrogate from the command line

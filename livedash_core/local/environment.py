@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from cryptography.fernet import Fernet
-
 from livedash_core.errors import ConfigurationError
 from livedash_core.local.embedded_postgres import Address
 from livedash_core.settings import IS_CHECKOUT, PROJECT
@@ -74,6 +72,8 @@ class LocalInstallation:
         if kept.exists():
             found: dict[str, str] = json.loads(kept.read_text())
             return found
+        from cryptography.fernet import Fernet  # here, because every command imports this module
+
         self.create()
         made = {
             "admin_password": secrets.token_urlsafe(9),

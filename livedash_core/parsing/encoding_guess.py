@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-import charset_normalizer
-
 #: Encodings that charset-normalizer chooses from, after the Western ones have made no words.
 _GUESSES = [
     *("cp1250", "iso8859_2", "cp852", "cp1251", "koi8_r", "cp866", "mac_cyrillic", "cp1253", "cp1254", "cp1255"),
@@ -53,6 +51,9 @@ def guess(sample: bytes, decodes: Callable[[str], bool]) -> str | None:
             is_western = set("".join(_WORD.findall(text))) <= _WESTERN
             if is_western and _share_of_odd_words(text) <= _ODD_WORDS and decodes(codec):
                 return codec
+        # Imported here, because few files need it and many commands import this module.
+        import charset_normalizer
+
         found = charset_normalizer.from_bytes(sample, cp_isolation=_GUESSES, threshold=0.6)
         likely = [one.encoding for one in found if decodes(one.encoding) and not _is_half_width(sample, one.encoding)]
         if "iso8859_2" in likely and likely[0] == "cp1250" and not _C1.search(sample):

@@ -7,7 +7,7 @@ from dataclasses import fields
 from decimal import Decimal
 
 from livedash_core.costs import CostLine
-from livedash_core.insights.topics.reading import UnansweredQuestion
+from livedash_core.insights.topics.unanswered import UnansweredQuestion
 from livedash_core.operations.listed_session import ListedSession
 from livedash_core.operations.rejections import RejectedLine
 from livedash_core.parsing.spreadsheet import spreadsheet_line

@@ -15,18 +15,10 @@ from sqlalchemy import Connection
 from livedash_core.errors import UnknownTopic
 from livedash_core.insights.periods import Period
 from livedash_core.insights.topics.names import MAX_NAME_CHARACTERS
-from livedash_core.insights.topics.reading import (
-    CHATS,
-    NEWEST,
-    WORDINGS,
-    count_follow_ups,
-    fix_first,
-    list_proposals,
-    list_topics,
-    read_topic,
-    sessions_per_step,
-    unanswered_questions,
-)
+from livedash_core.insights.topics.page import CHATS, NEWEST, WORDINGS, read_topic
+from livedash_core.insights.topics.proposals import list_proposals
+from livedash_core.insights.topics.reading import count_follow_ups, fix_first, list_topics, sessions_per_step
+from livedash_core.insights.topics.unanswered import unanswered_questions
 from livedash_core.pipeline import Pipeline
 from livedash_core.web.access_log import recorded_export
 from livedash_core.web.charts import UNITS, bars, days_per_bar, sparkline, ticks

@@ -27,6 +27,8 @@ CONFIGURATION = (DOCS / "configuration.md").read_text()
 GLOSSARY = (DOCS / "glossary.md").read_text()
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 LIVEDASH = typer.main.get_command(app)
+for name in LIVEDASH.commands:
+    LIVEDASH.load(name)
 UsageError = typer.BadParameter.__mro__[1]
 
 FENCE = re.compile(r"^ *```.*?\n(.*?)^ *```", re.MULTILINE | re.DOTALL)

@@ -1,4 +1,4 @@
-"""Validate a model's reply and normalise it into an ``Analysis``; pure.
+"""Read an ``Analysis`` in a model's reply; pure.
 
 The checks follow the guarantees of the API: a choice, no refusal, a finish reason, content, JSON, fields (OpenAI's
 structured outputs guarantee the schema only for a finished reply that is not a refusal). A reply is paid for, so it is
@@ -9,36 +9,27 @@ message quotes neither the reply nor the transcript.
 from __future__ import annotations
 
 import re
-import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BaseModel, BeforeValidator, Field, StrictBool, ValidationError, ValidationInfo, model_validator
+from pydantic import ValidationError
 
 from livedash_core.analysis import normalise
-from livedash_core.analysis.contract import (
-    REASON_MAX_CHARACTERS,
-    SUMMARY_MAX_CHARACTERS,
-    SUMMARY_MIN_CHARACTERS,
-    Analysis,
-)
-from livedash_core.analysis.masking import mask, redact_contacts, remove_placeholders
+from livedash_core.analysis.contract import Analysis
+from livedash_core.analysis.masking import mask, remove_placeholders
 from livedash_core.analysis.openai.completion import Completion
 from livedash_core.analysis.openai.json_objects import Found, find_objects, read_text_value
 from livedash_core.analysis.openai.model_reply import ModelReply
-from livedash_core.analysis.openai.prompt import NOTHING_MISSING
 from livedash_core.analysis.openai.reasoning import strip_leading_reasoning
 from livedash_core.analysis.openai.reply_fields import OWN_KEYS, candidates, plain
+from livedash_core.analysis.openai.reply_values import NormalisedReply, noted, short_summary
 from livedash_core.analysis.written_language import foreign_language
-from livedash_core.enums import UNDETERMINED, Category, Missing, Sentiment, SessionOutcome
+from livedash_core.enums import UNDETERMINED
 from livedash_core.errors import PermanentError, TransientError
-from livedash_core.parsing.questions import MAX_CHARACTERS, clean_questions, normal_form
-from livedash_core.parsing.text import clean
+from livedash_core.parsing.questions import clean_questions, normal_form
 
-#: The longest language tag (RFC 5646, 4.4.1); names of languages are shorter.
-_MAX_LABEL_CHARACTERS = 35
 #: More objects than a model writes before its answer.
 _MAX_CANDIDATES = 200
 _NO_OBJECT = "it holds no JSON object"
@@ -105,7 +96,7 @@ def with_masked_numbers(analysis: Analysis, countries: Sequence[str]) -> Analysi
     summary, reason = mask(analysis.summary, countries), mask(analysis.outcome_reason, countries)
     if (summary, reason, questions) == (analysis.summary, analysis.outcome_reason, analysis.questions):
         return analysis
-    return replace(analysis, summary=_summary(summary), outcome_reason=reason, questions=tuple(questions))
+    return replace(analysis, summary=short_summary(summary), outcome_reason=reason, questions=tuple(questions))
 
 
 def _with_written_language(analysis: Analysis) -> Analysis:
@@ -156,12 +147,12 @@ def read_content(content: str, *, is_cut_off: bool = False) -> Analysis:
     for fields in islice(_candidates(text), _MAX_CANDIDATES):
         notes: dict[str, str | int] = {}
         try:
-            reply = _Reply.model_validate({name: plain(name, fields[name]) for name in fields}, context=notes)
+            reply = NormalisedReply.model_validate({name: plain(name, fields[name]) for name in fields}, context=notes)
         except ValidationError as exc:
             said = [f"{error['loc'][0]}: {error['msg']}" for error in exc.errors(include_input=False)]
             problems = max(problems, (len(fields), said), key=lambda each: each[0])
         else:
-            return Analysis(**reply.model_dump(), notes=_notes(fields, reply, notes))
+            return Analysis(**reply.model_dump(), notes=noted(fields, reply, notes))
     raise UnusableReply(content, problems[1])
 
 
@@ -182,145 +173,3 @@ def _candidates(text: str) -> Iterator[dict[str, Any]]:
             fields = [{}]
         seen = True
         yield from reversed(fields)
-
-
-def _summary(value: Any) -> Any:
-    if isinstance(value, list) and all(isinstance(part, str) for part in value):
-        value = " ".join(value)
-    if not isinstance(value, str):
-        return value
-    # A transcript may have injected an address or a link.
-    text = redact_contacts(_single_line(value, SUMMARY_MAX_CHARACTERS))
-    if 0 < len(text) < SUMMARY_MIN_CHARACTERS:
-        return f"Summary: {text}"  # "Greeting." is short, but it is what was paid for
-    short = _shortened(text, SUMMARY_MAX_CHARACTERS)
-    # It may reduce a single long word to the placeholder alone.
-    return short if len(short) >= SUMMARY_MIN_CHARACTERS else text[:SUMMARY_MAX_CHARACTERS]
-
-
-def _reason(value: Any) -> str:
-    text = redact_contacts(_single_line(value, REASON_MAX_CHARACTERS)) if isinstance(value, str) else ""
-    short = _shortened(text, REASON_MAX_CHARACTERS)
-    return short if len(short) > 1 else text[:REASON_MAX_CHARACTERS]
-
-
-def _shortened(text: str, characters: int) -> str:
-    # textwrap divides a text that fits into words too, and most texts fit.
-    return text if len(text) <= characters else textwrap.shorten(text, characters, placeholder="…")
-
-
-def _outcome(value: Any) -> SessionOutcome:
-    return (normalise.session_outcome(value) if isinstance(value, str) else None) or "UNKNOWN"
-
-
-def _missing(value: Any) -> Missing | None:
-    return normalise.missing(value) if isinstance(value, str) else None
-
-
-def _single_line(value: str, characters: int) -> str:
-    """The text on one line, truncated to four times what will be kept, which bounds the searches in it."""
-    return " ".join(clean(value).split())[: 4 * characters]
-
-
-def _questions(value: Any, info: ValidationInfo) -> Any:
-    if isinstance(value, str):
-        value = normalise.listed(value)
-    if value is None:
-        value = []
-    if not isinstance(value, list):
-        return value
-    value = [_question(each) for each in value]
-    questions = [_single_line(question, MAX_CHARACTERS) for question in value if isinstance(question, str)]
-    redacted = [(before, redact_contacts(before)) for before in questions]
-    with_contacts = sum(after != before for before, after in redacted)
-    # A question that consists of contacts alone is dropped.
-    kept = clean_questions(
-        after for before, after in redacted if after == before or normal_form(remove_placeholders(after))
-    )
-    counts = {"questions_with_contacts": with_contacts, "questions_dropped": len(value) - len(kept)}
-    if info.context is not None:
-        info.context.update({name: count for name, count in counts.items() if count})
-    return kept
-
-
-def _question(value: Any) -> Any:
-    """The text of a question that is an object: {"question": ..., "asked_by": ...}."""
-    if isinstance(value, dict):
-        return next((value[key] for key in ("question", "text", "value") if isinstance(value.get(key), str)), value)
-    return value
-
-
-def _language(value: Any) -> str:
-    return normalise.language_code(value) if isinstance(value, str) else UNDETERMINED
-
-
-def _sentiment(value: Any) -> Any:
-    return (normalise.sentiment(value) or value) if isinstance(value, str) else value
-
-
-def _category(value: Any) -> Any:
-    return (normalise.category(value) or value) if isinstance(value, str) else value
-
-
-def _boolean(value: Any) -> Any:
-    if value is None:
-        return False
-    boolean = normalise.boolean(str(value)) if isinstance(value, str | int) else None
-    return value if boolean is None else boolean
-
-
-#: Absent from a reply to an older prompt.
-_OPTIONAL = ("outcome", "outcome_reason", "missing")
-#: How a model says that nothing was missing, folded.
-_NOTHING = ("none", NOTHING_MISSING.casefold(), "")
-
-
-class _Reply(BaseModel):
-    """The fields after normalisation. The language and what belongs to the outcome may be absent or odd; they never
-    make a reply unusable. A reply to a prompt of before the outcome has none.
-
-    The context of the validation is a dictionary that collects notes.
-    """
-
-    summary: Annotated[
-        str, Field(min_length=SUMMARY_MIN_CHARACTERS, max_length=SUMMARY_MAX_CHARACTERS), BeforeValidator(_summary)
-    ]
-    questions: Annotated[tuple[str, ...], BeforeValidator(_questions)]
-    language: Annotated[str, BeforeValidator(_language)] = UNDETERMINED
-    sentiment: Annotated[Sentiment, BeforeValidator(_sentiment)]
-    escalated: Annotated[StrictBool, BeforeValidator(_boolean)]
-    forwarded_hr: Annotated[StrictBool, BeforeValidator(_boolean)]
-    category: Annotated[Category, BeforeValidator(_category)]
-    outcome: Annotated[SessionOutcome | None, BeforeValidator(_outcome)] = None
-    outcome_reason: Annotated[str, BeforeValidator(_reason)] = ""
-    missing: Annotated[Missing | None, BeforeValidator(_missing)] = None
-
-    @model_validator(mode="after")
-    def _belong_to_the_outcome(self) -> _Reply:
-        """Drop a reason without an outcome, and what was missing if the outcome is not UNRESOLVED."""
-        if self.outcome is None:
-            self.outcome_reason = ""
-        if self.outcome != "UNRESOLVED":
-            self.missing = None
-        return self
-
-
-def _label(value: Any) -> str:
-    """The model's label of the language, redacted and truncated for a note."""
-    text = redact_contacts(_single_line(value, _MAX_LABEL_CHARACTERS)) if isinstance(value, str) else ""
-    return text[:_MAX_LABEL_CHARACTERS].rstrip()
-
-
-def _notes(fields: dict[str, Any], reply: _Reply, notes: dict[str, str | int]) -> dict[str, str | int]:
-    if (label := _label(fields.get("language"))) not in ("", reply.language):
-        notes["language_label"] = label
-    changed = [
-        name
-        for name, value in reply.model_dump(exclude={"questions"}).items()
-        if name not in fields or type(fields[name]) is not type(value) or fields[name] != value
-        if not (name in _OPTIONAL and name not in fields)
-        if not (name == "missing" and value is None and str(fields[name]).casefold() in _NOTHING)
-    ]
-    if changed:
-        notes["normalised"] = ", ".join(changed)
-    return notes

@@ -12,8 +12,10 @@ from sqlalchemy import event, text
 
 from livedash_core.db import advisory_lock
 from livedash_core.insights.periods import Period
-from livedash_core.insights.topics import encoder, merging, reading
-from livedash_core.insights.topics.reading import count_follow_ups, read_topic
+from livedash_core.insights.topics import encoder, merging
+from livedash_core.insights.topics import page as topic_page
+from livedash_core.insights.topics.page import read_topic
+from livedash_core.insights.topics.reading import count_follow_ups
 from livedash_core.operations.erasure import erase_session
 from livedash_core.operations.topics import group_questions
 from livedash_core.pipeline import BUILT_IN
@@ -84,8 +86,8 @@ def test_twenty_thousand_equal_questions_are_one_topic_whose_page_is_short(desk:
     assert questions == 20_000
     with desk.engine.connect() as connection:
         page = read_topic(connection, topic_id, Period(date(2026, 1, 1), date(2026, 12, 31)))
-        plan = connection.execute(text(f"EXPLAIN {reading._WORDINGS}"), {"topic_id": topic_id, "wordings": 50}).all()
-    assert [row.sessions for row in page.wordings] == [7] * reading.WORDINGS
+        plan = connection.execute(text(f"EXPLAIN {topic_page._WORDINGS}"), {"topic_id": topic_id, "wordings": 50}).all()
+    assert [row.sessions for row in page.wordings] == [7] * topic_page.WORDINGS
     assert "ix_topic_member_topic" in str(plan)
     assert "Sort" not in str(plan)
 
