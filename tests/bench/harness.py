@@ -13,12 +13,14 @@ Figure = TypeVar("Figure")
 Measure = Callable[[], Figure]
 
 
-def interleaved(rounds: int, candidates: Mapping[str, Measure[Figure]]) -> dict[str, list[Figure]]:
+def interleaved(
+    rounds: int, candidates: Mapping[str, Measure[Figure]], *, warm_up: bool = True
+) -> dict[str, list[Figure]]:
     """One figure per candidate and round: A B, B A, A B, … after a warm-up that does not count.
 
     The machine may be busy with other things: neighbours in time suffer from them alike.
     """
-    for measure in candidates.values():
+    for measure in candidates.values() if warm_up else ():
         measure()
     figures: dict[str, list[Figure]] = {name: [] for name in candidates}
     for number in range(rounds):
