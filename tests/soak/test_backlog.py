@@ -7,7 +7,7 @@ import time
 from tests.e2e.client import FETCH, Client
 from tests.waiting import wait_until
 
-#: More than the two lanes of a run claim at first: 4 × 32 each.
+#: More than the two lanes of a run and those of three backfills claim at first: 64 each.
 SESSIONS = 400
 #: One in so many has a transcript at first.
 KEPT_EVERY = 8
@@ -41,7 +41,7 @@ def test_a_backlog_larger_than_a_run_is_continued_and_overlapping_runs_process_e
         days = {"from_date": "2026-03-02T00:00:00Z", "to_date": "2026-03-04T00:00:00Z", "max_active_runs": 3}
         wanted = {"dag_id": FETCH, "reprocess_behavior": "completed", **days}
         client.api.post("/api/v2/backfills", json=wanted).raise_for_status()
-        # Two lanes of the manual run hold a claim of 128 each for most of a minute; the backfills take the rest.
+        # Two lanes of the manual run hold a claim each for most of a minute; the backfills take the rest.
         wait_until(lambda: client.counts("TRANSCRIPT_FETCH")["COMPLETED"] > KEPT, "sessions fetched by the backfills")
         assert client.counts("TRANSCRIPT_FETCH")["IN_PROGRESS"] >= 200
     wait_until(lambda: client.counts("TRANSCRIPT_FETCH")["COMPLETED"] == SESSIONS, "all sessions fetched")
