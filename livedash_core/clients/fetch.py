@@ -1,9 +1,4 @@
-"""Fetches CSVs and transcripts from companies' servers.
-
-It uses aiohttp, which keeps no cookies here, follows no redirects, decompresses no bodies (it has no limit on the size
-that a body decompresses to), ignores proxy variables and logs no URLs. Certificates are verified against the system's
-store, or the file that ``SSL_CERT_FILE`` names.
-"""
+"""Fetches CSVs and transcripts from companies' servers."""
 
 from __future__ import annotations
 
@@ -11,31 +6,24 @@ import asyncio
 import io
 import ssl
 import time
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
-from functools import cached_property, partial
+from functools import partial
 from types import TracebackType
 from typing import BinaryIO, NamedTuple, Self
 
-import aiohttp
 import httpx2
-from yarl import URL
 
 from livedash_core.clients.body import Body
-from livedash_core.clients.credentials import (
-    BasicCredentials,
-    ClientCertificate,
-    Credentials,
-    credentials_from_environment,
-)
+from livedash_core.clients.connections import Connections
+from livedash_core.clients.credentials import BasicCredentials, credentials_from_environment
 from livedash_core.clients.decoding import Text, decode
-from livedash_core.clients.network import SsrfGuard
+from livedash_core.clients.network_errors import NETWORK_ERRORS, translated
 from livedash_core.clients.origins import Origin
 from livedash_core.clients.refusals import RefusedError
 from livedash_core.clients.responses import REFUSED, Response, check
 from livedash_core.clients.source import Source
 from livedash_core.clients.urls import Target
 from livedash_core.clients.validators import Validators, validators_of
-from livedash_core.errors import PermanentError, ProcessingError, SystemicError, TransientError
+from livedash_core.errors import PermanentError, ProcessingError, TransientError
 
 __all__ = ["BasicCredentials", "Download", "Fetcher", "Source", "credentials_from_environment"]
 
@@ -43,9 +31,6 @@ MIB = 1024 * 1024
 MAX_REDIRECTS = 3
 NO_VALIDATORS = Validators()
 _HEADERS = (("Accept", "*/*"), ("Accept-Encoding", "gzip"), ("User-Agent", "livedash-pipeline"))
-#: Bytes of a header or of the status line; the server may send cookies and policies of any length.
-_MAX_HEADER_BYTES = 65_536
-_KEEP_ALIVE_SECONDS = 5.0
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
 
 
@@ -77,14 +62,10 @@ class Fetcher:
         per_origin: int = 8,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        self._connect_seconds = connect_seconds
-        self._timeouts = aiohttp.ClientTimeout(total=None, sock_connect=connect_seconds, sock_read=read_seconds)
+        self._connections = Connections(connect_seconds=connect_seconds, read_seconds=read_seconds, tls=tls)
         self._total_seconds = total_seconds
         self._per_origin = per_origin
-        self._given_tls = tls
-        self._sessions: dict[tuple[Source, str, bool], aiohttp.ClientSession] = {}
         self._origins: dict[str, Origin] = {}
-        self._exit = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
         return self
@@ -92,7 +73,7 @@ class Fetcher:
     async def __aexit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        await self._exit.aclose()
+        await self._connections.close()
 
     async def text(self, url: str, source: Source, *, max_bytes: int = 2 * MIB) -> Text:
         """Fetch and decode a transcript; ``""`` for an empty one.
@@ -152,8 +133,8 @@ class Fetcher:
                             response = await self._request(
                                 target, source, at_home, into, max_bytes, known, may_be_archive=may_be_archive
                             )
-                    except (aiohttp.ClientError, ssl.SSLError) as exc:  # some of them are TimeoutError, too
-                        raise _translated(exc, target, source) from exc
+                    except NETWORK_ERRORS as exc:  # some of them are TimeoutError, too
+                        raise translated(exc, target, source) from exc
                     except TimeoutError as exc:
                         raise TransientError(
                             f"{source.company}: {target.shown} took longer than {total_seconds:g} s"
@@ -188,7 +169,7 @@ class Fetcher:
         # loop looks at the sockets, in the second it reads from them.
         for _ in range(2):
             await asyncio.sleep(0)
-        async with self._get(target, source, credentials, headers) as raw:
+        async with self._connections.get(target, source, credentials, headers) as raw:
             response = Response(raw.status, httpx2.Headers(raw.raw_headers))
             if response.status not in _REDIRECTS:
                 check(
@@ -205,14 +186,6 @@ class Fetcher:
                 body.finish()
         return response
 
-    def _get(
-        self, target: Target, source: Source, credentials: Credentials | None, headers: list[tuple[str, str]]
-    ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
-        # Encoded: the path is sent as it is written.
-        url = URL(str(target.url), encoded=True)
-        session = self._session(source, url.scheme, None if credentials is None else credentials.certificate)
-        return session.get(url, headers=headers, allow_redirects=False)
-
     async def _serves_csv(self, source: Source) -> bool:
         """Whether the company's CSV is served with its credentials; only the headers of the answer are read.
 
@@ -222,9 +195,9 @@ class Fetcher:
         headers = [*_HEADERS, *(credentials.headers if credentials else ())]
         try:
             async with asyncio.timeout(self._total_seconds):
-                async with self._get(target, source, credentials, headers) as raw:
+                async with self._connections.get(target, source, credentials, headers) as raw:
                     return raw.status < httpx2.codes.BAD_REQUEST if credentials else raw.status not in REFUSED
-        except (aiohttp.ClientError, ssl.SSLError, TimeoutError, ProcessingError):
+        except (*NETWORK_ERRORS, TimeoutError, ProcessingError):
             return credentials is None
 
     def _origin(self, name: str) -> Origin:
@@ -232,51 +205,6 @@ class Fetcher:
         if origin is None:
             origin = self._origins[name] = Origin(name, self._per_origin)
         return origin
-
-    def _session(self, source: Source, scheme: str, certificate: ClientCertificate | None) -> aiohttp.ClientSession:
-        key = source, scheme, certificate is not None
-        session = self._sessions.get(key)
-        if session is None:
-            encrypted = scheme == "https"
-            guard = SsrfGuard(source, encrypted=encrypted, seconds=self._connect_seconds)
-            connector = aiohttp.TCPConnector(
-                limit=0,  # the origin's slots limit them
-                keepalive_timeout=_KEEP_ALIVE_SECONDS,
-                resolver=guard,
-                use_dns_cache=False,
-                socket_factory=guard.socket,
-                ssl=(self._tls if certificate is None else _certified(certificate, source)) if encrypted else True,
-            )
-            session = self._sessions[key] = aiohttp.ClientSession(
-                connector=connector,
-                cookie_jar=aiohttp.DummyCookieJar(),
-                auto_decompress=False,
-                trust_env=False,
-                timeout=self._timeouts,
-                max_line_size=_MAX_HEADER_BYTES,
-                max_field_size=_MAX_HEADER_BYTES,
-            )
-            self._exit.push_async_callback(session.close)
-        return session
-
-    @cached_property
-    def _tls(self) -> ssl.SSLContext:
-        """Created once per fetcher, for the first https URL: loading all certificates takes 60 ms."""
-        return self._given_tls or httpx2.create_ssl_context()
-
-
-def _certified(certificate: ClientCertificate, source: Source) -> ssl.SSLContext:
-    """The system's trust store with the company's client certificate."""
-    context = httpx2.create_ssl_context()
-    try:
-        context.load_cert_chain(certificate.path, certificate.key_path, certificate.key_password or "")
-    except (OSError, ValueError):  # ssl.SSLError is an OSError
-        raise SystemicError(
-            f"{source.company}: the client certificate {certificate.path[:200]!r} of its Airflow connection cannot be "
-            "read, does not fit its key, or has another key password; the files must be PEM files on every worker",
-            company_id=source.company_id,
-        ) from None
-    return context
 
 
 def _redirected(target: Target, location: str, source: Source) -> Target:
@@ -286,33 +214,3 @@ def _redirected(target: Target, location: str, source: Source) -> Target:
     except (httpx2.InvalidURL, ValueError):
         raise PermanentError(f"{source.company}: {target.shown} redirects to an invalid URL") from None
     return source.target(address)
-
-
-def _translated(exc: Exception, target: Target, source: Source) -> ProcessingError:
-    """Translate a network exception. Its text is left out: a server may have written parts of it."""
-    where = f"{source.company}: {target.shown}"
-    if isinstance(exc, aiohttp.InvalidURL):  # "127.1", which the operating system would read as an address
-        return PermanentError(f"{where} has a host that is neither a name nor an address in its usual form")
-    tls = _tls_error(exc)
-    if isinstance(tls, ssl.SSLCertVerificationError):
-        problem = (
-            f"{where} has no valid certificate: {tls.verify_message} (SSL_CERT_FILE can name an authority of your own)"
-        )
-        if source.is_home(target):
-            return SystemicError(problem, company_id=source.company_id)
-        return TransientError(problem)  # opens the circuit; sessions on other origins go on
-    if isinstance(tls, ssl.SSLError):
-        return TransientError(f"{where}: TLS failed ({tls.reason})")
-    if isinstance(exc, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
-        return TransientError(f"{where} cannot be connected to")
-    if isinstance(exc, TimeoutError):
-        return TransientError(f"{where} stopped sending data")
-    return TransientError(f"{where} broke off, or does not speak HTTP")
-
-
-def _tls_error(exc: BaseException) -> ssl.SSLError | None:
-    """The error of TLS that ``exc`` is, or was caused by: aiohttp wraps it in classes of its own."""
-    error: BaseException | None = exc
-    while isinstance(error, aiohttp.ClientError) or not isinstance(error, ssl.SSLError | None):
-        error = error.__cause__ or error.__context__
-    return error
