@@ -78,7 +78,7 @@ screenshots: install ## Take the pictures of the pages in docs/images/ anew (nee
 	@exec "$(BIN)/python" -m tests.e2e.screenshots
 
 .PHONY: bench
-bench: install ## Measure the speeds that docs/benchmarks.md speaks of (about 25 minutes)
+bench: install ## Measure the speeds that docs/benchmarks.md speaks of (two hours, 35 GB)
 	@exec "$(BIN)/python" -m tests.bench --scale FULL
 
 .PHONY: eval
