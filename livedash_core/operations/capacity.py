@@ -14,14 +14,14 @@ from typing import Any
 from livedash_core.costs import PriceList, Usage, cost_of
 from livedash_core.enums import MODES
 
-#: Seconds of a lane per session, without waiting for a server: a CSV row; a transcript (2,000 in 3.84 s); ten messages
-#: at 7,954 per second; an analysis (169 per second); the claim and completion of the questions (7,419 per second).
+#: CPU time of a lane per session, in seconds: `livedash process` over 5,000 sessions (docs/benchmarks.md). Waiting for
+#: PostgreSQL is not in it; ``BUSY`` leaves time for that.
 SECONDS_PER_SESSION = {
-    "CSV_IMPORT": 1 / 20_076,
-    "TRANSCRIPT_FETCH": 3.84 / 2_000,
-    "SESSION_CREATION": 10 / 7_954,
-    "AI_ANALYSIS": 1 / 169,
-    "QUESTION_EXTRACTION": 1 / 7_419,
+    "CSV_IMPORT": 0.077e-3,
+    "TRANSCRIPT_FETCH": 1.16e-3,
+    "SESSION_CREATION": 0.46e-3,
+    "AI_ANALYSIS": 4.0e-3,
+    "QUESTION_EXTRACTION": 0.65e-3,
 }
 #: Bytes of a session in all tables and indexes: measured for the sample's 109 sessions with six messages each (8.6 kB),
 #: and a row of the cost ledger.
