@@ -10,7 +10,7 @@ import json
 import os
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -86,7 +86,11 @@ class EmbeddedPostgres:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._server.cleanup()
+        from psutil import NoSuchProcess
+
+        # The wheel takes a crashed server for a running one until init has reaped it, and then signals nobody.
+        with suppress(NoSuchProcess):
+            self._server.cleanup()
 
     @property
     def log(self) -> Path:

@@ -69,6 +69,22 @@ def test_a_killed_database_is_named_before_the_processes_that_end_with_it() -> N
         engine.dispose()
 
 
+def test_a_server_that_crashed_and_that_nobody_has_reaped_yet_is_left_without_an_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with (
+        tempfile.TemporaryDirectory(prefix="livedash-killed-", ignore_cleanup_errors=True) as directory,
+        EmbeddedPostgres(Path(directory) / "postgres") as server,
+    ):
+        process = server._server.get_postmaster_info().process
+        process.kill()
+        process.wait(10)
+        # What psutil says of a zombie.
+        monkeypatch.setattr(process, "is_running", lambda: True)
+
+    assert server.has_ended()
+
+
 def test_a_component_that_ended_is_named_with_its_log(postgres: EmbeddedPostgres, tmp_path: Path) -> None:
     with Processes(tmp_path, {}) as processes:
         processes.start("scheduler", "this_module_does_not_exist")
