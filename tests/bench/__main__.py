@@ -42,8 +42,8 @@ from tests.bench.report import print_table, write_json
 from tests.bench.scale import SCALES
 
 BENCHMARKS: dict[str, Callable[[Server], list[Row]]] = {
-    "batches-of-1000": throughput.batches_of_1000,
-    "batches-of-100": throughput.batches_of_100,
+    "chunks-of-1000": throughput.chunks_of_1000,
+    "chunks-of-100": throughput.chunks_of_100,
     "two-processes": throughput.two_processes,
     "renewal": latency.renewal,
     "blocked-head": latency.blocked_head,

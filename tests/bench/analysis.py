@@ -31,23 +31,23 @@ FROM livedash.session_processing_status WHERE stage = 'AI_ANALYSIS'
 
 
 def slow_model(server: Server) -> list[Row]:
-    """sessions analysed by a model that takes 200 ms, against the time that its answers take"""
+    """sessions analysed by a model that takes 200 ms, against the time that its responses take"""
     settings = Settings()
     sessions = server.scale.analysed_slowly
     ideal = sessions * SLOW_SECONDS / settings.analysis_concurrency
     ours, bare = _measured(server, sessions, SLOW_SECONDS)
     work = f"analysis of {sessions:,} sessions, {settings.analysis_concurrency} at once, a model that takes 200 ms"
     return [
-        Row(work, "s", ours, "its answers alone", [ideal] * len(ours), ratio_at_most(1.25)),
+        Row(work, "s", ours, "its responses alone", [ideal] * len(ours), ratio_at_most(1.25)),
         Row("the same", "s", ours, "a bare loop over the SDK's default client", bare),
     ]
 
 
 def instant_model(server: Server) -> list[Row]:
-    """sessions analysed by a model that answers at once, against a bare loop over the SDK's default client"""
+    """sessions analysed by a model that responds at once, against a bare loop over the SDK's default client"""
     sessions = server.scale.analysed_at_once
     ours, bare = _measured(server, sessions, 0)
-    at_once = "a model that answers at once"
+    at_once = "a model that responds at once"
     against, yardstick = "a bare loop over the SDK's default client", [sessions / figure for figure in bare]
     lanes = interleaved(
         server.scale.long_rounds,

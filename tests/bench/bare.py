@@ -79,12 +79,12 @@ class BareQueue:
             chunk = session_ids[first : first + CHUNK]
             self._cursor.execute(INSERT, {"ids": chunk, "done": completed_stages}, prepare=True)
 
-    def drain(self, stage: int, batch: int) -> int:
+    def drain(self, stage: int, chunk: int) -> int:
         """Claim and complete until nothing is due; returns how many."""
         jobs = 0
         while True:
             token = uuid4()
-            self._cursor.execute(CLAIM, {"token": token, "stage": stage, "limit": batch}, prepare=True)
+            self._cursor.execute(CLAIM, {"token": token, "stage": stage, "limit": chunk}, prepare=True)
             ids = sorted(row[0] for row in self._cursor)
             if not ids:
                 return jobs

@@ -26,7 +26,7 @@ MEGABYTES = 200
 
 
 def slow_transcripts(server: Server) -> list[Row]:
-    """transcripts from a server that takes its time, against its answers alone"""
+    """transcripts from a server that takes its time, against its responses alone"""
     number = server.scale.transcripts
     settings = Settings(fetch_concurrency=AT_ONCE, fetch_per_origin=AT_ONCE)
     canned = answering("text/plain; charset=utf-8", transcript(10), seconds=ANSWER_SECONDS)
@@ -49,7 +49,7 @@ def slow_transcripts(server: Server) -> list[Row]:
             f"{number:,} transcripts, {AT_ONCE} at once, from a server that takes {1000 * ANSWER_SECONDS:.0f} ms",
             "s",
             figures["ours"],
-            f"its answers alone: transcripts × {ANSWER_SECONDS:g} s / {AT_ONCE}",
+            f"its responses alone: transcripts × {ANSWER_SECONDS:g} s / {AT_ONCE}",
             [number * ANSWER_SECONDS / AT_ONCE] * server.scale.long_rounds,
             ratio_at_most(1.3),
         ),

@@ -47,7 +47,7 @@ Handler = Callable[[UUID], Awaitable[None]]
 
 
 def handlers(server: Server) -> list[Row]:
-    """the analysis by a model that answers at once, against straightforward handlers of two Python queues"""
+    """the analysis by a model that responds at once, against straightforward handlers of two Python queues"""
     sessions = server.scale.analysed_at_once
     with answering(0) as url, server.database() as database:
         database.execute(CREATE)
@@ -76,7 +76,7 @@ def handlers(server: Server) -> list[Row]:
             server.scale.long_rounds,
             {"ours": ours, "pgqueuer": lambda: theirs(_pgqueuer), "procrastinate": lambda: theirs(_procrastinate)},
         )
-    work = f"analysis of {sessions:,} sessions by one process, a model that answers at once"
+    work = f"analysis of {sessions:,} sessions by one process, a model that responds at once"
     return [
         Row(work, "sessions/s", figures["ours"], f"a straightforward handler of {name}", figures[name])
         for name in ("pgqueuer", "procrastinate")

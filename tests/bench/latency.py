@@ -12,10 +12,10 @@ from sqlalchemy import Connection
 from livedash_core.status import ProcessingStatusManager
 from tests.bench.database import Database, Server
 from tests.bench.harness import Row, at_most, interleaved, ratio_at_most
-from tests.bench.worker import batches
+from tests.bench.worker import chunks
 
 STAGE = "TRANSCRIPT_FETCH"
-BATCH = 100
+CHUNK = 100
 #: Claims, or renewals, per round; their median is the round's figure.
 TIMES = 20
 
@@ -27,10 +27,10 @@ def claim_milliseconds(connection: Connection) -> float:
     for _ in range(TIMES):
         began = time.perf_counter()
         with connection.begin():
-            claim = manager.claim(STAGE, BATCH)
+            claim = manager.claim(STAGE, CHUNK)
         found.append(1000 * (time.perf_counter() - began))
-        if len(claim.attempts) != BATCH:
-            raise RuntimeError(f"{len(claim.attempts)} instead of {BATCH} sessions were claimed")
+        if len(claim.attempts) != CHUNK:
+            raise RuntimeError(f"{len(claim.attempts)} instead of {CHUNK} sessions were claimed")
         with connection.begin():
             manager.release(claim.token)
     return median(found)
@@ -56,7 +56,7 @@ def blocked_head(server: Server) -> list[Row]:
         measured, yardstick = _compare(server, crowded, free)
     return [
         Row(
-            f"claim of {BATCH} with {blocked:,} blocked sessions at the head",
+            f"claim of {CHUNK} with {blocked:,} blocked sessions at the head",
             "ms",
             measured,
             "none blocked",
@@ -75,7 +75,7 @@ def backlog(server: Server) -> list[Row]:
         measured, yardstick = _compare(server, server.backlog(large), other)
     return [
         Row(
-            f"claim of {BATCH} from a backlog of {large:,}",
+            f"claim of {CHUNK} from a backlog of {large:,}",
             "ms",
             measured,
             f"a backlog of {small:,}",
@@ -87,21 +87,21 @@ def backlog(server: Server) -> list[Row]:
 
 def held_snapshot(server: Server) -> list[Row]:
     """a claim after many jobs while another transaction holds a snapshot, against the first claims"""
-    jobs, batch = server.scale.jobs_under_a_snapshot, 500
+    jobs, chunk = server.scale.jobs_under_a_snapshot, 500
     at_the_start, after = [], []
     for _ in range(server.scale.long_rounds):
         with server.database() as database:
-            database.grow(jobs + 2 * TIMES * batch)
+            database.grow(jobs + 2 * TIMES * chunk)
             database.settle()
             with database.bare(autocommit=False) as holder, database.engine.connect() as connection:
                 holder.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
                 holder.execute("SELECT 1 FROM livedash.company")
-                claims = [1000 * one.claim_seconds for one in batches(connection, STAGE, batch)]
+                claims = [1000 * one.claim_seconds for one in chunks(connection, STAGE, chunk)]
             at_the_start.append(median(claims[:TIMES]))
             after.append(median(claims[-TIMES:]))
     return [
         Row(
-            f"claim of {batch} after {jobs:,} jobs under a held snapshot",
+            f"claim of {chunk} after {jobs:,} jobs under a held snapshot",
             "ms",
             after,
             "at the start",

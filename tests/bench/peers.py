@@ -1,6 +1,6 @@
 """Two Python queues on PostgreSQL, with the settings that were fastest for them, on jobs that do nothing.
 
-They dispatch one coroutine per job, where LiveDash hands out batches: what is compared is what it costs to hold and
+They dispatch one coroutine per job, where LiveDash hands out chunks: what is compared is what it costs to hold and
 settle a job, not what these libraries are for.
 """
 
@@ -17,7 +17,7 @@ from pgqueuer.types import QueueExecutionMode
 
 from livedash_core.local.embedded_postgres import Address
 
-#: Of 10, 100, 500 and 1,000 the fastest batch.
+#: Of 10, 100, 500 and 1,000 the fastest batch size.
 PGQUEUER_BATCH = 500
 #: Of 1, 10 and 30 the fastest; deleting finished jobs made no difference.
 PROCRASTINATE_CONCURRENCY = 10

@@ -90,7 +90,7 @@ def process(server: Server) -> list[Row]:
 
 
 def with_model(server: Server) -> list[Row]:
-    """`livedash process` with Basic authentication and a model that answers at once: time and CPU time"""
+    """`livedash process` with Basic authentication and a model that responds at once: time and CPU time"""
     sessions = server.scale.through_all_stages
     directory = new_directory(server, "with-model")
     wall: dict[int, list[float]] = {1: [], 2: []}
@@ -112,7 +112,7 @@ def with_model(server: Server) -> list[Row]:
             began = time.process_time()
             asyncio.run(bare_loop(model_url, sessions, Settings().analysis_concurrency))
             bare.append(1e3 * (time.process_time() - began) / sessions)
-    title = f"`livedash process`, {sessions:,} sessions, a model that answers at once"
+    title = f"`livedash process`, {sessions:,} sessions, a model that responds at once"
     against = "a call in a bare loop over the SDK's default client"
     whole = [sum(figures) for figures in zip(*cpu.values(), strict=True)]
     speeds = {workers: [sessions / seconds for seconds in wall[workers]] for workers in wall}

@@ -37,7 +37,7 @@ class Scale:
     #: Seconds that the number of concurrent calls has to adapt to a model server.
     adaptation_seconds: int
     offline: int
-    #: Through all stages, by a model that answers at once.
+    #: Through all stages, by a model that responds at once.
     through_all_stages: int
     #: With ten messages each.
     moved_in: int

@@ -43,7 +43,7 @@ def spans(server: Server) -> list[Row]:
             ratio_at_least(0.97),
         ),
         Row(
-            f"CPU time of {server.scale.analysed_at_once:,} by a model that answers at once",
+            f"CPU time of {server.scale.analysed_at_once:,} by a model that responds at once",
             "ms a session",
             [one.cpu_milliseconds for one in at_once["with"]],
             "without OpenTelemetry",

@@ -23,15 +23,15 @@ STAGE = "TRANSCRIPT_FETCH"
 PASSES = 5
 
 
-def _through_manager(database: Database, connection: Connection, jobs: int, batch: int) -> float:
+def _through_manager(database: Database, connection: Connection, jobs: int, chunk: int) -> float:
     """Sessions per second that are claimed and completed; making them is not in it."""
     database.grow(jobs)
-    return jobs / seconds(lambda: _expect(jobs, drain(connection, STAGE, batch)))
+    return jobs / seconds(lambda: _expect(jobs, drain(connection, STAGE, chunk)))
 
 
-def _bare(queue: BareQueue, jobs: int, batch: int) -> float:
+def _bare(queue: BareQueue, jobs: int, chunk: int) -> float:
     queue.insert(new_ids(jobs))
-    return jobs / seconds(lambda: _expect(jobs, queue.drain(2, batch)))
+    return jobs / seconds(lambda: _expect(jobs, queue.drain(2, chunk)))
 
 
 def _expect(jobs: int, done: int) -> None:
@@ -40,7 +40,7 @@ def _expect(jobs: int, done: int) -> None:
 
 
 @contextmanager
-def _side_by_side(server: Server, batch: int) -> Iterator[dict[str, Measure]]:
+def _side_by_side(server: Server, chunk: int) -> Iterator[dict[str, Measure]]:
     """The manager and the yardstick in one database, their tables equally full."""
     scale = server.scale
     with server.database() as database, database.bare() as bare, database.engine.connect() as connection:
@@ -49,13 +49,13 @@ def _side_by_side(server: Server, batch: int) -> Iterator[dict[str, Measure]]:
         queue.insert(new_ids(scale.settled), completed_stages=5)
         database.settle("bare.status")
         yield {
-            "manager": lambda: _through_manager(database, connection, scale.jobs, batch),
-            "bare": lambda: _bare(queue, scale.jobs, batch),
+            "manager": lambda: _through_manager(database, connection, scale.jobs, chunk),
+            "bare": lambda: _bare(queue, scale.jobs, chunk),
         }
 
 
-def batches_of_1000(server: Server) -> list[Row]:
-    """claim + complete, batches of 1,000, against bare SQL, pgqueuer and procrastinate"""
+def chunks_of_1000(server: Server) -> list[Row]:
+    """claim + complete, chunks of 1,000, against bare SQL, pgqueuer and procrastinate"""
     scale = server.scale
     with _side_by_side(server, 1_000) as candidates, server.database() as one, server.database() as other:
         pgqueuer, procrastinate = Pgqueuer(one.address), Procrastinate(other.address)
@@ -67,7 +67,7 @@ def batches_of_1000(server: Server) -> list[Row]:
                 "procrastinate": lambda: procrastinate.jobs_per_second(scale.procrastinate_jobs),
             },
         )
-    work, mine = "claim + complete, batches of 1,000", figures["manager"]
+    work, mine = "claim + complete, chunks of 1,000", figures["manager"]
     return [
         Row(work, "/s", mine, "bare claim and complete", figures["bare"], ratio_at_least(0.6)),
         Row(work, "/s", mine, "pgqueuer, no-op jobs", figures["pgqueuer"], ratio_at_least(3)),
@@ -75,13 +75,13 @@ def batches_of_1000(server: Server) -> list[Row]:
     ]
 
 
-def batches_of_100(server: Server) -> list[Row]:
-    """claim + complete, batches of 100, against bare SQL"""
+def chunks_of_100(server: Server) -> list[Row]:
+    """claim + complete, chunks of 100, against bare SQL"""
     with _side_by_side(server, 100) as candidates:
         figures = interleaved(server.scale.rounds, candidates)
     return [
         Row(
-            "claim + complete, batches of 100",
+            "claim + complete, chunks of 100",
             "/s",
             figures["manager"],
             "bare claim and complete",
@@ -94,14 +94,14 @@ def batches_of_100(server: Server) -> list[Row]:
 def ledger(server: Server) -> list[Row]:
     """what appending count deltas costs claim + complete"""
     rows = []
-    for batch in (1_000, 100):
-        with _side_by_side(server, batch) as candidates:
+    for chunk in (1_000, 100):
+        with _side_by_side(server, chunk) as candidates:
             manager = candidates["manager"]
             without = patch("livedash_core.status.manager.statement", _without_count_deltas)(manager)
             figures = interleaved(server.scale.rounds, {"with": manager, "without": without})
         rows.append(
             Row(
-                f"cost of count deltas on claim + complete, batches of {batch:,}",
+                f"cost of count deltas on claim + complete, chunks of {chunk:,}",
                 "µs per session",
                 [1e6 / figure for figure in figures["with"]],
                 "the same statements without it",
@@ -143,7 +143,7 @@ def two_processes(server: Server) -> list[Row]:
         figures = interleaved(server.scale.rounds, {"two": lambda: work(database, 2), "one": lambda: work(database, 1)})
     return [
         Row(
-            "two worker processes, batches of 1,000",
+            "two worker processes, chunks of 1,000",
             "/s",
             figures["two"],
             "one worker process",
@@ -177,7 +177,7 @@ def passes(server: Server) -> list[Row]:
             fifth.append(figures[-1])
     return [
         Row(
-            f"5th pass over the same {sessions:,} sessions, batches of 1,000",
+            f"5th pass over the same {sessions:,} sessions, chunks of 1,000",
             "/s",
             fifth,
             "the 1st pass",

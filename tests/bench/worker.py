@@ -20,14 +20,14 @@ from livedash_core.status import ProcessingStatusManager
 _PROCESSES = multiprocessing.get_context("spawn")
 
 
-class Batch(NamedTuple):
-    """One batch's sessions, and how long its claim took, its commit included."""
+class Chunk(NamedTuple):
+    """One chunk's sessions, and how long its claim took, its commit included."""
 
     session_ids: list[UUID]
     claim_seconds: float
 
 
-def batches(connection: Connection, stage: str, size: int) -> Iterator[Batch]:
+def chunks(connection: Connection, stage: str, size: int) -> Iterator[Chunk]:
     """Claim and complete, one transaction each, until nothing is due; the lease ends with the latter."""
     manager = ProcessingStatusManager(connection)
     while True:
@@ -40,12 +40,12 @@ def batches(connection: Connection, stage: str, size: int) -> Iterator[Batch]:
         with connection.begin():
             completed = manager.complete(stage, claim.token, dict.fromkeys(claim.attempts))
             manager.release(claim.token)
-        yield Batch(completed, claim_seconds)
+        yield Chunk(completed, claim_seconds)
 
 
 def drain(connection: Connection, stage: str, size: int) -> int:
     """Work until nothing is due; returns how many sessions."""
-    return sum(len(batch.session_ids) for batch in batches(connection, stage, size))
+    return sum(len(chunk.session_ids) for chunk in chunks(connection, stage, size))
 
 
 class Done(NamedTuple):
@@ -62,8 +62,8 @@ def _work(url: str, stage: str, size: int, start: Barrier, stop: Event, results:
     with engine.connect() as connection:
         start.wait()
         began = time.monotonic()
-        for batch in batches(connection, stage, size):
-            session_ids.extend(batch.session_ids)
+        for chunk in chunks(connection, stage, size):
+            session_ids.extend(chunk.session_ids)
             if stop.is_set():
                 break
         results.put(Done(session_ids, began, time.monotonic()))

@@ -24,7 +24,7 @@ TINY = replace(
     moved_in=50,
 )
 #: Those that run the product as programs, and a few whose size can be small.
-NAMES = ("batches-of-100", "breakdown", "large-csv", "memory", "migrate", "process", "session-creation")
+NAMES = ("chunks-of-100", "breakdown", "large-csv", "memory", "migrate", "process", "session-creation")
 
 
 @pytest.fixture(scope="module")
