@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -179,6 +179,41 @@ def test_a_session_that_the_csv_import_created_is_not_duplicated(
     with engine.connect() as connection:
         companies = connection.execute(text("SELECT name, legacy ->> 'id' FROM livedash.company ORDER BY name")).all()
     assert companies == [("Acme", company), ("Acme (another)", "another")]
+
+
+def test_two_companies_with_one_name_and_csv_do_not_become_one(
+    new_node: NewNode, migrate: Migrate, engine: Engine, records: Records
+) -> None:
+    node = new_node()
+    first, second = node.add("Company", id="first"), node.add("Company", id="second")
+    ours = records.company("Acme", csv_url="https://chats.acme.example/sessions.csv")
+    sessions = {company: node.session(company) for company in (first, second)}
+
+    reports = [migrate(node), migrate(node)]
+
+    assert all(report.is_sound for report in reports)
+    with engine.connect() as connection:
+        companies = connection.execute(text("SELECT name, legacy ->> 'id' FROM livedash.company ORDER BY name")).all()
+        owners = dict(connection.execute(text("SELECT CAST(id AS text), company_id FROM livedash.session")).all())
+    assert companies == [("Acme", first), ("Acme (second)", second)]
+    assert owners[sessions[first]] == ours
+    assert owners[sessions[second]] != ours
+
+
+def test_a_company_added_with_the_name_and_csv_of_a_migrated_one_stays_its_own(
+    new_node: NewNode, migrate: Migrate, engine: Engine
+) -> None:
+    node = new_node()
+    node.add("Company", id="first")
+    migrate(node)
+    node.execute('UPDATE "Company" SET "createdAt" = now()')
+    node.add("Company", id="older", createdAt=datetime(2020, 1, 1))
+
+    migrate(node)
+
+    with engine.connect() as connection:
+        companies = connection.execute(text("SELECT name, legacy ->> 'id' FROM livedash.company ORDER BY name")).all()
+    assert companies == [("Acme", "first"), ("Acme (older)", "older")]
 
 
 def test_a_dry_run_reports_everything_and_keeps_nothing(new_node: NewNode, migrate: Migrate, engine: Engine) -> None:
