@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 from uuid import UUID
 
 from sqlalchemy import Connection
@@ -107,7 +107,7 @@ def counts(
 
 def sessions_per_day(connection: Connection, company_ids: Sequence[UUID], period: Period) -> dict[date, int]:
     """Count the sessions of these companies on each day of ``period``, zeros included."""
-    per_day = {period.first + timedelta(days=number): 0 for number in range(period.days)}
+    per_day = dict.fromkeys(period.each_day, 0)
     days = {"company_ids": list(company_ids), "first": period.first, "last": period.last}
     per_day.update((day, sessions) for day, sessions in connection.execute(_PER_DAY, days))
     return per_day

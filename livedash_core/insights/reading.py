@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Integer, func, select, text
 
 from livedash_core.insights.periods import Period, candidates, range_parameters
 from livedash_core.insights.ranges import PARTS, with_days
-from livedash_core.models import SessionDayCount
+from livedash_core.models import SessionMonthCount
 
 #: The top questions of a period are chosen among so many with the most sessions overall, half as many if it is long:
 #: reading them takes as long for a million questions as for a thousand. A question with more sessions in the period
@@ -44,13 +44,13 @@ def first_and_last_day(connection: Connection, company_ids: Sequence[UUID]) -> t
 
 def analysis_sources(connection: Connection, company_ids: Sequence[UUID]) -> list[AnalysisSource]:
     """Count all sessions of these companies by analyzer and model, the most sessions first."""
-    sessions = func.sum(SessionDayCount.sessions, type_=Integer)
+    sessions = func.sum(SessionMonthCount.sessions, type_=Integer)
     rows = connection.execute(
-        select(SessionDayCount.value, sessions)
-        .where(SessionDayCount.facet == "analyzer", SessionDayCount.company_id.in_(company_ids))
-        .group_by(SessionDayCount.value)
+        select(SessionMonthCount.value, sessions)
+        .where(SessionMonthCount.facet == "analyzer", SessionMonthCount.company_id.in_(company_ids))
+        .group_by(SessionMonthCount.value)
         .having(sessions > 0)
-        .order_by(sessions.desc(), SessionDayCount.value)
+        .order_by(sessions.desc(), SessionMonthCount.value)
     )
     return [AnalysisSource(*_split_analyzer(value), number) for value, number in rows]
 

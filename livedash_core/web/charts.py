@@ -94,15 +94,22 @@ def days_per_bar(days: int) -> int:
     return next((width for width, most in _MAX_DAYS.items() if days <= most), _LONGEST)
 
 
-def sparkline(numbers: Sequence[int]) -> str:
-    """The path of the ``columns`` of these numbers, in the syntax of SVG; zeros have none."""
+class Sparkline(NamedTuple):
+    """A column chart of 100 by 100 as one path, in the syntax of SVG: a vertical line of this width per column."""
+
+    path: str
+    width: float
+
+
+def sparkline(numbers: Sequence[int]) -> Sparkline:
+    """Draw a column per number, as in ``columns``; zeros have none."""
     top, step = max(numbers, default=0), 100 / max(len(numbers), 1)
-    right = f"h{0.8 * step:.2f}V100z"
-    return "".join(
-        f"M{(position + 0.1) * step:.2f} 100V{100 - max(100 * number / top, _MIN_HEIGHT):.2f}{right}"
+    lines = (
+        f"M{(position + 0.5) * step:.1f} 100V{100 - max(100 * number / top, _MIN_HEIGHT):.1f}"
         for position, number in enumerate(numbers)
         if number
     )
+    return Sparkline("".join(lines), round(0.8 * step, 2))
 
 
 def bars(per_day: Mapping[date, int], highest: int | None = None) -> list[Bar]:

@@ -28,7 +28,7 @@ from livedash_core.status.failure_groups import (
 )
 from livedash_core.web.access_log import recorded_export
 from livedash_core.web.actions import MAX_RUN_SESSIONS, Action
-from livedash_core.web.charts import sparkline
+from livedash_core.web.charts import Sparkline, sparkline
 from livedash_core.web.database import Reader
 from livedash_core.web.export import rejection_lines
 from livedash_core.web.failure_order import DEFAULT, TREND_DAYS, Advice, advice, in_order, trend
@@ -65,7 +65,7 @@ class GroupRow(NamedTuple):
     message: str
     advice: Advice
     trend: list[int]
-    sparkline: str
+    sparkline: Sparkline
 
 
 def make_router(read: Reader, pipeline: Pipeline) -> APIRouter:

@@ -20,7 +20,7 @@ from livedash_core.status import Breakdown, StageActivity, activity, read_breakd
 from livedash_core.status.breakdown import MAX_WINDOW_SESSIONS, count_retrying, read_breakdown_in_window
 from livedash_core.status.incidents import Incident, group_by_cause, list_incidents
 from livedash_core.web.actions import Action
-from livedash_core.web.charts import Segment, sparkline, stacked
+from livedash_core.web.charts import Segment, Sparkline, sparkline, stacked
 from livedash_core.web.database import Reader
 from livedash_core.web.filters import Companies, FilterForm, Filters, read_companies
 from livedash_core.web.rendering import render
@@ -37,7 +37,7 @@ class StageRow(NamedTuple):
     counts: dict[str, int]
     bar: list[Segment]
     activity: StageActivity
-    sparkline: str
+    sparkline: Sparkline
     actions: list[Action]
 
 

@@ -70,7 +70,7 @@ def make_router(read: Reader, _pipeline: Pipeline) -> APIRouter:
         if page.topic.company_id not in companies.labels:
             raise UnknownTopic(topic_id)  # of a company that the visitor may not read
         sessions = {row.day: row.sessions for row in page.days}
-        per_day = bars({day: sessions.get(day, 0) for day in _days(period)})
+        per_day = bars({day: sessions.get(day, 0) for day in period.each_day})
         return render(
             request,
             "topic.html",
@@ -114,7 +114,3 @@ def _period(first: date | None, last: date | None) -> Period:
     until = last or datetime.now(UTC).date()
     since = first or until - timedelta(days=_DAYS - 1)
     return Period(max(min(since, until), until - timedelta(days=_MAX_DAYS - 1)), until)
-
-
-def _days(period: Period) -> list[date]:
-    return [period.first + timedelta(days=number) for number in range(period.days)]

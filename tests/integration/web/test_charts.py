@@ -61,13 +61,14 @@ def test_ticks_are_round_and_reach_above_the_highest_number(highest: int, number
     assert (found[0].y, found[-1].y) == (100, 0)
 
 
-def test_the_outline_has_the_columns_of_the_numbers_without_zeros() -> None:
+def test_the_lines_are_the_columns_of_the_numbers_without_zeros() -> None:
     numbers = [0, 3, 0, 1_000_000, 500_000]
-    drawn = re.findall(r"M([\d.]+) 100V([\d.]+)h([\d.]+)V100z", sparkline(numbers))
-    assert [tuple(map(float, column)) for column in drawn] == [
+    drawn = sparkline(numbers)
+    lines = re.findall(r"M([\d.]+) 100V([\d.]+)", drawn.path)
+    assert [(float(x) - drawn.width / 2, float(y), drawn.width) for x, y in lines] == [
         (column.x, column.y, column.width) for column in columns(numbers) if column.height
     ]
-    assert sparkline([]) == sparkline([0, 0]) == ""
+    assert sparkline([]).path == sparkline([0, 0]).path == ""
 
 
 @pytest.mark.parametrize(
