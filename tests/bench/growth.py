@@ -24,7 +24,7 @@ from tests.bench.latency import claim_milliseconds
 from tests.bench.worker import drain
 
 STAGE = "TRANSCRIPT_FETCH"
-CHUNK = 1_000
+CLAIM_SIZE = 1_000
 #: Sessions that are new and due beside those that are done.
 NEW = 20_000
 READS = 20
@@ -110,7 +110,7 @@ def _new_sessions(database: Database, _connection: Connection) -> float:
 
 def _worked_on(_database: Database, connection: Connection) -> float:
     counts: list[int] = []
-    took = seconds(lambda: counts.append(drain(connection, STAGE, CHUNK)))
+    took = seconds(lambda: counts.append(drain(connection, STAGE, CLAIM_SIZE)))
     return 1e6 * took / counts[0]
 
 
