@@ -211,13 +211,13 @@ def _is_total(values: list[str]) -> bool:
 
 
 def _row_or_rejection(number: int, lines: list[str], cells: list[str], max_field_characters: int) -> Row | Rejection:
-    *stripped, initial_message = cells
-    values = [*map(str.strip, stripped), initial_message]
+    values = [*map(str.strip, cells)]
+    values[-1] = initial_message = cells[-1]
     written = lines[0] if len(lines) == 1 else "".join(lines)
     # Only rows longer than the field limit can have a field beyond it.
     longest = "" if len(written) <= max_field_characters else max(values, key=len)
     is_ascii = written.isascii()
-    if not is_ascii and not "".join(stripped).isascii():
+    if not is_ascii and not "".join(cells[:-1]).isascii():
         # In ids, addresses and words; the message keeps them, because emoji and other scripts need them.
         values = [*(without_invisible(value).strip() for value in values[:-1]), initial_message]
     if '="' in written:
@@ -228,7 +228,8 @@ def _row_or_rejection(number: int, lines: list[str], cells: list[str], max_field
     if address and (";" in address or not address.startswith(("https://", "http://"))):
         values[_URL] = address_in(address)
     external_id = values[0]
-    if not external_id or (len(external_id) <= _LONGEST_NO_ID and _is_no_id(external_id)):
+    # No word for nothing ends with a digit, as most ids do.
+    if not external_id[-1:].isdecimal() and len(external_id) <= _LONGEST_NO_ID and _is_no_id(external_id):
         reason = f"has no {COLUMNS[0]}{f': {external_id} is a word for nothing' if external_id else ''}"
     elif len(external_id) > MAX_ID_CHARACTERS:
         reason = f"has an {COLUMNS[0]} of more than {MAX_ID_CHARACTERS} characters"
@@ -236,7 +237,7 @@ def _row_or_rejection(number: int, lines: list[str], cells: list[str], max_field
         reason = f"has a {COLUMNS[values.index(longest)]} of more than {max_field_characters:,} characters"
     elif external_id[0] == "#" and _TOO_NARROW.fullmatch(external_id):
         reason = f"has no {COLUMNS[0]}: the column was too narrow for it when a spreadsheet exported it"
-    elif _SHORTENED_ID.fullmatch(external_id):
+    elif "+" in external_id and _SHORTENED_ID.fullmatch(external_id):
         reason = (
             f"has an {COLUMNS[0]} that a spreadsheet shortened to {external_id}, so that different sessions have the "
             "same; export the column as text"

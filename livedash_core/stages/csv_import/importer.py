@@ -203,7 +203,8 @@ class CsvImporter:
             with self._engine.begin() as connection:
                 _forget_version(connection, company)
             partitions = [
-                merge_partition(one, company.company_id, self._pipeline, staged.last_line) for one in connections
+                merge_partition(one, company.company_id, self._pipeline, staged.last_line, has_new=has_new)
+                for one, has_new in zip(connections, staged.has_new, strict=True)
             ]
             merge_in_parallel(partitions, count, should_stop)
         return staged, merged

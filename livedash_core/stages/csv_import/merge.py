@@ -31,28 +31,40 @@ class MergedChunk(NamedTuple):
 
 
 def merge_partition(
-    connection: Connection, company_id: UUID, pipeline: Pipeline, last_line: int
+    connection: Connection, company_id: UUID, pipeline: Pipeline, last_line: int, *, has_new: bool
 ) -> Iterator[MergedChunk]:
-    """Merge what ``connection`` has staged, one chunk and transaction at a time."""
+    """Merge what ``connection`` has staged, one chunk and transaction at a time.
+
+    Without ``has_new``, all of its sessions are stored: the statement that inserts new ones would look up each of them.
+    """
     manager = ProcessingStatusManager(connection, pipeline=pipeline)
     with connection.begin():
         manager.expect_new_sessions()
         connection.execute(text(sql.INDEX_STAGING))
     for first in range(1, last_line + 1, CHUNK_LINES):
         chunk = {"company_id": company_id, "first": first, "end": first + CHUNK_LINES}
-        yield in_transaction_on(connection, partial(_merge_chunk, manager=manager, chunk=chunk))
+        yield in_transaction_on(connection, partial(_merge_chunk, manager=manager, chunk=chunk, has_new=has_new))
 
 
-def _merge_chunk(connection: Connection, manager: ProcessingStatusManager, chunk: Mapping[str, object]) -> MergedChunk:
-    new = connection.execute(text(sql.INSERT_NEW), chunk).one()
-    manager.initialize_new_sessions()
-    is_all_new = new.sessions == connection.scalar(text(sql.COUNT_CHUNK), chunk)
+def _merge_chunk(
+    connection: Connection, manager: ProcessingStatusManager, chunk: Mapping[str, object], *, has_new: bool
+) -> MergedChunk:
+    sessions, readable, is_all_new = _insert_new(connection, manager, chunk) if has_new else (0, 0, False)
     changed = [] if is_all_new else _update_changed(connection, chunk)
     if reopened := [row.id for row in changed if row.reopens]:
         manager.reopen(STAGE, reopened)
     if followed := [row.id for row in changed if row.follows and not row.reopens]:
         follow_rows(connection, manager, followed)
-    return MergedChunk(new.sessions, new.readable, len(changed))
+    return MergedChunk(sessions, readable, len(changed))
+
+
+def _insert_new(
+    connection: Connection, manager: ProcessingStatusManager, chunk: Mapping[str, object]
+) -> tuple[int, int, bool]:
+    """Insert the new sessions; returns how many, how many have readable times, and whether all rows were new."""
+    new = connection.execute(text(sql.INSERT_NEW), chunk).one()
+    manager.initialize_new_sessions()
+    return new.sessions, new.readable, new.sessions == connection.scalar(text(sql.COUNT_CHUNK), chunk)
 
 
 def _update_changed(connection: Connection, chunk: Mapping[str, object]) -> Sequence[Row[Any]]:

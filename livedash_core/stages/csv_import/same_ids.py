@@ -24,9 +24,10 @@ _AROUND = "{}'\" "
 class SameIds(NamedTuple):
     """How many rows got the id of their stored session, with an example as (written, stored), and how many none.
 
-    ``lines`` are the first of those that were rejected.
+    ``lines`` are the first of those that were rejected. ``has_new``: whether any row's session is not stored.
     """
 
+    has_new: bool = True
     taken: int = 0
     example: tuple[str, str] | None = None
     rejected: int = 0
@@ -51,20 +52,30 @@ _HAS_SESSIONS = "SELECT EXISTS (SELECT FROM livedash.session_import WHERE compan
 #: Both tables may have a million rows, and the planner has no statistics of the temporary one.
 _NO_LOOPS = "SET LOCAL enable_nestloop = off"
 _LOOPS = "SET LOCAL enable_nestloop = on"
+#: Nearly all rows of a file are stored already, as they are written; so only the others are compared.
+_FIND_UNKNOWN = f"""
+    CREATE TEMPORARY TABLE unknown ON COMMIT DROP AS
+    SELECT staged.line_number, staged.external_session_id, staged.full_transcript_url,
+        date_trunc('minute', staged.started_at) AS started_at
+    FROM {sql.STAGING} AS staged
+    LEFT JOIN livedash.session_import AS itself
+        ON itself.company_id = :company_id AND itself.external_session_id = staged.external_session_id
+    WHERE staged.reason IS NULL AND itself.id IS NULL
+"""  # noqa: S608 - made of constants
 _FIND = f"""
     CREATE TEMPORARY TABLE same_id ON COMMIT DROP AS
     SELECT DISTINCT ON (staged.line_number) staged.line_number, staged.external_session_id AS written,
         known.external_session_id AS stored,
         {sql.unsigned("staged.full_transcript_url")} IS NOT DISTINCT FROM {sql.unsigned("known.full_transcript_url")}
             AS is_same
-    FROM {sql.STAGING} AS staged
+    FROM pg_temp.unknown AS staged
     JOIN livedash.session_import AS known
         ON {_plain("known.external_session_id")} = {_plain("staged.external_session_id")}
-        AND date_trunc('minute', known.started_at) = date_trunc('minute', staged.started_at)
+        AND date_trunc('minute', known.started_at) = staged.started_at
         AND known.external_session_id <> staged.external_session_id
-    LEFT JOIN livedash.session_import AS itself
-        ON itself.company_id = :company_id AND itself.external_session_id = staged.external_session_id
-    WHERE known.company_id = :company_id AND staged.reason IS NULL AND itself.id IS NULL
+    WHERE known.company_id = :company_id
+        AND known.started_at >= (SELECT min(started_at) FROM pg_temp.unknown)
+        AND known.started_at < (SELECT max(started_at) + interval '1 minute' FROM pg_temp.unknown)
     ORDER BY staged.line_number, is_same DESC, stored
 """  # noqa: S608 - made of constants
 _TAKE_STORED_ID = f"""
@@ -93,8 +104,12 @@ def take_stored_ids(connection: Connection, company_id: UUID) -> SameIds:
     if not connection.scalar(text(_HAS_SESSIONS), company):
         return SameIds()
     connection.execute(text(_NO_LOOPS))
-    connection.execute(text(_FIND), company)
+    unknown = connection.execute(text(_FIND_UNKNOWN), company).rowcount
+    if unknown:
+        connection.execute(text(_FIND), company)
     connection.execute(text(_LOOPS))
+    if not unknown:
+        return SameIds(has_new=False)
     taken, rejected = connection.execute(text(_COUNT)).one()
     example, lines = None, []
     if taken:
@@ -102,7 +117,7 @@ def take_stored_ids(connection: Connection, company_id: UUID) -> SameIds:
         connection.execute(text(_TAKE_STORED_ID))
     if rejected:
         lines = [dict(row._mapping) for row in connection.execute(text(_REJECTED))]
-    return SameIds(taken, example, rejected, lines)
+    return SameIds(unknown > taken + rejected, taken, example, rejected, lines)
 
 
 def note_of(found: Iterable[SameIds]) -> list[str]:

@@ -62,7 +62,8 @@ class StoppedReading(Exception):
 class StagedFile(NamedTuple):
     """The number of the last line, of the rows (repeated ones too) and of the rejected lines; how the file was read.
 
-    ``notes`` are sentences about rows that were mended.
+    ``notes`` are sentences about rows that were mended. ``has_new`` says of each connection's rows whether any of their
+    sessions is not stored.
     """
 
     last_line: int
@@ -73,7 +74,8 @@ class StagedFile(NamedTuple):
     numbers: NumberStyle
     dates: DateOrder
     first_rejection: str
-    notes: Sequence[str] = ()
+    notes: Sequence[str]
+    has_new: Sequence[bool]
 
 
 def stage_file(
@@ -129,6 +131,7 @@ def stage_file(
         reading.dates,
         reading.first_rejection,
         [*reading.notes, *note_of(same_ids)],
+        [same.has_new for same in same_ids],
     )
 
 
@@ -166,22 +169,16 @@ class Reading:
                 self._check_limits()
             self.last_line = record.line_number
             if isinstance(record, Row):
+                values = record.values
+                external_id = values[0] or ""
                 self.rows += 1
                 self.mended_addresses += record.has_mended_address
-                if len(record.values[0] or "") > _SPREADSHEET_DIGITS:
-                    self._add_long_id(record.values[0] or "")
-                self.numbers.add(*_NUMBERS(record.values))
-                partition = partitions[hash(plain_id(record.values[0] or "")) % len(partitions)]
-                partition(
-                    (
-                        str(self.last_line),
-                        f"{next(self._ids):032x}",
-                        *record.values,
-                        *self._interpreted(record),
-                        None,
-                        None,
-                    )
-                )
+                if len(external_id) > _SPREADSHEET_DIGITS:
+                    self._add_long_id(external_id)
+                self.numbers.add(*_NUMBERS(values))
+                partition = partitions[hash(plain_id(external_id)) % len(partitions)]
+                new_id = f"{next(self._ids):032x}"
+                partition((str(record.line_number), new_id, *values, *self._interpreted(record), None, None))
             else:
                 self._reject(record)
                 partitions[0]((str(self.last_line), None, record.external_id, *nothing, record.raw_text, record.reason))

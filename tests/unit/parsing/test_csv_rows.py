@@ -16,10 +16,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from livedash_core.errors import PermanentError
-from livedash_core.parsing.csv_rows import COLUMNS, MAX_RAW_CHARACTERS, Rejection, Row, read_rows
+from livedash_core.parsing.csv_rows import _NO_IDS, COLUMNS, MAX_RAW_CHARACTERS, Rejection, Row, read_rows
 from livedash_core.parsing.encoding import encoding_of
 from livedash_core.parsing.lines import Lines
-from livedash_core.parsing.text import clean
+from livedash_core.parsing.text import NULLS, clean
 
 
 def cells(external_id: str = "s1", *, initial_message: str = "hi") -> list[str]:
@@ -403,3 +403,15 @@ def test_what_csv_writer_wrote_is_read_back_after_a_broken_line(rows: list[tuple
     results = read(broken + "\nmostly UTF-8: é\n".encode() + written(rows))
     assert ids(results)[:2] == ["rejected 1", "rejected 2"]
     assert taken(results) == rows
+
+
+@pytest.mark.parametrize("word", sorted(NULLS | _NO_IDS))
+def test_every_word_for_nothing_is_refused_as_an_id(word: str) -> None:
+    row = [word, "2026-01-01 08:00:00", "2026-01-01 08:05:00", *[""] * (len(COLUMNS) - 4), "Hello"]
+    written = io.StringIO()
+    csv.writer(written).writerows([["S1", *row[1:]], row])
+    first, second = read_rows(io.BytesIO(written.getvalue().encode()))
+
+    assert isinstance(first, Row)
+    assert isinstance(second, Rejection)
+    assert second.reason.startswith("has no external_session_id")
