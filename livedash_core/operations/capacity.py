@@ -14,8 +14,8 @@ from typing import Any
 from livedash_core.costs import PriceList, Usage, cost_of
 from livedash_core.enums import MODES
 
-#: CPU time of a lane per session, in seconds: `livedash process` over 5,000 sessions (docs/benchmarks.md). Waiting for
-#: PostgreSQL is not in it; ``BUSY`` leaves time for that.
+#: CPU time of a lane per session, in seconds: `livedash process` over 5,000 sessions on the slower of the machines in
+#: docs/benchmarks.md. Waiting for PostgreSQL is not in it; ``BUSY`` leaves time for that.
 SECONDS_PER_SESSION = {
     "CSV_IMPORT": 0.077e-3,
     "TRANSCRIPT_FETCH": 1.16e-3,

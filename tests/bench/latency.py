@@ -15,7 +15,7 @@ from tests.bench.harness import Row, at_most, interleaved, ratio_at_most
 from tests.bench.worker import chunks
 
 STAGE = "TRANSCRIPT_FETCH"
-CHUNK = 100
+CLAIM_SIZE = 100
 #: Claims, or renewals, per round; their median is the round's figure.
 TIMES = 20
 
@@ -27,10 +27,10 @@ def claim_milliseconds(connection: Connection) -> float:
     for _ in range(TIMES):
         began = time.perf_counter()
         with connection.begin():
-            claim = manager.claim(STAGE, CHUNK)
+            claim = manager.claim(STAGE, CLAIM_SIZE)
         found.append(1000 * (time.perf_counter() - began))
-        if len(claim.attempts) != CHUNK:
-            raise RuntimeError(f"{len(claim.attempts)} instead of {CHUNK} sessions were claimed")
+        if len(claim.attempts) != CLAIM_SIZE:
+            raise RuntimeError(f"{len(claim.attempts)} instead of {CLAIM_SIZE} sessions were claimed")
         with connection.begin():
             manager.release(claim.token)
     return median(found)
@@ -56,7 +56,7 @@ def blocked_head(server: Server) -> list[Row]:
         measured, yardstick = _compare(server, crowded, free)
     return [
         Row(
-            f"claim of {CHUNK} with {blocked:,} blocked sessions at the head",
+            f"claim of {CLAIM_SIZE} with {blocked:,} blocked sessions at the head",
             "ms",
             measured,
             "none blocked",
@@ -75,7 +75,7 @@ def backlog(server: Server) -> list[Row]:
         measured, yardstick = _compare(server, server.backlog(large), other)
     return [
         Row(
-            f"claim of {CHUNK} from a backlog of {large:,}",
+            f"claim of {CLAIM_SIZE} from a backlog of {large:,}",
             "ms",
             measured,
             f"a backlog of {small:,}",

@@ -1,13 +1,13 @@
-"""``python -m tests.bench.markdown [FILE]``: print the figures of a run as the table of docs/benchmarks.md.
+"""``python -m tests.bench.markdown [NAME…] [--file FILE]``: print figures of a run as the tables of docs/benchmarks.md.
 
-FILE is what the run wrote; without it, the last run's.
+FILE is what the run wrote; without it, the last run's. NAMEs are benchmarks; without any, all of the run's.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
-import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,13 @@ _HEAD = "| work | measured | yardstick | ratio | goal | met |\n|---|---|---|---|
 _MET = {True: "yes", False: "**no**", None: "–"}
 
 
-def table(run: Mapping[str, Any]) -> str:
-    """The table of the content of a ``bench.json``: medians, in the order of the run, one line per figure."""
-    return "\n".join([_HEAD, *(_line(row) for rows in run["benchmarks"].values() for row in rows)])
+def table(run: Mapping[str, Any], names: Collection[str] = ()) -> str:
+    """The table of the content of a ``bench.json``: medians, in the order of the run, one line per figure.
+
+    ``names`` are the benchmarks that it has; empty: all.
+    """
+    chosen = [rows for name, rows in run["benchmarks"].items() if not names or name in names]
+    return "\n".join([_HEAD, *(_line(row) for rows in chosen for row in rows)])
 
 
 def _line(row: Mapping[str, Any]) -> str:
@@ -36,5 +40,8 @@ def _line(row: Mapping[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    file = Path(sys.argv[1]) if len(sys.argv) > 1 else Settings().home / "bench.json"
-    print(table(json.loads(file.read_text(encoding="utf-8"))))
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.markdown", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME")
+    parser.add_argument("--file", type=Path, default=Settings().home / "bench.json")
+    options = parser.parse_args()
+    print(table(json.loads(options.file.read_text(encoding="utf-8")), options.names))

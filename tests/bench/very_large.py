@@ -19,7 +19,7 @@ from livedash_core.status import read_breakdown
 from tests.bench.bulk import fill_tables
 from tests.bench.database import Database, Server
 from tests.bench.harness import Row, ratio_at_most, seconds
-from tests.bench.latency import CHUNK, claim_milliseconds
+from tests.bench.latency import CLAIM_SIZE, claim_milliseconds
 from tests.bench.pages import LISTS, measured_pages
 
 COMPANIES = 10
@@ -167,7 +167,7 @@ def very_large(server: Server) -> list[Row]:
         )
         figures = _queries(database, server), _retention(database, server)
     against = f"in one of {small:,}"
-    names = (f"claim of {CHUNK}", "breakdown")
+    names = (f"claim of {CLAIM_SIZE}", "breakdown")
     return [
         Row(f"a database of {large:,} sessions filled", "s", [took], note=f"{gigabytes:.1f} GB", size=large),
         *rows,

@@ -54,9 +54,18 @@ def test_the_table_of_the_docs_is_printed_from_what_a_run_has_written(tmp_path: 
         Row("claims", "/s", [900, 1_200.0, 1_100], "bare SQL", [3_000, 3_000, 2_000], ratio_at_least(0.5)),
         Row("memory", "MB", [98.76], note="a peak"),
     ]
-    write_json(tmp_path / "bench.json", "SMALL", "18", datetime(2026, 11, 1, tzinfo=UTC), {"both": rows})
+    write_json(
+        tmp_path / "bench.json",
+        "SMALL",
+        "18",
+        datetime(2026, 11, 1, tzinfo=UTC),
+        {"speed": rows[:1], "memory": rows[1:]},
+    )
+    run = json.loads((tmp_path / "bench.json").read_text())
 
-    assert markdown.table(json.loads((tmp_path / "bench.json").read_text())).splitlines()[2:] == [
+    lines = [
         "| claims | 1,100 /s | bare SQL: 3,000 /s | 0.4 × | ≥ 0.5 × | **no** |",
         "| memory (a peak) | 98.8 MB | – | – | – | – |",
     ]
+    assert markdown.table(run).splitlines()[2:] == lines
+    assert markdown.table(run, ["memory"]).splitlines()[2:] == lines[1:]

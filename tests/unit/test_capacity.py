@@ -58,10 +58,14 @@ def test_a_slower_model_needs_more_lanes_and_a_longer_day_fewer():
     assert plan(replace(busy, hours_per_day=24.0), "gpt-4o-mini", PRICES, NOW).lanes < usual.lanes / 2
 
 
-def test_the_speeds_are_those_of_the_benchmarks():
-    measured = re.findall(r"^\| .*: CPU time, ([A-Z_]+) \| ([\d.]+) ms per session \|", BENCHMARKS, re.M)
+def test_the_speeds_are_those_of_the_slower_machine_in_the_benchmarks():
+    measured: dict[str, float] = {}
+    for stage, milliseconds in re.findall(
+        r"^\| .*: CPU time, ([A-Z_]+) \| ([\d.]+) ms per session \|", BENCHMARKS, re.M
+    ):
+        measured[stage] = max(measured.get(stage, 0), float(milliseconds) / 1_000)
 
-    assert {stage: float(milliseconds) / 1_000 for stage, milliseconds in measured} == {
+    assert measured == {
         # Two quiet runs of the same code differ by as much.
         stage: pytest.approx(seconds, rel=0.25)
         for stage, seconds in capacity.SECONDS_PER_SESSION.items()
