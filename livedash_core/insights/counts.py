@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from livedash_core.enums import SESSION_OUTCOMES
 from livedash_core.insights.buckets import DURATION_BOUNDS, RESPONSE_BOUNDS, quantile
 from livedash_core.insights.periods import Period, range_parameters
-from livedash_core.insights.ranges import DAYS, PARTS, with_days
+from livedash_core.insights.ranges import DAYS, PARTS, STEP, with_days
 
 #: The facets that are compared with a period before; ``heat_map`` reads ``hour``.
 COMPARED_FACETS = (
@@ -105,12 +105,15 @@ def counts(
     )
 
 
-def sessions_per_day(connection: Connection, company_ids: Sequence[UUID], period: Period) -> dict[date, int]:
-    """Count the sessions of these companies on each day of ``period``, zeros included."""
-    per_day = dict.fromkeys(period.each_day, 0)
-    days = {"company_ids": list(company_ids), "first": period.first, "last": period.last}
-    per_day.update((day, sessions) for day, sessions in connection.execute(_PER_DAY, days))
-    return per_day
+def sessions_per_step(connection: Connection, company_ids: Sequence[UUID], period: Period) -> dict[Period, int]:
+    """Count the sessions of these companies in each of ``period.steps``, zeros included."""
+    companies = {"company_ids": list(company_ids)}
+    if period.unit == "month":
+        rows = connection.execute(_PER_MONTH, {**companies, **range_parameters(period)})
+    else:
+        rows = connection.execute(_PER_STEP[period.unit], {**companies, "first": period.first, "last": period.last})
+    found: dict[date, int] = {row.step: row.sessions for row in rows}
+    return {step: found.get(step.first, 0) for step in period.steps}
 
 
 # Each range in a branch of its own: the key of the tables begins with facet, company and day or month.
@@ -140,12 +143,29 @@ _TOGETHER = with_days(
     """,  # noqa: S608 - made of constants
     PARTS,
 )
-_PER_DAY = with_days(
-    """
-    SELECT day, CAST(sum(sessions) AS int8) FROM livedash.session_day_count
-    WHERE facet = 'session' AND company_id = ANY (CAST(:company_ids AS uuid[]))
-      AND day BETWEEN CAST(:first AS date) AND CAST(:last AS date)
-    GROUP BY day
-    """,
-    DAYS,
+_OF_COMPANIES = "facet = 'session' AND company_id = ANY (CAST(:company_ids AS uuid[]))"
+_PER_STEP = {
+    unit: with_days(
+        f"""
+        SELECT {STEP[unit]} AS step, CAST(sum(sessions) AS int8) AS sessions FROM livedash.session_day_count
+        WHERE {_OF_COMPANIES} AND day BETWEEN CAST(:first AS date) AND CAST(:last AS date)
+        GROUP BY 1
+        """,  # noqa: S608 - made of constants
+        DAYS,
+    )
+    for unit in ("day", "week")
+}
+_PER_MONTH = with_days(
+    f"""
+    SELECT month AS step, CAST(sum(sessions) AS int8) AS sessions FROM livedash.session_month_count
+    WHERE {_OF_COMPANIES} AND month BETWEEN CAST(:first_month AS date) AND CAST(:last_month AS date)
+    GROUP BY 1
+    UNION ALL
+    SELECT CAST(:first_before AS date), CAST(coalesce(sum(sessions), 0) AS int8) FROM livedash.session_day_count
+    WHERE {_OF_COMPANIES} AND day BETWEEN CAST(:first_before AS date) AND CAST(:last_before AS date)
+    UNION ALL
+    SELECT CAST(:first_after AS date), CAST(coalesce(sum(sessions), 0) AS int8) FROM livedash.session_day_count
+    WHERE {_OF_COMPANIES} AND day BETWEEN CAST(:first_after AS date) AND CAST(:last_after AS date)
+    """,  # noqa: S608 - made of constants
+    PARTS,
 )

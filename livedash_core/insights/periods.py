@@ -1,7 +1,8 @@
-"""Periods of days (UTC): the presets, the comparable period before, and the months that a period contains. Pure."""
+"""Periods of days (UTC): presets, the comparable period before, the steps of a chart, and whole months. Pure."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, timedelta
 from itertools import zip_longest
 from math import ceil
@@ -13,6 +14,11 @@ PRESETS: tuple[Preset, ...] = get_args(Preset)
 DEFAULT_PRESET: Preset = "30"
 #: A shorter period is read day by day: that reads as few rows as its months and days would.
 _MIN_DAYS_FOR_MONTHS = 62
+
+#: What a chart has a column for.
+Unit = Literal["day", "week", "month"]
+#: The longest periods with a column for each day and each week: more would be too narrow to read and to hit.
+_MAX_DAYS: dict[Unit, int] = {"day": 45, "week": 53 * 7}
 
 #: In a longer period fewer candidates are read.
 _MAX_DAYS_OF_ALL_CANDIDATES = 92
@@ -36,6 +42,24 @@ class Period(NamedTuple):
         return [date.fromordinal(day) for day in range(self.first.toordinal(), self.last.toordinal() + 1)]
 
     @property
+    def unit(self) -> Unit:
+        """What a chart of the period has a column for."""
+        return next((unit for unit, most in _MAX_DAYS.items() if self.days <= most), "month")
+
+    @property
+    def steps(self) -> list[Period]:
+        """The days, the weeks from the first day on, or the calendar months of the period, as its ``unit`` says.
+
+        A week at the end and months at both ends may be cut short.
+        """
+        steps, first = [], self.first
+        while first <= self.last:
+            following = _next_month(first) if self.unit == "month" else first + _STEPS[self.unit]
+            steps.append(Period(first, min(following - timedelta(days=1), self.last)))
+            first = following
+        return steps
+
+    @property
     def before(self) -> Period:
         """The comparable period: as many days, on the same weekdays, as late as possible before this one.
 
@@ -46,11 +70,19 @@ class Period(NamedTuple):
         return Period(self.first - shift, self.last - shift)
 
 
+_STEPS = {"day": timedelta(days=1), "week": timedelta(weeks=1)}
+
+
 class Split(NamedTuple):
     """A period as whole months (their first days) and the days before and after them."""
 
     months: tuple[date, ...]
     days: tuple[Period, ...]
+
+
+def per_step(period: Period, numbers: Mapping[date, int]) -> dict[Period, int]:
+    """Add up the numbers of days in each of the period's steps."""
+    return {step: sum(numbers.get(day, 0) for day in step.each_day) for step in period.steps}
 
 
 def candidates(most: int, period: Period, limit: int) -> int:

@@ -7,16 +7,12 @@ from datetime import date
 from math import ceil, floor, log10
 from typing import NamedTuple
 
+from livedash_core.insights.periods import Period
+
 #: The narrowest segment, so that one failure among a million is visible.
 MIN_PERCENT = 1.2
 #: The lowest column, so that one session among a million is visible.
 _MIN_HEIGHT = 2.0
-#: The days of a bar, and the longest period with such bars: more would be too narrow to read and to hit.
-_MAX_DAYS = {1: 45, 7: 53 * 7}
-#: The days of a bar in a longer period.
-_LONGEST = 28
-#: The days of a bar in words.
-UNITS = {1: "day", 7: "week", _LONGEST: "four weeks"}
 
 
 class Segment(NamedTuple):
@@ -80,18 +76,13 @@ def ticks(highest: int, steps: int = 4) -> list[Tick]:
 
 
 class Bar(NamedTuple):
-    """A column of a chart of days: what it counts, its days, and its column."""
+    """A column of a chart of days, weeks or months: what it counts, its days, and its geometry."""
 
     label: str
     first: date
     last: date
     sessions: int
     column: Column
-
-
-def days_per_bar(days: int) -> int:
-    """The days of a bar in the chart of so many days: a key of ``UNITS``."""
-    return next((width for width, most in _MAX_DAYS.items() if days <= most), _LONGEST)
 
 
 class Sparkline(NamedTuple):
@@ -112,14 +103,11 @@ def sparkline(numbers: Sequence[int]) -> Sparkline:
     return Sparkline("".join(lines), round(0.8 * step, 2))
 
 
-def bars(per_day: Mapping[date, int], highest: int | None = None) -> list[Bar]:
-    """Compute a bar per day, or per several days if there are many."""
-    days = sorted(per_day)
-    width = days_per_bar(len(days))
-    groups = [days[start : start + width] for start in range(0, len(days), width)]
-    numbers = [sum(per_day[day] for day in group) for group in groups]
-    top = ticks(max(numbers, default=0))[-1].number if highest is None else highest
+def bars(sessions: Mapping[Period, int]) -> list[Bar]:
+    """Compute a bar per step of a period, in the order of ``sessions``."""
+    top = ticks(max(sessions.values()))[-1].number
+    drawn = columns(list(sessions.values()), top)
     return [
-        Bar(" to ".join(map(str, dict.fromkeys((group[0], group[-1])))), group[0], group[-1], number, column)
-        for group, number, column in zip(groups, numbers, columns(numbers, top), strict=True)
+        Bar(" to ".join(map(str, dict.fromkeys(step))), step.first, step.last, number, column)
+        for (step, number), column in zip(sessions.items(), drawn, strict=True)
     ]

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from livedash_core.enums import CATEGORIES, MISSING, SENTIMENTS, SESSION_OUTCOMES
 from livedash_core.errors import UsageError
-from livedash_core.insights.counts import MAX_COMPARED, sessions_per_day
+from livedash_core.insights.counts import MAX_COMPARED, sessions_per_step
 from livedash_core.insights.heat_map import HeatMap, heat_map, heat_map_days
 from livedash_core.insights.periods import DEFAULT_PRESET, PRESETS, Period
 from livedash_core.insights.reading import first_and_last_day, top_questions
@@ -18,7 +18,7 @@ from livedash_core.insights.report import Figure, Report, chosen_period, read_re
 from livedash_core.operations.reanalysis import STAGE, find_analysed
 from livedash_core.pipeline import Pipeline
 from livedash_core.web.actions import MAX_RUN_SESSIONS
-from livedash_core.web.charts import UNITS, bars, days_per_bar, ticks
+from livedash_core.web.charts import bars, ticks
 from livedash_core.web.database import Reader
 from livedash_core.web.filters import Companies, Filters, read_companies
 from livedash_core.web.labels import change, language
@@ -66,13 +66,13 @@ def make_router(read: Reader, _pipeline: Pipeline) -> APIRouter:
             days = first_and_last_day(connection, companies.ids)
             period = chosen_period(days, today, filters.first_day, filters.last_day, chosen)
             report = read_report(connection, companies.ids, period, days, today=today)
-            numbers = sessions_per_day(connection, companies.ids, period)
+            per_step = sessions_per_step(connection, companies.ids, period)
             hours = heat_map(connection, companies.ids, period)
             topics_section = read_section(connection, companies.ids, period)
             questions = top_questions(connection, companies.ids, period, limit=QUESTIONS)
         heat_days = heat_map_days(period, len(companies.ids))
         query = {"company": _company_key(companies), **_days(period)}
-        per_day = bars(numbers)
+        columns = bars(per_step)
         return render(
             request,
             "insights.html",
@@ -85,9 +85,9 @@ def make_router(read: Reader, _pipeline: Pipeline) -> APIRouter:
             now=report.now,
             query=query,
             change=change,
-            bars=per_day,
-            unit=UNITS[days_per_bar(period.days)],
-            ticks=ticks(max((bar.sessions for bar in per_day), default=0)),
+            bars=columns,
+            unit=period.unit,
+            ticks=ticks(max(bar.sessions for bar in columns)),
             outcomes=_shares(report, "outcome", SESSION_OUTCOMES, _without_outcome(report)),
             missing=_shares(report, "missing", MISSING, None),
             sentiments=_shares(report, "sentiment", SENTIMENTS, None),

@@ -13,7 +13,7 @@ from fastapi.responses import StreamingResponse
 from sqlalchemy import Connection
 
 from livedash_core.errors import UnknownTopic
-from livedash_core.insights.periods import Period
+from livedash_core.insights.periods import Period, per_step
 from livedash_core.insights.topics.names import MAX_NAME_CHARACTERS
 from livedash_core.insights.topics.page import CHATS, NEWEST, WORDINGS, read_topic
 from livedash_core.insights.topics.proposals import list_proposals
@@ -21,7 +21,7 @@ from livedash_core.insights.topics.reading import count_follow_ups, fix_first, l
 from livedash_core.insights.topics.unanswered import unanswered_questions
 from livedash_core.pipeline import Pipeline
 from livedash_core.web.access_log import recorded_export
-from livedash_core.web.charts import UNITS, bars, days_per_bar, sparkline, ticks
+from livedash_core.web.charts import bars, sparkline, ticks
 from livedash_core.web.database import Reader
 from livedash_core.web.export import unanswered_lines
 from livedash_core.web.filters import Filters, read_companies
@@ -69,8 +69,7 @@ def make_router(read: Reader, _pipeline: Pipeline) -> APIRouter:
             page = read_topic(connection, min(topic_id, 2**63 - 1), period)
         if page.topic.company_id not in companies.labels:
             raise UnknownTopic(topic_id)  # of a company that the visitor may not read
-        sessions = {row.day: row.sessions for row in page.days}
-        per_day = bars({day: sessions.get(day, 0) for day in period.each_day})
+        columns = bars(per_step(period, {row.day: row.sessions for row in page.days}))
         return render(
             request,
             "topic.html",
@@ -80,10 +79,10 @@ def make_router(read: Reader, _pipeline: Pipeline) -> APIRouter:
             period=period,
             page=page,
             topic=page.topic,
-            chart=[bar for bar in per_day if bar.sessions],
-            highest=ticks(max(bar.sessions for bar in per_day))[-1].number,
-            in_period=sum(sessions.values()),
-            unit=UNITS[days_per_bar(period.days)],
+            chart=[bar for bar in columns if bar.sessions],
+            highest=ticks(max(bar.sessions for bar in columns))[-1].number,
+            in_period=sum(bar.sessions for bar in columns),
+            unit=period.unit,
             facets={name: list(rows) for name, rows in groupby(page.facets, lambda row: row.facet)},
             limits={"wordings": WORDINGS, "chats": CHATS, "newest": NEWEST},
             edit_dag=EDIT_DAG,
@@ -96,12 +95,11 @@ def make_router(read: Reader, _pipeline: Pipeline) -> APIRouter:
 def read_section(connection: Connection, company_ids: Sequence[UUID], period: Period) -> dict[str, Any]:
     """Read topics, what to fix first and proposals, for ``topics_asked.html`` and ``topics_fix.html``."""
     topics = list_topics(connection, company_ids, period, limit=_LISTED)
-    days = days_per_bar(period.days)
-    steps = sessions_per_step(connection, [topic.id for topic in topics], period, days=days)
+    steps = sessions_per_step(connection, [topic.id for topic in topics], period)
     return {
         "topics": topics,
         "sparklines": {topic: sparkline(numbers) for topic, numbers in steps.items()},
-        "unit": UNITS[days],
+        "unit": period.unit,
         "to_fix": fix_first(connection, company_ids, period, limit=_FIXED),
         "proposals": list_proposals(connection, company_ids[0], limit=_PROPOSED) if len(company_ids) == 1 else [],
         "follow_ups": count_follow_ups(connection, company_ids),

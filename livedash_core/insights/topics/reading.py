@@ -12,6 +12,7 @@ from sqlalchemy import Connection, text
 from livedash_core.few_ids import few_ids, read_few
 from livedash_core.insights.opportunity import Opportunity
 from livedash_core.insights.periods import Period, candidates
+from livedash_core.insights.ranges import STEP
 
 #: The topics of a period are chosen among so many with the most sessions overall, half as many if it is long: reading
 #: them takes as long for a million topics as for a thousand. A topic with more in the period than the last candidate
@@ -89,25 +90,26 @@ def fix_first(connection: Connection, company_ids: Sequence[UUID], period: Perio
     return sorted(topics, key=lambda topic: (-topic.opportunity, topic.id))[:limit]
 
 
-def sessions_per_step(
-    connection: Connection, topic_ids: Sequence[int], period: Period, *, days: int
-) -> dict[int, list[int]]:
-    """Return the sessions of each topic in each step of so many ``days`` of ``period``, zeros included."""
-    found = {topic: [0] * -(-period.days // days) for topic in topic_ids}
-    parameters = {"topic_ids": list(topic_ids), "first": period.first, "last": period.last, "days": days}
-    for topic_id, step, sessions in connection.execute(_STEPS, parameters):
-        found[topic_id][step] = sessions
+def sessions_per_step(connection: Connection, topic_ids: Sequence[int], period: Period) -> dict[int, list[int]]:
+    """Return the sessions of each topic in each of ``period.steps``, zeros included."""
+    places = {step.first: place for place, step in enumerate(period.steps)}
+    found = {topic: [0] * len(places) for topic in topic_ids}
+    parameters = {"topic_ids": list(topic_ids), "first": period.first, "last": period.last}
+    for topic_id, first, sessions in connection.execute(_PER_STEP[period.unit], parameters):
+        found[topic_id][places[first]] = sessions
     return found
 
 
-_STEPS = text(
-    """
-    SELECT topic_id, (day - CAST(:first AS date)) / CAST(:days AS int) AS step, CAST(sum(sessions) AS int8)
-    FROM livedash.topic_day_count
-    WHERE topic_id = ANY (CAST(:topic_ids AS bigint[])) AND day BETWEEN CAST(:first AS date) AND CAST(:last AS date)
-    GROUP BY topic_id, step
-    """
-)
+_PER_STEP = {
+    unit: text(
+        f"""
+        SELECT topic_id, {step}, CAST(sum(sessions) AS int8) FROM livedash.topic_day_count
+        WHERE topic_id = ANY (CAST(:topic_ids AS bigint[])) AND day BETWEEN CAST(:first AS date) AND CAST(:last AS date)
+        GROUP BY 1, 2
+        """  # noqa: S608 - made of constants
+    )
+    for unit, step in STEP.items()
+}
 
 
 def count_follow_ups(connection: Connection, company_ids: Sequence[UUID]) -> int:

@@ -12,9 +12,9 @@ import pytest
 from sqlalchemy import Connection, Engine, delete, insert, select, text, update
 
 from livedash_core.insights import counted_questions, counted_sessions, recount
-from livedash_core.insights.counts import counts, sessions_per_day
+from livedash_core.insights.counts import counts, sessions_per_step
 from livedash_core.insights.heat_map import heat_map, heat_map_days
-from livedash_core.insights.periods import Period
+from livedash_core.insights.periods import Period, per_step
 from livedash_core.insights.reading import AnalysisSource, analysis_sources, first_and_last_day, top_questions
 from livedash_core.local import sample
 from livedash_core.local.sample_source import SampleSource
@@ -135,7 +135,7 @@ def test_a_changed_or_deleted_session_is_counted_as_it_is_now(
     assert_counts_equal_a_recount(engine)
     with engine.connect() as connection:
         today, both = (counts(connection, [company_id], Period(DAY, DAY + timedelta(days=days))) for days in (0, 1))
-        per_day = sessions_per_day(connection, [company_id], Period(DAY, DAY + timedelta(days=1)))
+        per_day = sessions_per_step(connection, [company_id], Period(DAY, DAY + timedelta(days=1)))
     assert (today.sessions, today.values["sentiment"], today.of("escalated")) == (1, {"NEGATIVE": 1}, 1)
     assert (both.sessions, both.values["sentiment"]) == (2, {"NEGATIVE": 1, "NEUTRAL": 1})
     assert list(per_day.values()) == [1, 1]
@@ -181,7 +181,7 @@ def test_a_period_counts_its_days_and_companies_and_has_a_previous_period(record
     with engine.connect() as connection:
         found = [counts(connection, [acme], period).sessions for period in (week, week.before)]
         everyone = counts(connection, [acme, umbrella], week)
-        per_day = sessions_per_day(connection, [acme, umbrella], week)
+        per_day = sessions_per_step(connection, [acme, umbrella], week)
         assert first_and_last_day(connection, [acme, umbrella]) == (DAY - timedelta(days=7), DAY)
         assert analysis_sources(connection, [acme, umbrella]) == [
             AnalysisSource("openai", "a-model", 5),
@@ -190,7 +190,7 @@ def test_a_period_counts_its_days_and_companies_and_has_a_previous_period(record
 
     assert (week.days, week.before.days) == (7, 7)
     assert found == [2, 3]
-    assert (everyone.sessions, per_day[DAY], len(per_day)) == (7, 7, 7)
+    assert (everyone.sessions, per_day[Period(DAY, DAY)], len(per_day)) == (7, 7, 7)
 
 
 def test_the_top_questions_are_those_of_the_period(records: Records, company_id: UUID, engine: Engine) -> None:
@@ -222,11 +222,13 @@ def test_a_long_period_is_the_sum_of_its_months_and_days(records: Records, compa
     assert_counts_equal_a_recount(engine)
     with engine.connect() as connection:
         found = counts(connection, [company_id], Period(first, last))
-        per_day = sessions_per_day(connection, [company_id], Period(first, last))
+        per_month = sessions_per_step(connection, [company_id], Period(first, last))
+        of_nobody = sessions_per_step(connection, [], Period(first, last))
         (asked,) = top_questions(connection, [company_id], Period(first, last), limit=5)
     assert (found.sessions, found.of("sentiment", "NEGATIVE"), found.companies[company_id].sessions) == (14, 14, 14)
     assert (asked.id, asked.sessions) == (question, 14)
-    assert {day: number for day, number in per_day.items() if number} == dict.fromkeys(days, 2)
+    assert per_month == per_step(Period(first, last), dict.fromkeys(days, 2))
+    assert of_nobody == dict.fromkeys(per_month, 0)
 
 
 @pytest.mark.parametrize("mode", get_args(Mode))

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 from datetime import date, timedelta
+from itertools import pairwise
 
 import pytest
 
-from livedash_core.web.charts import MIN_PERCENT, bars, columns, days_per_bar, sparkline, stacked, ticks
+from livedash_core.insights.periods import Period, per_step
+from livedash_core.web.charts import MIN_PERCENT, bars, columns, sparkline, stacked, ticks
+
+FIRST = date(2026, 1, 1)
 
 
 @pytest.mark.parametrize("counts", [(109, 0, 0), (104, 3, 2), (1, 1_000_000, 1), (1, 1, 1), (0, 0, 5)])
@@ -72,26 +76,39 @@ def test_the_lines_are_the_columns_of_the_numbers_without_zeros() -> None:
 
 
 @pytest.mark.parametrize(
-    ("days", "width", "number"), [(1, 1, 1), (45, 1, 45), (46, 7, 7), (366, 7, 53), (371, 7, 53), (1827, 28, 66)]
+    ("days", "unit", "number"),
+    [(1, "day", 1), (45, "day", 45), (46, "week", 7), (371, "week", 53), (372, "month", 13), (1827, "month", 61)],
 )
-def test_the_bars_of_any_period_are_wide_enough_to_read(days: int, width: int, number: int) -> None:
-    found = bars({date(2026, 1, 1) + timedelta(days=day): 1 for day in range(days)})
-    assert (days_per_bar(days), len(found)) == (width, number)
-    assert sum(bar.sessions for bar in found) == days
+def test_the_bars_of_any_period_are_wide_enough_to_read(days: int, unit: str, number: int) -> None:
+    period = Period(FIRST, FIRST + timedelta(days=days - 1))
+    found = bars(per_step(period, dict.fromkeys(period.each_day, 1)))
+    assert (period.unit, len(found)) == (unit, number)
+    assert [bar.sessions for bar in found] == [(bar.last - bar.first).days + 1 for bar in found]
+    assert (found[0].first, found[-1].last) == period
+    assert all(bar.last + timedelta(days=1) == following.first for bar, following in pairwise(found))
 
 
 def test_bars_stay_inside_the_frame_and_a_long_period_has_one_per_week() -> None:
-    per_day = {date(2026, 1, 1) + timedelta(days=number): number for number in range(90)}
-    weeks = bars(per_day)
+    per_day = {FIRST + timedelta(days=number): number for number in range(90)}
+    weeks = bars(per_step(Period(FIRST, max(per_day)), per_day))
     assert [(bar.first, bar.last) for bar in weeks[-2:]] == [
         (date(2026, 3, 19), date(2026, 3, 25)),
         (date(2026, 3, 26), date(2026, 3, 31)),
     ]
     assert sum(bar.sessions for bar in weeks) == sum(per_day.values())
-    days = bars(dict(list(per_day.items())[:30]))
+    days = bars(per_step(Period(FIRST, FIRST + timedelta(days=29)), per_day))
     assert [bar.sessions for bar in days] == list(range(30))
     for bar in (*weeks, *days):
         assert bar.column.x >= 0
         assert bar.column.x + bar.column.width <= 100
         assert bar.column.y >= 0
-    assert bars({}) == []
+
+
+def test_the_months_of_a_period_are_those_of_the_calendar() -> None:
+    steps = Period(date(2024, 12, 31), date(2026, 2, 10)).steps
+    assert steps[:3] == [
+        (date(2024, 12, 31), date(2024, 12, 31)),
+        (date(2025, 1, 1), date(2025, 1, 31)),
+        (date(2025, 2, 1), date(2025, 2, 28)),
+    ]
+    assert steps[-1] == (date(2026, 2, 1), date(2026, 2, 10))

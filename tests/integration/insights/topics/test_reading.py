@@ -64,9 +64,20 @@ def test_listing_reads_the_days_of_candidates_and_the_period_before_of_the_liste
     assert (found[0].sessions_before, found[0].unresolved, found[0].opportunity_before) == (days * first, days, days)
 
 
-def test_the_steps_of_a_sparkline_are_those_of_its_period(busy: Engine, company_id: UUID) -> None:
+@pytest.mark.parametrize(
+    ("before", "after", "days"),
+    [
+        (2, 3, [1, 1, 1, 0, 0, 0]),
+        (14, 40, [7, 7, 1, 0, 0, 0, 0, 0]),  # weeks
+        (29, 400, [30, *[0] * 14]),  # from 1 November on: a month each, the last one of four days
+        (0, 400, [1, *[0] * 14]),
+    ],
+)
+def test_the_steps_of_a_sparkline_are_those_of_its_period(
+    busy: Engine, company_id: UUID, before: int, after: int, days: list[int]
+) -> None:
     with busy.connect() as connection:
         (topic,) = list_topics(connection, [company_id], Period(LAST, LAST), limit=1)
-        period = Period(LAST - timedelta(days=14), LAST + timedelta(days=20))
-        found = sessions_per_step(connection, [topic.id], period, days=7)
-    assert found == {topic.id: [7 * topic.sessions, 7 * topic.sessions, topic.sessions, 0, 0]}
+        period = Period(LAST - timedelta(days=before), LAST + timedelta(days=after))
+        found = sessions_per_step(connection, [topic.id], period)
+    assert found == {topic.id: [number * topic.sessions for number in days]}
