@@ -45,16 +45,18 @@ class Companies(NamedTuple):
 
 
 def read_companies(source: SourceDatabase, connection: Connection) -> Companies:
-    """Match the source's companies with the target's, by id, or by name and CSV URL.
+    """Match the source's companies with the target's: by id, else as in an earlier run, else by name and CSV URL.
 
     Each company of the target matches at most one of the source.
     """
-    columns = (Company.id, Company.name, Company.csv_url, Company.http_conn_id)
+    columns = (Company.id, Company.name, Company.csv_url, Company.http_conn_id, Company.legacy)
     known = {row.id: row for row in connection.execute(select(*columns))}
     names, conn_ids = {row.name for row in known.values()}, {row.http_conn_id for row in known.values()}
     rows = list(source.rows("companies"))
-    migrated = {target_id(row.id) for row in rows}
-    by_name = {row.name: row for row in known.values() if row.id not in migrated}
+    earlier = {row.legacy["id"]: row for row in known.values() if row.legacy}
+    matched = {row.id: known.get(target_id(row.id)) or earlier.get(row.id) for row in rows}
+    taken = {same.id for same in matched.values() if same}
+    by_name = {row.name: row for row in known.values() if row.csv_url and row.id not in taken}
     models = [row.name for row in source.rows("models")]
     known_models = set(connection.scalars(select(AiModel.name).where(AiModel.name.in_(models))))
     found = Companies({}, set(), [], {}, {}, models, known_models, [])
@@ -62,10 +64,11 @@ def read_companies(source: SourceDatabase, connection: Connection) -> Companies:
         name = row.name.strip() or row.id
         csv_url, login, password = _source(row, found.notes)
         company_id = target_id(row.id)
-        same = known.get(company_id) or by_name.get(name)
-        if same is not None and (same.id == company_id or (csv_url and same.csv_url == csv_url)):
+        same = matched[row.id]
+        if same is None and name in by_name and by_name[name].csv_url == csv_url:
+            same = by_name.pop(name)
+        if same is not None:
             company_id, conn_id = same.id, same.http_conn_id
-            by_name.pop(same.name, None)
             found.existing.add(row.id)
             found.legacy[company_id] = json.dumps(row.legacy)
         else:

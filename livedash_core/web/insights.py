@@ -72,7 +72,7 @@ def make_router(read: Reader, _pipeline: Pipeline) -> APIRouter:
             questions = top_questions(connection, companies.ids, period, limit=QUESTIONS)
         heat_days = heat_map_days(period, len(companies.ids))
         query = {"company": _company_key(companies), **_days(period)}
-        columns = bars(per_step)
+        chart = bars(per_step)
         return render(
             request,
             "insights.html",
@@ -85,9 +85,9 @@ def make_router(read: Reader, _pipeline: Pipeline) -> APIRouter:
             now=report.now,
             query=query,
             change=change,
-            bars=columns,
+            bars=chart,
             unit=period.unit,
-            ticks=ticks(max(bar.sessions for bar in columns)),
+            ticks=ticks(max(bar.sessions for bar in chart)),
             outcomes=_shares(report, "outcome", SESSION_OUTCOMES, _without_outcome(report)),
             missing=_shares(report, "missing", MISSING, None),
             sentiments=_shares(report, "sentiment", SENTIMENTS, None),

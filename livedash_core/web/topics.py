@@ -32,7 +32,7 @@ from livedash_core.web.rendering import render
 EDIT_DAG = "livedash_topic_edit"
 _DAYS = 90
 _LISTED, _FIXED, _PROPOSED = 15, 10, 5
-#: The longest period of a chart: its columns would be too narrow to read.
+#: The longest period: the page has a row per day below the chart.
 _MAX_DAYS = 366
 
 
@@ -69,7 +69,7 @@ def make_router(read: Reader, _pipeline: Pipeline) -> APIRouter:
             page = read_topic(connection, min(topic_id, 2**63 - 1), period)
         if page.topic.company_id not in companies.labels:
             raise UnknownTopic(topic_id)  # of a company that the visitor may not read
-        columns = bars(per_step(period, {row.day: row.sessions for row in page.days}))
+        chart = bars(per_step(period, {row.day: row.sessions for row in page.days}))
         return render(
             request,
             "topic.html",
@@ -79,9 +79,9 @@ def make_router(read: Reader, _pipeline: Pipeline) -> APIRouter:
             period=period,
             page=page,
             topic=page.topic,
-            chart=[bar for bar in columns if bar.sessions],
-            highest=ticks(max(bar.sessions for bar in columns))[-1].number,
-            in_period=sum(bar.sessions for bar in columns),
+            chart=[bar for bar in chart if bar.sessions],
+            highest=ticks(max(bar.sessions for bar in chart))[-1].number,
+            in_period=sum(bar.sessions for bar in chart),
             unit=period.unit,
             facets={name: list(rows) for name, rows in groupby(page.facets, lambda row: row.facet)},
             limits={"wordings": WORDINGS, "chats": CHATS, "newest": NEWEST},

@@ -39,7 +39,8 @@ def merge_partition(
     """
     manager = ProcessingStatusManager(connection, pipeline=pipeline)
     with connection.begin():
-        manager.expect_new_sessions()
+        if has_new:
+            manager.expect_new_sessions()
         connection.execute(text(sql.INDEX_STAGING))
     for first in range(1, last_line + 1, CHUNK_LINES):
         chunk = {"company_id": company_id, "first": first, "end": first + CHUNK_LINES}

@@ -22,9 +22,9 @@ _AROUND = "{}'\" "
 
 
 class SameIds(NamedTuple):
-    """How many rows got the id of their stored session, with an example as (written, stored), and how many none.
+    """Whether any row's session is not stored; how many rows got the id of their stored session, and how many none.
 
-    ``lines`` are the first of those that were rejected. ``has_new``: whether any row's session is not stored.
+    ``example`` is one as (written, stored), ``lines`` are the first of those that were rejected.
     """
 
     has_new: bool = True
@@ -49,12 +49,12 @@ def _plain(column: str) -> str:
 
 
 _HAS_SESSIONS = "SELECT EXISTS (SELECT FROM livedash.session_import WHERE company_id = :company_id)"
-#: Both tables may have a million rows, and the planner has no statistics of the temporary one.
+#: The tables may have a million rows, and the planner has no statistics of the temporary one.
 _NO_LOOPS = "SET LOCAL enable_nestloop = off"
 _LOOPS = "SET LOCAL enable_nestloop = on"
 #: Nearly all rows of a file are stored already, as they are written; so only the others are compared.
-_FIND_UNKNOWN = f"""
-    CREATE TEMPORARY TABLE unknown ON COMMIT DROP AS
+_FIND_NOT_STORED = f"""
+    CREATE TEMPORARY TABLE not_stored ON COMMIT DROP AS
     SELECT staged.line_number, staged.external_session_id, staged.full_transcript_url,
         date_trunc('minute', staged.started_at) AS started_at
     FROM {sql.STAGING} AS staged
@@ -68,14 +68,14 @@ _FIND = f"""
         known.external_session_id AS stored,
         {sql.unsigned("staged.full_transcript_url")} IS NOT DISTINCT FROM {sql.unsigned("known.full_transcript_url")}
             AS is_same
-    FROM pg_temp.unknown AS staged
+    FROM pg_temp.not_stored AS staged
     JOIN livedash.session_import AS known
         ON {_plain("known.external_session_id")} = {_plain("staged.external_session_id")}
         AND date_trunc('minute', known.started_at) = staged.started_at
         AND known.external_session_id <> staged.external_session_id
     WHERE known.company_id = :company_id
-        AND known.started_at >= (SELECT min(started_at) FROM pg_temp.unknown)
-        AND known.started_at < (SELECT max(started_at) + interval '1 minute' FROM pg_temp.unknown)
+        AND known.started_at >= (SELECT min(started_at) FROM pg_temp.not_stored)
+        AND known.started_at < (SELECT max(started_at) + interval '1 minute' FROM pg_temp.not_stored)
     ORDER BY staged.line_number, is_same DESC, stored
 """  # noqa: S608 - made of constants
 _TAKE_STORED_ID = f"""
@@ -99,16 +99,19 @@ _REJECTED = f"""
 
 
 def take_stored_ids(connection: Connection, company_id: UUID) -> SameIds:
-    """Give the staged rows of ``connection`` the ids of their stored sessions, and remove contradicting rows."""
+    """Give the staged rows of ``connection`` the ids of their stored sessions, and remove contradicting rows.
+
+    Also finds out whether any row is a new session.
+    """
     company = {"company_id": company_id}
     if not connection.scalar(text(_HAS_SESSIONS), company):
         return SameIds()
     connection.execute(text(_NO_LOOPS))
-    unknown = connection.execute(text(_FIND_UNKNOWN), company).rowcount
-    if unknown:
+    not_stored = connection.execute(text(_FIND_NOT_STORED), company).rowcount
+    if not_stored:
         connection.execute(text(_FIND), company)
     connection.execute(text(_LOOPS))
-    if not unknown:
+    if not not_stored:
         return SameIds(has_new=False)
     taken, rejected = connection.execute(text(_COUNT)).one()
     example, lines = None, []
@@ -117,7 +120,8 @@ def take_stored_ids(connection: Connection, company_id: UUID) -> SameIds:
         connection.execute(text(_TAKE_STORED_ID))
     if rejected:
         lines = [dict(row._mapping) for row in connection.execute(text(_REJECTED))]
-    return SameIds(unknown > taken + rejected, taken, example, rejected, lines)
+    # Unequal, not more: if a driver did not count the rows, all of them would be inserted that are new.
+    return SameIds(not_stored != taken + rejected, taken, example, rejected, lines)
 
 
 def note_of(found: Iterable[SameIds]) -> list[str]:

@@ -200,16 +200,20 @@ def test_two_companies_with_one_name_and_csv_do_not_become_one(
     assert owners[sessions[second]] != ours
 
 
-def test_a_company_added_with_the_name_and_csv_of_a_migrated_one_stays_its_own(
-    new_node: NewNode, migrate: Migrate, engine: Engine
+@pytest.mark.parametrize("is_ours", [True, False], ids=["of the target", "migrated"])
+def test_a_company_added_with_the_name_and_csv_of_another_one_stays_its_own(
+    new_node: NewNode, migrate: Migrate, engine: Engine, records: Records, is_ours: bool
 ) -> None:
+    if is_ours:
+        records.company("Acme", csv_url="https://chats.acme.example/sessions.csv")
     node = new_node()
     node.add("Company", id="first")
     migrate(node)
     node.execute('UPDATE "Company" SET "createdAt" = now()')
     node.add("Company", id="older", createdAt=datetime(2020, 1, 1))
 
-    migrate(node)
+    for _ in range(2):
+        migrate(node)
 
     with engine.connect() as connection:
         companies = connection.execute(text("SELECT name, legacy ->> 'id' FROM livedash.company ORDER BY name")).all()

@@ -85,6 +85,24 @@ def test_another_transcript_is_rejected_until_the_ids_are_repaired(site: Site, p
     assert pipeline.query("SELECT * FROM livedash.import_rejection") == []
 
 
+@pytest.mark.parametrize("new", ["a new session", "a new session without a time"])
+def test_new_sessions_are_stored_beside_ids_that_are_written_otherwise(site: Site, pipeline: Pipeline, new: str):
+    known = [changed(site.row(f"S{number}"), external_session_id=f"00{number}") for number in range(1, 9)]
+    site.publish([*known, site.row("S20")])
+    pipeline.run(IMPORT)
+
+    taken = [changed(row, external_session_id=row[0].lstrip("0")) for row in known[:4]]
+    rejected = [changed(row, external_session_id=row[0].lstrip("0"), full_transcript_url=site.url) for row in known[4:]]
+    times = {"start_time": "?"} if new == "a new session without a time" else {}
+    # In each of the two parts of a file, whose ids are hashed.
+    added = [changed(site.row(f"S{number}"), **times) for number in range(30, 40)]
+    site.publish([*taken, *rejected, site.row("S20"), *added])
+    report = pipeline.run(IMPORT)
+
+    assert ids(pipeline) == sorted(row[0] for row in (*known, site.row("S20"), *added))
+    assert report.rejected["Acme"][0] == len(rejected)
+
+
 def test_both_forms_in_one_file_are_one_session_or_a_contradiction(site: Site, pipeline: Pipeline):
     row = changed(site.row("S1"), external_session_id="007")
     site.publish([row, site.row("S2")])
