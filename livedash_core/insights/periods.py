@@ -19,6 +19,7 @@ _MIN_DAYS_FOR_MONTHS = 62
 Unit = Literal["day", "week", "month"]
 #: The longest periods with a column for each day and each week: more would be too narrow to read and to hit.
 _MAX_DAYS: dict[Unit, int] = {"day": 45, "week": 53 * 7}
+_STEPS = {"day": timedelta(days=1), "week": timedelta(weeks=1)}
 
 #: In a longer period fewer candidates are read.
 _MAX_DAYS_OF_ALL_CANDIDATES = 92
@@ -51,9 +52,9 @@ class Period(NamedTuple):
 
         A week at the end and months at both ends may be cut short.
         """
-        steps, first = [], self.first
+        unit, steps, first = self.unit, [], self.first
         while first <= self.last:
-            following = _next_month(first) if self.unit == "month" else first + _STEPS[self.unit]
+            following = _next_month(first) if unit == "month" else first + _STEPS[unit]
             steps.append(Period(first, min(following - timedelta(days=1), self.last)))
             first = following
         return steps
@@ -67,9 +68,6 @@ class Period(NamedTuple):
         """
         shift = timedelta(days=7 * ceil(self.days / 7))
         return Period(self.first - shift, self.last - shift)
-
-
-_STEPS = {"day": timedelta(days=1), "week": timedelta(weeks=1)}
 
 
 class Split(NamedTuple):

@@ -88,7 +88,7 @@ class EmbeddedPostgres:
     ) -> None:
         from psutil import NoSuchProcess
 
-        # The wheel takes a crashed server for a running one until init has reaped it, and then signals nobody.
+        # The wheel considers a crashed server to be running until init reaps it; signalling it may then fail.
         with suppress(NoSuchProcess):
             self._server.cleanup()
 

@@ -228,7 +228,7 @@ def _row_or_rejection(number: int, lines: list[str], cells: list[str], max_field
     if address and (";" in address or not address.startswith(("https://", "http://"))):
         values[_URL] = address_in(address)
     external_id = values[0]
-    # No word for nothing ends with a digit, as most ids do.
+    # Most ids end with a digit, and none of these words does.
     if not external_id[-1:].isdecimal() and len(external_id) <= _LONGEST_NO_ID and _is_no_id(external_id):
         reason = f"has no {COLUMNS[0]}{f': {external_id} is a word for nothing' if external_id else ''}"
     elif len(external_id) > MAX_ID_CHARACTERS:

@@ -105,7 +105,7 @@ def sparkline(numbers: Sequence[int]) -> Sparkline:
 
 def bars(sessions: Mapping[Period, int]) -> list[Bar]:
     """Compute a bar per step of a period, in the order of ``sessions``."""
-    top = ticks(max(sessions.values()))[-1].number
+    top = ticks(max(sessions.values(), default=0))[-1].number
     drawn = columns(list(sessions.values()), top)
     return [
         Bar(" to ".join(map(str, dict.fromkeys(step))), step.first, step.last, number, column)

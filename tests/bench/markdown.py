@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from livedash_core.settings import Settings
-from tests.bench.report import number
+from tests.bench.report import cells
 
 _HEAD = "| work | measured | yardstick | ratio | goal | met |\n|---|---|---|---|---|---|"
 _MET = {True: "yes", False: "**no**", None: "–"}
@@ -24,19 +24,8 @@ def table(run: Mapping[str, Any], names: Collection[str] = ()) -> str:
     ``names`` are the benchmarks that it has; empty: all.
     """
     chosen = [rows for name, rows in run["benchmarks"].items() if not names or name in names]
-    return "\n".join([_HEAD, *(_line(row) for rows in chosen for row in rows)])
-
-
-def _line(row: Mapping[str, Any]) -> str:
-    cells = (
-        f"{row['work']} ({row['note']})" if row["note"] else row["work"],
-        f"{number(row['measured_median'])} {row['unit']}",
-        f"{row['against']}: {number(row['yardstick_median'])} {row['unit']}" if row["yardstick"] else "–",
-        "–" if row["ratio"] is None else f"{number(row['ratio'])} ×",
-        row["goal"],
-        _MET[row["met"]],
-    )
-    return f"| {' | '.join(cells)} |"
+    lines = (" | ".join((*cells(row), _MET[row["met"]])) for rows in chosen for row in rows)
+    return "\n".join([_HEAD, *(f"| {line} |" for line in lines)])
 
 
 if __name__ == "__main__":

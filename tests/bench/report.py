@@ -29,15 +29,19 @@ def print_table(console: Console, rows: Sequence[Row]) -> None:
     for heading in ("ratio", "goal", "met"):
         table.add_column(heading, justify="right", no_wrap=True)
     for row in rows:
-        table.add_row(
-            f"{row.work}\n({row.note})" if row.note else row.work,
-            f"{number(median(row.measured))} {row.unit}",
-            f"{number(median(row.yardstick))} {row.unit}: {row.against}" if row.yardstick else "–",
-            "–" if row.ratio is None else f"{number(row.ratio)} ×",
-            _goal(row),
-            _MET[row.met],
-        )
+        table.add_row(*cells(_facts(row)), _MET[row.met])
     console.print(table)
+
+
+def cells(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """A row of the JSON as text: work, measured, yardstick, ratio and goal."""
+    return (
+        f"{row['work']} ({row['note']})" if row["note"] else row["work"],
+        f"{number(row['measured_median'])} {row['unit']}",
+        f"{row['against']}: {number(row['yardstick_median'])} {row['unit']}" if row["yardstick"] else "–",
+        "–" if row["ratio"] is None else f"{number(row['ratio'])} ×",
+        row["goal"],
+    )
 
 
 def write_json(path: Path, scale: str, postgres: str, began: datetime, results: Mapping[str, Sequence[Row]]) -> None:

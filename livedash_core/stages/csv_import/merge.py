@@ -35,7 +35,7 @@ def merge_partition(
 ) -> Iterator[MergedChunk]:
     """Merge what ``connection`` has staged, one chunk and transaction at a time.
 
-    Without ``has_new``, all of its sessions are stored: the statement that inserts new ones would look up each of them.
+    Without ``has_new``, all of its sessions are stored already, and none is looked up in order to be inserted.
     """
     manager = ProcessingStatusManager(connection, pipeline=pipeline)
     with connection.begin():

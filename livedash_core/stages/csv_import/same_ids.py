@@ -52,7 +52,7 @@ _HAS_SESSIONS = "SELECT EXISTS (SELECT FROM livedash.session_import WHERE compan
 #: The tables may have a million rows, and the planner has no statistics of the temporary one.
 _NO_LOOPS = "SET LOCAL enable_nestloop = off"
 _LOOPS = "SET LOCAL enable_nestloop = on"
-#: Nearly all rows of a file are stored already, as they are written; so only the others are compared.
+#: Nearly every row of a file is already stored under the id that it has there, so only the others are compared.
 _FIND_NOT_STORED = f"""
     CREATE TEMPORARY TABLE not_stored ON COMMIT DROP AS
     SELECT staged.line_number, staged.external_session_id, staged.full_transcript_url,
@@ -108,11 +108,10 @@ def take_stored_ids(connection: Connection, company_id: UUID) -> SameIds:
         return SameIds()
     connection.execute(text(_NO_LOOPS))
     not_stored = connection.execute(text(_FIND_NOT_STORED), company).rowcount
-    if not_stored:
-        connection.execute(text(_FIND), company)
+    found = connection.execute(text(_FIND), company).rowcount if not_stored else 0
     connection.execute(text(_LOOPS))
-    if not not_stored:
-        return SameIds(has_new=False)
+    if not found:
+        return SameIds(has_new=not_stored != 0)
     taken, rejected = connection.execute(text(_COUNT)).one()
     example, lines = None, []
     if taken:
@@ -120,7 +119,7 @@ def take_stored_ids(connection: Connection, company_id: UUID) -> SameIds:
         connection.execute(text(_TAKE_STORED_ID))
     if rejected:
         lines = [dict(row._mapping) for row in connection.execute(text(_REJECTED))]
-    # Unequal, not more: if a driver did not count the rows, all of them would be inserted that are new.
+    # Not ">": should a driver report no row count (-1), new sessions must still be inserted.
     return SameIds(not_stored != taken + rejected, taken, example, rejected, lines)
 
 

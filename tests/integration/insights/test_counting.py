@@ -223,11 +223,14 @@ def test_a_long_period_is_the_sum_of_its_months_and_days(records: Records, compa
     with engine.connect() as connection:
         found = counts(connection, [company_id], Period(first, last))
         per_month = sessions_per_step(connection, [company_id], Period(first, last))
+        weeks = Period(first, first + timedelta(days=100))
+        per_week = sessions_per_step(connection, [company_id], weeks)
         of_nobody = sessions_per_step(connection, [], Period(first, last))
         (asked,) = top_questions(connection, [company_id], Period(first, last), limit=5)
     assert (found.sessions, found.of("sentiment", "NEGATIVE"), found.companies[company_id].sessions) == (14, 14, 14)
     assert (asked.id, asked.sessions) == (question, 14)
     assert per_month == per_step(Period(first, last), dict.fromkeys(days, 2))
+    assert per_week == per_step(weeks, dict.fromkeys(days, 2))
     assert of_nobody == dict.fromkeys(per_month, 0)
 
 

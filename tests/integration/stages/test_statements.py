@@ -56,7 +56,7 @@ def test_a_large_claim_takes_as_many_statements_as_a_small_one(site: Site, acme,
 
     assert many == few
     # An import shares its file among two connections, and each has its own staging table.
-    assert many.pop("CSV_IMPORT") <= 43
+    assert many.pop("CSV_IMPORT") <= 41
     # SESSION_CREATION also indexes the words of its messages.
     assert many.pop("SESSION_CREATION") <= 23
     assert max(many.values()) <= 22

@@ -77,7 +77,15 @@ def test_the_lines_are_the_columns_of_the_numbers_without_zeros() -> None:
 
 @pytest.mark.parametrize(
     ("days", "unit", "number"),
-    [(1, "day", 1), (45, "day", 45), (46, "week", 7), (371, "week", 53), (372, "month", 13), (1827, "month", 61)],
+    [
+        (1, "day", 1),
+        (45, "day", 45),
+        (46, "week", 7),
+        (366, "week", 53),
+        (371, "week", 53),
+        (372, "month", 13),
+        (1827, "month", 61),
+    ],
 )
 def test_the_bars_of_any_period_are_wide_enough_to_read(days: int, unit: str, number: int) -> None:
     period = Period(FIRST, FIRST + timedelta(days=days - 1))
@@ -102,6 +110,7 @@ def test_bars_stay_inside_the_frame_and_a_long_period_has_one_per_week() -> None
         assert bar.column.x >= 0
         assert bar.column.x + bar.column.width <= 100
         assert bar.column.y >= 0
+    assert bars({}) == []
 
 
 def test_the_months_of_a_period_are_those_of_the_calendar() -> None:
