@@ -9,11 +9,11 @@ from fastapi import APIRouter, HTTPException, Response
 #: The files that are served. A requested name is looked up here and never becomes a path.
 MEDIA_TYPES = {
     "actions.js": "text/javascript",
+    "airflow.js": "text/javascript",
     "icon.svg": "image/svg+xml",
     "page.css": "text/css",
     "page.js": "text/javascript",
     "runs.js": "text/javascript",
-    "theme.js": "text/javascript",
 }
 
 _directory = files(__package__) / "static"

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 from sqlalchemy import text
 
 from livedash_core.local.sample import COMPANY_NAME, NOT_FOUND_ID
@@ -96,6 +96,32 @@ def test_a_count_links_to_its_sessions_and_their_airflow_run_and_back_returns(st
 
         page.go_back()
         expect(page.frame_locator("iframe").get_by_role("heading", name=NOT_FOUND_ID)).to_be_visible()
+        assert errors == []
+
+
+def test_a_link_that_is_clicked_while_its_page_loads_opens_in_airflow(stack: Stack, browser: Browser) -> None:
+    """When an iframe has loaded, Airflow replaces its address with the iframe's, which would undo the click."""
+    run = re.compile(r"/dags/livedash_transcript_fetch/runs/")
+    held: list[Route] = []
+    with visiting(browser, stack) as visitor:
+        page, errors = visitor
+
+        def requested() -> list[Route]:
+            page.title()  # Playwright calls a route's handler only during another call.
+            return held
+
+        log_in(visitor, stack)
+        page.goto("/plugin/livedash/livedash/sessions?stage=TRANSCRIPT_FETCH&state=failed")
+        frame = page.frame_locator("iframe")
+        expect(frame.get_by_role("link", name=NOT_FOUND_ID)).to_be_visible()
+        page.route("**/static/actions.js", lambda route: held.append(route))
+        frame.get_by_role("link", name=NOT_FOUND_ID).click()
+        frame.get_by_role("link", name="run in Airflow").first.click()
+        (script,) = wait_until(requested, "the page requests its last script", PATIENCE_MILLISECONDS / 1000)
+        assert not run.search(page.evaluate("location.href"))
+
+        script.continue_()
+        expect(page).to_have_url(run)
         assert errors == []
 
 

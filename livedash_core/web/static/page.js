@@ -1,17 +1,8 @@
-// Opens links to Airflow in the surrounding Airflow page, and refreshes the numbers.
+// Refreshes the numbers, copies texts, and folds the filters on a phone.
 "use strict";
 
 // The body of a page whose numbers change has the interval in seconds; other pages are not refreshed.
 const refreshMilliseconds = 1000 * Number(document.body.dataset.refresh ?? 0);
-
-// The iframe's sandbox forbids target="_top". Airflow's router listens to its own history, so the link is pushed there.
-document.addEventListener("click", (event) => {
-  const link = event.target.closest("a[data-airflow]");
-  if (!link || !airflow || event.metaKey || event.ctrlKey || event.shiftKey) return;
-  event.preventDefault();
-  airflow.history.pushState({}, "", link.href);
-  airflow.dispatchEvent(new airflow.PopStateEvent("popstate", { state: {} }));
-});
 
 // Replaces only elements that changed, so that nothing flickers; focus stays on the element with the same id. While a
 // dialog is open, nothing is replaced.

@@ -233,7 +233,7 @@ def test_the_page_has_no_inline_script_or_style(page: TestClient, records: Recor
 
     assert not re.search(r"<style|\sstyle=|\son\w+=|javascript:", html)
     assert re.findall(r"<script([^>]*)>([^<]*)</script>", html) == [
-        (' src="/livedash/static/theme.js"', ""),
+        (' src="/livedash/static/airflow.js"', ""),
         (' src="/livedash/static/page.js" defer', ""),
         (' src="/livedash/static/runs.js" defer', ""),
         (' src="/livedash/static/actions.js" defer', ""),
