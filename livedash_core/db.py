@@ -31,6 +31,7 @@ CONFLICTS = ("40P01", "40001")
 CONFLICT_ATTEMPTS = 5
 #: The oldest major version that docs/install.md promises.
 OLDEST_SERVER = 16
+_MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 def make_engine(url: str, *, pool_size: int = 5) -> Engine:
@@ -91,24 +92,23 @@ def engine_from_creator(connect: Callable[[], Any]) -> Engine:
     return engine
 
 
-# Alembic is imported inside the functions: a task needs it once, a page never.
+# Alembic is imported inside the functions: only a change of the schema needs it, and every command and task checks it.
 
 
-def _alembic(connection: Connection | None = None) -> Config:
+def _alembic(connection: Connection) -> Config:
     from alembic.config import Config
 
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("script_location", str(_MIGRATIONS))
     config.attributes["connection"] = connection
     return config
 
 
 @cache
 def revisions() -> tuple[str, ...]:
-    """The revisions of the schema that this code has, the newest first; reads the scripts of all."""
-    from alembic.script import ScriptDirectory
-
-    return tuple(script.revision for script in ScriptDirectory.from_config(_alembic()).walk_revisions())
+    """The revisions of the schema that this code has, the newest first: Alembic names a script ``REVISION_TITLE.py``."""
+    names = (script.name for script in (_MIGRATIONS / "versions").glob("[0-9]*_*.py"))
+    return tuple(sorted((name.partition("_")[0] for name in names), reverse=True))
 
 
 def upgrade_schema(engine: Engine, revision: str = "head") -> None:
@@ -176,10 +176,8 @@ def _connected(engine: Engine) -> Iterator[Connection]:
 
 def _check_not_newer(connection: Connection) -> str | None:
     """Return the schema's revision; raise ``SchemaOutdated`` if this code does not have it."""
-    from alembic.migration import MigrationContext
-
-    context = MigrationContext.configure(connection, opts={"version_table_schema": "livedash"})
-    current = context.get_current_revision()
+    has_table = connection.scalar(text("SELECT to_regclass('livedash.alembic_version') IS NOT NULL"))
+    current = connection.scalar(text("SELECT version_num FROM livedash.alembic_version")) if has_table else None
     if current is not None and current not in revisions():
         raise SchemaOutdated(
             f"the database's schema is at revision {current}, which this version of LiveDash does not have: a newer "

@@ -25,8 +25,8 @@ TASKS = (
     "livedash_core.airflow.topics",
     "livedash_core.airflow.alerts",
 )
-#: What functions of theirs import: to check the schema, to guess an encoding, and to analyse.
-LATER = ("alembic.migration", "charset_normalizer", "livedash_core.analysis.offline", "livedash_core.analysis.openai")
+#: What functions of theirs import: to guess an encoding, and to analyse.
+LATER = ("charset_normalizer", "livedash_core.analysis.offline", "livedash_core.analysis.openai")
 
 
 @hookimpl
@@ -43,7 +43,7 @@ def import_for_tasks() -> None:
     try:
         for module in (*TASKS, *LATER, *_stage_modules()):
             import_module(module)
-        _prepare()
+        _configure_models()
     except Exception:
         # The process also has other DAGs to run.
         log.warning("LiveDash's modules cannot be imported for the tasks", exc_info=True)
@@ -57,10 +57,8 @@ def _stage_modules() -> list[str]:
     return [path.partition(":")[0] for path in paths if isinstance(path, str)]
 
 
-def _prepare() -> None:
-    """Do what a task does first otherwise: configure the mapped classes, and read the revisions of the schema."""
-    from livedash_core.db import revisions
+def _configure_models() -> None:
+    """Configure the mapped classes, which each task does first otherwise."""
     from livedash_core.models import Base
 
     Base.registry.configure()
-    revisions()

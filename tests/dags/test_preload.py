@@ -35,7 +35,6 @@ NEEDED = {
     "livedash_core.stages.csv_import.stage",
     "livedash_core.stages.ai_analysis.stage",
     "livedash_core.analysis.offline.analyzer",
-    "alembic.script",
     "openai",
 }
 

@@ -64,6 +64,13 @@ def test_the_models_alone_make_the_same_schema(engine: Engine, postgres: Embedde
     assert made == migrated
 
 
+def test_the_revisions_are_those_of_alembic_in_its_order(engine: Engine) -> None:
+    with engine.connect() as connection:
+        script = ScriptDirectory.from_config(db._alembic(connection))
+
+    assert db.revisions() == tuple(one.revision for one in script.walk_revisions())
+
+
 def test_every_migration_can_be_taken_back_and_made_again_with_data(
     engine: Engine, records: Records, company_id: UUID
 ) -> None:
