@@ -106,7 +106,8 @@ def _alembic(connection: Connection) -> Config:
 
 @cache
 def revisions() -> tuple[str, ...]:
-    """The revisions of the schema that this code has, the newest first: Alembic names a script ``REVISION_TITLE.py``."""
+    """The revisions of the schema that this code has, the newest first."""
+    # Alembic names a script REVISION_TITLE.py.
     names = (script.name for script in (_MIGRATIONS / "versions").glob("[0-9]*_*.py"))
     return tuple(sorted((name.partition("_")[0] for name in names), reverse=True))
 

@@ -23,7 +23,6 @@ from livedash_core.operations.companies import (
 )
 from livedash_core.pipeline import load_pipeline
 from livedash_core.settings import Settings
-from livedash_core.stages.redating import redate as redate_sessions
 from livedash_core.stages.stage import StageContext
 
 app = typer.Typer(help="The companies whose chats are processed.", no_args_is_help=True)
@@ -219,6 +218,9 @@ def redate(
 
     Messages and the numbers per day follow; analyses stay, and no stage runs again.
     """
+    # Imported here, because compiling the parsers' patterns takes longer than the other commands about companies.
+    from livedash_core.stages.redating import redate as redate_sessions
+
     with database(Settings()) as engine:
         with engine.connect() as connection:
             wanted = company_id(connection, name)

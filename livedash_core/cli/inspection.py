@@ -21,7 +21,6 @@ from livedash_core.cli.output import (
     shown,
     status_text,
 )
-from livedash_core.operations.doctor import examine
 from livedash_core.operations.rejections import CsvFindings, csv_findings, list_rejections
 from livedash_core.operations.sessions import describe_session, find_session
 from livedash_core.operations.transcript_notes import count_noted, list_noted
@@ -193,6 +192,9 @@ def session(session_id: Annotated[str, typer.Argument(metavar="ID")], as_json: J
 
 def doctor(as_json: Json = False) -> None:
     """Check for problems: stopped stages, unreachable companies, stuck leases, orphans."""
+    # Imported here, because it needs the parsers, which take longer to import than what the other commands need.
+    from livedash_core.operations.doctor import examine
+
     with database(Settings()) as engine, engine.connect() as connection:
         findings = examine(connection, load_pipeline())
     if as_json:

@@ -19,16 +19,13 @@ from livedash_core.models.insight import QuestionDayCount, QuestionMonthCount, S
 from livedash_core.models.question import Question, SessionQuestion
 from livedash_core.models.search import SessionSearch
 from livedash_core.models.session import ImportRejection, Message, Session, SessionImport, SessionTranscript
-from livedash_core.models.status import (
+from livedash_core.models.status import ProcessingFailure, ProcessingLease, ProcessingStatus, SystemicIncident
+from livedash_core.models.status_count import (
     FailureCount,
     FailureDelta,
     ProcessingActivity,
     ProcessingCount,
     ProcessingDelta,
-    ProcessingFailure,
-    ProcessingLease,
-    ProcessingStatus,
-    SystemicIncident,
 )
 from livedash_core.models.topic import QuestionPair, QuestionVector, Topic, TopicDayCount, TopicEdit, TopicMember
 

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from livedash_core.models.status import HAS_DOUBTS
-from livedash_core.parsing.transcript.notes import in_words
+from livedash_core.parsing.transcript_notes import in_words
 
 
 class NotedSession(NamedTuple):

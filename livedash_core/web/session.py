@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from livedash_core.enums import StageState
 from livedash_core.operations.session_list import Cursor, list_sessions
 from livedash_core.operations.sessions import MESSAGES, SessionDetails, read_session_details
-from livedash_core.parsing.transcript.notes import in_words
+from livedash_core.parsing.transcript_notes import in_words
 from livedash_core.pipeline import Pipeline
 from livedash_core.stages.ai_analysis.batch.selection import is_asked_again
 from livedash_core.web.access_log import record_session

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from livedash_core.parsing.transcript import not_a_transcript, parse_transcript
-from livedash_core.parsing.transcript.notes import in_words
+from livedash_core.parsing.transcript_notes import in_words
 
 ZONE = ZoneInfo("Europe/Amsterdam")
 #: The hour that happens twice is in it.

@@ -56,7 +56,8 @@ def encode(questions: Sequence[str]) -> Iterator[bytes]:
         # Scaled here: all questions as float32, and each step of their scaling, would take twenty times the memory.
         found = model.encode(part)
         largest = np.abs(found).max(axis=1, keepdims=True)
-        return np.rint(found * (127 / np.maximum(largest, 1e-9))).astype(np.int8)
+        scaled: Vectors = np.rint(found * (127 / np.maximum(largest, 1e-9))).astype(np.int8)
+        return scaled
 
     # The products of matrices run outside of the interpreter's lock, so threads share the cores. They are small: BLAS
     # threads of their own would cost four times what they bring.

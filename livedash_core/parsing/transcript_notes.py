@@ -1,4 +1,4 @@
-"""What the notes of a transcript say, in words."""
+"""What the notes of a transcript say, in words; not in the package ``transcript``, which is slow to import."""
 
 from __future__ import annotations
 
