@@ -71,6 +71,15 @@ def test_the_revisions_are_those_of_alembic_in_its_order(engine: Engine) -> None
     assert db.revisions() == tuple(one.revision for one in script.walk_revisions())
 
 
+def test_the_revisions_of_several_scripts_are_read_newest_first(monkeypatch, tmp_path) -> None:
+    monkeypatch.setattr(db, "_MIGRATIONS", tmp_path)
+    (tmp_path / "versions").mkdir()
+    for name in ("0001_initial_schema.py", "0010_tenth.py", "0002_second.py", "__init__.py", "0003_notes.txt"):
+        (tmp_path / "versions" / name).touch()
+
+    assert db.revisions.__wrapped__() == ("0010", "0002", "0001")
+
+
 def test_every_migration_can_be_taken_back_and_made_again_with_data(
     engine: Engine, records: Records, company_id: UUID
 ) -> None:
