@@ -92,7 +92,8 @@ def engine_from_creator(connect: Callable[[], Any]) -> Engine:
     return engine
 
 
-# Alembic is imported inside the functions: only a change of the schema needs it, and every command and task checks it.
+# Alembic is imported inside the functions, because only changes of the schema need it, and not its check, which every
+# command and task makes.
 
 
 def _alembic(connection: Connection) -> Config:

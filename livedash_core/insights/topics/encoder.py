@@ -53,7 +53,7 @@ def encode(questions: Sequence[str]) -> Iterator[bytes]:
     parts = [cut[start : start + _PART] for start in range(0, len(cut), _PART)]
 
     def encoded(part: list[str]) -> Vectors:
-        # Scaled here: all questions as float32, and each step of their scaling, would take twenty times the memory.
+        # Scaled here, so that the float32 vectors of a part are gone before those of the next ones are calculated.
         found = model.encode(part)
         largest = np.abs(found).max(axis=1, keepdims=True)
         scaled: Vectors = np.rint(found * (127 / np.maximum(largest, 1e-9))).astype(np.int8)
@@ -64,8 +64,8 @@ def encode(questions: Sequence[str]) -> Iterator[bytes]:
     threads_wanted = min(available_cores(), _MAX_THREADS)
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads_wanted) as threads:
         vectors = list(threads.map(encoded, parts))
-    for row in np.concatenate(vectors):
-        yield row.tobytes()
+    for part in vectors:
+        yield from map(bytes, part)
 
 
 @cache
