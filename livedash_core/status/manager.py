@@ -1,7 +1,8 @@
 """The status manager: which worker holds which session, how each stage ended, and which work is due.
 
-It is the only writer of the status tables. Each verb is one statement from ``sql/``. The manager works on the
-connection that it is given and never commits, so that a stage's effect and its status change in one transaction.
+It is the only writer of the status tables. Each verb is one statement from ``sql/``; where that statement must see what
+others stored while this one waited for them, a lock comes first. The manager works on the connection that it is given
+and never commits, so that a stage's effect and its status change in one transaction.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ _CREATE_NEW_SESSIONS = text(
     ON COMMIT DELETE ROWS
     """
 )
+_LOCK_TABLE = text("LOCK TABLE livedash.session_processing_status IN EXCLUSIVE MODE")
 
 
 class ProcessingStatusManager:
@@ -57,19 +59,24 @@ class ProcessingStatusManager:
     def initialize_sessions(self, sessions: Mapping[UUID, UUID], *, completed_stages: int = 0) -> list[UUID]:
         """Give each session (id → company id) its rows; returns the ids that were new. Idempotent.
 
-        A session that is older than an added stage gets that stage's row, due if the stage before it is finished.
+        A session that is older than an added stage gets that stage's row, due if the stage before it is finished. This
+        needs a transaction, and all other verbs wait until it ends: one that had begun before would not see the new
+        rows, and the added stage would never open.
         """
+        ids, stages = list(sessions), list(self.pipeline.names)
+        if self._ids("lacks_rows", session_ids=ids, stages=stages):
+            self.connection.execute(_LOCK_TABLE)
         rows = self.connection.execute(
             statement("initialize"),
             {
-                "session_ids": list(sessions),
+                "session_ids": ids,
                 "company_ids": list(sessions.values()),
-                "stages": list(self.pipeline.names),
+                "stages": stages,
                 "completed_stages": completed_stages,
             },
         ).all()
         if older := [row.session_id for row in rows if not row.is_new]:
-            self.connection.execute(statement("realign"), {"session_ids": older, "stages": list(self.pipeline.names)})
+            self.connection.execute(statement("realign"), {"session_ids": older, "stages": stages})
         return [row.session_id for row in rows if row.is_new]
 
     def expect_new_sessions(self) -> None:
@@ -225,10 +232,9 @@ class ProcessingStatusManager:
         Statuses stay, except that IN_PROGRESS becomes PENDING again; a later claim finds no content to process. Call
         it in the transaction that erases the rest, first: the holders of these claims can then store nothing.
         """
-        self.connection.execute(
-            statement("erase"),
-            {"session_ids": list(session_ids), "stages": list(self.pipeline.names), "placeholder": ERASED},
-        )
+        ids = list(session_ids)
+        self.connection.execute(statement("lock"), {"session_ids": ids, "stages": list(self.pipeline.names)})
+        self.connection.execute(statement("erase"), {"session_ids": ids, "placeholder": ERASED})
 
     def import_history(self, sessions: Mapping[UUID, ImportedHistory]) -> list[UUID]:
         """Insert sessions with the statuses they have in another system; returns the ids that were new.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -54,6 +55,14 @@ class Records:
             manager = ProcessingStatusManager(connection)
             manager.initialize_sessions(dict.fromkeys(ids, company_id), completed_stages=completed_stages)
         return ids
+
+    def initialize(
+        self, sessions: Mapping[UUID, UUID], pipeline: Pipeline = BUILT_IN, *, completed_stages: int = 0
+    ) -> list[UUID]:
+        """Give known sessions the rows of added stages, which needs a transaction; returns those that were new."""
+        with self.engine.begin() as connection:
+            manager = ProcessingStatusManager(connection, pipeline=pipeline)
+            return manager.initialize_sessions(sessions, completed_stages=completed_stages)
 
     def expire_leases(self) -> None:
         """Move every lease's expiry into the past, instead of waiting."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import ExitStack
 from datetime import timedelta
@@ -20,8 +20,9 @@ from livedash_core.operations.erasure import Erased, erase_company, erase_expire
 from livedash_core.operations.sessions import describe_session
 from livedash_core.parsing.csv_rows import COLUMNS
 from livedash_core.pipeline import BUILT_IN
-from livedash_core.status import ProcessingStatusManager, read_breakdown
+from livedash_core.status import Failure, ProcessingStatusManager, fold, read_breakdown
 from livedash_core.status.failure_groups import list_failure_groups, recount_failures
+from livedash_core.status.redaction import ERASED
 from tests.integration.records import NOON, Records
 from tests.integration.stages.stage_runs import Pipeline, Scripted, complete
 from tests.integration.stages.website import CSV, Answer, Site
@@ -165,6 +166,48 @@ def test_stage_metadata_and_skip_reasons_are_erased(records: Records, engine: En
     assert records.row(session_id, extraction).metadata == {"reason": "erased"}
     records.assert_stage(session_id, analysis, "COMPLETED")
     records.assert_stage(session_id, extraction, "SKIPPED")
+    records.assert_counts_equal_rows()
+
+
+@pytest.mark.parametrize(
+    ("verb", "status", "metadata"),
+    [
+        ("claim", "PENDING", None),
+        ("complete", "COMPLETED", None),
+        ("skip", "SKIPPED", {"reason": ERASED}),
+        ("fail", "FAILED", None),
+        ("fail for now", "PENDING", None),
+    ],
+)
+def test_what_a_stage_stores_while_the_erasure_waits_for_it_is_erased(
+    records: Records, company_id: UUID, engine: Engine, verb: str, status: str, metadata: dict[str, str] | None
+) -> None:
+    (session_id,) = records.sessions(company_id, 1)
+    with engine.connect() as other:
+        holder = ProcessingStatusManager(other)
+        token = holder.start_stage(session_id, FETCH)
+        if verb == "claim":
+            holder.release(token)
+        other.commit()
+        verbs: dict[str, Callable[[], object]] = {
+            "claim": lambda: holder.start_stage(session_id, FETCH),
+            "complete": lambda: holder.complete_stage(session_id, FETCH, token, {"label": SECRET}),
+            "skip": lambda: holder.skip_stage(session_id, FETCH, token, SECRET),
+            "fail": lambda: holder.fail(FETCH, token, [Failure(session_id, "permanent", SECRET)]),
+            "fail for now": lambda: holder.fail(FETCH, token, [Failure(session_id, "transient", SECRET)]),
+        }
+        verbs[verb]()
+        with waiting(engine, lambda manager: manager.erase([session_id])) as erased:
+            other.commit()
+        erased.result()
+    for _ in range(2):
+        with engine.begin() as connection:
+            fold(connection)
+
+    assert rows_with(engine, SECRET) == {}
+    assert records.row(session_id, FETCH).metadata == metadata
+    assert records.row(session_id, FETCH).attempts == (0 if verb == "claim" else 1)
+    records.assert_stage(session_id, FETCH, status)
     records.assert_counts_equal_rows()
 
 

@@ -27,6 +27,11 @@ def impatient(engine: Engine) -> Iterator[Connection]:
         connection.execute(text("RESET lock_timeout"))
 
 
+def is_blocked(observer: Connection, process: int | None) -> bool:
+    """Whether this server process waits for another one's lock."""
+    return bool(observer.scalar(text("SELECT cardinality(pg_blocking_pids(:process)) > 0"), {"process": process}))
+
+
 @contextmanager
 def waiting(engine: Engine, verb: Callable[[ProcessingStatusManager], T]) -> Iterator[Future[T]]:
     """Run ``verb`` in its own transaction; the block begins when it waits for another transaction's lock.
@@ -45,8 +50,7 @@ def waiting(engine: Engine, verb: Callable[[ProcessingStatusManager], T]) -> Ite
         connection.execute(text("SET LOCAL enable_indexscan = off; SET LOCAL enable_bitmapscan = off"))
         process = connection.scalar(text("SELECT pg_backend_pid()"))
         future = thread.submit(work)
-        blocked = text("SELECT cardinality(pg_blocking_pids(:process)) > 0")
-        while not observer.scalar(blocked, {"process": process}):
+        while not is_blocked(observer, process):
             assert not future.done(), f"it did not wait: {future.result()}"
         observer.rollback()
         yield future

@@ -28,7 +28,7 @@ def test_an_added_stage_is_due_for_sessions_that_have_reached_it(
 ) -> None:
     (session,) = records.sessions(company_id, 1, completed_stages=3)
 
-    assert manager.initialize_sessions({session: company_id}) == []
+    assert records.initialize({session: company_id}, PIPELINE) == []
     assert manager.claim(ANALYSE, 1).attempts == {}
     manager.complete_stage(session, ADDED, manager.start_stage(session, ADDED))
     assert manager.claim(ANALYSE, 1).attempts == {session: 1}
@@ -38,7 +38,7 @@ def test_an_added_stage_waits_for_earlier_stages(
     records: Records, company_id: UUID, manager: ProcessingStatusManager
 ) -> None:
     (session,) = records.sessions(company_id, 1, completed_stages=2)
-    manager.initialize_session(session, company_id)
+    records.initialize({session: company_id}, PIPELINE)
 
     assert manager.claim(ADDED, 1).attempts == {}
     manager.complete_stage(session, CREATE, manager.start_stage(session, CREATE))
@@ -50,7 +50,7 @@ def test_completed_stages_stay_completed_when_a_stage_is_added(
     records: Records, company_id: UUID, manager: ProcessingStatusManager
 ) -> None:
     (session,) = records.sessions(company_id, 1, completed_stages=5)
-    manager.initialize_session(session, company_id)
+    records.initialize({session: company_id}, PIPELINE)
     manager.complete_stage(session, ADDED, manager.start_stage(session, ADDED))
 
     assert {stage.status for stage in manager.get_session_status(session)} == {"COMPLETED"}
@@ -60,8 +60,9 @@ def test_an_added_last_stage_is_due_for_sessions_that_finished_the_others(
     records: Records, company_id: UUID, connection: Connection
 ) -> None:
     through, halfway = records.sessions(company_id, 1, completed_stages=5)[0], records.sessions(company_id, 1)[0]
-    manager = ProcessingStatusManager(connection, pipeline=pipeline_with(ADDED, after=BUILT_IN.last))
-    manager.initialize_sessions(dict.fromkeys([through, halfway], company_id))
+    longer = pipeline_with(ADDED, after=BUILT_IN.last)
+    manager = ProcessingStatusManager(connection, pipeline=longer)
+    records.initialize(dict.fromkeys([through, halfway], company_id), longer)
 
     assert manager.claim(ADDED, 2).attempts == {through: 1}
 

@@ -37,10 +37,9 @@ def _expire(records: Records, manager: ProcessingStatusManager, session: UUID) -
     return manager.claim(CREATE, 1), manager.claim(FETCH, 1)
 
 
-def _add_a_stage(records: Records, manager: ProcessingStatusManager, session: UUID) -> object:
-    company_id = records.row(session, FETCH).company_id
-    longer = ProcessingStatusManager(manager.connection, pipeline=pipeline_with("TRANSLATION", after=BUILT_IN.first))
-    return longer.initialize_session(session, company_id)
+def _add_a_stage(records: Records, _: ProcessingStatusManager, session: UUID) -> object:
+    owner = {session: records.row(session, FETCH).company_id}
+    return records.initialize(owner, pipeline_with("TRANSLATION", after=BUILT_IN.first))
 
 
 VERBS: dict[str, Verb] = {
@@ -79,13 +78,14 @@ def test_sessions_that_wait_for_an_earlier_stage_are_counted_separately(
     done, half = records.sessions(company_id, 1, completed_stages=5) + records.sessions(
         company_id, 1, completed_stages=2
     )
-    manager = ProcessingStatusManager(connection, pipeline=pipeline_with("TRANSLATION", after=BUILT_IN.names[1]))
+    longer = pipeline_with("TRANSLATION", after=BUILT_IN.names[1])
+    manager = ProcessingStatusManager(connection, pipeline=longer)
 
     def ready_and_waiting(breakdown: Breakdown) -> dict[str, tuple[int, int]]:
         return {stage: (breakdown.ready(stage), breakdown.waiting(stage)) for stage in ("TRANSLATION", CREATE)}
 
     assert ready_and_waiting(manager.get_pipeline_status()) == {"TRANSLATION": (0, 0), CREATE: (1, 0)}
-    manager.initialize_sessions(dict.fromkeys([done, half], company_id))
+    records.initialize(dict.fromkeys([done, half], company_id), longer)
     assert ready_and_waiting(manager.get_pipeline_status()) == {"TRANSLATION": (2, 0), CREATE: (0, 1)}
     claim = manager.claim("TRANSLATION", 2)
     manager.complete("TRANSLATION", claim.token, dict.fromkeys(claim.attempts))

@@ -89,7 +89,7 @@ class PipelineMachine(RuleBasedStateMachine):
     @rule(sessions=some_sessions, completed_stages=st.integers(0, 1))
     def ingest(self, sessions: set[UUID], completed_stages: int) -> None:
         owned = {session: OWNERS[session] for session in sessions}
-        new = self.manager.initialize_sessions(owned, completed_stages=completed_stages)
+        new = Records(self.connection.engine).initialize(owned, self.pipeline, completed_stages=completed_stages)
         assert set(new) == self.model.initialize(owned, completed_stages)
 
     @rule(stage=stages, limit=st.integers(1, 6), scope=scopes)
