@@ -1,7 +1,7 @@
 """Keeps the counts per day, and the same per month. Code that writes sessions or their questions does so in a context.
 
-A context counts the sessions before and after the change and writes the difference, in the same transaction. Only one
-stage at a time holds a session, so no other transaction changes it meanwhile.
+A context counts the sessions before and after the change and writes the difference, in the same transaction. It locks
+the sessions first: an import or a new time zone may change one that a stage holds.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Counts = Counter[tuple[Any, ...]]
 #: hour of its start (UTC), ``duration`` and ``response_time`` are the numbers of their buckets.
 _SESSIONS = f"""
     SELECT facet, company_id, (started_at AT TIME ZONE 'UTC')::date AS day, value, count(*) AS sessions
-    FROM livedash.session
+    FROM {{sessions}}
     CROSS JOIN LATERAL (VALUES
         ('session', ''),
         ('language', language),
@@ -41,17 +41,20 @@ _SESSIONS = f"""
         ('forwarded_hr', CASE WHEN forwarded_hr THEN 'true' END),
         ('analyzer', analyzer || '/' || coalesce(model, ''))
     ) AS facets (facet, value)
-    WHERE value IS NOT NULL AND {{which}}
+    WHERE value IS NOT NULL
     GROUP BY facet, company_id, day, value
 """  # noqa: S608 - numbers of ours only
 _QUESTIONS = """
     SELECT question_id, (started_at AT TIME ZONE 'UTC')::date AS day, count(*) AS sessions
-    FROM livedash.session JOIN livedash.session_question ON session_id = session.id
-    WHERE {which}
+    FROM {sessions} JOIN livedash.session_question ON session_id = session.id
     GROUP BY question_id, day
 """
-# Two queries instead of one with "OR all": a generic plan of that one would read all sessions.
-_THESE, _ALL = "session.id = ANY (CAST(:ids AS uuid[]))", "true"
+# A query each instead of one with "OR all": a generic plan of that one would read all sessions.
+_ALL = "livedash.session"
+_THESE = "(SELECT * FROM livedash.session WHERE id = ANY (CAST(:ids AS uuid[]))) AS session"
+_LOCKED = (
+    "(SELECT * FROM livedash.session WHERE id = ANY (CAST(:ids AS uuid[])) ORDER BY id FOR NO KEY UPDATE) AS session"
+)
 _ADD_SESSIONS = text(
     """
     INSERT INTO livedash.session_day_count AS count (facet, company_id, day, value, sessions)
@@ -122,7 +125,7 @@ def counted_questions(connection: Connection, session_ids: Iterable[UUID], *, ad
 
 def recount(connection: Connection) -> tuple[Counts, Counts]:
     """Count sessions and questions per day from all rows, to verify the counts; slow on a large table."""
-    return _count(connection, _SESSIONS, None), _count(connection, _QUESTIONS, None)
+    return _count(connection, _SESSIONS, _ALL), _count(connection, _QUESTIONS, _ALL)
 
 
 @contextmanager
@@ -136,11 +139,11 @@ def _difference(
     adds: bool = True,
 ) -> Iterator[None]:
     ids = list(session_ids)
-    before = _count(connection, query, ids)
+    before = _count(connection, query, _LOCKED, ids)
     yield
     if not before and not adds:
         return
-    after = _count(connection, query, ids)
+    after = _count(connection, query, _THESE, ids)
     after.subtract(before)
     # Sorted, so that concurrent transactions lock the same counts in one order.
     changes = sorted((*key, number) for key, number in after.items() if number)
@@ -151,9 +154,6 @@ def _difference(
         connection.execute(statement, parameters)
 
 
-def _count(connection: Connection, query: str, ids: list[UUID] | None) -> Counts:
-    if ids is None:
-        rows = connection.execute(text(query.format(which=_ALL)))
-    else:
-        rows = connection.execute(text(query.format(which=_THESE)), {"ids": ids})
+def _count(connection: Connection, query: str, sessions: str, ids: list[UUID] | None = None) -> Counts:
+    rows = connection.execute(text(query.format(sessions=sessions)), {} if ids is None else {"ids": ids})
     return Counter({tuple(key): number for *key, number in rows})

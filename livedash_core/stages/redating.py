@@ -18,12 +18,14 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, select, text, update
 
 from livedash_core.db import in_transaction
-from livedash_core.errors import PermanentError
+from livedash_core.errors import PermanentError, UsageError
 from livedash_core.insights import counted_sessions
 from livedash_core.models import Company, Session, SessionImport
 from livedash_core.outcomes import Completed, Outcome, Skipped
 from livedash_core.parsing.session_times import Times, interpret, peculiarities
 from livedash_core.pipeline import Pipeline
+from livedash_core.stages.csv_import.importer import import_lock
+from livedash_core.stages.csv_import.merge import STAGE as CSV_IMPORT
 from livedash_core.stages.session_creation import ImportedSession, NewSession, SessionCreation
 from livedash_core.stages.stage import StageContext
 from livedash_core.status import ProcessingStatusManager
@@ -49,8 +51,16 @@ def redate(context: StageContext, pipeline: Pipeline, company_id: UUID, *, dry_r
     """Read the start and end cells of all sessions of a company in its present time zone.
 
     A session whose cells cannot be read in it keeps its times and is counted as unreadable. Each chunk is a
-    transaction, so that an interrupted call can be repeated.
+    transaction, so that an interrupted call can be repeated. Raises ``UsageError`` while the company's CSV is imported:
+    the import may have begun with the time zone before.
     """
+    with import_lock(context.engine, company_id) as acquired:
+        if not (acquired or dry_run):
+            raise UsageError("the company's CSV is being imported; nothing was dated again. Repeat it after the import")
+        return _redate(context, pipeline, company_id, dry_run=dry_run)
+
+
+def _redate(context: StageContext, pipeline: Pipeline, company_id: UUID, *, dry_run: bool) -> Redating:
     with context.engine.connect() as connection:
         timezone = connection.execute(select(Company.timezone).where(Company.id == company_id)).scalar_one()
     found = Redating(timezone)
@@ -124,6 +134,10 @@ def _write(
     pipeline: Pipeline,
     changes: Mapping[UUID, tuple[Times, dict[str, Any]]],
 ) -> None:
+    manager = ProcessingStatusManager(connection, pipeline=pipeline)
+    from_times = [name for name in (CSV_IMPORT, stage.name) if name in pipeline.names]
+    # First, so that no session is claimed from now on that is then stored with the times before.
+    manager.lock(changes, from_times)
     connection.execute(
         _SET_TIMES,
         {
@@ -133,14 +147,17 @@ def _write(
             "notes": [json.dumps(notes) if notes else None for _, notes in changes.values()],
         },
     )
+    held: set[UUID] = set()
+    for name in from_times:
+        in_progress = set(connection.scalars(_IN_PROGRESS, {"stage": name, "ids": list(changes.keys() - held)}))
+        if in_progress:
+            manager.reopen(name, in_progress)
+        held |= in_progress
     if stage.name not in pipeline.names:
         return
-    # A session that is being made at this moment would be stored with the times before.
-    held = connection.scalars(_IN_PROGRESS, {"stage": stage.name, "ids": list(changes)}).all()
-    if held:
-        ProcessingStatusManager(connection, pipeline=pipeline).reopen(stage.name, held)
-    made = select(Session.id, Session.language).where(Session.id.in_([key for key in changes if key not in set(held)]))
-    languages = {row.id: row.language for row in connection.execute(made)}
+    # An analysis that is being stored may find another language: it must be stored before the language is read.
+    made = select(Session.id, Session.language).where(Session.id.in_(changes.keys() - held)).order_by(Session.id)
+    languages = {row.id: row.language for row in connection.execute(made.with_for_update(key_share=True))}
     results = asyncio.run(_make(stage, stage.load(connection, list(languages))))
     stage.store(connection, results)
     with counted_sessions(connection, results):

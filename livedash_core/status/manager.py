@@ -233,8 +233,17 @@ class ProcessingStatusManager:
         it in the transaction that erases the rest, first: the holders of these claims can then store nothing.
         """
         ids = list(session_ids)
-        self.connection.execute(statement("lock"), {"session_ids": ids, "stages": list(self.pipeline.names)})
+        self.lock(ids)
         self.connection.execute(statement("erase"), {"session_ids": ids, "placeholder": ERASED})
+
+    def lock(self, session_ids: Iterable[UUID], stages: Iterable[str] | None = None) -> None:
+        """Lock the rows of these sessions, of all stages or some: until the transaction ends, claims pass over them.
+
+        The next statement sees what their holders stored before.
+        """
+        only = None if stages is None else list(stages)
+        parameters = {"session_ids": list(session_ids), "stages": list(self.pipeline.names), "only": only}
+        self.connection.execute(statement("lock"), parameters)
 
     def import_history(self, sessions: Mapping[UUID, ImportedHistory]) -> list[UUID]:
         """Insert sessions with the statuses they have in another system; returns the ids that were new.

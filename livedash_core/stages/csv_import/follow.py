@@ -22,6 +22,9 @@ def follow_rows(connection: Connection, manager: ProcessingStatusManager, sessio
     The language of an analysis stays. Sessions that are being made at this moment, from the row as it was, and those
     with a note about a number that could not be read are made again.
     """
+    is_made = _STAGE in manager.pipeline.names
+    if is_made:  # or a session could be claimed, or stored, from the row as it was, behind the statements below
+        manager.lock(session_ids, [_STAGE])
     rows = connection.execute(
         select(SessionImport.__table__)
         .join(Session, Session.id == SessionImport.id)
@@ -33,7 +36,7 @@ def follow_rows(connection: Connection, manager: ProcessingStatusManager, sessio
     ids = [row.id for row in rows]
     with counted_sessions(connection, ids):
         connection.execute(_FOLLOW, {"ids": ids, **values})
-    if _STAGE in manager.pipeline.names and (stale := connection.scalars(_STALE, {"ids": list(session_ids)}).all()):
+    if is_made and (stale := connection.scalars(_STALE, {"ids": list(session_ids)}).all()):
         manager.reopen(_STAGE, stale)
 
 

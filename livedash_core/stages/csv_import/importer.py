@@ -13,12 +13,11 @@ import shlex
 import tempfile
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
-from typing import Any, BinaryIO, NamedTuple
+from contextlib import AbstractContextManager, ExitStack
+from typing import Any, BinaryIO
+from uuid import UUID
 
-from sqlalchemy import Connection, Engine, func, select, update
-from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.orm import Session
+from sqlalchemy import Engine, select
 
 from livedash_core.clients.csv_content import csv_in
 from livedash_core.clients.fetch import MIB, Download, Fetcher
@@ -26,13 +25,19 @@ from livedash_core.clients.validators import Validators
 from livedash_core.db import advisory_lock
 from livedash_core.enums import ACTIVE
 from livedash_core.errors import PermanentError, ProcessingError, SystemicError
-from livedash_core.models import Company, CompanyCsv
-from livedash_core.parsing.csv_reading import reading_of
-from livedash_core.parsing.stamps import Order
+from livedash_core.models import Company
 from livedash_core.pipeline import Pipeline
 from livedash_core.settings import Settings
 from livedash_core.stages.csv_import.merge import STAGE, MergedChunk, merge_in_parallel, merge_partition
 from livedash_core.stages.csv_import.staging import StagedFile, StoppedReading, stage_file
+from livedash_core.stages.csv_import.versions import (
+    Version,
+    forget_version,
+    read_shrunk_from,
+    read_version,
+    store_version,
+    update_validators,
+)
 from livedash_core.stages.execution.failures import describe, is_database_failure
 from livedash_core.stages.report import StageReport
 from livedash_core.stages.sources import Sources
@@ -45,20 +50,9 @@ log = logging.getLogger(__name__)
 PARTITIONS = 2
 
 
-class Version(NamedTuple):
-    """What identifies a version of a file: the validators and charset that its server sent, and its SHA-256 (hex).
-
-    ``rows`` and ``rejected`` are numbers of its lines; ``shrunk_from`` are the rows of the version before, if this one
-    has less than half as many without a confirmation.
-    """
-
-    validators: Validators
-    charset: str | None = None
-    sha256: str | None = None
-    rows: int = 0
-    rejected: int | None = None
-    shrunk_from: int | None = None
-    date_order: Order | None = None
+def import_lock(engine: Engine, company_id: UUID) -> AbstractContextManager[bool]:
+    """Try to take the lock that lets a company be imported once at a time; yield whether it was acquired."""
+    return advisory_lock(engine, f"livedash import {company_id}")
 
 
 class CsvImporter:
@@ -107,7 +101,7 @@ class CsvImporter:
             return list(connection.execute(wanted.order_by(Company.name)))
 
     def _import(self, company: Any, should_stop: Callable[[], bool]) -> None:
-        with advisory_lock(self._engine, f"livedash import {company.company_id}") as acquired:
+        with import_lock(self._engine, company.company_id) as acquired:
             if acquired:
                 self._import_locked(company, should_stop)
             else:
@@ -118,7 +112,8 @@ class CsvImporter:
         name = company.company_name
         with ExitStack() as opened:
             file = opened.enter_context(tempfile.TemporaryFile())
-            known = self._stored_version(company)
+            with self._engine.connect() as connection:
+                known = read_version(connection, company)
             download = self._download(company, file, known.validators)
             file.seek(0)
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
@@ -130,12 +125,10 @@ class CsvImporter:
         if should_stop():
             return
         version = Version(download.validators, download.charset, sha256, staged.rows, staged.rejections)
-        before = known.shrunk_from or known.rows
-        version = version._replace(shrunk_from=before if 2 * staged.rows < before else None)
         with self._engine.begin() as connection:
             close_incidents(connection, STAGE, [company.company_id], for_everyone=False)
-            _store_version(connection, company, version, staged, known)
-        reading = _reading(staged)
+            shrunk_from = store_version(connection, company, version, staged)
+        reading = staged.reading()
         log.info(
             "%s: %d new and %d changed sessions, %d lines rejected, read as %s, in %.1f s",
             name,
@@ -149,15 +142,16 @@ class CsvImporter:
             self._report.rejected[name] = (staged.rejections, staged.first_rejection)
         for note in reading["notes"]:
             log.warning("%s: %s", name, note)
-        self._check_size(company, version)
+        self._check_size(company, version._replace(shrunk_from=shrunk_from))
 
     def _keep(self, company: Any, known: Version, download: Download | None) -> None:
         """Keep the version that is stored, because the file is the same."""
         with self._engine.begin() as connection:
+            known = known._replace(shrunk_from=read_shrunk_from(connection, company))
             if not known.shrunk_from:
                 close_incidents(connection, STAGE, [company.company_id], for_everyone=False)
             if download and download.validators != known.validators:
-                _update_validators(connection, company, download.validators)
+                update_validators(connection, company, download.validators)
         self._report.unchanged.append(company.company_name)
         log.info("%s: the CSV has not changed since it was last imported; nothing to do", company.company_name)
         self._check_size(company, known)
@@ -201,26 +195,13 @@ class CsvImporter:
             )
             # Until all of it is merged, what is stored is of no version.
             with self._engine.begin() as connection:
-                _forget_version(connection, company)
+                forget_version(connection, company)
             partitions = [
                 merge_partition(one, company.company_id, self._pipeline, staged.last_line, has_new=has_new)
                 for one, has_new in zip(connections, staged.has_new, strict=True)
             ]
             merge_in_parallel(partitions, count, should_stop)
         return staged, merged
-
-    def _stored_version(self, company: Any) -> Version:
-        """The version that was last imported completely from the company's present CSV URL."""
-        wanted = select(CompanyCsv).where(
-            CompanyCsv.company_id == company.company_id, CompanyCsv.url == company.csv_url
-        )
-        with Session(self._engine) as session:
-            row = session.scalar(wanted)
-            if row is None:
-                return Version(Validators())
-            validators = Validators(row.etag, row.last_modified)
-            order = row.reading.get("date_order")
-            return Version(validators, row.charset, row.sha256, row.rows, row.rejected_lines, row.shrunk_from, order)
 
     def _download(self, company: Any, file: BinaryIO, known: Validators) -> Download | None:
         source = self._sources.of(company)
@@ -241,37 +222,3 @@ class CsvImporter:
             return
         with self._engine.begin() as connection:
             open_incident(connection, STAGE, company.company_id, message)
-
-
-def _reading(staged: StagedFile) -> dict[str, Any]:
-    return reading_of(staged.encoding, staged.layout, staged.numbers, staged.dates, staged.notes)
-
-
-def _forget_version(connection: Connection, company: Any) -> None:
-    known = update(CompanyCsv).where(CompanyCsv.company_id == company.company_id)
-    connection.execute(known.values(etag=None, last_modified=None, sha256=None))
-
-
-def _update_validators(connection: Connection, company: Any, validators: Validators) -> None:
-    """Store the validators that the server sends now for a file whose content has not changed."""
-    known = update(CompanyCsv).where(CompanyCsv.company_id == company.company_id)
-    connection.execute(known.values(validators._asdict()))
-
-
-def _store_version(connection: Connection, company: Any, version: Version, staged: StagedFile, before: Version) -> None:
-    """Store the version of a file that was imported completely."""
-    values = {
-        "url": company.csv_url,
-        **version.validators._asdict(),
-        "charset": version.charset,
-        "sha256": version.sha256,
-        "reading": _reading(staged),
-        "lines": staged.last_line,
-        "rows": version.rows,
-        "rejected_lines": version.rejected,
-        "rejected_before": before.rejected,
-        "shrunk_from": version.shrunk_from,
-        "taken_at": func.now(),
-    }
-    statement = insert(CompanyCsv).values(company_id=company.company_id, **values)
-    connection.execute(statement.on_conflict_do_update(index_elements=["company_id"], set_=values))

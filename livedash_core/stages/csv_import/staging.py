@@ -21,7 +21,7 @@ from uuid6 import uuid7
 from livedash_core.bulk_insert import copying
 from livedash_core.errors import PermanentError, TransientError
 from livedash_core.parsing.csv_layout import Layout
-from livedash_core.parsing.csv_reading import date_order_of
+from livedash_core.parsing.csv_reading import date_order_of, reading_of
 from livedash_core.parsing.csv_rows import COLUMNS, CsvReader, Rejection, Row
 from livedash_core.parsing.date_order import DateOrder, needs_order
 from livedash_core.parsing.encoding import Encoding
@@ -76,6 +76,10 @@ class StagedFile(NamedTuple):
     first_rejection: str
     notes: Sequence[str]
     has_new: Sequence[bool]
+
+    def reading(self) -> dict[str, Any]:
+        """How the file was read, as JSON for people."""
+        return reading_of(self.encoding, self.layout, self.numbers, self.dates, self.notes)
 
 
 def stage_file(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
+from itertools import product
 from typing import get_args
 from uuid import UUID, uuid4
 
@@ -30,8 +31,10 @@ from livedash_core.models import (
 from livedash_core.status import ProcessingStatusManager
 from tests.integration.records import NOON, Records
 from tests.integration.stages.stage_runs import SOURCE_CREDENTIALS, Pipeline
+from tests.integration.status.locks import waiting
 from tests.integration.status.plans import Mode, explained
 
+Change = Callable[[Connection, list[UUID]], None]
 DAY = NOON.date()
 ANALYSED = {"analyzer": "openai", "model": "a-model", "analyzed_at": NOON, "escalated": False, "forwarded_hr": False}
 
@@ -323,6 +326,47 @@ def test_durations_and_response_times_are_estimated_from_buckets(
     assert 180 <= (found.duration() or 0) <= 240
     assert 5 <= (found.response_time() or 0) <= 7
     assert found.response_time(0.99) == 120
+    assert_counts_equal_a_recount(engine)
+
+
+def _day_moves(connection: Connection, session_ids: list[UUID]) -> None:
+    """As when a company's time zone is corrected."""
+    with counted_sessions(connection, session_ids), counted_questions(connection, session_ids, adds=False):
+        later = Session.started_at + timedelta(days=40)
+        connection.execute(update(Session).where(Session.id.in_(session_ids)).values(started_at=later))
+
+
+def _sentiment_changes(connection: Connection, session_ids: list[UUID]) -> None:
+    with counted_sessions(connection, session_ids):
+        connection.execute(update(Session).where(Session.id.in_(session_ids)).values(sentiment="NEGATIVE"))
+
+
+def _question_is_asked(connection: Connection, session_ids: list[UUID]) -> None:
+    company_id = connection.scalar(select(Session.company_id).where(Session.id == session_ids[0]))
+    assert company_id is not None
+    ask(connection, company_id, f"Q{uuid4()}?", session_ids)
+
+
+CHANGES = (_day_moves, _sentiment_changes, _question_is_asked)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    # Two stages never hold one session, so nothing is asked twice at once.
+    [pair for pair in product(CHANGES, CHANGES) if pair != (_question_is_asked, _question_is_asked)],
+)
+def test_two_changes_of_one_session_at_once_are_each_counted(
+    records: Records, engine: Engine, company_id: UUID, first: Change, second: Change
+) -> None:
+    session_ids = write(records, company_id, 2, category="LEAVE_VACATION")
+    with engine.begin() as connection:
+        ask(connection, company_id, "How many days?", session_ids)
+    with engine.connect() as other:
+        first(other, session_ids)
+        with waiting(engine, lambda manager: second(manager.connection, session_ids)) as changed:
+            other.commit()
+        changed.result()
+
     assert_counts_equal_a_recount(engine)
 
 

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
-from livedash_core.insights.counting import recount
+from livedash_core.insights.counting import counted_sessions, recount
 from livedash_core.operations.companies import update_company
+from livedash_core.stages.csv_import import follow
+from livedash_core.status import ProcessingStatusManager
 from tests.integration.records import Records
 from tests.integration.stages.stage_runs import Pipeline
 from tests.integration.stages.website import CSV, Answer, Site
@@ -48,6 +50,29 @@ def test_a_corrected_cell_corrects_the_session_and_repeats_no_stage(
     ]
     assert pipeline.rows_of(pipeline.session("S2")) == other
     records.assert_counts_equal_rows()
+
+
+def test_no_session_is_claimed_while_its_corrected_row_is_stored(
+    site: Site, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+):
+    """A worker that claims it then would make it from the row as it was, behind the look at who holds it."""
+    site.publish([site.row("S1")])
+    pipeline.run(IMPORT)
+    pipeline.run("TRANSCRIPT_FETCH")
+    site.publish([site.row("S1", country_code="BE")])
+    claims = []
+
+    def claim_first(*arguments: Any) -> Any:
+        with pipeline.engine.begin() as other:
+            claims.append(ProcessingStatusManager(other).claim("SESSION_CREATION", 10).attempts)
+        return counted_sessions(*arguments)
+
+    monkeypatch.setattr(follow, "counted_sessions", claim_first)
+    pipeline.run(IMPORT)
+
+    assert claims == [{}]
+    pipeline.run_all()
+    assert pipeline.query("SELECT country FROM livedash.session") == [("BE",)]
 
 
 def test_a_corrected_language_is_followed_with_its_counts_until_an_analysis_has_one(site: Site, pipeline: Pipeline):

@@ -6,15 +6,19 @@ import gzip
 import io
 import zipfile
 import zlib
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection
 
-from livedash_core.operations.companies import confirm_csv
+from livedash_core.clients.fetch import Fetcher
+from livedash_core.operations.companies import confirm_csv, update_company
 from tests.integration.stages.stage_runs import Pipeline
 from tests.integration.stages.website import CSV, Answer, Site, as_csv
 
 IMPORT = "CSV_IMPORT"
+AMSTERDAM = {"timezone": "Europe/Amsterdam"}
 
 
 @pytest.fixture(autouse=True)
@@ -160,6 +164,75 @@ def test_a_csv_that_shrinks_for_a_reason_is_confirmed(site: Site, pipeline: Pipe
 
     assert pipeline.run(IMPORT).incidents == []
     assert pipeline.incidents() == []
+
+
+@pytest.fixture
+def during_the_download(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]], None]:
+    """Registers what happens while an import is under way, once."""
+    download = Fetcher.download
+
+    def register(event: Callable[[], object]) -> None:
+        async def download_and_more(*arguments: Any, **options: Any) -> Any:
+            downloaded = await download(*arguments, **options)
+            monkeypatch.setattr(Fetcher, "download", download)
+            event()
+            return downloaded
+
+        monkeypatch.setattr(Fetcher, "download", download_and_more)
+
+    return register
+
+
+def changes(pipeline: Pipeline, change: Callable[[Connection], object]) -> Callable[[], None]:
+    def commit() -> None:
+        with pipeline.engine.begin() as connection:
+            change(connection)
+
+    return commit
+
+
+@pytest.mark.parametrize("rows", [1, 2], ids=["the same file", "another short one"])
+def test_a_confirmation_during_an_import_counts(site: Site, pipeline: Pipeline, during_the_download, rows: int):
+    site.publish(site.rows(5))
+    pipeline.run(IMPORT)
+    site.publish(site.rows(1))
+    assert len(pipeline.run(IMPORT).incidents) == 1
+
+    site.publish(site.rows(rows))
+    during_the_download(changes(pipeline, lambda connection: confirm_csv(connection, "Acme")))
+
+    assert pipeline.run(IMPORT).incidents == []
+    assert pipeline.incidents() == []
+
+
+@pytest.mark.parametrize("imported_before", [False, True])
+def test_a_setting_that_is_changed_during_an_import_applies_to_the_next(
+    site: Site, pipeline: Pipeline, during_the_download, imported_before: bool
+):
+    if imported_before:
+        site.publish(site.rows(1))
+        pipeline.run(IMPORT)
+    site.publish(site.rows(2))
+    site.answers[CSV] = site.answers[CSV]._replace(headers=(("ETag", '"1"'),))
+    site.not_modified[CSV] = '"1"'
+    during_the_download(changes(pipeline, lambda connection: update_company(connection, "Acme", AMSTERDAM)))
+    pipeline.run(IMPORT)
+
+    assert pipeline.run(IMPORT).unchanged == []
+    assert pipeline.run(IMPORT).unchanged == ["Acme"]
+
+
+def test_new_validators_of_the_same_file_do_not_hide_a_setting_that_is_changed_meanwhile(
+    site: Site, pipeline: Pipeline, during_the_download
+):
+    site.publish(site.rows(2))
+    pipeline.run(IMPORT)
+    site.answers[CSV] = site.answers[CSV]._replace(headers=(("ETag", '"2"'),))
+    site.not_modified[CSV] = '"2"'
+    during_the_download(changes(pipeline, lambda connection: update_company(connection, "Acme", AMSTERDAM)))
+
+    assert pipeline.run(IMPORT).unchanged == ["Acme"]
+    assert pipeline.run(IMPORT).unchanged == []
 
 
 # --- rejections

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-import pytest
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
 
+import pytest
+from sqlalchemy import Connection
+
+from livedash_core.errors import UsageError
 from livedash_core.insights.counting import recount
 from livedash_core.operations.companies import company_id, update_company
+from livedash_core.stages.csv_import.importer import import_lock
 from livedash_core.stages.redating import redate
+from livedash_core.stages.session_creation import SessionCreation
+from livedash_core.status import ProcessingStatusManager
 from tests.integration.records import Records
 from tests.integration.stages.stage_runs import Pipeline
 from tests.integration.stages.website import Site
@@ -66,3 +75,63 @@ def test_a_corrected_time_zone_dates_sessions_messages_and_counts_again(
 
     again = redate(pipeline.context, pipeline.stages, acme, dry_run=False)
     assert (again.changed, again.unchanged, again.unreadable) == (0, 2, 1)
+
+
+@pytest.mark.parametrize("stage", ["CSV_IMPORT", "SESSION_CREATION"])
+def test_a_session_that_a_stage_holds_is_read_and_made_again(
+    site: Site, pipeline: Pipeline, acme: UUID, stage: str, records: Records
+):
+    site.publish([row(site, "S1")])
+    pipeline.run_all()
+    session = pipeline.session("S1")
+    with pipeline.engine.begin() as connection:
+        manager = ProcessingStatusManager(connection)
+        manager.reopen(stage, [session])
+        token = manager.start_stage(session, stage)
+        update_company(connection, "Acme", {"timezone": "Europe/Amsterdam"})
+
+    redate(pipeline.context, pipeline.stages, acme, dry_run=False)
+
+    with pipeline.engine.begin() as connection:
+        assert ProcessingStatusManager(connection).held(token) == []
+    records.assert_stage(session, stage, "PENDING")
+    pipeline.run_all()
+    assert shown(pipeline) == [("01 23:30", "01 23:30")]
+
+
+def test_no_session_is_claimed_between_the_look_at_its_stages_and_its_new_times(
+    site: Site, pipeline: Pipeline, acme: UUID, monkeypatch: pytest.MonkeyPatch
+):
+    """A worker that claims it then would read the times before, and store them afterwards."""
+    site.publish([row(site, "S1")])
+    pipeline.run("CSV_IMPORT")
+    pipeline.run("TRANSCRIPT_FETCH")
+    with pipeline.engine.begin() as connection:
+        update_company(connection, "Acme", {"timezone": "Europe/Amsterdam"})
+    load, claims = SessionCreation.load, []
+
+    def claim_first(stage: SessionCreation, connection: Connection, session_ids: Sequence[UUID]) -> Any:
+        with pipeline.engine.begin() as other:
+            claims.append(ProcessingStatusManager(other).claim(stage.name, 10).attempts)
+        return load(stage, connection, session_ids)
+
+    monkeypatch.setattr(SessionCreation, "load", claim_first)
+    redate(pipeline.context, pipeline.stages, acme, dry_run=False)
+
+    assert claims == [{}]
+    pipeline.run_all()
+    assert shown(pipeline) == [("01 23:30", "01 23:30")]
+
+
+def test_nothing_is_dated_again_during_an_import(site: Site, pipeline: Pipeline, acme: UUID):
+    """The import interprets the rows that are new in the time zone that it began with."""
+    site.publish([row(site, "S1")])
+    pipeline.run_all()
+    with pipeline.engine.begin() as connection:
+        update_company(connection, "Acme", {"timezone": "Europe/Amsterdam"})
+    untouched = pipeline.everything()
+    with import_lock(pipeline.engine, acme):
+        with pytest.raises(UsageError, match="is being imported; nothing was dated again"):
+            redate(pipeline.context, pipeline.stages, acme, dry_run=False)
+        assert redate(pipeline.context, pipeline.stages, acme, dry_run=True).changed == 1
+    assert pipeline.everything() == untouched
