@@ -25,6 +25,7 @@ from sqlalchemy import (
     or_,
     select,
     text,
+    true,
     update,
 )
 
@@ -88,7 +89,8 @@ def count_erasable(
 
 def erase_session(engine: Engine, session_id: UUID, pipeline: Pipeline) -> Erased:
     """Erase one session; does nothing if it is erased already."""
-    return _erase(engine, [SessionImport.id == session_id], pipeline)
+    company_id = select(SessionImport.company_id).where(SessionImport.id == session_id).scalar_subquery()
+    return _erase(engine, [SessionImport.id == session_id], Question.company_id == company_id, pipeline)
 
 
 def erase_company(engine: Engine, company_id: UUID, before: datetime | None, pipeline: Pipeline) -> Erased:
@@ -111,6 +113,7 @@ def erase_expired(engine: Engine, pipeline: Pipeline, now: datetime | None = Non
     """Erase sessions older than their company's retention, whatever its status; returns what was erased by company.
 
     A session's age counts from its start or its import, whichever is earlier, so that one dated in the future expires.
+    Of every company, questions that no session asks any more are erased.
     """
     with engine.connect() as connection:
         companies = list(connection.execute(_WITH_RETENTION))
@@ -118,6 +121,7 @@ def erase_expired(engine: Engine, pipeline: Pipeline, now: datetime | None = Non
     for company in companies:
         before = (now or datetime.now(UTC)) - timedelta(days=company.retention_days)
         found[company.name] = _erase_company(engine, company.id, before, [before > _SINCE], pipeline)
+    _erase_unasked(engine, true())
     return found
 
 
@@ -146,7 +150,8 @@ def _erase_company(
 ) -> Erased:
     # Before the sessions: each session searches the remaining lines for its own.
     rejections = in_transaction(engine, lambda connection: _erase_rejections(connection, company_id, before))
-    erased = _erase(engine, [SessionImport.company_id == company_id, *which], pipeline)
+    wanted = [SessionImport.company_id == company_id, *which]
+    erased = _erase(engine, wanted, Question.company_id == company_id, pipeline)
     erased.rejections += rejections
     return erased
 
@@ -155,10 +160,11 @@ def _not_erased() -> Any:
     return SessionImport.erased_at.is_(None)
 
 
-def _erase(engine: Engine, wanted: Sequence[Any], pipeline: Pipeline) -> Erased:
+def _erase(engine: Engine, wanted: Sequence[Any], of_company: ColumnElement[bool], pipeline: Pipeline) -> Erased:
     erased = Erased()
     for chunk in _chunks(engine, wanted):
         erased += in_transaction(engine, partial(_erase_chunk, ids=chunk, pipeline=pipeline))
+    erased.questions += _erase_unasked(engine, of_company)
     # Failures are counted by reason. The first fold empties groups that quoted an erased row, the second deletes them.
     for _ in range(2):
         in_transaction(engine, fold)
@@ -219,19 +225,31 @@ _BLANK_BROKEN_LINES = text(
 
 
 def _erase_questions(connection: Connection, ids: list[UUID]) -> int:
-    """Erase the wording of these sessions' questions, and the questions that no other session has.
+    """Erase the wording of these sessions' questions, and the questions that no other session has."""
+    return _blank_unasked(connection, connection.scalars(_BLANK_RAW_TEXTS, {"ids": ids}).all())
+
+
+def _erase_unasked(engine: Engine, which: ColumnElement[bool]) -> int:
+    """Erase questions of sessions that were analysed again and ask others since: their words may be an erased one's."""
+    wanted = select(Question.id).where(which, Question.normal_form.not_like("#%"), ~_IS_ASKED)
+    with engine.connect() as connection:
+        found = connection.scalars(wanted.order_by(Question.id)).all()
+    chunks = (found[first : first + CHUNK_SESSIONS] for first in range(0, len(found), CHUNK_SESSIONS))
+    return sum(in_transaction(engine, partial(_blank_unasked, question_ids=chunk)) for chunk in chunks)
+
+
+def _blank_unasked(connection: Connection, question_ids: Sequence[int]) -> int:
+    """Blank those of the questions that no session asks.
 
     Rows stay, because their counts stay. Their normal form begins with "#", which no real one contains. The lock
-    prevents another session from adding one of these questions meanwhile.
+    prevents a session from adding one of these questions meanwhile.
     """
-    asked = list(connection.scalars(_BLANK_RAW_TEXTS, {"ids": ids}))
-    if not asked:
+    if not question_ids:
         return 0
     connection.execute(text("LOCK TABLE livedash.question IN SHARE ROW EXCLUSIVE MODE"))
-    still_asked = exists().where(SessionQuestion.question_id == Question.id, SessionQuestion.raw_text != "")
     blanked = connection.scalars(
         update(Question)
-        .where(Question.id.in_(asked), ~still_asked)
+        .where(Question.id.in_(question_ids), ~_IS_ASKED)
         .values(content=ERASED, normal_form=func.concat("#", Question.id))
         .returning(Question.id)
     ).all()
@@ -239,6 +257,7 @@ def _erase_questions(connection: Connection, ids: list[UUID]) -> int:
     return len(blanked)
 
 
+_IS_ASKED = exists().where(SessionQuestion.question_id == Question.id, SessionQuestion.raw_text != "")
 _BLANK_RAW_TEXTS = text(
     """
     UPDATE livedash.session_question SET raw_text = ''

@@ -150,6 +150,29 @@ def test_one_session_is_erased_and_the_questions_of_others_stay(
     assert {stage["status"] for stage in shown["stages"]} == {"COMPLETED"}
 
 
+@pytest.mark.parametrize("erasure", ["session", "company", "retention"])
+def test_a_question_of_an_earlier_analysis_is_erased(
+    site: Site, pipeline: Pipeline, engine: Engine, acme: UUID, erasure: str
+) -> None:
+    site.publish([secret_row(site, "S1"), secret_row(site, "S2")])
+    pipeline.run_all()
+    site.answers["/transcripts/S1.txt"] = Answer("User: How many days of leave do I have?\nAssistant: Nine.\n")
+    with engine.begin() as connection:
+        ProcessingStatusManager(connection).reopen(FETCH, [pipeline.session("S1")])
+    pipeline.run_all()
+    secret = f"SELECT sessions FROM livedash.question WHERE strpos(content, '{SECRET}') > 0 ORDER BY sessions"
+    assert pipeline.query(secret) == [(0,), (1,)]
+
+    if erasure == "session":
+        assert erase_session(engine, pipeline.session("S1"), BUILT_IN).questions == 2
+    elif erasure == "company":
+        assert erase_company(engine, acme, None, BUILT_IN).questions == 3
+    else:
+        erase_expired(engine, BUILT_IN)
+
+    assert pipeline.query(secret) == ([] if erasure == "company" else [(1,)])
+
+
 def test_stage_metadata_and_skip_reasons_are_erased(records: Records, engine: Engine, company_id: UUID) -> None:
     (session_id,) = records.sessions(company_id, 1, completed_stages=3)
     analysis, extraction = BUILT_IN.names[3:]
