@@ -97,3 +97,15 @@ class Records:
     def assert_counts_equal_rows(self, pipeline: Pipeline = BUILT_IN) -> None:
         with self.engine.connect() as connection:
             assert read_breakdown(connection, pipeline) == read_breakdown(connection, pipeline, recount=True)
+
+
+def rows_with(engine: Engine, word: str) -> dict[str, int]:
+    """Table → number of rows that contain the word."""
+    found = {}
+    with engine.connect() as connection:
+        tables = connection.scalars(text("SELECT tablename FROM pg_tables WHERE schemaname = 'livedash'")).all()
+        for table in tables:
+            query = text(f"SELECT count(*) FROM livedash.{table} AS row WHERE strpos(CAST(row AS text), :word) > 0")
+            if rows := connection.scalar(query, {"word": word}):
+                found[table] = rows
+    return found

@@ -7,7 +7,7 @@ person placed, and merges no two topics that people have changed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +16,7 @@ from sqlalchemy import Connection, func, insert, select, tuple_, update
 from livedash_core.enums import TopicVerb
 from livedash_core.errors import UnknownTopic, UsageError
 from livedash_core.insights.topics.counting import refresh_counts
+from livedash_core.insights.topics.locking import lock_topics
 from livedash_core.insights.topics.names import MAX_NAME_CHARACTERS, as_name
 from livedash_core.models import Base, Question, QuestionPair, Topic, TopicEdit, TopicMember
 
@@ -160,7 +161,7 @@ def undo(connection: Connection, edit_id: int, *, by: str) -> int:
         raise UsageError(f"there is no change {edit_id}; see: livedash topics show")
     if edit.undone_at is not None:
         raise UsageError(f"the change {edit_id} is undone already")
-    _lock(connection, sorted(_topics_in(edit.changes) | {edit.topic_id}))
+    _lock(connection, _topics_in(edit.changes) | {edit.topic_id})
     for name, rows in edit.changes.items():
         changes = {tuple(map(int, key.split("-"))): row for key, row in rows.items()}
         current = _rows(connection, name, changes, {column for row in rows.values() for column in row})
@@ -191,7 +192,7 @@ def _begin(connection: Connection, verb: TopicVerb, by: str, *topic_ids: int) ->
     """Lock the topics. Raises ``UsageError`` if one is unknown, twice among them, or of another company."""
     if len(set(topic_ids)) < len(topic_ids):
         raise UsageError("a topic cannot be merged with itself")
-    companies = _lock(connection, sorted(topic_ids))
+    companies = _lock(connection, topic_ids)
     if unknown := set(topic_ids) - set(companies):
         raise UnknownTopic(min(unknown))
     if len(set(companies.values())) > 1:
@@ -199,9 +200,10 @@ def _begin(connection: Connection, verb: TopicVerb, by: str, *topic_ids: int) ->
     return _Edit(connection, companies[topic_ids[0]], verb, by)
 
 
-def _lock(connection: Connection, topic_ids: Sequence[int]) -> dict[int, UUID]:
-    query = select(Topic.id, Topic.company_id).where(Topic.id.in_(topic_ids)).order_by(Topic.id).with_for_update()
-    return {row.id: row.company_id for row in connection.execute(query)}
+def _lock(connection: Connection, topic_ids: Collection[int]) -> dict[int, UUID]:
+    # A pass may be putting new questions into a topic, which a merge must see.
+    locked = lock_topics(connection, Topic.id.in_(topic_ids), new_members_wait=True)
+    return {row.id: row.company_id for row in locked}
 
 
 def _questions_of(connection: Connection, topic_id: int) -> list[int]:

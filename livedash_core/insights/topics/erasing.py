@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, text
+from sqlalchemy import ARRAY, BigInteger, Connection, any_, literal, text
+
+from livedash_core.insights.topics.locking import lock_topics
+from livedash_core.models import Topic
 
 _STATEMENTS = (
     "UPDATE livedash.topic_member SET wording_digest = NULL WHERE question_id = ANY (CAST(:ids AS bigint[]))",
@@ -19,17 +22,18 @@ _STATEMENTS = (
     WHERE old.central_id = ANY (CAST(:ids AS bigint[])) AND topic.id = old.id
     """,
     # A name that a model or a person gave may repeat what the last question said; so may the log.
+    "UPDATE livedash.topic SET name = NULL, named_by = NULL WHERE central_id = ANY (CAST(:ids AS bigint[]))",
     """
-    WITH emptied AS (
-        UPDATE livedash.topic SET name = NULL, named_by = NULL
-        WHERE central_id = ANY (CAST(:ids AS bigint[])) RETURNING id
-    )
-    UPDATE livedash.topic_edit SET changes = '{}' WHERE topic_id IN (SELECT id FROM emptied)
+    UPDATE livedash.topic_edit SET changes = '{}'
+    WHERE topic_id IN (SELECT id FROM livedash.topic WHERE central_id = ANY (CAST(:ids AS bigint[])))
     """,
 )
 
 
 def forget_questions(connection: Connection, question_ids: Sequence[int]) -> None:
     """Forget the words of these questions, whose rows are erased already."""
+    # First, because a person who holds a topic may have a row of the log that is not committed yet, and the statements
+    # below must see it. Before the members, because people lock these after their topics.
+    lock_topics(connection, Topic.central_id == any_(literal(list(question_ids), ARRAY(BigInteger))))
     for statement in _STATEMENTS:
         connection.execute(text(statement), {"ids": list(question_ids)})

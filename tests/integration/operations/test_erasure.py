@@ -23,10 +23,10 @@ from livedash_core.pipeline import BUILT_IN
 from livedash_core.status import Failure, ProcessingStatusManager, fold, read_breakdown
 from livedash_core.status.failure_groups import list_failure_groups, recount_failures
 from livedash_core.status.redaction import ERASED
-from tests.integration.records import NOON, Records
+from tests.integration.records import NOON, Records, rows_with
 from tests.integration.stages.stage_runs import Pipeline, Scripted, complete
 from tests.integration.stages.website import CSV, Answer, Site
-from tests.integration.status.locks import waiting
+from tests.integration.status.locks import waiting, waiting_transaction
 
 FETCH = "TRANSCRIPT_FETCH"
 SECRET = "Grabowski"
@@ -58,18 +58,6 @@ def secret_row(site: Site, external_id: str, **columns: str) -> list[str]:
         transcript,
         **{"initial_message": f"I am {SECRET}", "category": SECRET, "country_code": SECRET} | columns,
     )
-
-
-def rows_with(engine: Engine, word: str) -> dict[str, int]:
-    """Table → number of rows that contain the word."""
-    found = {}
-    with engine.connect() as connection:
-        tables = connection.scalars(text("SELECT tablename FROM pg_tables WHERE schemaname = 'livedash'")).all()
-        for table in tables:
-            query = text(f"SELECT count(*) FROM livedash.{table} AS row WHERE strpos(CAST(row AS text), :word) > 0")
-            if rows := connection.scalar(query, {"word": word}):
-                found[table] = rows
-    return found
 
 
 def counts(engine: Engine) -> list[Any]:
@@ -302,8 +290,8 @@ def test_an_analysis_that_arrives_during_the_erasure_waits_and_is_not_stored(
         answers: list[Future[None]] = []
 
         def answer(*_: Any) -> int:
-            verb = waiting(engine, lambda manager: store_analyses(manager.connection, stored_analyses))
-            answers.append(stack.enter_context(verb))
+            storing = waiting_transaction(engine, lambda connection: store_analyses(connection, stored_analyses))
+            answers.append(stack.enter_context(storing))
             return 0
 
         # The erasure has begun, and has not come to the analyses yet.

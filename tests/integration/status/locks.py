@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TypeVar
 from uuid import UUID
 
@@ -33,27 +33,32 @@ def is_blocked(observer: Connection, process: int | None) -> bool:
 
 
 @contextmanager
-def waiting(engine: Engine, verb: Callable[[ProcessingStatusManager], T]) -> Iterator[Future[T]]:
-    """Run ``verb`` in its own transaction; the block begins when it waits for another transaction's lock.
+def waiting_transaction(engine: Engine, work: Callable[[Connection], T]) -> Iterator[Future[T]]:
+    """Do ``work`` in a transaction of its own; the block begins when it waits for another transaction's lock.
 
     The block must release that lock, or it never ends. Indexes are off, so that rows are read in the order on disk: the
     order of locking must come from the statement and not from the plan.
     """
 
-    def work() -> T:
+    def run() -> T:
         try:
-            return verb(ProcessingStatusManager(connection))
+            return work(connection)
         finally:
             connection.commit()
 
     with engine.connect() as connection, engine.connect() as observer, ThreadPoolExecutor(1) as thread:
         connection.execute(text("SET LOCAL enable_indexscan = off; SET LOCAL enable_bitmapscan = off"))
         process = connection.scalar(text("SELECT pg_backend_pid()"))
-        future = thread.submit(work)
+        future = thread.submit(run)
         while not is_blocked(observer, process):
             assert not future.done(), f"it did not wait: {future.result()}"
         observer.rollback()
         yield future
+
+
+def waiting(engine: Engine, verb: Callable[[ProcessingStatusManager], T]) -> AbstractContextManager[Future[T]]:
+    """Run ``verb`` as ``waiting_transaction`` does its work."""
+    return waiting_transaction(engine, lambda connection: verb(ProcessingStatusManager(connection)))
 
 
 @contextmanager
