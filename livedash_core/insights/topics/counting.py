@@ -11,6 +11,9 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
+from livedash_core.insights.topics.locking import lock_topics
+from livedash_core.models import Topic
+
 #: SQL about a row of ``session``: whether it was not resolved, and how it ended.
 NOT_RESOLVED = {
     "unresolved": "coalesce(session.outcome = 'UNRESOLVED', false)",
@@ -77,6 +80,8 @@ _THESE = {"which": "member.topic_id = ANY (CAST(:topic_ids AS bigint[]))",
 
 def refresh_counts(connection: Connection, company_id: UUID, topic_ids: Collection[int] | None = None) -> None:
     """Count the sessions of a company's topics, or of some of them, and write what has changed."""
+    # First, so that no statement counts before a person's edit and then writes these counts over those of the edit.
+    lock_topics(connection, Topic.company_id == company_id if topic_ids is None else Topic.id.in_(topic_ids))
     which = _COMPANY if topic_ids is None else _THESE
     parameters = {"company_id": company_id} if topic_ids is None else {"topic_ids": sorted(topic_ids)}
     for statement in (_REFRESH_MEMBERS, _REFRESH_DAYS, _REFRESH_TOTALS):
