@@ -7,13 +7,14 @@ topics that people have changed, wait for a person: the pair is *held*.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Connection, Row, func, literal, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
+from livedash_core.insights.topics.locking import lock_topics
 from livedash_core.models import QuestionPair, Topic, TopicMember
 
 #: A topic grows by a model's word up to so many questions, or this share of the company's, whichever is more.
@@ -38,6 +39,9 @@ _UNDECIDED = text(
 )
 
 
+_NOT_BY_PERSON = QuestionPair.decided_by.is_distinct_from("person")
+
+
 class TopicFacts(NamedTuple):
     """What decides whether a topic may be merged: its size, and whether a person has changed it."""
 
@@ -55,7 +59,7 @@ def undecided(connection: Connection, company_id: UUID, limit: int) -> Sequence[
 def hold(connection: Connection, pairs: Sequence[Any], reason: str) -> None:
     """Leave pairs to a person, and say why; a model is not asked about them again."""
     for pair in pairs:
-        connection.execute(update(QuestionPair).where(*_is(pair)).values(held=reason))
+        connection.execute(update(QuestionPair).where(*_is(pair), _NOT_BY_PERSON).values(held=reason))
 
 
 def decide(
@@ -68,13 +72,18 @@ def decide(
 ) -> set[int]:
     """Store a model's verdicts for good, and merge the topics of the pairs that it calls the same.
 
-    Returns the topics that changed.
+    What people have changed since the model was asked is read after the topics are locked, and stays. Returns the
+    topics that changed.
     """
+    questions = {question for pair in verdicts for question in pair}
+    of_questions = select(TopicMember.topic_id).where(TopicMember.question_id.in_(questions))
+    # All at once, in the order of their ids, and before the pairs: so do people.
+    locked = {row.id for row in lock_topics(connection, Topic.id.in_(of_questions))}
     changed: set[int] = set()
     for pair, same in verdicts.items():
-        connection.execute(
+        stored = connection.execute(
             update(QuestionPair)
-            .where(*_is(pair))
+            .where(*_is(pair), _NOT_BY_PERSON)
             .values(
                 verdict="same" if same else "different",
                 decided_by="model",
@@ -83,14 +92,17 @@ def decide(
                 decided_at=func.now(),
             )
         )
-        if same:
-            changed |= _merge(connection, company_id, pair)
+        if same and stored.rowcount:
+            changed |= _merge(connection, company_id, pair, locked)
     return changed
 
 
-def _merge(connection: Connection, company_id: UUID, pair: tuple[int, int]) -> set[int]:
+def _merge(connection: Connection, company_id: UUID, pair: tuple[int, int], locked: Collection[int]) -> set[int]:
     first, second = (_topic_of(connection, question) for question in pair)
     if first is None or second is None or first.id == second.id:
+        return set()
+    if first.id not in locked or second.id not in locked:
+        hold(connection, [pair], "people have moved one of the questions meanwhile")
         return set()
     questions = first.questions + second.questions
     of_company = connection.scalar(

@@ -11,10 +11,11 @@ from functools import partial
 from uuid import UUID
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, delete, insert
 
-from livedash_core.insights.topics import curation
+from livedash_core.insights.topics import curation, merging
 from livedash_core.insights.topics.counting import refresh_counts
+from livedash_core.models import QuestionPair
 from livedash_core.operations import erasure
 from livedash_core.pipeline import BUILT_IN
 from tests.integration.insights.topics.questions import Desk
@@ -23,6 +24,13 @@ from tests.integration.status.locks import waiting_transaction
 
 SECRET = "Grabowski"
 SECRET_QUESTION = f"Why was {SECRET} fired?"
+PAYSLIP, RAISE, BICYCLE = (
+    "Where can I find my payslip?",
+    "When will my salary be raised?",
+    "Where do I park my bicycle?",
+)
+#: By whom the verdict about a pair was given, the verdict, and why the pair waits for a person.
+Verdict = tuple[str, str, str | None]
 
 
 @pytest.fixture
@@ -52,16 +60,116 @@ def test_the_log_of_a_rename_that_an_erasure_waits_for_is_erased(desk: Desk) -> 
 
 @pytest.mark.parametrize("merged_first", [True, False])
 def test_a_pass_that_waits_for_an_edit_counts_what_the_edit_made(desk: Desk, merged_first: bool) -> None:
-    payslip, raised = "Where can I find my payslip?", "When will my salary be raised?"
-    desk.ask(("en", payslip), outcome="UNRESOLVED")
-    desk.ask(("en", payslip), ("en", raised), sessions=2, started_at=NOON + timedelta(days=1))
+    desk.ask(("en", PAYSLIP), outcome="UNRESOLVED")
+    desk.ask(("en", PAYSLIP), ("en", RAISE), sessions=2, started_at=NOON + timedelta(days=1))
     desk.group()
-    gone, kept = (desk.topic_of(question) for question in ((payslip, raised) if merged_first else (raised, payslip)))
+    gone, kept = (desk.topic_of(question) for question in ((PAYSLIP, RAISE) if merged_first else (RAISE, PAYSLIP)))
     with desk.engine.connect() as person:
         curation.merge(person, gone, kept, by="Anna")
-        with waiting_transaction(desk.engine, lambda connection: refresh_counts(connection, desk.company_id)) as counted:
+        with waiting_transaction(
+            desk.engine, lambda connection: refresh_counts(connection, desk.company_id)
+        ) as counted:
             person.commit()
         counted.result()
 
     assert desk.query("SELECT sessions FROM livedash.topic WHERE id = :id", id=kept) == [(3,)]
     desk.assert_counts_equal_a_recount()
+
+
+class Proposed:
+    """Three topics of a question each, and a pair of the first two, about which a model is asked."""
+
+    def __init__(self, desk: Desk) -> None:
+        for question in (PAYSLIP, RAISE, BICYCLE):
+            desk.ask(("en", question))
+        desk.group()
+        self.desk = desk
+        self.payslip, self.raised, self.bicycle = map(desk.topic_of, (PAYSLIP, RAISE, BICYCLE))
+        self.pair = desk.question_id(PAYSLIP), desk.question_id(RAISE)
+        with desk.engine.begin() as connection:
+            connection.execute(delete(QuestionPair))
+            row = {
+                "first_id": self.pair[0],
+                "second_id": self.pair[1],
+                "company_id": desk.company_id,
+                "similarity": 0.9,
+            }
+            connection.execute(insert(QuestionPair).values(row))
+
+    def model_says_same(self, connection: Connection) -> set[int]:
+        return merging.decide(connection, self.desk.company_id, {self.pair: True}, model="m", prompt_version="1")
+
+    def verdict(self) -> Verdict:
+        (row,) = self.desk.query("SELECT decided_by, verdict, held FROM livedash.question_pair")
+        return tuple(row)
+
+
+def rename_the_second(person: Connection, proposed: Proposed) -> None:
+    curation.rename(person, proposed.raised, "Rises", by="Anna")
+
+
+def pin_the_second(person: Connection, proposed: Proposed) -> None:
+    curation.mark(person, proposed.raised, pinned=True, by="Anna")
+
+
+def rename_both(person: Connection, proposed: Proposed) -> None:
+    rename_the_second(person, proposed)
+    curation.rename(person, proposed.payslip, "Payslips", by="Anna")
+
+
+def move_another_into_the_second(person: Connection, proposed: Proposed) -> None:
+    curation.move(person, proposed.desk.question_id(BICYCLE), proposed.raised, by="Anna")
+
+
+def move_the_second(person: Connection, proposed: Proposed) -> None:
+    curation.move(person, proposed.pair[1], proposed.bicycle, by="Anna")
+
+
+def reject(person: Connection, proposed: Proposed) -> None:
+    curation.decide(person, *proposed.pair, same=False, by="Anna")
+
+
+APART = [[PAYSLIP], [RAISE], [BICYCLE]]
+
+
+@pytest.mark.parametrize(
+    ("edit", "topics", "verdict"),
+    [
+        (rename_the_second, [[PAYSLIP, RAISE], [BICYCLE]], ("model", "same", None)),
+        (pin_the_second, [[PAYSLIP, RAISE], [BICYCLE]], ("model", "same", None)),
+        (rename_both, APART, ("model", "same", "people have changed both topics")),
+        (move_another_into_the_second, [[PAYSLIP, RAISE, BICYCLE]], ("model", "same", None)),
+        (
+            move_the_second,
+            [[PAYSLIP], [RAISE, BICYCLE]],
+            ("model", "same", "people have moved one of the questions meanwhile"),
+        ),
+        (reject, APART, ("person", "different", None)),
+    ],
+)
+def test_a_model_that_waits_for_an_edit_does_not_overrule_it(
+    desk: Desk, edit: Callable[[Connection, Proposed], None], topics: list[list[str]], verdict: Verdict
+) -> None:
+    proposed = Proposed(desk)
+    with desk.engine.connect() as person:
+        edit(person, proposed)
+        with waiting_transaction(desk.engine, proposed.model_says_same) as decided:
+            person.commit()
+        assert bool(decided.result()) == (verdict == ("model", "same", None))
+
+    assert desk.topics() == topics
+    assert proposed.verdict() == verdict
+    # The topic that a person changed is the one that remains.
+    if verdict == ("model", "same", None):
+        assert desk.topic_of(PAYSLIP) == desk.topic_of(RAISE) == proposed.raised
+
+
+def test_an_unusable_answer_does_not_reopen_a_pair_that_a_person_decides_meanwhile(desk: Desk) -> None:
+    proposed = Proposed(desk)
+    with desk.engine.connect() as person:
+        reject(person, proposed)
+        with waiting_transaction(desk.engine, lambda model: merging.hold(model, [proposed.pair], "unusable")) as held:
+            person.commit()
+        held.result()
+
+    assert proposed.verdict() == ("person", "different", None)
