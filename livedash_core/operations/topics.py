@@ -243,19 +243,18 @@ async def _name_all(
             groups = merging.unnamed(connection, company_id, NAMES_PER_CALL)
         if not groups:
             return
-        names = await ask_names(model, company_id, [list(map(masked, group)) for group in groups.values()])
+        names = await ask_names(model, company_id, [list(map(masked, group.values())) for group in groups.values()])
         if isinstance(names, Deferred):
             done.waits = str(names)
             return
         given = {topic: name for topic, name in zip(groups, names, strict=True) if name}
-        in_transaction(engine, partial(_store_names, given))
-        done.named += len(given)
+        done.named += in_transaction(engine, partial(_store_names, given, groups))
         if len(given) < len(groups):
             return  # the next pass asks again for the others
 
 
-def _store_names(names: Mapping[int, str], connection: Connection) -> None:
-    merging.name_topics(connection, names)
+def _store_names(names: Mapping[int, str], made_of: Mapping[int, Collection[int]], connection: Connection) -> int:
+    return merging.name_topics(connection, names, made_of)
 
 
 def _masked(question: str) -> str:

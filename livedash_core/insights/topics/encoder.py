@@ -38,15 +38,15 @@ def is_installed() -> bool:
 
 
 def encode(questions: Sequence[str]) -> Iterator[bytes]:
-    """Yield the vector of each question as ``DIMENSIONS`` signed bytes, scaled so that the largest is 127.
+    """Return the vector of each question as ``DIMENSIONS`` signed bytes, scaled so that the largest is 127.
 
-    The first call loads the model, which takes a second and 150 MB.
+    They are calculated before it returns. The first call loads the model, which takes a second and 150 MB.
     """
     import numpy as np
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # the package carries no types
 
     if not questions:
-        return
+        return iter(())
     model = _model()
     # A lone surrogate cannot be encoded; questions are stored text and have none.
     cut = [question[:_MAX_CHARACTERS] for question in questions]
@@ -64,8 +64,7 @@ def encode(questions: Sequence[str]) -> Iterator[bytes]:
     threads_wanted = min(available_cores(), _MAX_THREADS)
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads_wanted) as threads:
         vectors = list(threads.map(encoded, parts))
-    for part in vectors:
-        yield from map(bytes, part)
+    return (bytes(vector) for part in vectors for vector in part)
 
 
 @cache

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, exists, func, insert, select, text
 
 from livedash_core.bulk_insert import copy_into, upsert
 from livedash_core.insights.topics import encoder, wording
+from livedash_core.insights.topics.locking import NOT_ERASED, lock_questions, locked_questions
 from livedash_core.models import Question, QuestionPair, QuestionVector, Topic, TopicMember
 
 if TYPE_CHECKING:
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 CHUNK = 2000
 #: The mean of few questions is their subject and not what all questions have in common.
 _PRIOR_QUESTIONS = 100
-#: The normal form of an erased question begins with it.
-_ERASED = "#"
 
 
 class Placed(NamedTuple):
@@ -41,18 +40,10 @@ def place_new_questions(connection: Connection, company_id: UUID, after_id: int)
     Returns None when no question after ``after_id`` is new.
     """
     seen = exists().where(TopicMember.question_id == Question.id)
-    rows = connection.execute(
-        select(Question.id, Question.content, Question.language)
-        .where(
-            Question.company_id == company_id,
-            Question.id > after_id,
-            Question.sessions > 0,
-            ~Question.normal_form.startswith(_ERASED),
-            ~seen,
-        )
-        .order_by(Question.id)
-        .limit(CHUNK)
-    ).all()
+    new = select(Question.id, Question.content, Question.language).where(
+        Question.company_id == company_id, Question.id > after_id, Question.sessions > 0, ~seen
+    )
+    rows = connection.execute(locked_questions(new).limit(CHUNK)).all()
     if not rows:
         return None
     digests = {
@@ -105,22 +96,28 @@ _TOPICS_OF = text(
 
 
 def encode_new_topics(connection: Connection, company_id: UUID) -> int:
-    """Store the vectors of central questions that have none yet; returns their number, at most ``CHUNK``."""
+    """Store the vectors of central questions that have none yet; returns how many were read, at most ``CHUNK``."""
     known = exists().where(QuestionVector.question_id == Topic.central_id, QuestionVector.encoder == encoder.NAME)
     rows = connection.execute(
         select(Question.id, Question.content)
         .join(Topic, Topic.central_id == Question.id)
-        .where(Topic.company_id == company_id, ~Topic.compared, ~known, ~Question.normal_form.startswith(_ERASED))
+        .where(Topic.company_id == company_id, ~Topic.compared, ~known, NOT_ERASED)
         .order_by(Question.id)
         .limit(CHUNK)
     ).all()
     columns = ("question_id", "company_id", "encoder", "vector")
     vectors = encoder.encode([row.content for row in rows])
+    # Not before the vectors are there: an erasure would wait for seconds.
+    present = lock_questions(connection, [row.id for row in rows])
     copy_into(
         connection,
         str(QuestionVector.__table__),
         columns,
-        ((row.id, company_id, encoder.NAME, vector) for row, vector in zip(rows, vectors, strict=True)),
+        (
+            (row.id, company_id, encoder.NAME, vector)
+            for row, vector in zip(rows, vectors, strict=True)
+            if row.id in present
+        ),
     )
     return len(rows)
 

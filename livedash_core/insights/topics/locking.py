@@ -1,4 +1,4 @@
-"""Locks on topics, for statements that must see what others stored while these locks were waited for.
+"""Locks on topics and their questions, for what must see what others stored while it waited.
 
 A statement sees the database as it was when the statement began, also if it waited: of what others stored meanwhile it
 reads only the rows that it waited for. So the lock is a statement of its own, and later statements see everything.
@@ -6,19 +6,41 @@ reads only the rows that it waited for. So the lock is a statement of its own, a
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from typing import TypeVarTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Result, select
+from sqlalchemy import ARRAY, BigInteger, ColumnElement, Connection, Result, Select, any_, literal, select
 
-from livedash_core.models import Topic
+from livedash_core.models import Question, Topic
+
+Columns = TypeVarTuple("Columns")
+
+#: SQL about a row of ``question``: whether its words are still there. An erased one has this normal form.
+NOT_ERASED = ~Question.normal_form.startswith("#")
 
 
 def lock_topics(
     connection: Connection, which: ColumnElement[bool], *, new_members_wait: bool = False
-) -> Result[tuple[int, UUID]]:
+) -> Result[int, UUID]:
     """Lock topics until the transaction ends, in the order of their ids; returns the ids and their companies.
 
     The lock is the one of an UPDATE, for which the foreign keys of new members do not wait unless they must.
     """
     query = select(Topic.id, Topic.company_id).where(which).order_by(Topic.id)
     return connection.execute(query.with_for_update(key_share=not new_members_wait))
+
+
+def locked_questions(query: Select[*Columns]) -> Select[*Columns]:
+    """Of a query of questions those that are not erased, in the order of their ids; none is until the transaction ends.
+
+    What is made of their words must be stored in the same transaction: an erasure that comes later waits, and finds it.
+    An erasure changes the normal form, a key, so that the lock of a foreign key is enough.
+    """
+    return query.where(NOT_ERASED).order_by(Question.id).with_for_update(read=True, key_share=True)
+
+
+def lock_questions(connection: Connection, question_ids: Collection[int]) -> set[int]:
+    """Lock questions whose words were read without a lock; returns those that are not erased meanwhile."""
+    these = Question.id == any_(literal(list(question_ids), ARRAY(BigInteger)))
+    return set(connection.scalars(locked_questions(select(Question.id).where(these))))

@@ -14,7 +14,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Row, func, literal, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
-from livedash_core.insights.topics.locking import lock_topics
+from livedash_core.insights.topics.locking import lock_questions, lock_topics
 from livedash_core.models import QuestionPair, Topic, TopicMember
 
 #: A topic grows by a model's word up to so many questions, or this share of the company's, whichever is more.
@@ -164,19 +164,21 @@ def _is(pair: Any) -> tuple[Any, Any]:
     return QuestionPair.first_id == first, QuestionPair.second_id == second
 
 
-def unnamed(connection: Connection, company_id: UUID, limit: int) -> dict[int, list[str]]:
-    """The most asked topics of several questions that have no name yet, with up to five of their questions."""
-    return {row.id: row.questions for row in connection.execute(_UNNAMED, {"company_id": company_id, "limit": limit})}
+def unnamed(connection: Connection, company_id: UUID, limit: int) -> dict[int, dict[int, str]]:
+    """The most asked topics of several questions that have no name yet, with up to five of their questions by id."""
+    found = connection.execute(_UNNAMED, {"company_id": company_id, "limit": limit})
+    return {row.id: dict(zip(row.ids, row.questions, strict=True)) for row in found}
 
 
 _UNNAMED = text(
     """
-    SELECT topic.id, texts.questions
+    SELECT topic.id, texts.ids, texts.questions
     FROM (SELECT id FROM livedash.topic WHERE company_id = :company_id AND name IS NULL AND sessions > 0 AND NOT hidden
           ORDER BY sessions DESC, id LIMIT 500) AS candidate
     JOIN livedash.topic USING (id)
     CROSS JOIN LATERAL (
-        SELECT array_agg(content ORDER BY sessions DESC, id) AS questions FROM (
+        SELECT array_agg(id ORDER BY sessions DESC, id) AS ids,
+               array_agg(content ORDER BY sessions DESC, id) AS questions FROM (
             SELECT question.id, content, question.sessions FROM livedash.topic_member
             JOIN livedash.question ON question.id = question_id
             WHERE topic_id = topic.id AND normal_form NOT LIKE '#%'
@@ -188,9 +190,16 @@ _UNNAMED = text(
 )
 
 
-def name_topics(connection: Connection, names: Mapping[int, str]) -> None:
-    """Store a model's names for topics that have none."""
-    for topic_id, name in names.items():
-        connection.execute(
-            update(Topic).where(Topic.id == topic_id, Topic.name.is_(None)).values(name=name, named_by="model")
-        )
+def name_topics(connection: Connection, names: Mapping[int, str], made_of: Mapping[int, Collection[int]]) -> int:
+    """Store a model's names for topics that have none, and return how many it stored.
+
+    ``made_of`` has the questions that the names were made of. If one of them is erased meanwhile, the name may repeat
+    its words and is not stored: the topic is named again, of the questions that are left.
+    """
+    present = lock_questions(connection, {question for topic_id in names for question in made_of[topic_id]})
+    stored = 0
+    for topic_id, name in sorted(names.items()):
+        if present.issuperset(made_of[topic_id]):
+            unnamed_topic = update(Topic).where(Topic.id == topic_id, Topic.name.is_(None))
+            stored += connection.execute(unnamed_topic.values(name=name, named_by="model")).rowcount
+    return stored

@@ -8,10 +8,12 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any
 from uuid import UUID
 
+import pytest
 from sqlalchemy import Engine, insert, text
 
 from livedash_core.insights import counted_sessions
 from livedash_core.insights.counting import counted_questions
+from livedash_core.insights.topics import encoder
 from livedash_core.insights.topics.counting import refresh_counts
 from livedash_core.models import Session
 from livedash_core.operations.topics import Grouped, group_questions
@@ -22,6 +24,7 @@ from tests.integration.records import NOON, Records
 from tests.integration.stages.loopback_server import LoopbackServer
 
 Asked = tuple[str, str]
+needs_encoder = pytest.mark.skipif(not encoder.is_installed(), reason="the extra topics is not installed")
 
 
 class Desk:

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, text
 
 from livedash_core.errors import UsageError
-from livedash_core.insights.topics import curation, encoder, merging
+from livedash_core.insights.topics import curation, merging
 from livedash_core.insights.topics.requests import apply_request
-from tests.integration.insights.topics.questions import Desk
+from tests.integration.insights.topics.questions import Desk, needs_encoder
 from tests.integration.records import Records
 
 QUESTIONS = [
@@ -178,7 +178,7 @@ def test_no_pass_overrules_a_person(desk: Desk) -> None:
     assert held == [("people have changed both topics",)]
 
 
-@pytest.mark.skipif(not encoder.is_installed(), reason="the extra topics is not installed")
+@needs_encoder
 def test_a_proposal_is_accepted_or_rejected_once_and_can_be_undone(desk: Desk) -> None:
     desk.ask(("en", "On what day do we get our pay transferred?"), ("en", "What day is our pay transferred to us?"))
     desk.group()

@@ -12,7 +12,7 @@ from sqlalchemy import event, text
 
 from livedash_core.db import advisory_lock
 from livedash_core.insights.periods import Period
-from livedash_core.insights.topics import encoder, merging
+from livedash_core.insights.topics import merging
 from livedash_core.insights.topics import page as topic_page
 from livedash_core.insights.topics.page import read_topic
 from livedash_core.insights.topics.reading import count_follow_ups
@@ -20,7 +20,7 @@ from livedash_core.operations.erasure import erase_session
 from livedash_core.operations.topics import group_questions
 from livedash_core.pipeline import BUILT_IN
 from livedash_core.settings import Settings
-from tests.integration.insights.topics.questions import Desk, TopicModel
+from tests.integration.insights.topics.questions import Desk, TopicModel, needs_encoder
 from tests.integration.records import NOON, Records
 
 PAYSLIP = [
@@ -29,7 +29,6 @@ PAYSLIP = [
     ("nl", "Waar vind ik mijn loonstrook?"),
     ("de", "Wo finde ich meine Gehaltsabrechnung?"),
 ]
-needs_encoder = pytest.mark.skipif(not encoder.is_installed(), reason="the extra topics is not installed")
 
 
 @pytest.fixture

@@ -5,20 +5,22 @@ Each test holds one transaction open until another one waits for it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 import pytest
 from sqlalchemy import Connection, delete, insert
 
-from livedash_core.insights.topics import curation, merging
+from livedash_core.insights.topics import curation, encoder, grouping, merging
 from livedash_core.insights.topics.counting import refresh_counts
 from livedash_core.models import QuestionPair
 from livedash_core.operations import erasure
+from livedash_core.operations.erasure import erase_session
 from livedash_core.pipeline import BUILT_IN
-from tests.integration.insights.topics.questions import Desk
+from tests.integration.insights.topics.questions import Desk, TopicModel, needs_encoder
 from tests.integration.records import NOON, Records, rows_with
 from tests.integration.status.locks import waiting_transaction
 
@@ -173,3 +175,106 @@ def test_an_unusable_answer_does_not_reopen_a_pair_that_a_person_decides_meanwhi
         held.result()
 
     assert proposed.verdict() == ("person", "different", None)
+
+
+def place(desk: Desk, connection: Connection) -> None:
+    grouping.place_new_questions(connection, desk.company_id, 0)
+
+
+def encode(desk: Desk, connection: Connection) -> None:
+    grouping.encode_new_topics(connection, desk.company_id)
+
+
+def name(desk: Desk, connection: Connection) -> None:
+    made_of = merging.unnamed(connection, desk.company_id, 1)
+    merging.name_topics(connection, dict.fromkeys(made_of, f"The end of {SECRET}"), made_of)
+
+
+def made_of_erased_words(desk: Desk) -> Sequence[Any]:
+    """Rows of digests, vectors and names that a pass made of words that are erased now, or that repeat these words."""
+    return desk.query(
+        """
+        SELECT wording_digest FROM livedash.topic_member JOIN livedash.question ON question.id = question_id
+        WHERE normal_form LIKE '#%' AND wording_digest IS NOT NULL
+        UNION ALL SELECT encoder FROM livedash.question_vector JOIN livedash.question ON question.id = question_id
+        WHERE normal_form LIKE '#%'
+        UNION ALL SELECT name FROM livedash.topic WHERE name LIKE '%' || :secret || '%'
+        """,
+        secret=SECRET,
+    )
+
+
+#: A part of a pass, and whether the questions are in topics before it.
+parts = pytest.mark.parametrize(
+    ("part", "grouped"),
+    [(place, False), pytest.param(encode, True, marks=needs_encoder), (name, True)],
+)
+
+
+def secret_topic(desk: Desk, monkeypatch: pytest.MonkeyPatch, *, grouped: bool) -> UUID:
+    """Ask two wordings of a question, of which the first becomes the central one; returns the session that asked it."""
+    (session_id,) = desk.ask(("en", SECRET_QUESTION))
+    if grouped:
+        desk.ask(("en", f"Hello, why was {SECRET} fired?"))
+        with monkeypatch.context() as without:
+            without.setattr(encoder, "is_installed", lambda: False)
+            desk.group()
+    else:
+        desk.ask(("en", PAYSLIP))
+    return session_id
+
+
+@parts
+def test_a_pass_that_waits_for_an_erasure_stores_nothing_of_what_it_erases(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, part: Callable[[Desk, Connection], None], grouped: bool
+) -> None:
+    session_id = secret_topic(desk, monkeypatch, grouped=grouped)
+    with desk.engine.connect() as other:
+        erasing(session_id)(other)
+        with waiting_transaction(desk.engine, partial(part, desk)) as stored:
+            other.commit()
+        stored.result()
+
+    assert made_of_erased_words(desk) == []
+
+
+@needs_encoder
+def test_a_question_that_is_erased_while_it_is_encoded_has_no_vector(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (session_id,) = desk.ask(("en", SECRET_QUESTION))
+    desk.ask(("en", PAYSLIP))
+    calculate = encoder.encode
+
+    def encode_and_erase(questions: Sequence[str]) -> Iterator[bytes]:
+        vectors = calculate(questions)
+        if SECRET_QUESTION in questions:
+            erase_session(desk.engine, session_id, BUILT_IN)
+        return vectors
+
+    monkeypatch.setattr(encoder, "encode", encode_and_erase)
+    desk.group()
+
+    assert made_of_erased_words(desk) == []
+    encoded = desk.query("SELECT content FROM livedash.question JOIN livedash.question_vector ON question_id = id")
+    assert encoded == [(PAYSLIP,)]
+
+
+def test_a_topic_is_named_again_without_the_question_that_is_erased_meanwhile(desk: Desk) -> None:
+    (session_id,) = desk.ask(("en", SECRET_QUESTION))
+    for beginning in ("Hello", "Hi"):
+        desk.ask(("en", f"{beginning}, {SECRET_QUESTION}"))
+    named_of = []
+
+    def name_of(group: list[str]) -> str:
+        named_of.append(len(group))
+        if len(named_of) == 1:
+            erase_session(desk.engine, session_id, BUILT_IN)
+        return f"Of {len(group)} questions"
+
+    with TopicModel(lambda _a, _b: False, name_of) as model:
+        grouped = desk.group(with_model=True, **model.settings())
+
+    assert named_of == [3, 2]
+    assert grouped.named == 1
+    assert desk.query("SELECT name FROM livedash.topic") == [("Of 2 questions",)]
