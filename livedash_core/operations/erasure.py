@@ -31,6 +31,7 @@ from sqlalchemy import (
 
 from livedash_core.db import in_transaction
 from livedash_core.insights.topics.erasing import forget_questions
+from livedash_core.insights.topics.locking import NOT_ERASED
 from livedash_core.models import (
     AiProcessingRequest,
     Company,
@@ -231,7 +232,7 @@ def _erase_questions(connection: Connection, ids: list[UUID]) -> int:
 
 def _erase_unasked(engine: Engine, which: ColumnElement[bool]) -> int:
     """Erase questions of sessions that were analysed again and ask others since: their words may be an erased one's."""
-    wanted = select(Question.id).where(which, Question.normal_form.not_like("#%"), ~_IS_ASKED)
+    wanted = select(Question.id).where(which, NOT_ERASED, ~_IS_ASKED)
     with engine.connect() as connection:
         found = connection.scalars(wanted.order_by(Question.id)).all()
     chunks = (found[first : first + CHUNK_SESSIONS] for first in range(0, len(found), CHUNK_SESSIONS))

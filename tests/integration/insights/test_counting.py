@@ -31,7 +31,7 @@ from livedash_core.models import (
 from livedash_core.status import ProcessingStatusManager
 from tests.integration.records import NOON, Records
 from tests.integration.stages.stage_runs import SOURCE_CREDENTIALS, Pipeline
-from tests.integration.status.locks import waiting
+from tests.integration.status.locks import waiting_transaction
 from tests.integration.status.plans import Mode, explained
 
 Change = Callable[[Connection, list[UUID]], None]
@@ -363,7 +363,7 @@ def test_two_changes_of_one_session_at_once_are_each_counted(
         ask(connection, company_id, "How many days?", session_ids)
     with engine.connect() as other:
         first(other, session_ids)
-        with waiting(engine, lambda manager: second(manager.connection, session_ids)) as changed:
+        with waiting_transaction(engine, lambda connection: second(connection, session_ids)) as changed:
             other.commit()
         changed.result()
 
