@@ -188,6 +188,13 @@ def _check_not_newer(connection: Connection) -> str | None:
     return current
 
 
+@contextmanager
+def snapshot(engine: Engine) -> Iterator[Connection]:
+    """Open a read-only connection whose statements all see the database as the first of them does."""
+    with engine.connect() as connection:
+        yield connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+
+
 def in_transaction(engine: Engine, work: Callable[[Connection], T]) -> T:
     """Run ``work`` in a transaction; retry it after a deadlock or serialization failure."""
     with engine.connect() as connection:

@@ -14,6 +14,7 @@ from livedash_core.cli.context import database, scope_of
 from livedash_core.cli.options import Company, From, Json, To
 from livedash_core.cli.output import print_json, print_table, say
 from livedash_core.costs import describe_forecast
+from livedash_core.db import snapshot
 from livedash_core.errors import UsageError
 from livedash_core.insights.markdown import as_markdown, changed
 from livedash_core.insights.periods import PRESETS, Preset
@@ -50,8 +51,7 @@ def insights(
     day_window(first_day, last_day)
     chosen: Preset | None = next((one for one in PRESETS if one == preset), None)
     today = datetime.now(UTC).date()
-    with database(Settings()) as engine, engine.connect() as connection:
-        connection = connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+    with database(Settings()) as engine, snapshot(engine) as connection:
         ids = [company_id(connection, company)] if company else list(connection.scalars(select(CompanyRow.id)))
         days = first_and_last_day(connection, ids)
         period = chosen_period(days, today, first_day, last_day, chosen)

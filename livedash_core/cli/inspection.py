@@ -21,6 +21,7 @@ from livedash_core.cli.output import (
     shown,
     status_text,
 )
+from livedash_core.db import snapshot
 from livedash_core.operations.rejections import CsvFindings, csv_findings, list_rejections
 from livedash_core.operations.sessions import describe_session, find_session
 from livedash_core.operations.transcript_notes import count_noted, list_noted
@@ -195,7 +196,8 @@ def doctor(as_json: Json = False) -> None:
     # Imported here, because it needs the parsers, which take longer to import than what the other commands need.
     from livedash_core.operations.doctor import examine
 
-    with database(Settings()) as engine, engine.connect() as connection:
+    # On one snapshot, because counts are compared with the rows that they count while stages run.
+    with database(Settings()) as engine, snapshot(engine) as connection:
         findings = examine(connection, load_pipeline())
     if as_json:
         print_json([finding._asdict() for finding in findings])

@@ -34,7 +34,10 @@ class Finding(NamedTuple):
 
 
 def examine(connection: Connection, pipeline: Pipeline) -> list[Finding]:
-    """Run all checks, without writing; an empty list means that nothing is wrong."""
+    """Run all checks, without writing; an empty list means that nothing is wrong.
+
+    While stages run, call it on one snapshot (``db.snapshot``): it compares counts with the rows that they count.
+    """
     return [
         *_incidents(connection),
         *_counted(connection, "stuck lease", _STUCK_LEASES, "the next run of that stage reclaims their sessions"),

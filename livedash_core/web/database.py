@@ -9,7 +9,7 @@ from functools import cache
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from livedash_core.db import check_schema
+from livedash_core.db import check_schema, snapshot
 
 Reader = Callable[[], AbstractContextManager[Connection]]
 
@@ -25,8 +25,8 @@ def page_reader(open_engine: Callable[[], Engine]) -> Reader:
     @contextmanager
     def read() -> Iterator[Connection]:
         try:
-            with engine().connect() as connection:
-                yield connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            with snapshot(engine()) as connection:
+                yield connection
         except DBAPIError:
             check_schema(engine())
             raise

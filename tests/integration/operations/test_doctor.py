@@ -1,15 +1,21 @@
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID, uuid4
 
+import pytest
 from sqlalchemy import Connection, insert, text
 
+from livedash_core.cli import inspection
 from livedash_core.costs.ledger import CallEnd, PlannedCall, Usage
 from livedash_core.costs.ledger_store import close_calls, open_calls
 from livedash_core.costs.prices import load_prices, set_price
 from livedash_core.models import AiModelPricing
+from livedash_core.operations import doctor
 from livedash_core.operations.companies import add_company
 from livedash_core.operations.doctor import examine
 from livedash_core.pipeline import BUILT_IN
@@ -128,3 +134,33 @@ def test_abandoned_calls_and_wrong_cost_totals_are_found(
     assert found.message.startswith("Acme: 1 model calls are open since 2026-05-01 12:00Z")
     connection.execute(text("UPDATE livedash.ai_processing_request SET outcome = 'unknown'"))
     assert "ledger" in checks(connection)
+
+
+def test_what_ends_while_doctor_compares_is_no_drift(
+    records: Records, database_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    acme = records.company("Acme", csv_url="https://example.com/x.csv")
+    sessions = records.sessions(acme, 2)
+
+    def then_work(read: Callable[..., Any]) -> Callable[..., Any]:
+        """Read, and before the next statement a stage settles a session and a call ends."""
+
+        def read_and_work(*arguments: Any, **options: Any) -> Any:
+            found = read(*arguments, **options)
+            with records.engine.begin() as other:
+                claim = ProcessingStatusManager(other).claim("TRANSCRIPT_FETCH", 1)
+                ProcessingStatusManager(other).complete("TRANSCRIPT_FETCH", claim.token, dict.fromkeys(claim.attempts))
+                (row,) = open_calls(other, [PlannedCall(uuid4(), acme, "small", "1", 1, 1)], load_prices(other))
+                assert isinstance(row, UUID)
+                close_calls(other, {row: CallEnd("rejected", "no")}, load_prices(other))
+            return found
+
+        return read_and_work
+
+    for name in ("read_breakdown", "stored_totals"):
+        monkeypatch.setattr(doctor, name, then_work(getattr(doctor, name)))
+    monkeypatch.setenv("LIVEDASH_DATABASE_URL", database_url)
+    inspection.doctor(as_json=True)
+    assert json.loads(capsys.readouterr().out) == []
+    for session in sessions:
+        records.assert_stage(session, "TRANSCRIPT_FETCH", "COMPLETED")
