@@ -98,7 +98,7 @@ def analyse_again(
         with engine.connect() as connection:
             ids = find_analysed(connection, scope, versions=version, limit=limit)
             forecast = describe_forecast(connection, ids)
-        queued = 0 if dry_run else reopen(engine, ids, pipeline)
+        queued = 0 if dry_run else reopen(engine, ids, pipeline, versions=version)
     if as_json:
         print_json({"dry_run": dry_run, "sessions": len(ids), "queued": queued, "forecast": forecast})
     elif not ids:

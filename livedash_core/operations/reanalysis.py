@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from uuid import UUID
 
@@ -31,20 +31,28 @@ def find_analysed(
     return list(connection.scalars(query, parameters))
 
 
-def analyse_again(engine: Engine, session_ids: Sequence[UUID], pipeline: Pipeline) -> int:
+def analyse_again(
+    engine: Engine, session_ids: Sequence[UUID], pipeline: Pipeline, *, versions: Sequence[str] | None = None
+) -> int:
     """Set the analysis of these sessions, and all later stages, PENDING; returns the number of sessions.
 
-    What was analysed before stays visible until the new analysis replaces it.
+    Only of those that ``find_analysed`` still finds with these ``versions``: another call may have queued a session
+    since it was found, and its analysis may be paid for. What was analysed before stays visible until the new analysis
+    replaces it.
     """
     queued = 0
     for first in range(0, len(session_ids), CHUNK_SESSIONS):
         chunk = session_ids[first : first + CHUNK_SESSIONS]
-        queued += in_transaction(engine, partial(_reopen, ids=chunk, pipeline=pipeline))
+        queued += in_transaction(engine, partial(_reopen, ids=chunk, pipeline=pipeline, versions=versions))
     return queued
 
 
-def _reopen(connection: Connection, *, ids: Iterable[UUID], pipeline: Pipeline) -> int:
-    return len(ProcessingStatusManager(connection, pipeline=pipeline).reopen(STAGE, ids))
+def _reopen(connection: Connection, *, ids: Sequence[UUID], pipeline: Pipeline, versions: Sequence[str] | None) -> int:
+    manager = ProcessingStatusManager(connection, pipeline=pipeline)
+    # The statement that chooses must begin after the lock, to see what others stored while this call waited for them.
+    manager.lock(ids)
+    still = find_analysed(connection, Scope(session_ids=tuple(ids)), versions=versions)
+    return len(manager.reopen(STAGE, still))
 
 
 _FIND = """
@@ -55,6 +63,7 @@ _FIND = """
     JOIN livedash.session_processing_status AS status
       ON status.session_id = session.id AND status.stage = :stage AND status.status = 'COMPLETED'
     WHERE session.analyzed_at IS NOT NULL AND {which}
+      AND (CAST(:session_ids AS uuid[]) IS NULL OR session.id = ANY (CAST(:session_ids AS uuid[])))
       AND (CAST(:company_ids AS uuid[]) IS NULL OR session.company_id = ANY (CAST(:company_ids AS uuid[])))
       AND session.started_at >= coalesce(CAST(:started_from AS timestamptz), '-infinity')
       AND session.started_at < coalesce(CAST(:started_before AS timestamptz), 'infinity')

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import Connection, Engine, insert, update
+from sqlalchemy import Connection, Engine, insert, text, update
 
+from livedash_core.db import make_engine
 from livedash_core.models import Company, Session
 from livedash_core.operations import reanalysis
-from livedash_core.operations.reanalysis import analyse_again, find_analysed
+from livedash_core.operations.reanalysis import STAGE, analyse_again, find_analysed
 from livedash_core.pipeline import BUILT_IN
-from livedash_core.status import Scope
+from livedash_core.status import ProcessingStatusManager, Scope
 from tests.integration.records import NOON, Records
+from tests.integration.status.locks import is_blocked
 
 
 def analysed(records: Records, company_id: UUID, number: int, **columns: Any) -> list[UUID]:
@@ -60,4 +63,35 @@ def test_a_queued_session_is_not_queued_again_and_an_interrupted_call_continues(
     for session_id in ids:
         records.assert_stage(session_id, "AI_ANALYSIS", "PENDING")
         records.assert_stage(session_id, "SESSION_CREATION", "COMPLETED")
+    records.assert_counts_equal_rows()
+
+
+@pytest.mark.parametrize("versions", [None, ["1"]])
+@pytest.mark.parametrize("reached", ["PENDING", "IN_PROGRESS", "COMPLETED"])
+def test_what_another_call_queued_meanwhile_is_not_queued_again(
+    records: Records, company_id: UUID, engine: Engine, database_url: str, versions: list[str] | None, reached: str
+) -> None:
+    """Otherwise a batch would lose its claim, and the analysis be paid twice."""
+    queued, left = analysed(records, company_id, 2, prompt_version="1")
+    single = make_engine(database_url, pool_size=1)  # so that the process that waits is known
+    with single.connect() as connection:
+        process = connection.scalar(text("SELECT pg_backend_pid()"))
+        found = find_analysed(connection, Scope(), versions=versions)
+    assert sorted(found) == sorted([queued, left])
+    with engine.connect() as other, ThreadPoolExecutor(1) as thread:
+        manager = ProcessingStatusManager(other)
+        assert manager.reopen(STAGE, [queued]) == [queued]
+        if reached != "PENDING":
+            token = manager.start_stage(queued, STAGE)
+        if reached == "COMPLETED":
+            manager.complete_stage(queued, STAGE, token)
+            other.execute(update(Session).where(Session.id == queued).values(outcome="UNKNOWN", prompt_version="2"))
+        again = thread.submit(analyse_again, single, found, BUILT_IN, versions=versions)
+        while not (again.done() or is_blocked(other, process)):
+            pass
+        other.commit()
+        assert again.result() == 1
+    single.dispose()
+    records.assert_stage(queued, STAGE, reached)
+    records.assert_stage(left, STAGE, "PENDING")
     records.assert_counts_equal_rows()
