@@ -35,7 +35,7 @@ def run() -> dict[str, int]:
     """
     with fail_without_retry():
         settings, engine, pipeline = connections.settings(), connections.checked_engine(), load_pipeline()
-        evaluate(engine, pipeline, settings, stopped_dags=stopped_dags(pipeline))
+        evaluate(engine, pipeline, settings, stopped_dags=lambda: stopped_dags(pipeline))
         sent, errors = deliver(engine, configured(settings), base_url())
         with engine.connect() as connection:
             still_open = count_open(connection)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 from sqlalchemy import Engine
@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from livedash_core.alerts.facts import read_facts
 from livedash_core.alerts.found import DAGS
 from livedash_core.alerts.rules import find
-from livedash_core.alerts.store import list_alerts, record
+from livedash_core.alerts.store import last_evaluation, list_alerts, record
 from livedash_core.db import in_transaction
 from livedash_core.pipeline import Pipeline
 from livedash_core.settings import Settings
@@ -22,19 +22,23 @@ def evaluate(
     settings: Settings,
     *,
     now: datetime | None = None,
-    stopped_dags: Mapping[str, str] | None = None,
+    stopped_dags: Callable[[], Mapping[str, str] | None] = lambda: None,
 ) -> None:
     """Begin, change and end the alerts as of ``now`` (unset: the present); sends nothing.
 
-    ``stopped_dags``: the id of each DAG that does not run → why, as in "is paused"; None where Airflow cannot be asked:
-    those that did not run at the last evaluation are taken not to run.
+    ``stopped_dags`` asks for the id of each DAG that does not run → why, as in "is paused". It returns None where
+    Airflow cannot be asked: those that did not run at the last evaluation are taken not to run.
+
+    Changes nothing if another evaluation is recorded meanwhile: that one may have read newer facts.
     """
     instant = now or datetime.now(UTC)
     with engine.connect() as connection:
-        if stopped_dags is None:
-            stopped_dags = {
-                alert.page.removeprefix(DAGS): "is paused" for alert in list_alerts(connection, rule="paused")
-            }
-        facts = read_facts(connection, pipeline, settings, now=instant, stopped_dags=stopped_dags)
+        # Before anything else is read or asked. No lock is held meanwhile, because Airflow may take minutes to answer.
+        before = last_evaluation(connection)
+    stopped = stopped_dags()
+    with engine.connect() as connection:
+        if stopped is None:
+            stopped = {alert.page.removeprefix(DAGS): "is paused" for alert in list_alerts(connection, rule="paused")}
+        facts = read_facts(connection, pipeline, settings, now=instant, stopped_dags=stopped)
     found = find(facts, pipeline, settings)
-    in_transaction(engine, lambda connection: record(connection, found, instant))
+    in_transaction(engine, lambda connection: record(connection, found, instant, after=before))

@@ -81,12 +81,17 @@ _SHOWN = (
 _LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended('livedash alerts', 0))")
 
 
-def record(connection: Connection, found: Sequence[Found], now: datetime) -> None:
+def record(connection: Connection, found: Sequence[Found], now: datetime, *, after: datetime | None) -> None:
     """Store what the rules found at ``now``: new alerts begin, and open ones that were not found end.
 
-    The caller's transaction makes the change visible at once. Evaluations at the same time wait for each other.
+    ``after``: the last evaluation when the facts were not yet read. If it is no longer the last one, nothing changes,
+    because these facts may be older than those of the other. The caller's transaction makes the change visible at once.
+    Evaluations at the same time wait for each other.
     """
     connection.execute(_LOCK)
+    # Only compared for equality: the clocks of two machines need not agree.
+    if last_evaluation(connection) != after:
+        return
     stored = {row.key: row for row in connection.execute(select(*_KEPT).where(Alert.ended_at.is_(None)))}
     rows = {one.key: {**_row(one), "since": one.since, "first_seen_at": now} for one in found}
     if reopened := _reopen(connection, [key for key in rows if key not in stored], now):

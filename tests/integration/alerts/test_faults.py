@@ -18,7 +18,7 @@ from tests.integration.web.conftest import make_app, visit  # noqa: F401 - a fix
 
 
 def alerts_of(world: World) -> list[OpenAlert]:
-    evaluate(world.engine, BUILT_IN, Settings(), now=world.now, stopped_dags=world.stopped_dags)
+    evaluate(world.engine, BUILT_IN, Settings(), now=world.now, stopped_dags=lambda: world.stopped_dags)
     with world.engine.connect() as connection:
         return list_alerts(connection)
 

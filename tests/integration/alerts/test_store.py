@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
 from sqlalchemy import Connection
 
+from livedash_core.alerts import evaluation
 from livedash_core.alerts.evaluation import evaluate
 from livedash_core.alerts.messages import write_messages
 from livedash_core.alerts.store import END_IS_NEWS, HISTORY, list_alerts, record_delivery, snooze, unsnooze
 from livedash_core.errors import UsageError
 from livedash_core.pipeline import BUILT_IN
 from livedash_core.settings import Settings
-from tests.integration.alerts.faults import World, lost_batch, paused_import
+from tests.integration.alerts.faults import Fault, World, lost_batch, paused_import
 
 
 def step(world: World, *, error: str | None = None, **later: float) -> list[str]:
     """Evaluate and send with the notifier "mail", some time later; the changes that were sent."""
     world.now += timedelta(**later)
-    evaluate(world.engine, BUILT_IN, Settings(), now=world.now, stopped_dags=world.stopped_dags)
+    evaluate(world.engine, BUILT_IN, Settings(), now=world.now, stopped_dags=lambda: world.stopped_dags)
     with world.engine.begin() as connection:
         alerts = list_alerts(connection, with_ended_since=world.now - END_IS_NEWS, steady_at=world.now)
         sent = write_messages(alerts, "mail", None)
@@ -222,6 +224,41 @@ def test_without_an_answer_of_airflow_a_paused_dag_stays_paused(world: World, co
     step(world)
     evaluate(world.engine, BUILT_IN, Settings(), now=world.now)
     assert [alert.rule for alert in list_alerts(connection)] == ["paused"]
+
+
+@pytest.mark.parametrize("fault", [lost_batch, paused_import])
+@pytest.mark.parametrize("was_open", [False, True])
+def test_facts_older_than_those_of_the_last_evaluation_change_nothing(
+    world: World, connection: Connection, monkeypatch: pytest.MonkeyPatch, fault: Fault, was_open: bool
+) -> None:
+    repair = fault(world)
+    if was_open:
+        step(world)
+        world.now += timedelta(minutes=5)
+
+    def be_overtaken(*arguments: Any) -> Any:
+        """The facts are read, and before they are recorded, another worker reads that the fault is gone."""
+        monkeypatch.undo()
+        repair()
+        evaluate(world.engine, BUILT_IN, Settings(), now=world.ago(seconds=-1), stopped_dags=lambda: {})
+        return evaluation.find(*arguments)
+
+    monkeypatch.setattr(evaluation, "find", be_overtaken)
+    evaluate(world.engine, BUILT_IN, Settings(), now=world.now, stopped_dags=lambda: dict(world.stopped_dags))
+    assert list_alerts(connection) == []
+
+
+def test_what_airflow_said_before_another_evaluation_changes_nothing(world: World, connection: Connection) -> None:
+    paused_import(world)
+
+    def ask() -> dict[str, str]:
+        answer = dict(world.stopped_dags)
+        world.now += timedelta(seconds=1)
+        evaluate(world.engine, BUILT_IN, Settings(), now=world.now, stopped_dags=dict)
+        return answer
+
+    evaluate(world.engine, BUILT_IN, Settings(), now=world.now, stopped_dags=ask)
+    assert list_alerts(connection) == []
 
 
 def test_ended_alerts_are_forgotten_in_time(world: World, connection: Connection) -> None:
