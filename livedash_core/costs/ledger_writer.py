@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import Any, Generic, NamedTuple, TypeVar
 from uuid import UUID
 
@@ -13,7 +14,13 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from livedash_core.costs.ledger import CallEnd, PlannedCall
-from livedash_core.costs.ledger_store import abandon_calls, close_calls, mark_unusable, open_calls
+from livedash_core.costs.ledger_store import (
+    abandon_calls,
+    close_calls,
+    mark_unusable,
+    open_calls,
+    price_unpriced_calls,
+)
 from livedash_core.costs.prices import load_prices
 from livedash_core.costs.pricing import PriceList
 from livedash_core.costs.rate_limiter import UNLIMITED, Limits, reserve_calls, store_rate_limits
@@ -22,6 +29,7 @@ from livedash_core.errors import SystemicError
 from livedash_core.outcomes import Deferred
 
 Result = TypeVar("Result")
+T = TypeVar("T")
 
 #: The longest time that a call waits for a rate limit while its session stays claimed; beyond that it is deferred.
 _MAX_WAIT_SECONDS = 60.0
@@ -122,6 +130,10 @@ class DatabaseLedger(Generic[Result]):
         """Write what is pending, and close the connection."""
         while self._writer is not None:
             await self._writer
+        if self._prices_read_at is not None:
+            # For the calls that were closed since; these are recorded, so that it is no error if the database is gone.
+            with suppress(OperationalError, PoolTimeout):
+                await asyncio.to_thread(self._read_prices)
         self._disconnect()
 
     def _close_unsent(self, written: asyncio.Future[UUID | Deferred | float]) -> None:
@@ -163,6 +175,8 @@ class DatabaseLedger(Generic[Result]):
         Returns for each the id of a row, a deferral, seconds to wait, None or an exception.
         """
         try:
+            if self._prices_read_at is None or time.monotonic() - self._prices_read_at > _PRICE_LIST_SECONDS:
+                self._read_prices()
             return self._transaction(lambda connection: self._apply(connection, changes))
         except (OperationalError, PoolTimeout) as exc:
             error = SystemicError(f"the cost ledger cannot be written: {first_line(exc)}")
@@ -178,7 +192,7 @@ class DatabaseLedger(Generic[Result]):
                 self._commit([change._replace(result=None)])
             return [exc]
 
-    def _transaction(self, work: Callable[[Connection], list[Any]]) -> list[Any]:
+    def _transaction(self, work: Callable[[Connection], T]) -> T:
         for attempt in (1, 2):
             reused = self._connection is not None
             try:
@@ -200,7 +214,6 @@ class DatabaseLedger(Generic[Result]):
     def _apply(
         self, connection: Connection, changes: Sequence[PlannedCall | _ClosedCall | _UnusableReply]
     ) -> list[Any]:
-        prices = self._current_prices(connection)
         calls = [change for change in changes if isinstance(change, PlannedCall)]
         closed = [change for change in changes if isinstance(change, _ClosedCall)]
         unusable = [change for change in changes if isinstance(change, _UnusableReply)]
@@ -208,18 +221,28 @@ class DatabaseLedger(Generic[Result]):
             self._store_results(connection, results)
         # Closed calls come first, because the limits and costs that they report apply to the calls that open now.
         store_rate_limits(connection, [change.end.rate_limit for change in closed if change.end.rate_limit])
-        close_calls(connection, {change.row: change.end for change in closed}, prices)
+        close_calls(connection, {change.row: change.end for change in closed}, self._prices)
         mark_unusable(connection, {change.row: change.error_message for change in unusable})
         delays = reserve_calls(connection, calls, self._limits)
         due = [call for call, delay in zip(calls, delays, strict=True) if not delay]
-        opened = iter(open_calls(connection, due, prices))
+        opened = iter(open_calls(connection, due, self._prices))
         answers = iter([delay or next(opened) for delay in delays])
         return [next(answers) if isinstance(change, PlannedCall) else None for change in changes]
 
-    def _current_prices(self, connection: Connection) -> PriceList:
+    def _read_prices(self) -> None:
+        """Read the price list, and price the calls that this ledger has closed with an older one.
+
+        Whoever adds a price prices the calls that are closed by then, but this ledger closes calls with the older list
+        until it reads the new one.
+        """
         now = time.monotonic()
+        # Kept only after the commit: if it fails, the calls are not priced yet.
+        self._prices, self._prices_read_at = self._transaction(self._load_and_apply_prices), now
+
+    def _load_and_apply_prices(self, connection: Connection) -> PriceList:
+        prices = load_prices(connection)
         if self._prices_read_at is None:
             abandon_calls(connection)
-        if self._prices_read_at is None or now - self._prices_read_at > _PRICE_LIST_SECONDS:
-            self._prices, self._prices_read_at = load_prices(connection), now
-        return self._prices
+        elif prices.ids != self._prices.ids:
+            price_unpriced_calls(connection, prices)
+        return prices

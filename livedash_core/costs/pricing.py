@@ -58,6 +58,11 @@ class PriceList:
         for price in prices:
             self._prices[price.model].append(price)
 
+    @property
+    def ids(self) -> set[int]:
+        """The ids of the prices; a stored price never changes, so that lists with the same ids are equal."""
+        return {price.id for prices in self._prices.values() for price in prices}
+
     def find(
         self,
         models: Sequence[str | None],

@@ -6,7 +6,8 @@ Erases the sessions that are older than their company's retention period (`lived
 of no other session, failure texts. Counts and costs stay. The next import does not bring erased sessions back.
 
 **What a run processes.** All sessions past their retention period, daily or when triggered by hand; there is no form. A
-run also erases what an earlier run missed. `livedash erase` erases one session or company at once.
+run also erases what an earlier run missed. `livedash erase` erases one session or company at once. At the end, it
+prices calls that were made while a price was added and were left unpriced.
 
 **When it is red.** The database was unreachable: the task's last log line says so. Sessions erased until then stay
 erased, the next run erases the rest, and `livedash doctor` reports companies whose sessions are overdue.

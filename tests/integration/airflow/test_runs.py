@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from uuid import UUID
+from decimal import Decimal
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import text
 
+from livedash_core.costs import (
+    CallEnd,
+    PlannedCall,
+    Usage,
+    close_calls,
+    load_prices,
+    open_calls,
+    recount,
+    set_price,
+    stored_totals,
+)
 from livedash_core.status import ProcessingStatusManager
 from tests.integration.airflow.conftest import Run
 from tests.integration.records import NOON, Records
@@ -340,3 +352,20 @@ def test_the_retention_run_erases_sessions_older_than_their_company_keeps(run, r
     with records.engine.connect() as connection:
         erased = connection.execute(text("SELECT id FROM livedash.session_import WHERE erased_at IS NOT NULL"))
         assert set(erased.scalars()) == set(gone) - set(kept)
+
+
+def test_the_retention_run_prices_calls_that_a_killed_process_closed_with_an_older_price_list(run, records, company_id):
+    with records.engine.begin() as connection:
+        older = load_prices(connection)
+        set_price(connection, "home-made", valid_from=NOON, input_=Decimal(1), output=Decimal(1))
+    with records.engine.begin() as connection:
+        (call,) = open_calls(connection, [PlannedCall(uuid4(), company_id, "home-made", "1", 900, 100)], older)
+        close_calls(connection, {call: CallEnd("answered", usage=Usage(900, 0, 0, 100))}, older)
+
+    finished = run("RETENTION", "scheduled")
+
+    assert (finished.state, finished.errors()) == ("success", [])
+    assert finished.says("1 calls priced that were closed with an older price list")
+    with records.engine.connect() as connection:
+        assert connection.scalar(text("SELECT cost FROM livedash.ai_processing_request")) == Decimal("0.001")
+        assert stored_totals(connection) == recount(connection)

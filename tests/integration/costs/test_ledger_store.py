@@ -10,7 +10,9 @@ from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import Connection, Engine, func, insert, select, text, update
+from sqlalchemy.exc import DBAPIError, OperationalError
 
+from livedash_core.costs import ledger_writer
 from livedash_core.costs.ledger import CallEnd, PlannedCall, Usage
 from livedash_core.costs.ledger_store import (
     abandon_calls,
@@ -177,9 +179,7 @@ async def test_a_change_that_the_database_refuses_does_not_fail_the_others(engin
     assert (stored(engine, good).outcome, stored(engine, bad).outcome) == ("answered", "sent")
 
 
-async def test_a_closed_connection_is_replaced(engine: Engine) -> None:
-    ledger = DatabaseLedger(engine)
-    row = await ledger.open_call(planned())
+def end_connections(engine: Engine) -> None:
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(
             text(
@@ -187,6 +187,12 @@ async def test_a_closed_connection_is_replaced(engine: Engine) -> None:
                 "WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
             )
         )
+
+
+async def test_a_closed_connection_is_replaced(engine: Engine) -> None:
+    ledger = DatabaseLedger(engine)
+    row = await ledger.open_call(planned())
+    end_connections(engine)
     await ledger.close_call(row, CallEnd("answered", usage=USAGE))
     await ledger.close()
     assert stored(engine, row).outcome == "answered"
@@ -224,6 +230,81 @@ def test_a_price_set_by_hand_prices_earlier_unpriced_calls(engine: Engine) -> No
     assert_totals_match_rows(engine)
     with engine.begin() as connection, pytest.raises(UsageError, match="has a price from"):
         set_price(connection, "home-made", valid_from=yesterday, input_=Decimal(0), output=Decimal(2))
+
+
+def price_home_made(engine: Engine) -> None:
+    with engine.begin() as connection:
+        long_ago = datetime(2020, 1, 1, tzinfo=UTC)
+        set_price(connection, "home-made", valid_from=long_ago, input_=Decimal(0), output=Decimal(1))
+
+
+async def open_home_made(ledger: DatabaseLedger) -> UUID:
+    row = await ledger.open_call(planned(model="home-made"))
+    assert isinstance(row, UUID)
+    return row
+
+
+async def close_answered(ledger: DatabaseLedger, row: UUID) -> None:
+    await ledger.close_call(row, CallEnd("answered", usage=USAGE))
+
+
+async def test_calls_closed_with_an_older_price_list_are_priced_when_their_ledger_reads_the_new_one(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = DatabaseLedger(engine), DatabaseLedger(engine)
+    rows = [await open_home_made(ledger) for ledger in (first, second, first)]
+    price_home_made(engine)
+    await close_answered(first, rows[0])
+    assert stored(engine, rows[0]).cost is None
+
+    # A minute is over for the first ledger. The change with which it reads the list is refused.
+    monkeypatch.setattr(ledger_writer, "_PRICE_LIST_SECONDS", -1)
+    with pytest.raises(DBAPIError):
+        await first.close_call(rows[2], CallEnd("answered", "a NUL: \0"))
+    assert stored(engine, rows[0]).cost == Decimal("0.1")
+
+    # The second one still has the older list.
+    monkeypatch.undo()
+    await close_answered(second, rows[1])
+    assert stored(engine, rows[1]).cost is None
+    monkeypatch.setattr(ledger_writer, "_PRICE_LIST_SECONDS", -1)
+    await open_home_made(second)
+    assert stored(engine, rows[1]).cost == Decimal("0.1")
+    for ledger in (first, second):
+        await ledger.close()
+    assert_totals_match_rows(engine)
+
+
+async def test_a_ledger_that_ends_prices_what_it_closed_with_an_older_price_list(engine: Engine) -> None:
+    ledgers = [DatabaseLedger(engine) for _ in range(2)]
+    rows = [await open_home_made(ledger) for ledger in ledgers]
+    price_home_made(engine)
+    for ledger, row in zip(ledgers, rows, strict=True):
+        await close_answered(ledger, row)
+        assert stored(engine, row).cost is None
+        await ledger.close()
+        assert stored(engine, row).cost == Decimal("0.1")
+    assert_totals_match_rows(engine)
+
+
+async def test_a_ledger_ends_without_an_error_if_the_database_is_gone_by_then(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = DatabaseLedger(engine)
+    row = await open_home_made(ledger)
+    await close_answered(ledger, row)
+    end_connections(engine)
+    attempts = []
+
+    def refuse() -> None:
+        attempts.append("connect")
+        raise OperationalError("", {}, Exception("gone"))
+
+    with monkeypatch.context() as gone:
+        gone.setattr(engine, "connect", refuse)
+        await ledger.close()
+    assert attempts == ["connect"]
+    assert stored(engine, row).outcome == "answered"
 
 
 def test_migrated_rows_are_added_and_other_currencies_are_not_counted_as_usd(engine: Engine) -> None:
