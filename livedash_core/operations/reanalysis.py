@@ -26,7 +26,8 @@ def find_analysed(
     They have one of these prompt versions, or (None) were not analysed for their outcome. A session that is queued or
     being analysed is left out.
     """
-    query = _BY_VERSION if versions else _WITHOUT_OUTCOME
+    which = _OF_VERSIONS if versions else _WITHOUT_OUTCOME
+    query = text(_FIND.format(which=which, reach="true" if scope.session_ids is None else _THESE))
     parameters = {**scope.parameters(), "stage": STAGE, "versions": list(versions or ()), "limit": limit}
     return list(connection.scalars(query, parameters))
 
@@ -62,12 +63,12 @@ _FIND = """
     JOIN livedash.session_import AS imported ON imported.id = session.id AND imported.erased_at IS NULL
     JOIN livedash.session_processing_status AS status
       ON status.session_id = session.id AND status.stage = :stage AND status.status = 'COMPLETED'
-    WHERE session.analyzed_at IS NOT NULL AND {which}
-      AND (CAST(:session_ids AS uuid[]) IS NULL OR session.id = ANY (CAST(:session_ids AS uuid[])))
+    WHERE session.analyzed_at IS NOT NULL AND {which} AND {reach}
       AND (CAST(:company_ids AS uuid[]) IS NULL OR session.company_id = ANY (CAST(:company_ids AS uuid[])))
       AND session.started_at >= coalesce(CAST(:started_from AS timestamptz), '-infinity')
       AND session.started_at < coalesce(CAST(:started_before AS timestamptz), 'infinity')
     ORDER BY session.started_at DESC, session.id DESC LIMIT :limit
 """
-_WITHOUT_OUTCOME = text(_FIND.format(which="session.outcome IS NULL"))
-_BY_VERSION = text(_FIND.format(which="session.prompt_version = ANY (CAST(:versions AS text[]))"))
+_WITHOUT_OUTCOME = "session.outcome IS NULL"
+_OF_VERSIONS = "session.prompt_version = ANY (CAST(:versions AS text[]))"
+_THESE = "session.id = ANY (CAST(:session_ids AS uuid[]))"

@@ -217,11 +217,6 @@ class ProcessingStatusManager:
         rows = self.connection.execute(statement("skip_failed", reach=scope.reach), parameters)
         return {stage: int(sessions) for stage, sessions in rows}
 
-    def lock(self, session_ids: Iterable[UUID]) -> None:
-        """Lock all stages of these sessions: what later statements of this transaction read of them does not change."""
-        parameters = {"session_ids": list(session_ids), "stages": list(self.pipeline.names)}
-        self.connection.execute(statement("lock"), parameters)
-
     def reopen(self, stage: str, session_ids: Iterable[UUID]) -> list[UUID]:
         """Set ``stage`` and all later stages PENDING, and release claims on them; returns the ids that changed."""
         return self._ids(
