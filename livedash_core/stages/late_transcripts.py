@@ -43,6 +43,8 @@ _DUE = text(
       AND now() - status.completed_at >= greatest(status.completed_at - row.changed_at, make_interval(secs => :pause))
     ORDER BY status.completed_at
     LIMIT :most
+    -- Or a person could skip one, or another import reopen it, before it is reopened here.
+    FOR UPDATE OF status SKIP LOCKED
     """
 )
 

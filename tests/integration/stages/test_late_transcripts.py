@@ -7,9 +7,12 @@ from http import HTTPStatus
 import pytest
 from sqlalchemy import Engine, text
 
+from livedash_core.pipeline import BUILT_IN
+from livedash_core.stages.late_transcripts import reopen_late_transcripts
 from tests.integration.records import Records
 from tests.integration.stages.stage_runs import Pipeline
 from tests.integration.stages.website import CONVERSATION, Answer, Site
+from tests.integration.status.locks import impatient, locked_row
 
 FETCH = "TRANSCRIPT_FETCH"
 
@@ -45,6 +48,18 @@ def test_an_empty_transcript_that_is_filled_later_is_fetched_by_a_run_after_the_
     assert (reports[FETCH].completed, reports[FETCH].skipped) == (2, 1)
     assert pipeline.query("SELECT count(*) FROM livedash.message") == [(4,)]
     records.assert_counts_equal_rows()
+
+
+def test_a_session_that_another_transaction_changes_is_left_to_it(
+    site: Site, acme, pipeline: Pipeline, engine: Engine
+) -> None:
+    """A person skips it for good, or another import looks at it again."""
+    site.publish(site.rows(2, transcript=""))
+    pipeline.run_all()
+    age(engine, imported_hours=0.2, checked_hours=0.1)
+    theirs, ours = pipeline.session("S1"), pipeline.session("S2")
+    with locked_row(engine, (theirs, FETCH)), impatient(engine) as connection:
+        assert reopen_late_transcripts(connection, BUILT_IN) == [ours]
 
 
 @pytest.mark.parametrize(
