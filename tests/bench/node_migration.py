@@ -12,6 +12,8 @@ from tests.bench.product import LIVEDASH, MEGABYTES, measured
 from tests.integration.livedash_node_migration.livedash_node import LivedashNode
 
 MESSAGES = 10
+#: Of the very large database, a question and an answer, so that a run takes an hour or two rather than four.
+FEW_MESSAGES = 2
 #: One in so many is analysed, with a request and two questions; as many again are shared by all.
 ANALYSED_EVERY = 7
 COMPANY = "00000000-0000-4000-8000-000000000001"
@@ -77,13 +79,21 @@ FILL: tuple[LiteralString, ...] = (
 
 def migrate(server: Server) -> list[Row]:
     """a livedash-node database moved in, against COPY of the same rows"""
-    sessions = server.scale.moved_in
+    return _migrate(server, server.scale.moved_in, MESSAGES)
+
+
+def migrate_very_large(server: Server) -> list[Row]:
+    """the same with 10,000,000 sessions (an hour or two, 70 GB; runs only when it is named)"""
+    return _migrate(server, server.scale.very_large[1], FEW_MESSAGES)
+
+
+def _migrate(server: Server, sessions: int, messages: int) -> list[Row]:
     peaks: list[float] = []
     sound: list[bool] = []
     with server.database() as source:
         node = LivedashNode(source.url)
         node.add("Company", id=COMPANY)
-        sizes = {"company": COMPANY, "sessions": sessions, "messages": MESSAGES, "every": ANALYSED_EVERY}
+        sizes = {"company": COMPANY, "sessions": sessions, "messages": messages, "every": ANALYSED_EVERY}
         for statement in FILL:
             psycopg.ClientCursor(node.connection).execute(statement, sizes)
         source.execute("VACUUM ANALYZE")
@@ -94,7 +104,7 @@ def migrate(server: Server) -> list[Row]:
                 command = [str(LIVEDASH), "migrate", "--source", source.url, "--json"]
                 said, peak = measured(server, command, {"LIVEDASH_DATABASE_URL": target.url})
             peaks.append(peak["peak_megabytes"])
-            sound.append(said["sound"] and said["tables"]["Message"]["copied"] == sessions * MESSAGES)
+            sound.append(said["sound"] and said["tables"]["Message"]["copied"] == sessions * messages)
             return peak["seconds"]
 
         def bare() -> float:
@@ -108,7 +118,7 @@ def migrate(server: Server) -> list[Row]:
         # A round takes many minutes at full size, in which what a warm-up would save is lost.
         figures = interleaved(1, {"ours": ours, "bare": bare}, warm_up=False)
         node.close()
-    work = f"`livedash migrate`, {sessions:,} sessions with {sessions * MESSAGES:,} messages"
+    work = f"`livedash migrate`, {sessions:,} sessions with {sessions * messages:,} messages"
     correct = all(sound)
     note = "checksums agree, rows add up" if correct else "THE ROWS DO NOT ADD UP"
     return [
