@@ -12,7 +12,7 @@ from tests.bench.product import LIVEDASH, MEGABYTES, measured
 from tests.integration.livedash_node_migration.livedash_node import LivedashNode
 
 MESSAGES = 10
-#: Of the very large database, a question and an answer, so that a run takes an hour or two rather than four.
+#: Of the very large database, a question and an answer, so that source and target take 70 GB.
 FEW_MESSAGES = 2
 #: One in so many is analysed, with a request and two questions; as many again are shared by all.
 ANALYSED_EVERY = 7
@@ -83,7 +83,7 @@ def migrate(server: Server) -> list[Row]:
 
 
 def migrate_very_large(server: Server) -> list[Row]:
-    """the same with 10,000,000 sessions (an hour or two, 70 GB; runs only when it is named)"""
+    """the same with 10,000,000 sessions (hours, and 70 GB; runs only when it is named)"""
     return _migrate(server, server.scale.very_large[1], FEW_MESSAGES)
 
 

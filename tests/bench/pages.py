@@ -177,8 +177,8 @@ def fill(database: Database, sessions: int) -> None:
     """Fill the tables with a year of so many sessions."""
     parameters = {"companies": COMPANIES, "sessions": sessions, "stages": list(BUILT_IN.names)}
     counted = {
-        "sessions": counting._SESSIONS.format(which="true"),
-        "questions": counting._QUESTIONS.format(which="true"),
+        "sessions": counting._SESSIONS.format(sessions=counting._ALL),
+        "questions": counting._QUESTIONS.format(sessions=counting._ALL),
     }
     with database.engine.begin() as connection:
         connection.execute(text("SET LOCAL session_replication_role = replica"))  # no foreign key is looked up

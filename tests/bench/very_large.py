@@ -197,7 +197,9 @@ def fill(database: Database, server: Server, sessions: int) -> None:
         "stages": "{" + ",".join(BUILT_IN.names) + "}",
         "expired": expired * groups,
         "sessions": sessions,
-        "counts": counting._SESSIONS.format(which="uuid_hash(session.id) & 127 = 0"),
+        "counts": counting._SESSIONS.format(
+            sessions="(SELECT * FROM livedash.session WHERE uuid_hash(id) & 127 = 0) AS session"
+        ),
     }
     with database.bare() as connection:
         connection.execute(

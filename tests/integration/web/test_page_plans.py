@@ -48,13 +48,13 @@ ANALYSED = (
     SELECT id, 1, CASE WHEN n % 10 = 0 THEN n / 10 % 20 ELSE n % 50000 END + 1, 'a question'
     FROM built WHERE n <= 150000
     """,
-    f"INSERT INTO livedash.session_day_count {counting._SESSIONS.format(which='true')}",
+    f"INSERT INTO livedash.session_day_count {counting._SESSIONS.format(sessions=counting._ALL)}",
     """
     INSERT INTO livedash.session_month_count
     SELECT facet, company_id, date_trunc('month', day), value, sum(sessions)
     FROM livedash.session_day_count WHERE facet <> 'hour' GROUP BY 1, 2, 3, 4
     """,
-    f"INSERT INTO livedash.question_day_count {counting._QUESTIONS.format(which='true')}",
+    f"INSERT INTO livedash.question_day_count {counting._QUESTIONS.format(sessions=counting._ALL)}",
     """
     INSERT INTO livedash.question_month_count
     SELECT question_id, date_trunc('month', day), sum(sessions) FROM livedash.question_day_count GROUP BY 1, 2
