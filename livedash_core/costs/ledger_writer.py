@@ -131,7 +131,7 @@ class DatabaseLedger(Generic[Result]):
         while self._writer is not None:
             await self._writer
         if self._prices_read_at is not None:
-            # For the calls that were closed since; these are recorded, so that it is no error if the database is gone.
+            # Prices the calls closed since the last reading. They are recorded: losing the database now is no error.
             with suppress(OperationalError, PoolTimeout):
                 await asyncio.to_thread(self._read_prices)
         self._disconnect()
@@ -232,8 +232,8 @@ class DatabaseLedger(Generic[Result]):
     def _read_prices(self) -> None:
         """Read the price list, and price the calls that this ledger has closed with an older one.
 
-        Whoever adds a price prices the calls that are closed by then, but this ledger closes calls with the older list
-        until it reads the new one.
+        Adding a price also prices the calls that are already closed. Until this ledger reads the new list, it goes on
+        closing calls with the old one.
         """
         now = time.monotonic()
         # Kept only after the commit: if it fails, the calls are not priced yet.

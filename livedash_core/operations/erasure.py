@@ -25,7 +25,6 @@ from sqlalchemy import (
     or_,
     select,
     text,
-    true,
     update,
 )
 
@@ -122,7 +121,8 @@ def erase_expired(engine: Engine, pipeline: Pipeline, now: datetime | None = Non
     for company in companies:
         before = (now or datetime.now(UTC)) - timedelta(days=company.retention_days)
         found[company.name] = _erase_company(engine, company.id, before, [before > _SINCE], pipeline)
-    _erase_unasked(engine, true())
+    without_retention = select(Company.id).where(Company.retention_days.is_(None))
+    _erase_unasked(engine, Question.company_id.in_(without_retention))
     return found
 
 
@@ -231,7 +231,7 @@ def _erase_questions(connection: Connection, ids: list[UUID]) -> int:
 
 
 def _erase_unasked(engine: Engine, which: ColumnElement[bool]) -> int:
-    """Erase questions of sessions that were analysed again and ask others since: their words may be an erased one's."""
+    """Erase questions that no session asks any more, because those that asked them were analysed again."""
     wanted = select(Question.id).where(which, NOT_ERASED, ~_IS_ASKED)
     with engine.connect() as connection:
         found = connection.scalars(wanted.order_by(Question.id)).all()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
@@ -248,13 +248,9 @@ async def _name_all(
             done.waits = str(names)
             return
         given = {topic: name for topic, name in zip(groups, names, strict=True) if name}
-        done.named += in_transaction(engine, partial(_store_names, given, groups))
+        done.named += in_transaction(engine, partial(merging.name_topics, names=given, made_of=groups))
         if len(given) < len(groups):
             return  # the next pass asks again for the others
-
-
-def _store_names(names: Mapping[int, str], made_of: Mapping[int, Collection[int]], connection: Connection) -> int:
-    return merging.name_topics(connection, names, made_of)
 
 
 def _masked(question: str) -> str:

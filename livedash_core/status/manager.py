@@ -1,8 +1,8 @@
 """The status manager: which worker holds which session, how each stage ended, and which work is due.
 
-It is the only writer of the status tables. Each verb is one statement from ``sql/``; where that statement must see what
-others stored while this one waited for them, a lock comes first. The manager works on the connection that it is given
-and never commits, so that a stage's effect and its status change in one transaction.
+It is the only writer of the status tables. Each verb is one statement from ``sql/``; a verb that must see what others
+stored while it waited takes a lock first. The manager works on the connection that it is given and never commits, so
+that a stage's effect and its status change in one transaction.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Locks on topics and their questions, for what must see what others stored while it waited.
+"""Locks on topics and questions, for code that must see what others stored while it waited.
 
-A statement sees the database as it was when the statement began, also if it waited: of what others stored meanwhile it
-reads only the rows that it waited for. So the lock is a statement of its own, and later statements see everything.
+A statement sees the database as it was when the statement began. Even if it waits, it sees only the rows it waited for
+as they are now. So the lock is a statement of its own, and the statements after it see everything.
 """
 
 from __future__ import annotations
@@ -25,17 +25,18 @@ def lock_topics(
 ) -> Result[int, UUID]:
     """Lock topics until the transaction ends, in the order of their ids; returns the ids and their companies.
 
-    The lock is the one of an UPDATE, for which the foreign keys of new members do not wait unless they must.
+    Transactions that add members to a topic wait for the lock only with ``new_members_wait``.
     """
     query = select(Topic.id, Topic.company_id).where(which).order_by(Topic.id)
     return connection.execute(query.with_for_update(key_share=not new_members_wait))
 
 
 def locked_questions(query: Select[*Columns]) -> Select[*Columns]:
-    """Of a query of questions those that are not erased, in the order of their ids; none is until the transaction ends.
+    """Restrict a query of questions to those that are not erased, and lock these, in the order of their ids.
 
-    What is made of their words must be stored in the same transaction: an erasure that comes later waits, and finds it.
-    An erasure changes the normal form, a key, so that the lock of a foreign key is enough.
+    No erasure changes them until the transaction ends. What is made of their words must be stored in the same
+    transaction, so that a later erasure finds it. An erasure changes the normal form, which is part of a key, so the
+    weakest lock is enough.
     """
     return query.where(NOT_ERASED).order_by(Question.id).with_for_update(read=True, key_share=True)
 

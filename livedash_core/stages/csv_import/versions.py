@@ -42,7 +42,7 @@ def read_version(connection: Connection, company: Any) -> Version:
 
 
 def read_shrunk_from(connection: Connection, company: Any) -> int | None:
-    """``Version.shrunk_from``, which somebody may have confirmed since the import began."""
+    """Read and lock the present ``shrunk_from``: the short CSV may have been confirmed since the import began."""
     wanted = select(CompanyCsv.shrunk_from).where(*_of_url(company))
     return connection.scalar(wanted.with_for_update())
 
@@ -65,14 +65,14 @@ def update_validators(connection: Connection, company: Any, validators: Validato
 def store_version(connection: Connection, company: Any, version: Version, staged: StagedFile) -> int | None:
     """Store the version of a file that was imported completely; returns the ``shrunk_from`` that is stored.
 
-    Since the import began, the version before may have been confirmed, or a setting of the company changed: then the
-    next import reads the file in full. One statement locks both rows and reads them as they are then.
+    The version before may have been confirmed since the import began. If a setting of the company has changed since
+    then, the next import reads the file in full. One statement locks both rows and reads them as they are now.
     """
     is_same = and_(
         *(column.is_not_distinct_from(began) for column, began in zip(Sources.COLUMNS, company, strict=True))
     )
     locked = select(is_same.label("is_same")).where(Company.id == company.company_id)
-    now = locked.with_for_update(key_share=True).subquery()
+    present = locked.with_for_update(key_share=True).subquery()
     columns = CompanyCsv.__table__.c
     identity = {**version.validators._asdict(), "sha256": version.sha256}
     values = {
@@ -85,7 +85,7 @@ def store_version(connection: Connection, company: Any, version: Version, staged
         "rejected_lines": version.rejected,
     }
     row: dict[str, ColumnElement[Any]] = {name: literal(value, columns[name].type) for name, value in values.items()}
-    row |= {name: case((now.c.is_same, literal(value, Text))) for name, value in identity.items()}
+    row |= {name: case((present.c.is_same, literal(value, Text))) for name, value in identity.items()}
     statement = insert(CompanyCsv).from_select(list(row), select(*row.values()))
     new = statement.excluded
     is_of_url = columns.url == new.url

@@ -31,7 +31,7 @@ PAYSLIP, RAISE, BICYCLE = (
     "When will my salary be raised?",
     "Where do I park my bicycle?",
 )
-#: By whom the verdict about a pair was given, the verdict, and why the pair waits for a person.
+#: Who decided about a pair, the verdict, and why the pair is held for a person.
 Verdict = tuple[str, str, str | None]
 
 
